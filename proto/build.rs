@@ -24,13 +24,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     compiler.include_imports(true).include_source_info(true).open_files(files)?;
     fs::write(out.join("descriptors.bin"), compiler.encode_file_descriptor_set())?;
     let mut config = prost_build::Config::new();
-    // Maps in the order of their keys: the same request has the same bytes, by which a retry is known.
+    // Maps in the order of their keys: the same request has the same bytes, by which a retry is
+    // known.
     config.enable_type_names().bytes(["."]).btree_map([".payterms"]);
-    tonic_prost_build::configure().compile_fds_with_config(compiler.file_descriptor_set(), config)?;
+    tonic_prost_build::configure()
+        .compile_fds_with_config(compiler.file_descriptor_set(), config)?;
     let set = compiler.file_descriptor_set();
     let mut requests = String::new();
     for file in set.file.iter().filter(|file| file.package().starts_with("payterms.")) {
-        for message in file.message_type.iter().filter(|message| message.name().ends_with("Request")) {
+        for message in
+            file.message_type.iter().filter(|message| message.name().ends_with("Request"))
+        {
             let is_checkable = message.field.iter().any(|field| field.name() == "validate_only");
             requests += &request(file.package(), message.name(), is_checkable);
         }
@@ -42,9 +46,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What is the same in all requests, as code: one that has the field `validate_only` gives it away, any other has none.
+/// What is the same in all requests, as code: one that has the field `validate_only` gives it away,
+/// any other has none.
 fn request(package: &str, name: &str, is_checkable: bool) -> String {
     let message = format!("crate::{}::{name}", package.replace('.', "::"));
     let taken = if is_checkable { "std::mem::take(&mut self.validate_only)" } else { "false" };
-    format!("impl crate::RequestMessage for {message} {{ fn take_validate_only(&mut self) -> bool {{ {taken} }} }}\n")
+    format!(
+        "impl crate::RequestMessage for {message} {{ fn take_validate_only(&mut self) -> bool {{ {taken} }} }}\n"
+    )
 }

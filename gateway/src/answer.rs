@@ -1,8 +1,9 @@
-//! Answers on their way to callers, who may read slowly or not at all. Unread data waits in the gateway, where it counts
-//! against its caller, and not on the connection to the service, because all callers share that connection.
+//! Answers on their way to callers, who may read slowly or not at all. Unread data waits in the
+//! gateway, where it counts against its caller, and not on the connection to the service, because
+//! all callers share that connection.
 //!
-//! A refusal has no body: its status is in its headers, and the headers must end the stream. Go clients report a broken
-//! answer if headers do not end the stream and no trailers follow.
+//! A refusal has no body: its status is in its headers, and the headers must end the stream. Go
+//! clients report a broken answer if headers do not end the stream and no trailers follow.
 
 use crate::limits::SHORT_ANSWER;
 use axum::{BoxError, body::Body, response::Response};
@@ -16,7 +17,8 @@ use std::{convert::Infallible, time::Duration};
 use tokio::sync::mpsc::{self, Sender, error::SendTimeoutError};
 use tonic::{Code, Status};
 
-/// A stream of which the caller reads nothing for this long is ended, so that it does not occupy the service for ever.
+/// A stream of which the caller reads nothing for this long is ended, so that it does not occupy
+/// the service for ever.
 const UNREAD: Duration = Duration::from_secs(20);
 
 /// A completely received answer with one message.
@@ -28,7 +30,8 @@ pub(crate) struct Whole {
     pub large_size: Option<usize>,
 }
 
-/// Receives an answer with one message completely, so that it does not block the connection that it came on.
+/// Receives an answer with one message completely, so that it does not block the connection that it
+/// came on.
 pub(crate) async fn whole<B>(answer: http::Response<B>) -> Result<Whole, Box<Status>>
 where
     B: hyper::body::Body<Data = Bytes> + Unpin,
@@ -72,12 +75,20 @@ where
 fn passed_on<H: Send + 'static>(body: Body, guard: H, unread: Duration) -> Body {
     let (sender, receiver) = mpsc::channel(1);
     tokio::spawn(pass_on(body, sender, guard, unread));
-    Body::new(StreamBody::new(stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)))))
+    Body::new(StreamBody::new(stream::unfold(receiver, async |mut receiver| {
+        Some((receiver.recv().await?, receiver))
+    })))
 }
 
-/// Passes frames on until the caller does not read one in time. Then the stream to the service is closed at once, so that
-/// the service can drop it, and the caller gets the reason when it reads on.
-async fn pass_on<H>(mut body: Body, sender: Sender<Result<Frame<Bytes>, Infallible>>, _guard: H, unread: Duration) {
+/// Passes frames on until the caller does not read one in time. Then the stream to the service is
+/// closed at once, so that the service can drop it, and the caller gets the reason when it reads
+/// on.
+async fn pass_on<H>(
+    mut body: Body,
+    sender: Sender<Result<Frame<Bytes>, Infallible>>,
+    _guard: H,
+    unread: Duration,
+) {
     let status = loop {
         let frame = tokio::select! {
             () = sender.closed() => return,
@@ -101,7 +112,10 @@ async fn pass_on<H>(mut body: Body, sender: Sender<Result<Frame<Bytes>, Infallib
 }
 
 fn not_read(unread: Duration) -> Status {
-    let message = format!("Nothing of the answer was read for {} seconds. Ask again and read it as it comes.", unread.as_secs());
+    let message = format!(
+        "Nothing of the answer was read for {} seconds. Ask again and read it as it comes.",
+        unread.as_secs()
+    );
     status(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", &message)
 }
 
@@ -150,15 +164,25 @@ mod tests {
         }
         assert_eq!(Arc::strong_count(&guard), 2, "it counts until its caller ends it");
         assert_eq!(read(unread).await, (5, Some(Code::DeadlineExceeded)));
-        let cut = passed_on(pieces(vec![piece(), Err(std::io::Error::other("reset"))]), guard.clone(), patience);
+        let cut = passed_on(
+            pieces(vec![piece(), Err(std::io::Error::other("reset"))]),
+            guard.clone(),
+            patience,
+        );
         assert_eq!(read(cut).await, (5, Some(Code::Unavailable)));
         let silent = Body::from_stream(futures::stream::pending::<Piece>());
         let mut silent = passed_on(silent, guard.clone(), patience);
-        assert!(tokio::time::timeout(patience * 5, silent.frame()).await.is_err(), "a service may think");
+        assert!(
+            tokio::time::timeout(patience * 5, silent.frame()).await.is_err(),
+            "a service may think"
+        );
         drop(silent);
         while Arc::strong_count(&guard) > 1 {
             tokio::time::sleep(patience).await;
         }
-        assert_eq!(read(passed_on(pieces(vec![piece(), piece()]), guard, patience)).await, (10, None));
+        assert_eq!(
+            read(passed_on(pieces(vec![piece(), piece()]), guard, patience)).await,
+            (10, None)
+        );
     }
 }

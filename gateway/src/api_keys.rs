@@ -1,8 +1,10 @@
-//! API keys: whose one is, says invoicing. It is asked by the hash of the secret, and believed for a while; no other service sees a key.
+//! API keys: whose one is, says invoicing. It is asked by the hash of the secret, and believed for
+//! a while; no other service sees a key.
 //!
-//! Anybody can send texts that look like keys. Those without a right checksum are refused here; the others are asked about, but only so
-//! many in a second, and a refused one not again for a while. Keys that were good a while ago are asked about in any case, so a flood of
-//! wrong keys does not keep them out.
+//! Anybody can send texts that look like keys. Those without a right checksum are refused here; the
+//! others are asked about, but only so many in a second, and a refused one not again for a while.
+//! Keys that were good a while ago are asked about in any case, so a flood of wrong keys does not
+//! keep them out.
 
 use crate::callers::Checked;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -99,9 +101,16 @@ impl ApiKeys {
     /// The caller of a method by a key.
     ///
     /// # Errors
-    /// `TOKEN_INVALID`, `TOKEN_EXPIRED`, `API_KEY_NOT_ALLOWED`; OVERLOADED and UNAVAILABLE where the key could not be looked up.
-    pub(crate) async fn caller(&self, key: &str, path: &str, is_for_people: bool) -> Result<Arc<Checked>, Box<Status>> {
-        let hash = api_key::hash_of(key).ok_or_else(|| bearer::refused(TokenFault::NotSigned("API key")))?;
+    /// `TOKEN_INVALID`, `TOKEN_EXPIRED`, `API_KEY_NOT_ALLOWED`; OVERLOADED and UNAVAILABLE where
+    /// the key could not be looked up.
+    pub(crate) async fn caller(
+        &self,
+        key: &str,
+        path: &str,
+        is_for_people: bool,
+    ) -> Result<Arc<Checked>, Box<Status>> {
+        let hash = api_key::hash_of(key)
+            .ok_or_else(|| bearer::refused(TokenFault::NotSigned("API key")))?;
         let resolved = self.resolved(hash).await?;
         if resolved.ends_at.is_some_and(|end| end <= SystemClock.now()) {
             return Err(bearer::refused(TokenFault::Expired));
@@ -119,18 +128,26 @@ impl ApiKeys {
         }
         let now = SystemClock.now();
         let is_known = self.known.get(&hash, now).is_some();
-        if !is_known && !self.unknown.lock().unwrap_or_else(PoisonError::into_inner).admits(now.timestamp()) {
+        if !is_known
+            && !self.unknown.lock().unwrap_or_else(PoisonError::into_inner).admits(now.timestamp())
+        {
             let message = "Too many API keys that nobody knows are sent. Retry after the delay.";
             return Err(Box::new(refused(Refusal::new(Kind::Exhausted, "OVERLOADED", message))));
         }
         // Boxed, since it is rare and its state is larger than that of all else.
-        Box::pin(timeout(BUDGET, self.ask(hash))).await.unwrap_or_else(|_| Err(Box::new(unavailable())))
+        Box::pin(timeout(BUDGET, self.ask(hash)))
+            .await
+            .unwrap_or_else(|_| Err(Box::new(unavailable())))
     }
 
     /// What was answered about a key a while ago.
     fn remembered(&self, hash: &SecretHash) -> Option<Result<Arc<Resolved>, Box<Status>>> {
         let now = SystemClock.now();
-        let refused = || self.refused.get(hash, now).map(|()| Err(bearer::refused(TokenFault::NotSigned("API key"))));
+        let refused = || {
+            self.refused
+                .get(hash, now)
+                .map(|()| Err(bearer::refused(TokenFault::NotSigned("API key"))))
+        };
         self.good.get(hash, now).map(Ok).or_else(refused)
     }
 
@@ -141,10 +158,18 @@ impl ApiKeys {
             return found;
         }
         let asked = SystemClock.now();
-        let gateway =
-            Caller { subject: "service:gateway".to_owned(), roles: vec![PEER.to_owned()], tenant: None, customer: None, run_id: None };
+        let gateway = Caller {
+            subject: "service:gateway".to_owned(),
+            roles: vec![PEER.to_owned()],
+            tenant: None,
+            customer: None,
+            run_id: None,
+        };
         let question = ResolveApiKeyRequest { secret_hash: hash.to_vec().into() };
-        let request = self.peers.request("invoicing", &gateway, question, BUDGET).map_err(|error| Box::new(error.into()))?;
+        let request = self
+            .peers
+            .request("invoicing", &gateway, question, BUDGET)
+            .map_err(|error| Box::new(error.into()))?;
         let channel = self.peers.channel("invoicing").map_err(|error| Box::new(error.into()))?;
         let answer = ApiKeyLookupServiceClient::new(channel).resolve_api_key(request).await;
         let answer = answer.map_err(|status| {
@@ -165,14 +190,25 @@ impl ApiKeys {
 /// What invoicing says about a key; none where it is not understood.
 fn resolved(key: ResolvedApiKey) -> Option<Resolved> {
     let tenant: TenantId = key.tenant.parse().ok()?;
-    let customer = if key.customer.is_empty() { None } else { Some(Uuid::try_parse(&key.customer).ok()?) };
+    let customer =
+        if key.customer.is_empty() { None } else { Some(Uuid::try_parse(&key.customer).ok()?) };
     // An operator is a person.
-    let roles = key.roles.into_iter().filter(|role| ROLES.contains(&role.as_str()) && role != "OPERATOR").collect();
+    let roles = key
+        .roles
+        .into_iter()
+        .filter(|role| ROLES.contains(&role.as_str()) && role != "OPERATOR")
+        .collect();
     let ends_at = match key.expire_time {
         Some(end) => Some(DateTime::from_timestamp(end.seconds, u32::try_from(end.nanos).ok()?)?),
         None => None,
     };
-    let caller = Caller { subject: format!("{SUBJECT}{}", key.id), roles, tenant: Some(tenant), customer, run_id: None };
+    let caller = Caller {
+        subject: format!("{SUBJECT}{}", key.id),
+        roles,
+        tenant: Some(tenant),
+        customer,
+        run_id: None,
+    };
     Some(Resolved { known: Arc::new(Checked::new(caller)), methods: key.methods, ends_at })
 }
 
@@ -184,7 +220,9 @@ fn not_allowed(method: &str, is_for_people: bool) -> Status {
     let message = if is_for_people {
         format!("Only people call {method}, and no API key. Use the token of a person.")
     } else {
-        format!("{method} is not among the methods of this API key. Use another key, or create one with it.")
+        format!(
+            "{method} is not among the methods of this API key. Use another key, or create one with it."
+        )
     };
     refused(Refusal::new(Kind::Denied, "API_KEY_NOT_ALLOWED", message).with("method", method))
 }
@@ -205,14 +243,25 @@ mod tests {
     #[test]
     fn nobody_is_an_operator_or_a_service_by_a_key() {
         let roles = ["OPERATOR", "PEER", "STAFF", "BOSS"].map(str::to_owned).to_vec();
-        let key = ResolvedApiKey { id: "1".into(), tenant: "acme".into(), roles, ..ResolvedApiKey::default() };
+        let key = ResolvedApiKey {
+            id: "1".into(),
+            tenant: "acme".into(),
+            roles,
+            ..ResolvedApiKey::default()
+        };
         let found = resolved(key.clone()).unwrap();
         let caller = &found.known.caller;
-        assert_eq!((caller.roles.as_slice(), caller.subject.as_str()), (&["STAFF".to_owned()][..], "api-key:1"));
+        assert_eq!(
+            (caller.roles.as_slice(), caller.subject.as_str()),
+            (&["STAFF".to_owned()][..], "api-key:1")
+        );
         for wrong in [
             ResolvedApiKey { tenant: String::new(), ..key.clone() },
             ResolvedApiKey { customer: "none".into(), ..key.clone() },
-            ResolvedApiKey { expire_time: Some(prost_types::Timestamp { seconds: i64::MAX, nanos: 0 }), ..key },
+            ResolvedApiKey {
+                expire_time: Some(prost_types::Timestamp { seconds: i64::MAX, nanos: 0 }),
+                ..key
+            },
         ] {
             assert!(resolved(wrong).is_none(), "what is not understood is no key");
         }

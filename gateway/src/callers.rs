@@ -5,11 +5,14 @@ use crate::{
     identity::KeySet,
     limits::{Limits, Standing},
 };
-use payterms_chassis::{access::AccessTable, api_key::is_api_key, bearer, call::Caller, peers::Peers};
+use payterms_chassis::{
+    access::AccessTable, api_key::is_api_key, bearer, call::Caller, peers::Peers,
+};
 use std::sync::{Arc, OnceLock};
 use tonic::Status;
 
-/// A caller whose token or key was checked. Calls with the same token share it while the check is believed.
+/// A caller whose token or key was checked. Calls with the same token share it while the check is
+/// believed.
 #[derive(Debug)]
 pub struct Checked {
     /// The caller.
@@ -48,9 +51,13 @@ impl Callers {
     /// The caller of the method at `path`, by the token or key in the headers.
     ///
     /// # Errors
-    /// UNAUTHENTICATED with `TOKEN_MISSING`, `TOKEN_EXPIRED` or `TOKEN_INVALID`; `API_KEY_NOT_ALLOWED`; UNAVAILABLE while it cannot be
-    /// checked.
-    pub async fn caller(&self, headers: &http::HeaderMap, path: &str) -> Result<Arc<Checked>, Box<Status>> {
+    /// UNAUTHENTICATED with `TOKEN_MISSING`, `TOKEN_EXPIRED` or `TOKEN_INVALID`;
+    /// `API_KEY_NOT_ALLOWED`; UNAVAILABLE while it cannot be checked.
+    pub async fn caller(
+        &self,
+        headers: &http::HeaderMap,
+        path: &str,
+    ) -> Result<Arc<Checked>, Box<Status>> {
         let token = bearer::token(headers)?;
         if is_api_key(token) {
             self.keys.caller(token, path, self.access.is_for_people(path)).await

@@ -1,5 +1,6 @@
-//! The gateway: the only public entrance to the suite. It identifies the caller, replaces the caller's token by a
-//! short-lived internal one, and passes the call on. It stores nothing and has no business rules.
+//! The gateway: the only public entrance to the suite. It identifies the caller, replaces the
+//! caller's token by a short-lived internal one, and passes the call on. It stores nothing and has
+//! no business rules.
 
 pub mod account;
 mod answer;
@@ -57,11 +58,12 @@ pub struct GatewayOptions {
     /// Where the keys of callers' tokens are.
     #[command(flatten)]
     pub keys: KeyOptions,
-    /// Address of the payment simulator, whose hosted page is then served at `/simulator/`. Production refuses it.
+    /// Address of the payment simulator, whose hosted page is then served at `/simulator/`.
+    /// Production refuses it.
     #[arg(long, env = "PAYTERMS_SIMULATOR")]
     pub simulator: Option<String>,
-    /// Folder with `tls.crt` and `tls.key`: the certificate that callers are shown, and its key. They are read again when they change.
-    /// Without it callers speak plain text.
+    /// Folder with `tls.crt` and `tls.key`: the certificate that callers are shown, and its key.
+    /// They are read again when they change. Without it callers speak plain text.
     #[arg(long, env = "PAYTERMS_DOOR_TLS")]
     pub door_tls: Option<PathBuf>,
     /// Which browsers' pages may call.
@@ -82,7 +84,9 @@ impl GatewayOptions {
             objections.refuse("--door-tls", "callers speak plain text; name the folder of the door's certificate with --door-tls");
             return Guard::Plain;
         };
-        objections.take("--door-tls", DoorTls::follow(folder, stop.clone())).map_or(Guard::Plain, Guard::World)
+        objections
+            .take("--door-tls", DoorTls::follow(folder, stop.clone()))
+            .map_or(Guard::Plain, Guard::World)
     }
 
     fn check_for_production(&self, objections: &mut Objections) {
@@ -114,8 +118,8 @@ struct Options {
     gateway: GatewayOptions,
 }
 
-/// The public services that no single package behind the gateway has: the gateway's own ones, and the one that every
-/// service behind it has.
+/// The public services that no single package behind the gateway has: the gateway's own ones, and
+/// the one that every service behind it has.
 const GATEWAY_SERVICES: [&str; 4] = [
     "payterms.gateway.v1.AccountService",
     "payterms.gateway.v1.EventService",
@@ -135,7 +139,9 @@ pub async fn start(
     stop: CancellationToken,
 ) -> Result<Running, String> {
     if options.tokens.issuer.is_none() {
-        tracing::warn!("any issuer whose key is in the JWKS is accepted; name the one that callers have with --issuer");
+        tracing::warn!(
+            "any issuer whose key is in the JWKS is accepted; name the one that callers have with --issuer"
+        );
     }
     let access = AccessTable::load()?;
     let packages: Vec<_> = network.addresses.names().collect();
@@ -147,11 +153,16 @@ pub async fn start(
     readiness::wait_for_keys(tokens.clone(), open.reporter, services).await;
     // Where probes have no port of their own, who looks after the gateway asks at the door.
     let asker = if listeners.probes.is_some() { Asker::World } else { Asker::Supervisor };
-    let (at_door, for_probes) = (readiness::readyz(tokens.clone(), asker), readiness::readyz(tokens.clone(), Asker::Supervisor));
+    let (at_door, for_probes) = (
+        readiness::readyz(tokens.clone(), asker),
+        readiness::readyz(tokens.clone(), Asker::Supervisor),
+    );
     let signer = Signer::read(keys, "gateway", Arc::new(SystemClock))?;
     let pools = pools(network, route::connections());
     let clients = Peers::new(signer.clone(), pools.clone());
-    let web = web::routes(web::Web::new(clients.clone(), options.simulator.clone())).merge(connect::about(&access)).merge(at_door);
+    let web = web::routes(web::Web::new(clients.clone(), options.simulator.clone()))
+        .merge(connect::about(&access))
+        .merge(at_door);
     let versions = Arc::new(versions::Versions::new(&topology::load()?, clients.clone()));
     let events = events::Events {
         peers: clients.clone(),
@@ -160,19 +171,21 @@ pub async fn start(
         stop: stop.clone(),
     };
     let webhook_logs = webhooks::WebhookLogs { peers: clients.clone() };
-    let callers = Arc::new(callers::Callers::new(tokens, clients.clone(), Arc::new(access.clone())));
+    let callers =
+        Arc::new(callers::Callers::new(tokens, clients.clone(), Arc::new(access.clone())));
     let limits = Arc::new(Limits::new(&options.limits));
     limits.follow(clients.clone(), stop.clone());
     limits::show_in_metrics();
     let router = route::Router::new(callers, access, signer, pools, (versions.clone(), limits));
     let guard = router.clone();
-    let gathered = Routes::new(AccountServiceServer::new(account::Accounts { peers: clients, versions }))
-        .add_service(EventServiceServer::new(events))
-        .add_service(WebhookDeliveryServiceServer::new(webhook_logs))
-        .into_axum_router()
-        .reset_fallback()
-        .layer(from_fn(layers::deadline))
-        .layer(from_fn(move |request, next| route::admit(guard.clone(), request, next)));
+    let gathered =
+        Routes::new(AccountServiceServer::new(account::Accounts { peers: clients, versions }))
+            .add_service(EventServiceServer::new(events))
+            .add_service(WebhookDeliveryServiceServer::new(webhook_logs))
+            .into_axum_router()
+            .reset_fallback()
+            .layer(from_fn(layers::deadline))
+            .layer(from_fn(move |request, next| route::admit(guard.clone(), request, next)));
     let unauthenticated = open.routes.route_layer(from_fn(layers::small_message));
     let services = router.clone();
     let calls = unauthenticated.merge(gathered).fallback(move |request: axum::extract::Request| {
@@ -180,10 +193,11 @@ pub async fn start(
         async move { router.pass(request).await }
     });
     let door = Door::new(Methods { of_gateway: layers::edge(calls), services });
-    let routes = layers::edge(web).fallback_service(service_fn(move |request: axum::extract::Request| {
-        let door = door.clone();
-        async move { Ok::<_, Infallible>(door.answer(request).await) }
-    }));
+    let routes =
+        layers::edge(web).fallback_service(service_fn(move |request: axum::extract::Request| {
+            let door = door.clone();
+            async move { Ok::<_, Infallible>(door.answer(request).await) }
+        }));
     let routes = options.cors.wrap(routes)?;
     serve_probes(listeners.probes, open.probes.merge(for_probes), stop.clone());
     Running::spawn(listeners.calls, |listener| serve::serve(listener, routes, port, stop))
@@ -211,8 +225,9 @@ pub fn main_with(arguments: Vec<OsString>) -> ExitCode {
         Ok(options) => options,
         Err(refused) => return config::explain(refused),
     };
-    let outcome =
-        tokio::runtime::Runtime::new().map_err(|error| error.to_string()).and_then(|runtime| runtime.block_on(run_gateway(options)));
+    let outcome = tokio::runtime::Runtime::new()
+        .map_err(|error| error.to_string())
+        .and_then(|runtime| runtime.block_on(run_gateway(options)));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(text) => {
@@ -222,13 +237,21 @@ pub fn main_with(arguments: Vec<OsString>) -> ExitCode {
     }
 }
 
-/// Looks at what the options name, and objects to what is wrong with it or not for production. Called within a runtime.
-fn survey(options: &Options, objections: &mut Objections, stop: &CancellationToken) -> (Network, Guard) {
+/// Looks at what the options name, and objects to what is wrong with it or not for production.
+/// Called within a runtime.
+fn survey(
+    options: &Options,
+    objections: &mut Objections,
+    stop: &CancellationToken,
+) -> (Network, Guard) {
     let network = options.common.network("gateway", objections, stop);
     let guard = options.gateway.guard(objections, stop);
     objections.check_keys(&options.common.keys);
     let signing_key = Signer::read(&options.common.keys, "gateway", Arc::new(SystemClock));
-    objections.take("--keys", signing_key.and_then(|_| events::CursorKey::read(&options.common.keys)).map(drop));
+    objections.take(
+        "--keys",
+        signing_key.and_then(|_| events::CursorKey::read(&options.common.keys)).map(drop),
+    );
     objections.take("--cors-origins", options.gateway.cors.wrap(axum::Router::new()).map(drop));
     if objections.is_production() {
         boot::check_peers(&network, topology::load().unwrap_or_default().into_keys(), objections);
@@ -237,8 +260,8 @@ fn survey(options: &Options, objections: &mut Objections, stop: &CancellationTok
     (network, guard)
 }
 
-/// Reads the configuration of the gateway, and looks at the files and keys that it names, without starting it: all that is wrong. Called
-/// within a runtime.
+/// Reads the configuration of the gateway, and looks at the files and keys that it names, without
+/// starting it: all that is wrong. Called within a runtime.
 ///
 /// # Errors
 /// What is wrong with the settings themselves, and the exit code.
@@ -248,7 +271,11 @@ pub fn check(arguments: Vec<OsString>) -> Result<Vec<Objection>, (String, i32)> 
     let mut objections = Objections::new(options.common.mode);
     let (network, _) = survey(&options, &mut objections, &stop);
     if !objections.is_production() {
-        boot::check_peers(&network, topology::load().unwrap_or_default().into_keys(), &mut objections);
+        boot::check_peers(
+            &network,
+            topology::load().unwrap_or_default().into_keys(),
+            &mut objections,
+        );
     }
     stop.cancel();
     Ok(objections.into_all())
@@ -263,7 +290,8 @@ async fn run_gateway(options: Options) -> Result<(), String> {
     let listeners = Listeners::bind(options.common.listen, options.common.probes).await?;
     let port = Port::new(options.common.ages, guard);
     scraped::serve_metrics(&telemetry, &stop).await?;
-    let running = start(&options.common.keys, &network, (listeners, port), &options.gateway, stop).await?;
+    let running =
+        start(&options.common.keys, &network, (listeners, port), &options.gateway, stop).await?;
     tracing::info!(service = "gateway", address = %running.address, "serves");
     running.ended().await
 }

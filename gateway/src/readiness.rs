@@ -1,5 +1,6 @@
-//! Whether calls should be sent to this gateway. It has no database; before it can let anybody in it needs the keys of callers' tokens.
-//! Once there were some it stays ready: what is wrong later is told, and calls that suffer from it say so.
+//! Whether calls should be sent to this gateway. It has no database; before it can let anybody in
+//! it needs the keys of callers' tokens. Once there were some it stays ready: what is wrong later
+//! is told, and calls that suffer from it say so.
 
 use crate::{connect::is_only_read, identity::KeySet};
 use axum::{Json, Router, http::StatusCode, routing::get};
@@ -30,15 +31,23 @@ pub(crate) enum Asker {
 pub(crate) fn readyz(callers: Arc<KeySet>, asker: Asker) -> Router {
     let answer = move || {
         let fault = callers.fault().filter(|_| asker == Asker::Supervisor);
-        let report = Report { ready: callers.had_keys(), notes: fault.map(|fault| ("keys of callers", fault)).into_iter().collect() };
+        let report = Report {
+            ready: callers.had_keys(),
+            notes: fault.map(|fault| ("keys of callers", fault)).into_iter().collect(),
+        };
         let status = if report.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
         std::future::ready((status, Json(report)))
     };
     Router::new().route("/readyz", get(answer).fallback(is_only_read))
 }
 
-/// Reports over the health protocol, for `services` and for the process, that calls should not be sent here before there are keys.
-pub(crate) async fn wait_for_keys(callers: Arc<KeySet>, reporter: HealthReporter, services: Vec<String>) {
+/// Reports over the health protocol, for `services` and for the process, that calls should not be
+/// sent here before there are keys.
+pub(crate) async fn wait_for_keys(
+    callers: Arc<KeySet>,
+    reporter: HealthReporter,
+    services: Vec<String>,
+) {
     if callers.had_keys() {
         return;
     }

@@ -42,11 +42,12 @@ pub struct Router {
     versions: Arc<Versions>,
 }
 
-/// Receives the whole message of a call before it is passed on, so that a caller who sends only half of a message
-/// occupies nothing in a service. The call is counted before its message is read, so that half-sent messages count.
+/// Receives the whole message of a call before it is passed on, so that a caller who sends only
+/// half of a message occupies nothing in a service. The call is counted before its message is read,
+/// so that half-sent messages count.
 ///
-/// A large message of a method that takes more than others counts as several, so that a caller's messages occupy no more
-/// memory by way of such a method.
+/// A large message of a method that takes more than others counts as several, so that a caller's
+/// messages occupy no more memory by way of such a method.
 async fn receive_whole(
     kind: Kind,
     (request, most): (Request, usize),
@@ -59,12 +60,17 @@ async fn receive_whole(
     let large = || standing.begin(Kind::LargeMessages, longest.div_ceil(body::MESSAGE));
     let received = body::whole_if(request, longest, large).await?;
     let is_translated = received.extensions().get::<Incoming>().is_some();
-    let whole = if is_translated { Box::pin(Incoming::translate(received, most, &known.caller)).await? } else { received };
+    let whole = if is_translated {
+        Box::pin(Incoming::translate(received, most, &known.caller)).await?
+    } else {
+        received
+    };
     Ok((whole, under_way))
 }
 
-/// Connections to each replica of a service for calls with one message: one for each processor here, so that they do not wait for each
-/// other, and no more, since the calls of a busy connection share its reads and writes. One more is used for streams.
+/// Connections to each replica of a service for calls with one message: one for each processor
+/// here, so that they do not wait for each other, and no more, since the calls of a busy connection
+/// share its reads and writes. One more is used for streams.
 #[must_use]
 pub fn connections() -> usize {
     std::thread::available_parallelism().map_or(2, |processors| processors.get().clamp(2, 8))
@@ -86,7 +92,14 @@ impl Router {
         services: Pools,
         (versions, limits): (Arc<Versions>, Arc<Limits>),
     ) -> Self {
-        Self { callers, access: Arc::new(access), signer: Arc::new(signer), services, limits, versions }
+        Self {
+            callers,
+            access: Arc::new(access),
+            signer: Arc::new(signer),
+            services,
+            limits,
+            versions,
+        }
     }
 
     /// Checks the caller and passes the call on.
@@ -98,12 +111,17 @@ impl Router {
         // The token is checked first, so that nobody without one learns which methods exist.
         let known = self.callers.caller(request.headers(), request.uri().path()).await?;
         let allowance = known.standing(&self.limits).take_call()?;
-        let mut answer = self.pass_on(request, known).await.unwrap_or_else(|status| refuse(*status));
+        let mut answer =
+            self.pass_on(request, known).await.unwrap_or_else(|status| refuse(*status));
         allowance.write(answer.headers_mut());
         Ok(answer)
     }
 
-    async fn pass_on(&self, request: Request, known: Arc<Checked>) -> Result<Response, Box<Status>> {
+    async fn pass_on(
+        &self,
+        request: Request,
+        known: Arc<Checked>,
+    ) -> Result<Response, Box<Status>> {
         let path = request.uri().path().to_owned();
         if !self.access.has(&path) {
             return Err(Box::new(unknown()));
@@ -123,11 +141,16 @@ impl Router {
         };
         let token = self.signer.internal(service, &known.caller).map_err(|error| {
             tracing::error!(%error, "an internal token could not be signed");
-            Box::new(status(Code::Internal, "INTERNAL", "A fault of the suite. Retry with the same request id."))
+            Box::new(status(
+                Code::Internal,
+                "INTERNAL",
+                "A fault of the suite. Retry with the same request id.",
+            ))
         })?;
         let headers = request.headers_mut();
         metadata::keep_passed_on(headers);
-        let bearer = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| Box::new(unknown()))?;
+        let bearer =
+            HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| Box::new(unknown()))?;
         headers.insert("authorization", bearer);
         // Where no trace is recorded here, the caller's goes on.
         if let Ok(trace) = HeaderValue::try_from(telemetry::trace_parent())
@@ -135,40 +158,64 @@ impl Router {
         {
             headers.insert("traceparent", trace);
         }
-        let budget = headers.get("grpc-timeout").and_then(|timeout| parse_timeout(timeout.to_str().ok()?));
-        let budget = budget.unwrap_or(Duration::from_secs(30)).min(Duration::from_secs(30)) + Duration::from_millis(200);
+        let budget =
+            headers.get("grpc-timeout").and_then(|timeout| parse_timeout(timeout.to_str().ok()?));
+        let budget = budget.unwrap_or(Duration::from_secs(30)).min(Duration::from_secs(30))
+            + Duration::from_millis(200);
         let until = Instant::now() + budget;
         let lane = if kind == Kind::Streams { Lane::Streams } else { pool.next_lane() };
         let pool = pool.clone();
         let (versions, service) = (self.versions.clone(), service.to_owned());
-        let counted = Counted { standing: known.standing(&self.limits).clone(), under_way, is_translated };
+        let counted =
+            Counted { standing: known.standing(&self.limits).clone(), under_way, is_translated };
         let answered = async move {
             let answer = versions
                 .send((&pool, lane), &known.caller, request, until)
                 .await
                 .map_err(|error| Box::new(no_answer(&service, &error, fault)))?;
-            // The connection is shared, so an answer that this caller does not read must not stay on it.
+            // The connection is shared, so an answer that this caller does not read must not stay
+            // on it.
             counted.answer(answer, answers_stream).await
         };
-        // It runs in its own task, so that it is not cancelled when its caller goes away: the call counts as under way
-        // until the service has finished it.
+        // It runs in its own task, so that it is not cancelled when its caller goes away: the call
+        // counts as under way until the service has finished it.
         let answer = tokio::spawn(tokio::time::timeout_at(until, answered).in_current_span()).await;
-        answer.map_err(|_| Box::new(Status::unavailable("the process ends")))?.unwrap_or_else(|_| {
-            Err(Box::new(status(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "The time is over. Retry with the same request id.")))
-        })
+        answer.map_err(|_| Box::new(Status::unavailable("the process ends")))?.unwrap_or_else(
+            |_| {
+                Err(Box::new(status(
+                    Code::DeadlineExceeded,
+                    "DEADLINE_EXCEEDED",
+                    "The time is over. Retry with the same request id.",
+                )))
+            },
+        )
     }
 
-    /// The service that a path names, `/payterms.<service>.v1.X/Y`. For methods that every service has, the header
-    /// names it. No path leads to what is for peers, `/payterms.<service>.peers.v1.X/Y`.
-    fn service_of(&self, path: &str, headers: &http::HeaderMap) -> Result<(&str, &Pool), Box<Status>> {
-        let service = |name: &str| self.services.get_key_value(name).map(|(name, pool)| (name.as_str(), pool));
-        let name = path.strip_prefix("/payterms.").and_then(|rest| rest.split_once(".v1.")).map(|(name, _)| name);
+    /// The service that a path names, `/payterms.<service>.v1.X/Y`. For methods that every service
+    /// has, the header names it. No path leads to what is for peers,
+    /// `/payterms.<service>.peers.v1.X/Y`.
+    fn service_of(
+        &self,
+        path: &str,
+        headers: &http::HeaderMap,
+    ) -> Result<(&str, &Pool), Box<Status>> {
+        let service = |name: &str| {
+            self.services.get_key_value(name).map(|(name, pool)| (name.as_str(), pool))
+        };
+        let name = path
+            .strip_prefix("/payterms.")
+            .and_then(|rest| rest.split_once(".v1."))
+            .map(|(name, _)| name);
         if name == Some("common") {
-            let named = headers.get(SERVICE).and_then(|name| name.to_str().ok()).unwrap_or_default();
+            let named =
+                headers.get(SERVICE).and_then(|name| name.to_str().ok()).unwrap_or_default();
             return service(named).ok_or_else(|| {
                 let mut names: Vec<_> = self.services.keys().map(String::as_str).collect();
                 names.sort_unstable();
-                let message = format!("Name the service that is meant in the metadata {SERVICE}: one of {}.", names.join(", "));
+                let message = format!(
+                    "Name the service that is meant in the metadata {SERVICE}: one of {}.",
+                    names.join(", ")
+                );
                 Box::new(status(Code::InvalidArgument, "SERVICE_UNKNOWN", &message))
             });
         }
@@ -176,7 +223,8 @@ impl Router {
     }
 }
 
-/// Checks a call of the gateway's own methods, in the same way as the services check calls of theirs.
+/// Checks a call of the gateway's own methods, in the same way as the services check calls of
+/// theirs.
 pub async fn admit(router: Router, request: Request, next: Next) -> Response {
     router.try_admit(request, next).await.unwrap_or_else(|status| refuse(*status))
 }
@@ -185,14 +233,25 @@ impl Router {
     async fn try_admit(&self, request: Request, next: Next) -> Result<Response, Box<Status>> {
         let known = self.callers.caller(request.headers(), request.uri().path()).await?;
         let allowance = known.standing(&self.limits).take_call()?;
-        let mut answer = self.answer_here(request, next, &known).await.unwrap_or_else(|status| refuse(*status));
+        let mut answer =
+            self.answer_here(request, next, &known).await.unwrap_or_else(|status| refuse(*status));
         allowance.write(answer.headers_mut());
         Ok(answer)
     }
 
-    async fn answer_here(&self, mut request: Request, next: Next, known: &Checked) -> Result<Response, Box<Status>> {
+    async fn answer_here(
+        &self,
+        mut request: Request,
+        next: Next,
+        known: &Checked,
+    ) -> Result<Response, Box<Status>> {
         let path = request.uri().path().to_owned();
-        let scope = layers::admit(&self.access, |_| Ok((String::new(), known.caller.clone())), &path, request.headers())?;
+        let scope = layers::admit(
+            &self.access,
+            |_| Ok((String::new(), known.caller.clone())),
+            &path,
+            request.headers(),
+        )?;
         request.extensions_mut().insert(scope);
         let answers_stream = is_server_stream(&path);
         let is_translated = request.extensions().get::<Incoming>().is_some();
@@ -201,9 +260,12 @@ impl Router {
             _ if answers_stream => Kind::Streams,
             _ => Kind::Calls,
         };
-        let (request, under_way) = receive_whole(kind, (request, body::MESSAGE), known, &self.limits).await?;
-        let counted = Counted { standing: known.standing(&self.limits).clone(), under_way, is_translated };
-        // In a task of its own, as calls that are passed on: it counts until it has ended, though its caller may be gone.
+        let (request, under_way) =
+            receive_whole(kind, (request, body::MESSAGE), known, &self.limits).await?;
+        let counted =
+            Counted { standing: known.standing(&self.limits).clone(), under_way, is_translated };
+        // In a task of its own, as calls that are passed on: it counts until it has ended, though
+        // its caller may be gone.
         let answered = async move { counted.answer(next.run(request).await, answers_stream).await };
         match tokio::spawn(answered.in_current_span()).await {
             Ok(answer) => answer,
@@ -225,9 +287,13 @@ struct Counted {
 }
 
 impl Counted {
-    /// The answer as it is passed on: a stream as it is read, and one message whole, of which the bytes above
-    /// [`crate::limits::SHORT_ANSWER`] count while they wait here.
-    async fn answer<B>(self, answer: http::Response<B>, is_stream: bool) -> Result<Response, Box<Status>>
+    /// The answer as it is passed on: a stream as it is read, and one message whole, of which the
+    /// bytes above [`crate::limits::SHORT_ANSWER`] count while they wait here.
+    async fn answer<B>(
+        self,
+        answer: http::Response<B>,
+        is_stream: bool,
+    ) -> Result<Response, Box<Status>>
     where
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
     {
@@ -247,7 +313,8 @@ impl Counted {
     }
 }
 
-/// The status of a call without an answer. Where the caller's own stream was at fault, nothing is wrong with the service.
+/// The status of a call without an answer. Where the caller's own stream was at fault, nothing is
+/// wrong with the service.
 fn no_answer(service: &str, error: &NoAnswer, fault: Option<StreamFault>) -> Status {
     if let Some(status) = fault.and_then(|fault| fault.status()) {
         tracing::debug!(service, reason = status.message(), "a caller's stream is refused");
@@ -258,5 +325,9 @@ fn no_answer(service: &str, error: &NoAnswer, fault: Option<StreamFault>) -> Sta
 }
 
 fn unknown() -> Status {
-    status(Code::Unimplemented, "METHOD_UNKNOWN", "There is no such method. Check the name against reflection.")
+    status(
+        Code::Unimplemented,
+        "METHOD_UNKNOWN",
+        "There is no such method. Check the name against reflection.",
+    )
 }

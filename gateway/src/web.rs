@@ -1,4 +1,5 @@
-//! The HTTP endpoints that are not gRPC: notifications of payment providers, and the simulator's hosted page.
+//! The HTTP endpoints that are not gRPC: notifications of payment providers, and the simulator's
+//! hosted page.
 
 use axum::{
     Router,
@@ -13,14 +14,16 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use payterms_chassis::{body, call::Caller, peers::Peers};
-use payterms_proto::wallet::peers::v1::{ReceiveNotificationRequest, notification_service_client::NotificationServiceClient};
+use payterms_proto::wallet::peers::v1::{
+    ReceiveNotificationRequest, notification_service_client::NotificationServiceClient,
+};
 use std::time::Duration;
 
 /// The largest notification in bytes. Providers' notifications are much smaller.
 const LARGEST: usize = 65_536;
 
-/// The subject in whose name a provider's notification is passed on. It is the same for all providers and whatever the path names, since
-/// the path is anybody's.
+/// The subject in whose name a provider's notification is passed on. It is the same for all
+/// providers and whatever the path names, since the path is anybody's.
 const PROVIDER: &str = "provider";
 /// The longest name of a provider.
 const LONGEST_PROVIDER: usize = 32;
@@ -44,35 +47,55 @@ impl Web {
 /// The routes.
 pub fn routes(web: Web) -> Router {
     Router::new()
-        .route("/notifications/{provider}/{tenant}", post(notification).layer(DefaultBodyLimit::max(LARGEST)))
+        .route(
+            "/notifications/{provider}/{tenant}",
+            post(notification).layer(DefaultBodyLimit::max(LARGEST)),
+        )
         .route("/simulator/{*page}", any(simulator).layer(DefaultBodyLimit::max(LARGEST)))
         .with_state(web)
 }
 
-/// Passes the raw body and its signature to the wallet, because only the wallet has the key to check it. No token is
-/// needed: the signature proves who sends it.
+/// Passes the raw body and its signature to the wallet, because only the wallet has the key to
+/// check it. No token is needed: the signature proves who sends it.
 async fn notification(
     State(web): State<Web>,
     Path((provider, tenant)): Path<(String, String)>,
     headers: HeaderMap,
     request: Request,
 ) -> Response {
-    let Some(tenant) = tenant.parse().ok().filter(|_| is_provider(&provider)) else { return StatusCode::NOT_FOUND.into_response() };
-    // The body is read within a limit of size and time, so that a half-sent one does not occupy a task for ever.
+    let Some(tenant) = tenant.parse().ok().filter(|_| is_provider(&provider)) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    // The body is read within a limit of size and time, so that a half-sent one does not occupy a
+    // task for ever.
     let request = match body::whole(request, LARGEST).await {
         Ok(request) => request,
-        Err(status) if status.code() == tonic::Code::ResourceExhausted => return StatusCode::PAYLOAD_TOO_LARGE.into_response(),
+        Err(status) if status.code() == tonic::Code::ResourceExhausted => {
+            return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+        }
         Err(_) => return StatusCode::REQUEST_TIMEOUT.into_response(),
     };
-    let Ok(body) = axum::body::to_bytes(request.into_body(), LARGEST).await else { return StatusCode::PAYLOAD_TOO_LARGE.into_response() };
-    let header = headers.get(format!("{provider}-signature")).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let message = ReceiveNotificationRequest { tenant: format!("tenants/{tenant}"), provider, body, signature: header.to_owned() };
+    let Ok(body) = axum::body::to_bytes(request.into_body(), LARGEST).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    };
+    let header = headers
+        .get(format!("{provider}-signature"))
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let message = ReceiveNotificationRequest {
+        tenant: format!("tenants/{tenant}"),
+        provider,
+        body,
+        signature: header.to_owned(),
+    };
     let mut caller = Caller::service("gateway", &tenant, None);
     PROVIDER.clone_into(&mut caller.subject);
     let Ok(request) = web.peers.request("wallet", &caller, message, Duration::from_secs(15)) else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
-    let Ok(channel) = web.peers.channel("wallet") else { return StatusCode::SERVICE_UNAVAILABLE.into_response() };
+    let Ok(channel) = web.peers.channel("wallet") else {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    };
     match NotificationServiceClient::new(channel).receive_notification(request).await {
         Ok(_) => StatusCode::NO_CONTENT.into_response(),
         Err(status) => match status.code() {
@@ -84,7 +107,8 @@ async fn notification(
     }
 }
 
-/// Whether a text can be the name of a provider: lower-case letters, digits and hyphens, a letter first.
+/// Whether a text can be the name of a provider: lower-case letters, digits and hyphens, a letter
+/// first.
 fn is_provider(text: &str) -> bool {
     let starts = text.bytes().next().is_some_and(|first| first.is_ascii_lowercase());
     let is_inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
@@ -93,7 +117,9 @@ fn is_provider(text: &str) -> bool {
 
 /// Forwards to the simulator's page, so that a browser needs only the gateway's port.
 async fn simulator(State(web): State<Web>, request: Request) -> Response {
-    let Ok(mut request) = body::whole(request, LARGEST).await else { return StatusCode::REQUEST_TIMEOUT.into_response() };
+    let Ok(mut request) = body::whole(request, LARGEST).await else {
+        return StatusCode::REQUEST_TIMEOUT.into_response();
+    };
     let Some(base) = &web.simulator else { return StatusCode::NOT_FOUND.into_response() };
     let asked = request.uri().path_and_query().map_or("/", |asked| asked.as_str());
     let Ok(uri) = format!("{}{asked}", base.trim_end_matches('/')).parse() else {

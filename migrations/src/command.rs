@@ -23,7 +23,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 struct Options {
     #[command(flatten)]
     address: Address,
-    /// What the database serves. In production the line to it is never plain text, but where it ends on this machine.
+    /// What the database serves. In production the line to it is never plain text, but where it
+    /// ends on this machine.
     #[arg(long, env = "PAYTERMS_MODE", hide_env_values = true, value_enum, default_value_t = Mode::Production)]
     mode: Mode,
     /// The services; all if none is named.
@@ -34,7 +35,8 @@ struct Options {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 struct Address {
-    /// The owner's connection, `postgres://owner@host/database?sslmode=verify-full&sslrootcert=ca.crt`.
+    /// The owner's connection,
+    /// `postgres://owner@host/database?sslmode=verify-full&sslrootcert=ca.crt`.
     #[arg(long, env = "PAYTERMS_OWNER_DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
     /// A file with this address.
@@ -44,8 +46,11 @@ struct Address {
 
 impl Address {
     fn url(&self) -> Result<String, String> {
-        let Some(file) = &self.database_url_file else { return Ok(self.database_url.clone().unwrap_or_default()) };
-        let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+        let Some(file) = &self.database_url_file else {
+            return Ok(self.database_url.clone().unwrap_or_default());
+        };
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| format!("{}: {error}", file.display()))?;
         Ok(text.trim().to_owned())
     }
 }
@@ -81,23 +86,33 @@ pub fn main_with(arguments: Vec<OsString>) -> ExitCode {
 }
 
 async fn run(options: Options) -> Result<(), String> {
-    let services = if options.services.is_empty() { crate::SERVICES.map(str::to_owned).to_vec() } else { options.services };
+    let services = if options.services.is_empty() {
+        crate::SERVICES.map(str::to_owned).to_vec()
+    } else {
+        options.services
+    };
     let url = options.address.url()?;
     if !["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
         return Err("the address is none: write postgres://owner@host:port/database".to_owned());
     }
     let mut objections = Objections::new(options.mode);
-    let setting = if options.address.database_url_file.is_some() { "--database-url-file" } else { "--database-url" };
+    let setting = if options.address.database_url_file.is_some() {
+        "--database-url-file"
+    } else {
+        "--database-url"
+    };
     objections.check_address(setting, &url);
     objections.settle()?;
     // A pool tries for long and then says no reason.
     let connected = timeout(CONNECT_TIMEOUT, PgConnection::connect(&url)).await;
-    let connection =
-        connected.map_err(|_| "cannot connect: the server does not answer")?.map_err(|error| format!("cannot connect: {error}"))?;
+    let connection = connected
+        .map_err(|_| "cannot connect: the server does not answer")?
+        .map_err(|error| format!("cannot connect: {error}"))?;
     let _ = connection.close().await;
     let mut address = ConnectOptions::new(&url);
     address.idle_timeout(None).max_lifetime(None).sqlx_logging(false);
-    let db = Database::connect(address).await.map_err(|error| format!("cannot connect: {error}"))?;
+    let db =
+        Database::connect(address).await.map_err(|error| format!("cannot connect: {error}"))?;
     for service in services {
         let schema = crate::migrate_postgres(&db, &service).await.map_err(|error| match error {
             DbErr::Custom(sentence) => sentence,
@@ -105,7 +120,9 @@ async fn run(options: Options) -> Result<(), String> {
         })?;
         match schema {
             Schema::UpToDate => println!("{service}: up to date"),
-            Schema::Newer(step) => println!("{service}: of a newer release ({step}); nothing was changed"),
+            Schema::Newer(step) => {
+                println!("{service}: of a newer release ({step}); nothing was changed")
+            }
         }
     }
     Ok(())

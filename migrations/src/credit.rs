@@ -11,9 +11,15 @@ use sea_orm_migration::{MigrationTrait, MigratorTrait};
 pub struct Credit;
 
 /// The tenant's calendar never goes back.
-const ZONES: Step = Step { name: "credit_0007_periods", postgres: &[], statements: &[system::DAY_REACHED], tables: &[] };
+const ZONES: Step = Step {
+    name: "credit_0007_periods",
+    postgres: &[],
+    statements: &[system::DAY_REACHED],
+    tables: &[],
+};
 
-/// Which payment plan an invoice is in. Of those from before it is not known until invoicing tells of them again.
+/// Which payment plan an invoice is in. Of those from before it is not known until invoicing tells
+/// of them again.
 const PLANS: Step = Step {
     name: "credit_0008_plan_names",
     postgres: &[],
@@ -24,7 +30,9 @@ const PLANS: Step = Step {
 /// Parts of attachments are sealed again when their key is replaced; nothing else of them changes.
 const RESEALED: Step = Step {
     name: "credit_0025_resealed",
-    postgres: &["DO $$ BEGIN EXECUTE format('GRANT UPDATE (sealed) ON bank_file_parts TO %I', 'payterms_' || current_schema()); END $$"],
+    postgres: &[
+        "DO $$ BEGIN EXECUTE format('GRANT UPDATE (sealed) ON bank_file_parts TO %I', 'payterms_' || current_schema()); END $$",
+    ],
     statements: &[],
     tables: &[],
 };
@@ -60,7 +68,8 @@ impl Credit {
     }
 }
 
-/// Programmes and whom they are for, lines with their history, draws and what they did to the exposure.
+/// Programmes and whom they are for, lines with their history, draws and what they did to the
+/// exposure.
 mod lines {
     use crate::ddl::{Guard, Step, Table};
 
@@ -100,7 +109,9 @@ mod lines {
             columns: "tenant text NOT NULL, id {uuid} NOT NULL, title text NOT NULL, state text NOT NULL, currency text NOT NULL, \
                       number bigint NOT NULL, terms text NOT NULL, cases text NOT NULL, version bigint NOT NULL, created_at {time} NOT NULL, \
                       published_at {time}, PRIMARY KEY (tenant, id)",
-            indexes: &["CREATE UNIQUE INDEX policies_by_number ON policies (tenant, number) WHERE number > 0"],
+            indexes: &[
+                "CREATE UNIQUE INDEX policies_by_number ON policies (tenant, number) WHERE number > 0",
+            ],
             guard: Guard::Tenant,
         },
         Table {
@@ -131,7 +142,9 @@ mod lines {
             columns: "tenant text NOT NULL, id {uuid} NOT NULL, application_id {uuid} NOT NULL, state text NOT NULL, page text NOT NULL, \
                       url text NOT NULL, institution text NOT NULL, token {bytes} NOT NULL, expires_at {time} NOT NULL, created_at {time} NOT NULL, \
                       PRIMARY KEY (tenant, id), FOREIGN KEY (tenant, application_id) REFERENCES applications (tenant, id)",
-            indexes: &["CREATE INDEX bank_links_of_application ON bank_links (tenant, application_id, id)"],
+            indexes: &[
+                "CREATE INDEX bank_links_of_application ON bank_links (tenant, application_id, id)",
+            ],
             guard: Guard::Tenant,
         },
         Table {
@@ -147,7 +160,9 @@ mod lines {
             name: "known_invoices",
             columns: "tenant text NOT NULL, invoice_id {uuid} NOT NULL, customer_id {uuid} NOT NULL, currency text NOT NULL, paid bigint NOT NULL, \
                       open bigint NOT NULL, issued_on text NOT NULL, due_on text NOT NULL, late boolean NOT NULL, PRIMARY KEY (tenant, invoice_id)",
-            indexes: &["CREATE INDEX known_invoices_of_customer ON known_invoices (tenant, customer_id)"],
+            indexes: &[
+                "CREATE INDEX known_invoices_of_customer ON known_invoices (tenant, customer_id)",
+            ],
             guard: Guard::Tenant,
         },
         Table {
@@ -224,7 +239,8 @@ mod lines {
         },
     ];
 
-    pub const STEP: Step = Step { name: "credit_0001", postgres: &[], statements: &[], tables: TABLES };
+    pub const STEP: Step =
+        Step { name: "credit_0001", postgres: &[], statements: &[], tables: TABLES };
 }
 
 /// What every purchase on a line writes, with fewer and cheaper indexes.
@@ -238,8 +254,8 @@ mod hot {
         "DROP INDEX draw_entries_by_time",
     ];
 
-    // Written with what they name, in one transaction, and nothing of it ever goes: as in the wallet, rows are not
-    // checked one by one here, and are on SQLite.
+    // Written with what they name, in one transaction, and nothing of it ever goes: as in the
+    // wallet, rows are not checked one by one here, and are on SQLite.
     const POSTGRES: &[&str] = &[
         "ALTER TABLE draws DROP CONSTRAINT draws_tenant_line_id_fkey",
         "ALTER TABLE draw_entries DROP CONSTRAINT draw_entries_tenant_draw_id_fkey",
@@ -250,10 +266,12 @@ mod hot {
         "ALTER TABLE credit_lines SET (fillfactor = 70)",
     ];
 
-    pub const STEP: Step = Step { name: "credit_0002_hot", postgres: POSTGRES, statements: STATEMENTS, tables: &[] };
+    pub const STEP: Step =
+        Step { name: "credit_0002_hot", postgres: POSTGRES, statements: STATEMENTS, tables: &[] };
 }
 
-/// What underwriting knows more of: the applicant's own name as a hash, plans with their invoices, findings of files.
+/// What underwriting knows more of: the applicant's own name as a hash, plans with their invoices,
+/// findings of files.
 mod underwriting {
     use crate::ddl::{Guard, Step, Table};
 
@@ -273,24 +291,35 @@ mod underwriting {
     const TABLES: &[Table] = &[Table {
         name: "known_plan_invoices",
         columns: "tenant text NOT NULL, plan_id {uuid} NOT NULL, invoice_id {uuid} NOT NULL, PRIMARY KEY (tenant, plan_id, invoice_id)",
-        indexes: &["CREATE INDEX known_plan_invoices_by_invoice ON known_plan_invoices (tenant, invoice_id)"],
+        indexes: &[
+            "CREATE INDEX known_plan_invoices_by_invoice ON known_plan_invoices (tenant, invoice_id)",
+        ],
         guard: Guard::Tenant,
     }];
 
-    pub const STEP: Step = Step { name: "credit_0003_underwriting", postgres: &[], statements: STATEMENTS, tables: TABLES };
+    pub const STEP: Step = Step {
+        name: "credit_0003_underwriting",
+        postgres: &[],
+        statements: STATEMENTS,
+        tables: TABLES,
+    };
 }
 
 /// Until when nothing follows from what is open again, because a payment was taken back.
 mod days {
     use crate::ddl::Step;
 
-    const STATEMENTS: &[&str] =
-        &["ALTER TABLE draws ADD COLUMN no_consequence_before text", "ALTER TABLE known_invoices ADD COLUMN no_consequence_before text"];
+    const STATEMENTS: &[&str] = &[
+        "ALTER TABLE draws ADD COLUMN no_consequence_before text",
+        "ALTER TABLE known_invoices ADD COLUMN no_consequence_before text",
+    ];
 
-    pub const STEP: Step = Step { name: "credit_0004_days", postgres: &[], statements: STATEMENTS, tables: &[] };
+    pub const STEP: Step =
+        Step { name: "credit_0004_days", postgres: &[], statements: STATEMENTS, tables: &[] };
 }
 
-/// What an applicant attaches for a person to look at, and what the policy advises beyond what it offered.
+/// What an applicant attaches for a person to look at, and what the policy advises beyond what it
+/// offered.
 mod attachments {
     use crate::ddl::{Guard, Step, Table};
 
@@ -327,18 +356,27 @@ mod attachments {
         },
     ];
 
-    pub const STEP: Step = Step { name: "credit_0005_attachments", postgres: &[], statements: STATEMENTS, tables: TABLES };
+    pub const STEP: Step = Step {
+        name: "credit_0005_attachments",
+        postgres: &[],
+        statements: STATEMENTS,
+        tables: TABLES,
+    };
 }
 
-/// What lists over all customers of a tenant read. On PostgreSQL the keys of these tables begin with the id, so that other tenants'
-/// rows would be passed over.
+/// What lists over all customers of a tenant read. On PostgreSQL the keys of these tables begin
+/// with the id, so that other tenants' rows would be passed over.
 mod lists {
     use crate::ddl::Step;
 
-    const STATEMENTS: &[&str] = &["CREATE INDEX credit_lines_by_state ON credit_lines (tenant, state, id)"];
+    const STATEMENTS: &[&str] =
+        &["CREATE INDEX credit_lines_by_state ON credit_lines (tenant, state, id)"];
 
-    const POSTGRES: &[&str] =
-        &["CREATE INDEX credit_lines_of_tenant ON credit_lines (tenant, id)", "CREATE INDEX draws_of_tenant ON draws (tenant, id)"];
+    const POSTGRES: &[&str] = &[
+        "CREATE INDEX credit_lines_of_tenant ON credit_lines (tenant, id)",
+        "CREATE INDEX draws_of_tenant ON draws (tenant, id)",
+    ];
 
-    pub const STEP: Step = Step { name: "credit_0006_lists", postgres: POSTGRES, statements: STATEMENTS, tables: &[] };
+    pub const STEP: Step =
+        Step { name: "credit_0006_lists", postgres: POSTGRES, statements: STATEMENTS, tables: &[] };
 }

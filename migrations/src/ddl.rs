@@ -23,17 +23,18 @@ pub struct Table {
 
 /// One migration: statements that both databases take, then tables.
 ///
-/// On PostgreSQL the owner who runs it is under row-level security too, and has no tenant. A statement that reads or moves
-/// rows, or adds a foreign key to a table that has some, takes FORCE off the tables it touches and puts it back, in the
-/// same step (as [`DataStep`] and `tenant_last.sql` do): it has those tables locked anyway, and others wait for no more.
+/// On PostgreSQL the owner who runs it is under row-level security too, and has no tenant. A
+/// statement that reads or moves rows, or adds a foreign key to a table that has some, takes FORCE
+/// off the tables it touches and puts it back, in the same step (as [`DataStep`] and
+/// `tenant_last.sql` do): it has those tables locked anyway, and others wait for no more.
 #[derive(Debug, Clone, Copy)]
 pub struct Step {
     /// Its name, which is also the version that a service waits for.
     pub name: &'static str,
     /// Statements for PostgreSQL alone, first.
     pub postgres: &'static [&'static str],
-    /// Statements for both, next, with the types of [`Table::columns`], and `{as_caller}` after a view's name. No index: one of a table in
-    /// use is among [`indexes::INDEXES`].
+    /// Statements for both, next, with the types of [`Table::columns`], and `{as_caller}` after a
+    /// view's name. No index: one of a table in use is among [`indexes::INDEXES`].
     pub statements: &'static [&'static str],
     /// Tables, last.
     pub tables: &'static [Table],
@@ -41,17 +42,26 @@ pub struct Step {
 
 /// A step of a schema.
 pub trait SchemaStep: MigrationTrait {
-    /// All text that the step is made of. A step that a release has never changes: a test compares its hash.
+    /// All text that the step is made of. A step that a release has never changes: a test compares
+    /// its hash.
     fn text(&self) -> String;
 }
 
 impl SchemaStep for Step {
     fn text(&self) -> String {
-        let tables = self
-            .tables
+        let tables = self.tables.iter().flat_map(|table| {
+            [table.name, table.columns, table.guard.name()]
+                .into_iter()
+                .chain(table.indexes.iter().copied())
+        });
+        let texts: Vec<_> = self
+            .postgres
             .iter()
-            .flat_map(|table| [table.name, table.columns, table.guard.name()].into_iter().chain(table.indexes.iter().copied()));
-        let texts: Vec<_> = self.postgres.iter().copied().chain(["then"]).chain(self.statements.iter().copied()).chain(tables).collect();
+            .copied()
+            .chain(["then"])
+            .chain(self.statements.iter().copied())
+            .chain(tables)
+            .collect();
         texts.join(";\n")
     }
 }
@@ -64,14 +74,19 @@ impl SchemaStep for DataStep {
 
 impl SchemaStep for CheckStep {
     fn text(&self) -> String {
-        [self.step.text().as_str(), self.table, self.constraint, self.before, self.after].join(";\n")
+        [self.step.text().as_str(), self.table, self.constraint, self.before, self.after]
+            .join(";\n")
     }
 }
 
 impl SchemaStep for RebuildStep {
     fn text(&self) -> String {
         let indexes = self.indexes.iter().chain(self.new_indexes).copied();
-        [self.step.text().as_str(), self.table, self.without].into_iter().chain(indexes).collect::<Vec<_>>().join(";\n")
+        [self.step.text().as_str(), self.table, self.without]
+            .into_iter()
+            .chain(indexes)
+            .collect::<Vec<_>>()
+            .join(";\n")
     }
 }
 
@@ -89,7 +104,8 @@ impl MigrationTrait for Step {
 
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let conn = manager.get_connection();
-        let texts: &[&str] = if manager.get_database_backend() == DbBackend::Postgres { self.postgres } else { &[] };
+        let texts: &[&str] =
+            if manager.get_database_backend() == DbBackend::Postgres { self.postgres } else { &[] };
         let postgres = manager.get_database_backend() == DbBackend::Postgres;
         for statement in texts.iter().chain(self.statements) {
             indexes::check(self.name, statement)?;
@@ -99,7 +115,8 @@ impl MigrationTrait for Step {
     }
 }
 
-/// A step that reads or moves rows of tables in use: on PostgreSQL they are not under FORCE row-level security while it runs.
+/// A step that reads or moves rows of tables in use: on PostgreSQL they are not under FORCE
+/// row-level security while it runs.
 #[derive(Debug, Clone, Copy)]
 pub struct DataStep {
     /// What it does.
@@ -121,13 +138,23 @@ impl MigrationTrait for DataStep {
     }
 
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let unguarded: &[&str] = if manager.get_database_backend() == DbBackend::Postgres { self.unguarded } else { &[] };
+        let unguarded: &[&str] = if manager.get_database_backend() == DbBackend::Postgres {
+            self.unguarded
+        } else {
+            &[]
+        };
         for table in unguarded {
-            manager.get_connection().execute_unprepared(&format!("ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")).await?;
+            manager
+                .get_connection()
+                .execute_unprepared(&format!("ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY"))
+                .await?;
         }
         self.step.up(manager).await?;
         for table in unguarded {
-            manager.get_connection().execute_unprepared(&format!("ALTER TABLE {table} FORCE ROW LEVEL SECURITY")).await?;
+            manager
+                .get_connection()
+                .execute_unprepared(&format!("ALTER TABLE {table} FORCE ROW LEVEL SECURITY"))
+                .await?;
         }
         Ok(())
     }
@@ -135,8 +162,9 @@ impl MigrationTrait for DataStep {
 
 /// A step that also replaces the CHECK of one column of a table in use.
 ///
-/// SQLite has no statement for that: its documentation of ALTER TABLE ("Making other kinds of table schema changes") has the
-/// text of the table changed where it is kept, which is safe for a constraint that the rows meet already.
+/// SQLite has no statement for that: its documentation of ALTER TABLE ("Making other kinds of table
+/// schema changes") has the text of the table changed where it is kept, which is safe for a
+/// constraint that the rows meet already.
 #[derive(Debug, Clone, Copy)]
 pub struct CheckStep {
     /// What it does besides, first.
@@ -168,7 +196,9 @@ impl MigrationTrait for CheckStep {
         let Self { table, constraint, before, after, .. } = self;
         let conn = manager.get_connection();
         if manager.get_database_backend() == DbBackend::Postgres {
-            let alter = format!("ALTER TABLE {table} DROP CONSTRAINT {constraint}, ADD CONSTRAINT {constraint} CHECK ({after})");
+            let alter = format!(
+                "ALTER TABLE {table} DROP CONSTRAINT {constraint}, ADD CONSTRAINT {constraint} CHECK ({after})"
+            );
             return conn.execute_unprepared(&alter).await.map(|_| ());
         }
         conn.execute_unprepared("PRAGMA writable_schema = ON").await?;
@@ -183,8 +213,9 @@ impl MigrationTrait for CheckStep {
 
 /// A step that takes a UNIQUE constraint off a table in use.
 ///
-/// SQLite has no statement for that: the table is made anew from its own text without the constraint, and takes the rows of the old one
-/// (its documentation of ALTER TABLE, "Making other kinds of table schema changes"). No other table may refer to it.
+/// SQLite has no statement for that: the table is made anew from its own text without the
+/// constraint, and takes the rows of the old one (its documentation of ALTER TABLE, "Making other
+/// kinds of table schema changes"). No other table may refer to it.
 #[derive(Debug, Clone, Copy)]
 pub struct RebuildStep {
     /// What it does first; PostgreSQL drops the constraint in it.
@@ -216,9 +247,12 @@ impl MigrationTrait for RebuildStep {
         let Self { table, without, .. } = self;
         let conn = manager.get_connection();
         if manager.get_database_backend() != DbBackend::Postgres {
-            let select = format!("SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = '{table}'");
+            let select =
+                format!("SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = '{table}'");
             let row = conn.query_one_raw(Statement::from_string(DbBackend::Sqlite, select)).await?;
-            let text: String = row.ok_or_else(|| DbErr::Custom(format!("there is no table {table}")))?.try_get("", "sql")?;
+            let text: String = row
+                .ok_or_else(|| DbErr::Custom(format!("there is no table {table}")))?
+                .try_get("", "sql")?;
             let anew = text.replacen(without, "", 1).replacen(table, &format!("{table}_anew"), 1);
             if !text.contains(without) {
                 return Err(DbErr::Custom(format!("{table} has no{without}")));
@@ -240,8 +274,9 @@ impl MigrationTrait for RebuildStep {
     }
 }
 
-/// Guards each table of the schema that row-level security does not guard yet: the service's runtime role sees all of it,
-/// everybody else nothing, whatever they were granted. The migrations' own table is the owner's to write.
+/// Guards each table of the schema that row-level security does not guard yet: the service's
+/// runtime role sees all of it, everybody else nothing, whatever they were granted. The migrations'
+/// own table is the owner's to write.
 pub(crate) const SERVICE_ONLY: &str = "DO $$ DECLARE name regclass; BEGIN \
      FOR name IN SELECT oid FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' AND NOT relrowsecurity \
      ORDER BY relname LOOP \
@@ -331,7 +366,11 @@ async fn guard<C: ConnectionTrait>(conn: &C, table: &Table) -> Result<(), DbErr>
             conn.execute_unprepared(&statement).await?;
         }
     }
-    let verbs = if table.guard == Guard::AppendOnly { "SELECT, INSERT" } else { "SELECT, INSERT, UPDATE, DELETE" };
+    let verbs = if table.guard == Guard::AppendOnly {
+        "SELECT, INSERT"
+    } else {
+        "SELECT, INSERT, UPDATE, DELETE"
+    };
     // The runtime role is named after the schema; `run` makes both.
     let grant = format!(
         "DO $$ BEGIN EXECUTE format('GRANT {verbs} ON {name} TO %I', 'payterms_' || current_schema()); \

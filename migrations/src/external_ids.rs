@@ -23,7 +23,8 @@ pub const INVOICING: Step = Step {
     tables: &[],
 };
 
-/// Uses are many, and few have an own id: it stands apart, so that recording the others writes nothing more.
+/// Uses are many, and few have an own id: it stands apart, so that recording the others writes
+/// nothing more.
 const USES: &[Table] = &[Table {
     name: "usage_external_ids",
     columns: "tenant text NOT NULL, external_id text NOT NULL, wallet_id {uuid} NOT NULL, record_id {uuid} NOT NULL, \

@@ -14,7 +14,12 @@ use sea_orm_migration::{MigrationTrait, MigratorTrait};
 pub struct Invoicing;
 
 /// The tenant's calendar never goes back.
-const ZONES: Step = Step { name: "invoicing_0017_zones", postgres: &[], statements: &[system::DAY_REACHED], tables: &[] };
+const ZONES: Step = Step {
+    name: "invoicing_0017_zones",
+    postgres: &[],
+    statements: &[system::DAY_REACHED],
+    tables: &[],
+};
 
 impl MigratorTrait for Invoicing {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
@@ -107,7 +112,8 @@ mod register {
         },
     ];
 
-    pub const STEP: Step = Step { name: "invoicing_0001_register", postgres: &[], statements: &[], tables: TABLES };
+    pub const STEP: Step =
+        Step { name: "invoicing_0001_register", postgres: &[], statements: &[], tables: TABLES };
 
     /// How many calls a second a tenant's callers may make.
     pub const CALL_LIMITS: Step = Step {
@@ -164,7 +170,9 @@ mod invoices {
             columns: "tenant text NOT NULL, id {uuid} NOT NULL, invoice_id {uuid} NOT NULL, number text NOT NULL, issue_date text NOT NULL, \
                       amount bigint NOT NULL CHECK (amount > 0), currency text NOT NULL, reason text NOT NULL, created_at {time} NOT NULL, \
                       PRIMARY KEY (tenant, id), UNIQUE (tenant, number), FOREIGN KEY (tenant, invoice_id) REFERENCES invoices (tenant, id)",
-            indexes: &["CREATE INDEX credit_notes_of_invoice ON credit_notes (tenant, invoice_id, id)"],
+            indexes: &[
+                "CREATE INDEX credit_notes_of_invoice ON credit_notes (tenant, invoice_id, id)",
+            ],
             guard: Guard::AppendOnly,
         },
         Table {
@@ -185,7 +193,8 @@ mod invoices {
         },
     ];
 
-    pub const STEP: Step = Step { name: "invoicing_0002_invoices", postgres: &[], statements: &[], tables: TABLES };
+    pub const STEP: Step =
+        Step { name: "invoicing_0002_invoices", postgres: &[], statements: &[], tables: TABLES };
 }
 
 /// Payments: what they reserve and what they pay with.
@@ -211,7 +220,9 @@ mod payments {
                       PRIMARY KEY (tenant, payment_id, place), CHECK (paid >= 0 AND refunded >= 0 AND paid + refunded + deferred <= amount), \
                       FOREIGN KEY (tenant, payment_id) REFERENCES payments (tenant, id), \
                       FOREIGN KEY (tenant, invoice_id) REFERENCES invoices (tenant, id)",
-            indexes: &["CREATE INDEX allocations_of_invoice ON payment_allocations (tenant, invoice_id)"],
+            indexes: &[
+                "CREATE INDEX allocations_of_invoice ON payment_allocations (tenant, invoice_id)",
+            ],
             guard: Guard::Tenant,
         },
         Table {
@@ -276,7 +287,9 @@ mod payments {
                       closing bigint NOT NULL, created_at {time} NOT NULL, PRIMARY KEY (tenant, id), \
                       UNIQUE (tenant, customer_id, currency, month), CHECK (opening + issued - credited - written_off - paid = closing), \
                       FOREIGN KEY (tenant, customer_id) REFERENCES customers (tenant, id)",
-            indexes: &["CREATE INDEX statements_of_month ON statements (tenant, month, customer_id)"],
+            indexes: &[
+                "CREATE INDEX statements_of_month ON statements (tenant, month, customer_id)",
+            ],
             guard: Guard::AppendOnly,
         },
         Table {
@@ -297,7 +310,9 @@ mod payments {
                       number text NOT NULL, issue_date text NOT NULL, seller text NOT NULL, buyer text NOT NULL, mentions text NOT NULL, \
                       reason text NOT NULL, created_at {time} NOT NULL, PRIMARY KEY (tenant, id), UNIQUE (tenant, invoice_id, version), \
                       FOREIGN KEY (tenant, invoice_id) REFERENCES invoices (tenant, id)",
-            indexes: &["CREATE INDEX invoice_versions_of_customer ON invoice_versions (tenant, customer_id, id)"],
+            indexes: &[
+                "CREATE INDEX invoice_versions_of_customer ON invoice_versions (tenant, customer_id, id)",
+            ],
             guard: Guard::AppendOnly,
         },
         Table {
@@ -391,5 +406,10 @@ mod webhook_endpoints {
         guard: Guard::Tenant,
     }];
 
-    pub const STEP: Step = Step { name: "invoicing_0023_webhooks_endpoints", postgres: &[], statements: &[], tables: TABLES };
+    pub const STEP: Step = Step {
+        name: "invoicing_0023_webhooks_endpoints",
+        postgres: &[],
+        statements: &[],
+        tables: TABLES,
+    };
 }

@@ -2,8 +2,8 @@
 
 use crate::ddl::{Guard, Step, Table};
 
-/// Keys are a tenant's. A secret is looked up before anybody knows whose it is, so the table of hashes is the service's; it says nothing
-/// but whose key it is.
+/// Keys are a tenant's. A secret is looked up before anybody knows whose it is, so the table of
+/// hashes is the service's; it says nothing but whose key it is.
 pub const STEP: Step = Step {
     name: "invoicing_0025_api_keys",
     postgres: &[],

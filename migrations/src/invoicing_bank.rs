@@ -1,4 +1,5 @@
-//! Steps of invoicing's schema about what banks tell of: lines, returns, the days of payments, where to pay.
+//! Steps of invoicing's schema about what banks tell of: lines, returns, the days of payments,
+//! where to pay.
 
 /// What people decide about bank lines.
 pub mod bank {
@@ -16,9 +17,10 @@ pub mod bank {
         tables: &[],
     };
 
-    /// What tells a booking from others, so that files may overlap; who paid before; and one import of a tenant at a time. Lines
-    /// from before have no amount of a booking: each is a booking by itself. The column `reference` has been unique; it
-    /// holds the line's id from now on, since banks repeat their references.
+    /// What tells a booking from others, so that files may overlap; who paid before; and one import
+    /// of a tenant at a time. Lines from before have no amount of a booking: each is a booking by
+    /// itself. The column `reference` has been unique; it holds the line's id from now on, since
+    /// banks repeat their references.
     pub const IDENTITY: Step = Step {
         name: "invoicing_0005_bank_identity",
         postgres: &[],
@@ -38,8 +40,9 @@ pub mod bank {
         }],
     };
 
-    /// Where an announced transfer goes, and what finds it by its reference; what was open when a later version of an invoice was
-    /// issued. Of those from before nothing is known: they have no code for payment apps.
+    /// Where an announced transfer goes, and what finds it by its reference; what was open when a
+    /// later version of an invoice was issued. Of those from before nothing is known: they have no
+    /// code for payment apps.
     pub const DETAILS: Step = Step {
         name: "invoicing_0008_bank_details",
         postgres: &[],
@@ -51,7 +54,8 @@ pub mod bank {
         tables: &[],
     };
 
-    /// Credits that the bank takes back are lines too. Amounts stay above zero; the column says which way the money went.
+    /// Credits that the bank takes back are lines too. Amounts stay above zero; the column says
+    /// which way the money went.
     pub const RETURNS: Step = Step {
         name: "invoicing_0006_returns",
         postgres: &[],
@@ -68,8 +72,8 @@ pub mod days {
         "ALTER TABLE payments ADD COLUMN effective_on text",
         "ALTER TABLE invoices ADD COLUMN paid_by_day text NOT NULL DEFAULT ''",
         "ALTER TABLE invoices ADD COLUMN no_consequence_before text",
-        // A transfer counts from the day of its booking, anything else from the day of its request in UTC: a later change may be that
-        // a part was given back.
+        // A transfer counts from the day of its booking, anything else from the day of its request
+        // in UTC: a later change may be that a part was given back.
         "UPDATE payments SET effective_on = coalesce((SELECT min(l.booked_on) FROM bank_lines l \
          WHERE l.tenant = payments.tenant AND l.payment_id = payments.id), substr(CAST(created_at AS text), 1, 10)) \
          WHERE state IN ('SUCCEEDED', 'PARTIAL')",
@@ -82,7 +86,12 @@ pub mod days {
     ];
 
     pub const STEP: DataStep = DataStep {
-        step: Step { name: "invoicing_0007_effective_days", postgres: &[], statements: STATEMENTS, tables: &[] },
+        step: Step {
+            name: "invoicing_0007_effective_days",
+            postgres: &[],
+            statements: STATEMENTS,
+            tables: &[],
+        },
         unguarded: &["invoices", "payments", "payment_allocations", "bank_lines"],
     };
 }

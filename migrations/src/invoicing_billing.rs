@@ -14,7 +14,8 @@ pub const NEW_METHODS: Step = Step {
     tables: &[],
 };
 
-/// Disputes of the wallet, as far as they are taken in; the credit notes of receipts that they make, and the receipts after they are won.
+/// Disputes of the wallet, as far as they are taken in; the credit notes of receipts that they
+/// make, and the receipts after they are won.
 pub const DISPUTES: Step = Step {
     name: "invoicing_0015_disputes",
     postgres: &[],
@@ -28,7 +29,9 @@ pub const DISPUTES: Step = Step {
         name: "disputes",
         columns: "tenant text NOT NULL, id {uuid} NOT NULL, customer_id {uuid} NOT NULL, applied text NOT NULL, parts text NOT NULL, \
                   surplus bigint NOT NULL CHECK (surplus >= 0), currency text NOT NULL, told {bytes} NOT NULL, PRIMARY KEY (tenant, id)",
-        indexes: &["CREATE INDEX disputes_of_customer ON disputes (tenant, customer_id, id) WHERE applied = 'OPENED'"],
+        indexes: &[
+            "CREATE INDEX disputes_of_customer ON disputes (tenant, customer_id, id) WHERE applied = 'OPENED'",
+        ],
         guard: Guard::Tenant,
     }],
 };
@@ -54,7 +57,8 @@ pub const RECEIPT_CREDIT_NOTES: Step = Step {
     }],
 };
 
-/// A transfer that is announced again reserves nothing; a collection that waited for a payment knows it.
+/// A transfer that is announced again reserves nothing; a collection that waited for a payment
+/// knows it.
 pub const PERIODS: CheckStep = CheckStep {
     step: Step {
         name: "invoicing_0017_periods",
@@ -71,7 +75,8 @@ pub const PERIODS: CheckStep = CheckStep {
     after: "amount >= 0",
 };
 
-/// Transfers back to payers: what is to be made, what was made, and to which account, as a hash under a key of the tenant.
+/// Transfers back to payers: what is to be made, what was made, and to which account, as a hash
+/// under a key of the tenant.
 pub const TRANSFERS_BACK: Step = Step {
     name: "invoicing_0018_transfers_back",
     postgres: &[],
@@ -104,8 +109,9 @@ pub const EXPIRY_NOTICES: Step = Step {
     tables: &[],
 };
 
-/// Transfers back: who entered an account that the bank had not named, the day on which they were recorded, and the line by which the bank
-/// sent one back. What was sent before counts for the day that the bank made it.
+/// Transfers back: who entered an account that the bank had not named, the day on which they were
+/// recorded, and the line by which the bank sent one back. What was sent before counts for the day
+/// that the bank made it.
 pub const TRANSFERS_SENT_BACK: DataStep = DataStep {
     step: Step {
         name: "invoicing_0021_transfers_sent_back",
@@ -124,7 +130,8 @@ pub const TRANSFERS_SENT_BACK: DataStep = DataStep {
     unguarded: &["transfer_refunds"],
 };
 
-/// What is given back and taken back stands on the statement of the month that it was, whatever zone the tenant moves to.
+/// What is given back and taken back stands on the statement of the month that it was, whatever
+/// zone the tenant moves to.
 pub const STATEMENT_DAYS: Step = Step {
     name: "invoicing_0019_statement_days",
     postgres: &[],
@@ -138,8 +145,9 @@ pub const STATEMENT_DAYS: Step = Step {
     }],
 };
 
-/// A refund may correct several receipts: notes after its first have their own id as `refund_id`, which is unique, and name it here. A
-/// receipt that a won dispute brought names those that it stands for. A statement reads all disputes of its customer.
+/// A refund may correct several receipts: notes after its first have their own id as `refund_id`,
+/// which is unique, and name it here. A receipt that a won dispute brought names those that it
+/// stands for. A statement reads all disputes of its customer.
 pub const STANDING_RECEIPTS: Step = Step {
     name: "invoicing_0022_standing_receipts",
     postgres: &[],
@@ -187,25 +195,30 @@ pub const PLANS_AND_METHODS: Step = Step {
             name: "plan_periods",
             columns: "tenant text NOT NULL, plan_id {uuid} NOT NULL, invoice_id {uuid} NOT NULL, customer_id {uuid} NOT NULL, \
                       begun_at {time} NOT NULL, ended_at {time}, PRIMARY KEY (tenant, plan_id, invoice_id, begun_at)",
-            indexes: &["CREATE INDEX plan_periods_of_customer ON plan_periods (tenant, customer_id, begun_at)"],
+            indexes: &[
+                "CREATE INDEX plan_periods_of_customer ON plan_periods (tenant, customer_id, begun_at)",
+            ],
             guard: Guard::Tenant,
         },
     ],
 };
 
-/// Existing customers count as having a chargeable method until the wallet reports their methods again, so no mail says wrongly that
-/// no method is saved.
+/// Existing customers count as having a chargeable method until the wallet reports their methods
+/// again, so no mail says wrongly that no method is saved.
 pub const METHODS_BEFORE: DataStep = DataStep {
     step: Step {
         name: "invoicing_0028_methods_before",
         postgres: &[],
-        statements: &["INSERT INTO collection_methods (tenant, customer_id, last_day) SELECT tenant, id, '9999-12-31' FROM customers"],
+        statements: &[
+            "INSERT INTO collection_methods (tenant, customer_id, last_day) SELECT tenant, id, '9999-12-31' FROM customers",
+        ],
         tables: &[],
     },
     unguarded: &["customers", "collection_methods"],
 };
 
-/// While a dispute has taken the only method, collections wait: statements ask since when and until when.
+/// While a dispute has taken the only method, collections wait: statements ask since when and until
+/// when.
 pub const COLLECTION_WAITS: Step = Step {
     name: "invoicing_0035_collection_waits",
     postgres: &[],
@@ -214,7 +227,9 @@ pub const COLLECTION_WAITS: Step = Step {
         name: "collection_waits",
         columns: "tenant text NOT NULL, invoice_id {uuid} NOT NULL, customer_id {uuid} NOT NULL, begun_at {time} NOT NULL, ended_at {time}, \
                   PRIMARY KEY (tenant, invoice_id, begun_at), FOREIGN KEY (tenant, invoice_id) REFERENCES invoices (tenant, id)",
-        indexes: &["CREATE INDEX collection_waits_of_customer ON collection_waits (tenant, customer_id, begun_at)"],
+        indexes: &[
+            "CREATE INDEX collection_waits_of_customer ON collection_waits (tenant, customer_id, begun_at)",
+        ],
         guard: Guard::Tenant,
     }],
 };

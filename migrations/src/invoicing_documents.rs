@@ -1,5 +1,5 @@
-//! The step of invoicing's schema about documents: what a statement and a receipt say for good, their later versions, and what
-//! customers are told of payments.
+//! The step of invoicing's schema about documents: what a statement and a receipt say for good,
+//! their later versions, and what customers are told of payments.
 
 use crate::ddl::{Guard, Step, Table};
 
@@ -21,7 +21,9 @@ pub const STEP: Step = Step {
                   number text NOT NULL, issue_date text NOT NULL, seller text NOT NULL, buyer text NOT NULL, mentions text NOT NULL, \
                   reason text NOT NULL, created_at {time} NOT NULL, PRIMARY KEY (tenant, id), UNIQUE (tenant, receipt_id, version), \
                   FOREIGN KEY (tenant, receipt_id) REFERENCES receipts (tenant, id)",
-        indexes: &["CREATE INDEX receipt_versions_of_customer ON receipt_versions (tenant, customer_id, id)"],
+        indexes: &[
+            "CREATE INDEX receipt_versions_of_customer ON receipt_versions (tenant, customer_id, id)",
+        ],
         guard: Guard::AppendOnly,
     }],
 };

@@ -1,9 +1,10 @@
-//! Steps of invoicing's schema for finding things: lists over all customers of a tenant, by what people look for.
+//! Steps of invoicing's schema for finding things: lists over all customers of a tenant, by what
+//! people look for.
 
 use crate::ddl::Step;
 
-/// Each index ends in the id, by which a page goes on where the one before ended. A date that may be missing is empty here, since
-/// the databases disagree about where NULL comes.
+/// Each index ends in the id, by which a page goes on where the one before ended. A date that may
+/// be missing is empty here, since the databases disagree about where NULL comes.
 const STATEMENTS: &[&str] = &[
     "CREATE INDEX invoices_by_state ON invoices (tenant, state, id)",
     "CREATE INDEX invoices_by_due ON invoices (tenant, (coalesce(due_date, '')), id)",
@@ -23,4 +24,5 @@ const STATEMENTS: &[&str] = &[
 ];
 
 /// What lists over all customers read.
-pub const STEP: Step = Step { name: "invoicing_0011_lists", postgres: &[], statements: STATEMENTS, tables: &[] };
+pub const STEP: Step =
+    Step { name: "invoicing_0011_lists", postgres: &[], statements: STATEMENTS, tables: &[] };

@@ -15,7 +15,12 @@ pub mod discounts {
     ];
 
     pub const STEP: CheckStep = CheckStep {
-        step: Step { name: "invoicing_0009_discounts", postgres: &[], statements: STATEMENTS, tables: &[] },
+        step: Step {
+            name: "invoicing_0009_discounts",
+            postgres: &[],
+            statements: STATEMENTS,
+            tables: &[],
+        },
         table: "invoices",
         constraint: "invoices_total_check",
         before: "total > 0",
@@ -23,8 +28,9 @@ pub mod discounts {
     };
 }
 
-/// What is known of customers' tax numbers. Of those that are there nobody has looked at any: their customers' tax is resolved anew,
-/// country by country, which other services hear of. Issued documents keep their tax.
+/// What is known of customers' tax numbers. Of those that are there nobody has looked at any: their
+/// customers' tax is resolved anew, country by country, which other services hear of. Issued
+/// documents keep their tax.
 pub mod tax_numbers {
     use crate::ddl::{DataStep, Step};
 
@@ -36,7 +42,12 @@ pub mod tax_numbers {
     ];
 
     pub const STEP: DataStep = DataStep {
-        step: Step { name: "invoicing_0010_tax_numbers", postgres: &[], statements: STATEMENTS, tables: &[] },
+        step: Step {
+            name: "invoicing_0010_tax_numbers",
+            postgres: &[],
+            statements: STATEMENTS,
+            tables: &[],
+        },
         unguarded: &["customers", "due"],
     };
 }

@@ -11,7 +11,12 @@ use sea_orm_migration::{MigrationTrait, MigratorTrait};
 pub struct Plans;
 
 /// The tenant's calendar never goes back.
-const ZONES: Step = Step { name: "plans_0006_periods", postgres: &[], statements: &[system::DAY_REACHED], tables: &[] };
+const ZONES: Step = Step {
+    name: "plans_0006_periods",
+    postgres: &[],
+    statements: &[system::DAY_REACHED],
+    tables: &[],
+};
 
 impl MigratorTrait for Plans {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
@@ -113,7 +118,8 @@ mod register {
         },
     ];
 
-    pub const STEP: Step = Step { name: "plans_0001", postgres: &[], statements: &[], tables: TABLES };
+    pub const STEP: Step =
+        Step { name: "plans_0001", postgres: &[], statements: &[], tables: TABLES };
 }
 
 /// On time by effective day: what is paid by which day, what was missed, which breaches stand.
@@ -132,8 +138,8 @@ mod on_time {
         "ALTER TABLE plans ADD COLUMN paid_at_completion bigint",
         "UPDATE plans SET breach_count = (SELECT count(*) FROM plan_history h \
          WHERE h.tenant = plans.tenant AND h.plan_id = plans.id AND h.verb = 'BREACH')",
-        // What was missed is known by the history: the newest instalment that was due when the plan became late, the day after, which
-        // is the same day in UTC where midnight comes earlier.
+        // What was missed is known by the history: the newest instalment that was due when the plan
+        // became late, the day after, which is the same day in UTC where midnight comes earlier.
         "UPDATE instalments SET missed = true WHERE offer = 1 AND EXISTS (SELECT 1 FROM plan_history h \
          WHERE h.tenant = instalments.tenant AND h.plan_id = instalments.plan_id AND h.verb = 'MISS' AND instalments.due_on = \
          (SELECT max(o.due_on) FROM instalments o WHERE o.tenant = h.tenant AND o.plan_id = h.plan_id AND o.offer = 1 \
@@ -141,7 +147,12 @@ mod on_time {
     ];
 
     pub const STEP: DataStep = DataStep {
-        step: Step { name: "plans_0002_on_time", postgres: &[], statements: STATEMENTS, tables: &[] },
+        step: Step {
+            name: "plans_0002_on_time",
+            postgres: &[],
+            statements: STATEMENTS,
+            tables: &[],
+        },
         unguarded: &["plans", "instalments", "plan_history"],
     };
 }
@@ -153,13 +164,15 @@ mod new_methods {
     pub const STEP: Step = Step {
         name: "plans_0004_new_methods",
         postgres: &[],
-        statements: &["ALTER TABLE plans ADD COLUMN next_attempt_is_last boolean NOT NULL DEFAULT false"],
+        statements: &[
+            "ALTER TABLE plans ADD COLUMN next_attempt_is_last boolean NOT NULL DEFAULT false",
+        ],
         tables: &[],
     };
 }
 
-/// What lists over all customers of a tenant read. A date that may be missing is empty in its index: the databases disagree about
-/// where NULL comes.
+/// What lists over all customers of a tenant read. A date that may be missing is empty in its
+/// index: the databases disagree about where NULL comes.
 mod lists {
     use crate::ddl::Step;
 
@@ -168,7 +181,8 @@ mod lists {
         "CREATE INDEX plans_in_order_of_due ON plans (tenant, (coalesce(next_due, '')), id)",
     ];
 
-    pub const STEP: Step = Step { name: "plans_0003_lists", postgres: &[], statements: STATEMENTS, tables: &[] };
+    pub const STEP: Step =
+        Step { name: "plans_0003_lists", postgres: &[], statements: STATEMENTS, tables: &[] };
 }
 
 /// While a dispute has taken the only method, instalments wait.

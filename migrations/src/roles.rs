@@ -1,8 +1,9 @@
 //! The runtime roles on PostgreSQL: `payterms_<service>` for each service, which owns nothing.
 //!
-//! PostgreSQL lets every role change its own settings (`ALTER ROLE … SET`, `SET`), the search path among them. So nothing
-//! depends on a role's settings: a service sets its search path and planner settings when it connects, functions run with
-//! the rights of who calls them, policies name what they call by schema, and no role can make anything beside the tables.
+//! PostgreSQL lets every role change its own settings (`ALTER ROLE … SET`, `SET`), the search path
+//! among them. So nothing depends on a role's settings: a service sets its search path and planner
+//! settings when it connects, functions run with the rights of who calls them, policies name what
+//! they call by schema, and no role can make anything beside the tables.
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Statement};
 
@@ -11,9 +12,14 @@ pub(crate) async fn ensure(txn: &DatabaseTransaction, service: &str) -> Result<(
     if missing(txn, &[service]).await?.is_empty() {
         return Ok(());
     }
-    let may = "SELECT rolname FROM pg_roles WHERE rolname = current_user AND (rolsuper OR rolcreaterole)";
+    let may =
+        "SELECT rolname FROM pg_roles WHERE rolname = current_user AND (rolsuper OR rolcreaterole)";
     if txn.query_one_raw(Statement::from_string(txn.get_database_backend(), may)).await?.is_none() {
-        let statements: Vec<_> = missing(txn, &crate::SERVICES).await?.iter().map(|role| format!("CREATE ROLE {role} LOGIN;")).collect();
+        let statements: Vec<_> = missing(txn, &crate::SERVICES)
+            .await?
+            .iter()
+            .map(|role| format!("CREATE ROLE {role} LOGIN;"))
+            .collect();
         return Err(DbErr::Custom(format!(
             "this role may not create roles, and some are missing: let an administrator run {} and give each a password, then run \
              payterms-migrate again",
@@ -34,7 +40,11 @@ async fn missing(txn: &DatabaseTransaction, services: &[&str]) -> Result<Vec<Str
     for service in services {
         let role = format!("payterms_{service}");
         let select = "SELECT rolname FROM pg_roles WHERE rolname = $1";
-        let found = Statement::from_sql_and_values(txn.get_database_backend(), select, [role.clone().into()]);
+        let found = Statement::from_sql_and_values(
+            txn.get_database_backend(),
+            select,
+            [role.clone().into()],
+        );
         if txn.query_one_raw(found).await?.is_none() {
             missing.push(role);
         }
@@ -42,8 +52,8 @@ async fn missing(txn: &DatabaseTransaction, services: &[&str]) -> Result<Vec<Str
     Ok(missing)
 }
 
-/// Gives the role of a service what it needs in its schema, and takes from all others what they do not. Changes, and locks,
-/// only what is not so yet.
+/// Gives the role of a service what it needs in its schema, and takes from all others what they do
+/// not. Changes, and locks, only what is not so yet.
 pub(crate) async fn grant(txn: &DatabaseTransaction, service: &str) -> Result<(), DbErr> {
     for statement in [in_schema(service), search_path(service), OUTSIDE_SCHEMA.to_owned()] {
         txn.execute_unprepared(&statement).await?;
@@ -51,8 +61,8 @@ pub(crate) async fn grant(txn: &DatabaseTransaction, service: &str) -> Result<()
     Ok(())
 }
 
-/// PostgreSQL lets everybody call a new function or procedure: here the service's role alone. Who cannot call
-/// `payterms_tenants` reads no row of a tenant, with whatever rights on the table.
+/// PostgreSQL lets everybody call a new function or procedure: here the service's role alone. Who
+/// cannot call `payterms_tenants` reads no row of a tenant, with whatever rights on the table.
 fn in_schema(service: &str) -> String {
     format!(
         "DO $$ DECLARE routine regprocedure; BEGIN \
@@ -70,8 +80,9 @@ fn in_schema(service: &str) -> String {
     )
 }
 
-/// Sets the search path of the role, for people who log in as it; where the owner may not, they set it themselves. Only
-/// where it is not set yet: two runs in two databases would otherwise meet at the role.
+/// Sets the search path of the role, for people who log in as it; where the owner may not, they set
+/// it themselves. Only where it is not set yet: two runs in two databases would otherwise meet at
+/// the role.
 fn search_path(service: &str) -> String {
     format!(
         "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole WHERE r.rolname = 'payterms_{service}' \
@@ -80,9 +91,9 @@ fn search_path(service: &str) -> String {
     )
 }
 
-/// Nobody but the owner makes temporary tables in this database, nor tables in `public` (where a database that came from
-/// PostgreSQL 14 lets everybody). Runs for several services may come here at once, hence the lock; it is for who owns the
-/// database, others leave it as it is.
+/// Nobody but the owner makes temporary tables in this database, nor tables in `public` (where a
+/// database that came from PostgreSQL 14 lets everybody). Runs for several services may come here
+/// at once, hence the lock; it is for who owns the database, others leave it as it is.
 const OUTSIDE_SCHEMA: &str = "DO $$ DECLARE \
        place text := current_database(); \
        temporary boolean := has_database_privilege('public', place, 'TEMPORARY') \

@@ -1,4 +1,5 @@
-//! Runs the migrations of one service, safely when several start at once and while services are at work.
+//! Runs the migrations of one service, safely when several start at once and while services are at
+//! work.
 
 use crate::{
     credit::Credit,
@@ -8,15 +9,19 @@ use crate::{
     roles,
     wallet::Wallet,
 };
-use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr, Statement, TransactionTrait};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr, Statement,
+    TransactionTrait,
+};
 use sea_orm_migration::MigratorTrait;
 use std::time::Duration;
 
-/// How long a migration waits for a table. Calls queue behind it meanwhile, and it is less than the second after which
-/// PostgreSQL looks for deadlocks, so that a migration gives way and never a call.
+/// How long a migration waits for a table. Calls queue behind it meanwhile, and it is less than the
+/// second after which PostgreSQL looks for deadlocks, so that a migration gives way and never a
+/// call.
 const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '500ms'";
-/// How often, and how long after, it begins again where a table was in use for longer: about five minutes in all, more than
-/// any call takes.
+/// How often, and how long after, it begins again where a table was in use for longer: about five
+/// minutes in all, more than any call takes.
 const ATTEMPTS: usize = 300;
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -25,7 +30,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub enum Schema {
     /// It has the steps of this release.
     UpToDate,
-    /// It has all of them, and this one, which this release does not know: a newer release was here, and nothing was changed.
+    /// It has all of them, and this one, which this release does not know: a newer release was
+    /// here, and nothing was changed.
     Newer(String),
 }
 
@@ -44,15 +50,16 @@ pub async fn migrate_sqlite(db: &DatabaseConnection, service: &str) -> Result<()
     indexes::build(db, service, INDEXES, false).await
 }
 
-/// Brings the schema of a service up to date on PostgreSQL, as the owner of the database, who needs no other privilege.
-/// Makes the schema, and the runtime role `payterms_<service>` where it is missing and the owner may make roles. One of
-/// several runs does the work, the others wait for it. All of it is one transaction, which begins again where a table that
-/// it changes is in use; a schema that is up to date is not locked. Indexes of tables in use are built after it. A newer release's schema
-/// stays as it is, so that one can go back to the programs before.
+/// Brings the schema of a service up to date on PostgreSQL, as the owner of the database, who needs
+/// no other privilege. Makes the schema, and the runtime role `payterms_<service>` where it is
+/// missing and the owner may make roles. One of several runs does the work, the others wait for it.
+/// All of it is one transaction, which begins again where a table that it changes is in use; a
+/// schema that is up to date is not locked. Indexes of tables in use are built after it. A newer
+/// release's schema stays as it is, so that one can go back to the programs before.
 ///
 /// # Errors
-/// The database's; a sentence with what an administrator has to do first where the owner may not make a role that is
-/// missing.
+/// The database's; a sentence with what an administrator has to do first where the owner may not
+/// make a role that is missing.
 pub async fn migrate_postgres(db: &DatabaseConnection, service: &str) -> Result<Schema, DbErr> {
     if !crate::SERVICES.contains(&service) {
         return Err(unknown(service));
@@ -60,7 +67,9 @@ pub async fn migrate_postgres(db: &DatabaseConnection, service: &str) -> Result<
     let mut attempts = 1;
     let schema = loop {
         match migrate_once(db, service).await {
-            Err(error) if is_in_use(&error) && attempts < ATTEMPTS => tokio::time::sleep(PAUSE).await,
+            Err(error) if is_in_use(&error) && attempts < ATTEMPTS => {
+                tokio::time::sleep(PAUSE).await
+            }
             outcome => break outcome?,
         }
         attempts += 1;
@@ -72,7 +81,10 @@ pub async fn migrate_postgres(db: &DatabaseConnection, service: &str) -> Result<
 }
 
 async fn migrate_once(db: &DatabaseConnection, service: &str) -> Result<Schema, DbErr> {
-    #[expect(clippy::disallowed_methods, reason = "the owner's transaction on PostgreSQL, no SQLite involved")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the owner's transaction on PostgreSQL, no SQLite involved"
+    )]
     let txn = db.begin().await?;
     match migrate_in(&txn, service).await {
         Ok(schema) => txn.commit().await.map(|()| schema),
@@ -93,7 +105,10 @@ async fn migrate_in(txn: &DatabaseTransaction, service: &str) -> Result<Schema, 
     txn.query_one_raw(lock).await?;
     txn.execute_unprepared(LOCK_TIMEOUT).await?;
     roles::ensure(txn, service).await?;
-    for statement in [format!("CREATE SCHEMA IF NOT EXISTS {service}"), format!("SET LOCAL search_path = {service}")] {
+    for statement in [
+        format!("CREATE SCHEMA IF NOT EXISTS {service}"),
+        format!("SET LOCAL search_path = {service}"),
+    ] {
         txn.execute_unprepared(&statement).await?;
     }
     if let Some(step) = newer_step(txn, service).await? {
@@ -104,15 +119,18 @@ async fn migrate_in(txn: &DatabaseTransaction, service: &str) -> Result<Schema, 
     Ok(Schema::UpToDate)
 }
 
-/// The last step of the schema that this release does not know, where the schema has all those that it knows. A schema that lacks some is of
-/// another line of releases, and migrating it fails.
+/// The last step of the schema that this release does not know, where the schema has all those that
+/// it knows. A schema that lacks some is of another line of releases, and migrating it fails.
 async fn newer_step(txn: &DatabaseTransaction, service: &str) -> Result<Option<String>, DbErr> {
-    let select = async |sql: &str| txn.query_all_raw(Statement::from_string(txn.get_database_backend(), sql)).await;
+    let select = async |sql: &str| {
+        txn.query_all_raw(Statement::from_string(txn.get_database_backend(), sql)).await
+    };
     if select("SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'seaql_migrations'").await?.is_empty() {
         return Ok(None);
     }
     let rows = select("SELECT version FROM seaql_migrations ORDER BY version").await?;
-    let applied = rows.iter().map(|row| row.try_get("", "version")).collect::<Result<Vec<String>, _>>()?;
+    let applied =
+        rows.iter().map(|row| row.try_get("", "version")).collect::<Result<Vec<String>, _>>()?;
     let released = steps_of(service);
     let has_all = released.iter().all(|step| applied.contains(step));
     Ok(applied.into_iter().rfind(|step| !released.contains(step)).filter(|_| has_all))
@@ -129,12 +147,17 @@ fn steps_of(service: &str) -> Vec<String> {
     steps.iter().map(|step| step.name().to_owned()).collect()
 }
 
-/// Whether the database gave up because others use what was to be changed: a lock that did not come (55P03), a deadlock
-/// (40P01), or two runs in two databases that changed one role.
+/// Whether the database gave up because others use what was to be changed: a lock that did not come
+/// (55P03), a deadlock (40P01), or two runs in two databases that changed one role.
 fn is_in_use(error: &DbErr) -> bool {
-    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error else { return false };
+    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) =
+        error
+    else {
+        return false;
+    };
     error.as_database_error().is_some_and(|said| {
-        said.code().is_some_and(|code| code == "55P03" || code == "40P01") || said.message() == "tuple concurrently updated"
+        said.code().is_some_and(|code| code == "55P03" || code == "40P01")
+            || said.message() == "tuple concurrently updated"
     })
 }
 
@@ -148,5 +171,8 @@ async fn up(txn: &DatabaseTransaction, service: &str) -> Result<(), DbErr> {
 }
 
 fn unknown(service: &str) -> DbErr {
-    DbErr::Custom(format!("there is no schema of {service}; there are {}", crate::SERVICES.join(", ")))
+    DbErr::Custom(format!(
+        "there is no schema of {service}; there are {}",
+        crate::SERVICES.join(", ")
+    ))
 }

@@ -53,7 +53,12 @@ const TABLES: &[Table] = &[
         ],
         guard: Guard::System,
     },
-    Table { name: "outbox_cursors", columns: "subscriber text PRIMARY KEY, position bigint NOT NULL", indexes: &[], guard: Guard::System },
+    Table {
+        name: "outbox_cursors",
+        columns: "subscriber text PRIMARY KEY, position bigint NOT NULL",
+        indexes: &[],
+        guard: Guard::System,
+    },
     Table {
         name: "inbox",
         columns: "event_id {uuid} PRIMARY KEY, source text NOT NULL, tenant text NOT NULL, aggregate_type text NOT NULL, \
@@ -89,8 +94,8 @@ const TABLES: &[Table] = &[
 ];
 
 /// Ids of a test clock's tenant rise with each transaction, though the clock stands; a run that has
-/// ended is remembered, so that what comes late from it does nothing. A refusal that comes after a flow
-/// began is kept for whoever waits.
+/// ended is remembered, so that what comes late from it does nothing. A refusal that comes after a
+/// flow began is kept for whoever waits.
 pub const CLOCKS: Step = Step {
     name: "system_0002_clocks",
     postgres: &[],
@@ -110,13 +115,15 @@ pub const FEWER_INDEXES: Step = Step {
     tables: &[],
 };
 
-/// The same function with all names by their schema: whatever search path its caller has, it calls what it names.
+/// The same function with all names by their schema: whatever search path its caller has, it calls
+/// what it names.
 const QUALIFIED_TENANTS: &str = "CREATE OR REPLACE FUNCTION payterms_tenants() RETURNS text[] LANGUAGE plpgsql STABLE AS $$ \
      DECLARE tenants text := pg_catalog.current_setting('payterms.tenants', true); \
      BEGIN IF tenants IS NULL OR tenants OPERATOR(pg_catalog.=) '' THEN RAISE EXCEPTION 'payterms.tenants is not set'; END IF; \
      RETURN pg_catalog.string_to_array(tenants, ','); END $$";
 
-/// The chassis' own tables are for the service alone, and what guards tenants depends on no search path.
+/// The chassis' own tables are for the service alone, and what guards tenants depends on no search
+/// path.
 pub const GUARDED: Step = Step {
     name: "system_0004_guarded",
     postgres: &[SERVICE_ONLY, QUALIFIED_TENANTS, "DROP FUNCTION tenant_last(text, text)"],
@@ -124,12 +131,14 @@ pub const GUARDED: Step = Step {
     tables: &[],
 };
 
-/// The day that a tenant's calendar had reached when its zone was last changed: it never goes back. Each service adds the column in
-/// a step of its own.
-pub const DAY_REACHED: &str = "ALTER TABLE tenant_states ADD COLUMN day_reached text NOT NULL DEFAULT ''";
+/// The day that a tenant's calendar had reached when its zone was last changed: it never goes back.
+/// Each service adds the column in a step of its own.
+pub const DAY_REACHED: &str =
+    "ALTER TABLE tenant_states ADD COLUMN day_reached text NOT NULL DEFAULT ''";
 
-/// The log of events that others read: the epoch of this database and the last position that was deleted; and the index by which a
-/// tenant's events are read. Each service adds it in a step of its own.
+/// The log of events that others read: the epoch of this database and the last position that was
+/// deleted; and the index by which a tenant's events are read. Each service adds it in a step of
+/// its own.
 #[must_use]
 pub const fn event_log(name: &'static str) -> Step {
     const TABLES: &[Table] = &[Table {
@@ -138,12 +147,15 @@ pub const fn event_log(name: &'static str) -> Step {
         indexes: &[],
         guard: Guard::System,
     }];
-    // Rows get their position after their commit. Until then they are not in the index, which spares their insert.
-    let statements = &["CREATE INDEX outbox_of_tenant ON outbox (tenant, position) WHERE position IS NOT NULL"];
+    // Rows get their position after their commit. Until then they are not in the index, which
+    // spares their insert.
+    let statements =
+        &["CREATE INDEX outbox_of_tenant ON outbox (tenant, position) WHERE position IS NOT NULL"];
     Step { name, postgres: &[], statements, tables: TABLES }
 }
 
-/// Webhooks: the endpoints to which a service delivers its events, and what it delivers. Each service adds them in a step of its own.
+/// Webhooks: the endpoints to which a service delivers its events, and what it delivers. Each
+/// service adds them in a step of its own.
 #[must_use]
 pub const fn webhooks(name: &'static str) -> Step {
     const TABLES: &[Table] = &[
@@ -184,4 +196,5 @@ pub const fn webhooks(name: &'static str) -> Step {
 }
 
 /// Makes the system tables.
-pub const STEP: Step = Step { name: "system_0001", postgres: &[TENANTS], statements: &[], tables: TABLES };
+pub const STEP: Step =
+    Step { name: "system_0001", postgres: &[TENANTS], statements: &[], tables: TABLES };

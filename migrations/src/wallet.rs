@@ -4,7 +4,8 @@ use crate::{
     ddl::SchemaStep,
     system,
     wallet_credit::{
-        CLOSING_ENDS, DISPUTED_AGAIN, DISPUTED_LOTS, SPANS, UNMOVED, ZONES, debts, disputes, expiry_notices, refunds, reversals,
+        CLOSING_ENDS, DISPUTED_AGAIN, DISPUTED_LOTS, SPANS, UNMOVED, ZONES, debts, disputes,
+        expiry_notices, refunds, reversals,
     },
     wallet_lists, wallet_single_call as single_call,
 };
@@ -98,7 +99,9 @@ mod ledger {
                       lot_id {uuid}, amount bigint NOT NULL, currency text NOT NULL, sequence bigint, balance_after bigint, \
                       recorded_at {time} NOT NULL, effective_at {time} NOT NULL, PRIMARY KEY (tenant, transfer_id, line), \
                       FOREIGN KEY (tenant, transfer_id) REFERENCES transfers (tenant, id)",
-            indexes: &["CREATE UNIQUE INDEX entries_of_wallet ON entries (tenant, wallet_id, sequence) WHERE sequence IS NOT NULL"],
+            indexes: &[
+                "CREATE UNIQUE INDEX entries_of_wallet ON entries (tenant, wallet_id, sequence) WHERE sequence IS NOT NULL",
+            ],
             guard: Guard::AppendOnly,
         },
         Table {
@@ -120,7 +123,8 @@ mod ledger {
         },
     ];
 
-    pub const STEP: Step = Step { name: "wallet_0001_ledger", postgres: &[], statements: &[], tables: TABLES };
+    pub const STEP: Step =
+        Step { name: "wallet_0001_ledger", postgres: &[], statements: &[], tables: TABLES };
 }
 
 /// What the wallet knows of customers, their methods, top-ups, and the tenant's settings.
@@ -141,7 +145,9 @@ mod payments {
             columns: "tenant text NOT NULL, id {uuid} NOT NULL, customer_id {uuid} NOT NULL, state text NOT NULL, provider text NOT NULL, \
                       provider_setup_id text NOT NULL, hosted_url text NOT NULL, method_id {uuid}, failure_reason text NOT NULL, \
                       expires_at {time} NOT NULL, created_at {time} NOT NULL, PRIMARY KEY (tenant, id)",
-            indexes: &["CREATE INDEX method_setups_at_provider ON method_setups (tenant, provider_setup_id)"],
+            indexes: &[
+                "CREATE INDEX method_setups_at_provider ON method_setups (tenant, provider_setup_id)",
+            ],
             guard: Guard::Tenant,
         },
         Table {
@@ -150,7 +156,9 @@ mod payments {
                       provider text NOT NULL, provider_token text NOT NULL, brand text NOT NULL, last_four text NOT NULL, \
                       expire_month bigint NOT NULL, expire_year bigint NOT NULL, created_at {time} NOT NULL, PRIMARY KEY (tenant, id), \
                       FOREIGN KEY (tenant, customer_id) REFERENCES customers (tenant, id)",
-            indexes: &["CREATE INDEX payment_methods_of_customer ON payment_methods (tenant, customer_id, id)"],
+            indexes: &[
+                "CREATE INDEX payment_methods_of_customer ON payment_methods (tenant, customer_id, id)",
+            ],
             guard: Guard::Tenant,
         },
         Table {
@@ -183,7 +191,8 @@ mod payments {
         },
     ];
 
-    pub const STEP: Step = Step { name: "wallet_0002_payments", postgres: &[], statements: &[], tables: TABLES };
+    pub const STEP: Step =
+        Step { name: "wallet_0002_payments", postgres: &[], statements: &[], tables: TABLES };
 }
 
 /// Usage records and the rules of auto-recharge.
@@ -198,7 +207,9 @@ mod usage {
                       transfer_id {uuid}, used_at {time} NOT NULL, recorded_at {time} NOT NULL, sequence bigint NOT NULL, \
                       PRIMARY KEY (tenant, id), UNIQUE (tenant, wallet_id, sequence), \
                       FOREIGN KEY (tenant, wallet_id) REFERENCES wallets (tenant, id)",
-            indexes: &["CREATE INDEX usage_by_product ON usage_records (tenant, wallet_id, product, sequence)"],
+            indexes: &[
+                "CREATE INDEX usage_by_product ON usage_records (tenant, wallet_id, product, sequence)",
+            ],
             guard: Guard::AppendOnly,
         },
         Table {
@@ -232,7 +243,9 @@ mod settlements {
                       amount bigint NOT NULL CHECK (amount > 0), currency text NOT NULL, first_on text NOT NULL, taken bigint NOT NULL, \
                       cancelled boolean NOT NULL, version bigint NOT NULL, created_at {time} NOT NULL, updated_at {time} NOT NULL, \
                       PRIMARY KEY (tenant, id), FOREIGN KEY (tenant, wallet_id) REFERENCES wallets (tenant, id)",
-            indexes: &["CREATE INDEX recurring_fees_of_wallet ON recurring_fees (tenant, wallet_id, id)"],
+            indexes: &[
+                "CREATE INDEX recurring_fees_of_wallet ON recurring_fees (tenant, wallet_id, id)",
+            ],
             guard: Guard::Tenant,
         },
         Table {
@@ -310,7 +323,8 @@ mod settlements {
         },
     ];
 
-    // A hold of a payment is found by it, and there is one at most: what comes after a release finds that row and goes no further.
+    // A hold of a payment is found by it, and there is one at most: what comes after a release
+    // finds that row and goes no further.
     const STATEMENTS: &[&str] = &[
         "ALTER TABLE wallets ADD COLUMN owed_back bigint NOT NULL DEFAULT 0",
         "ALTER TABLE wallets ADD COLUMN overdraft bigint",
@@ -334,15 +348,20 @@ mod settlements {
         "ALTER TABLE auto_recharges ADD COLUMN retry_at {time}",
     ];
 
-    pub const STEP: Step = Step { name: "wallet_0004_settlements", postgres: &[], statements: STATEMENTS, tables: TABLES };
+    pub const STEP: Step = Step {
+        name: "wallet_0004_settlements",
+        postgres: &[],
+        statements: STATEMENTS,
+        tables: TABLES,
+    };
 }
 
 /// What the hot verbs keep in the rows that they write anyway.
 mod hot {
     use crate::ddl::Step;
 
-    // A debit's transfer and a use's record are also its idempotency and audit row: who asked, by which request, with
-    // which content. Other rows have none.
+    // A debit's transfer and a use's record are also its idempotency and audit row: who asked, by
+    // which request, with which content. Other rows have none.
     const STATEMENTS: &[&str] = &[
         "ALTER TABLE transfers ADD COLUMN request_id {uuid}",
         "ALTER TABLE transfers ADD COLUMN input_hash {bytes}",
@@ -352,8 +371,8 @@ mod hot {
         "ALTER TABLE usage_records ADD COLUMN input_hash {bytes}",
         "ALTER TABLE usage_records ADD COLUMN actor text",
         "CREATE UNIQUE INDEX usage_of_request ON usage_records (request_id, tenant) WHERE request_id IS NOT NULL",
-        // What a debit changes stands in no index, so that PostgreSQL writes the row and nothing else. Lots that were
-        // used up before stay in this one.
+        // What a debit changes stands in no index, so that PostgreSQL writes the row and nothing
+        // else. Lots that were used up before stay in this one.
         "ALTER TABLE lots ADD COLUMN live boolean NOT NULL DEFAULT true",
         "DROP INDEX lots_live",
         "CREATE INDEX lots_live ON lots (tenant, wallet_id) WHERE live",
@@ -364,8 +383,9 @@ mod hot {
          -amount, currency, NULL, NULL, recorded_at, effective_at FROM entries WHERE contra IS NOT NULL",
     ];
 
-    // Rows of the ledger are written with what they name, in one transaction, and nothing of it ever goes: a check of
-    // each row by itself finds nothing, and costs as much as writing it. SQLite keeps the checks, which cost little there.
+    // Rows of the ledger are written with what they name, in one transaction, and nothing of it
+    // ever goes: a check of each row by itself finds nothing, and costs as much as writing it.
+    // SQLite keeps the checks, which cost little there.
     const POSTGRES: &[&str] = &[
         "ALTER TABLE entries DROP CONSTRAINT entries_tenant_transfer_id_fkey",
         "ALTER TABLE transfers DROP CONSTRAINT transfers_tenant_wallet_id_fkey",
@@ -381,10 +401,12 @@ mod hot {
         // Room on the page for the next version of a row.
         "ALTER TABLE wallets SET (fillfactor = 70)",
         "ALTER TABLE lots SET (fillfactor = 70)",
-        // Events of batches are large; a server that was built without lz4 packs them in its slower way.
+        // Events of batches are large; a server that was built without lz4 packs them in its slower
+        // way.
         "DO $$ BEGIN ALTER TABLE outbox ALTER COLUMN data SET COMPRESSION lz4; EXCEPTION WHEN feature_not_supported THEN NULL; END $$",
         include_str!("post_alone.sql"),
     ];
 
-    pub const STEP: Step = Step { name: "wallet_0005_hot", postgres: POSTGRES, statements: STATEMENTS, tables: &[] };
+    pub const STEP: Step =
+        Step { name: "wallet_0005_hot", postgres: POSTGRES, statements: STATEMENTS, tables: &[] };
 }

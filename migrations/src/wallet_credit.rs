@@ -6,10 +6,15 @@ use crate::{
 };
 
 /// The tenant's calendar never goes back.
-pub const ZONES: Step = Step { name: "wallet_0012_periods", postgres: &[], statements: &[system::DAY_REACHED], tables: &[] };
+pub const ZONES: Step = Step {
+    name: "wallet_0012_periods",
+    postgres: &[],
+    statements: &[system::DAY_REACHED],
+    tables: &[],
+};
 
-/// What refunds of payments did not move, because the issuer had taken the charge back before (until here all of one, or nothing), and
-/// which methods have charges that are taken back.
+/// What refunds of payments did not move, because the issuer had taken the charge back before
+/// (until here all of one, or nothing), and which methods have charges that are taken back.
 pub const UNMOVED: DataStep = DataStep {
     step: Step {
         name: "wallet_0016_unmoved",
@@ -45,17 +50,25 @@ pub mod refunds {
                   credit bigint NOT NULL CHECK (credit > 0), tax bigint NOT NULL CHECK (tax >= 0), currency text NOT NULL, \
                   explanation text NOT NULL, provider_refund_id text NOT NULL, created_at {time} NOT NULL, updated_at {time} NOT NULL, \
                   PRIMARY KEY (tenant, id), FOREIGN KEY (tenant, top_up_id) REFERENCES top_ups (tenant, id)",
-        indexes: &["CREATE INDEX top_up_refunds_of_top_up ON top_up_refunds (tenant, top_up_id, id)"],
+        indexes: &[
+            "CREATE INDEX top_up_refunds_of_top_up ON top_up_refunds (tenant, top_up_id, id)",
+        ],
         guard: Guard::Tenant,
     }];
 
     pub const STEP: DataStep = DataStep {
-        step: Step { name: "wallet_0009_top_up_refunds", postgres: &[], statements: STATEMENTS, tables: TABLES },
+        step: Step {
+            name: "wallet_0009_top_up_refunds",
+            postgres: &[],
+            statements: STATEMENTS,
+            tables: TABLES,
+        },
         unguarded: &["top_ups", "lots"],
     };
 }
 
-/// Reversals of debits, captures, uses and fees, revocations of credit, the invoices of closed months, and up to which amount one person gives something back.
+/// Reversals of debits, captures, uses and fees, revocations of credit, the invoices of closed
+/// months, and up to which amount one person gives something back.
 pub mod reversals {
     use crate::ddl::{Guard, Step, Table};
 
@@ -66,8 +79,11 @@ pub mod reversals {
         "CREATE INDEX month_closings_of_wallet ON month_closings (tenant, wallet_id, month)",
     ];
 
-    // A metered use is found by its id, which other uses are never: they spare the index. SQLite has it as their key.
-    const POSTGRES: &[&str] = &["CREATE INDEX usage_of_metered ON usage_records (id, tenant) WHERE service_id IS NOT NULL"];
+    // A metered use is found by its id, which other uses are never: they spare the index. SQLite
+    // has it as their key.
+    const POSTGRES: &[&str] = &[
+        "CREATE INDEX usage_of_metered ON usage_records (id, tenant) WHERE service_id IS NOT NULL",
+    ];
 
     const TABLES: &[Table] = &[
         Table {
@@ -89,7 +105,9 @@ pub mod reversals {
             columns: "tenant text NOT NULL, reversal_id {uuid} NOT NULL, place bigint NOT NULL, taken_by {uuid} NOT NULL, from_lot_id {uuid}, \
                       to_lot_id {uuid}, amount bigint NOT NULL CHECK (amount > 0), currency text NOT NULL, \
                       PRIMARY KEY (tenant, reversal_id, place), FOREIGN KEY (tenant, reversal_id) REFERENCES reversals (tenant, id)",
-            indexes: &["CREATE INDEX reversal_parts_of_transfer ON reversal_parts (tenant, taken_by)"],
+            indexes: &[
+                "CREATE INDEX reversal_parts_of_transfer ON reversal_parts (tenant, taken_by)",
+            ],
             guard: Guard::AppendOnly,
         },
         Table {
@@ -117,7 +135,12 @@ pub mod reversals {
         },
     ];
 
-    pub const STEP: Step = Step { name: "wallet_0011_reversals", postgres: POSTGRES, statements: STATEMENTS, tables: TABLES };
+    pub const STEP: Step = Step {
+        name: "wallet_0011_reversals",
+        postgres: POSTGRES,
+        statements: STATEMENTS,
+        tables: TABLES,
+    };
 }
 
 /// Which entries accrued to an agreement.
@@ -135,8 +158,10 @@ pub const SPANS: Step = Step {
 pub mod disputes {
     use crate::ddl::{Guard, Step, Table};
 
-    const STATEMENTS: &[&str] =
-        &["ALTER TABLE auto_recharges ADD COLUMN paused_until {time}", "ALTER TABLE charges ADD COLUMN dispute_id {uuid}"];
+    const STATEMENTS: &[&str] = &[
+        "ALTER TABLE auto_recharges ADD COLUMN paused_until {time}",
+        "ALTER TABLE charges ADD COLUMN dispute_id {uuid}",
+    ];
 
     const TABLES: &[Table] = &[Table {
         name: "disputes",
@@ -157,7 +182,12 @@ pub mod disputes {
         guard: Guard::Tenant,
     }];
 
-    pub const STEP: Step = Step { name: "wallet_0010_disputes", postgres: &[], statements: STATEMENTS, tables: TABLES };
+    pub const STEP: Step = Step {
+        name: "wallet_0010_disputes",
+        postgres: &[],
+        statements: STATEMENTS,
+        tables: TABLES,
+    };
 }
 
 /// Notices before bought credit expires, and what top-ups say of it.
@@ -168,7 +198,8 @@ pub mod expiry_notices {
         "ALTER TABLE top_ups ADD COLUMN expires_at {time}",
         "UPDATE top_ups SET expires_at = (SELECT l.expires_at FROM lots l WHERE l.tenant = top_ups.tenant AND l.id = top_ups.lot_id) \
          WHERE lot_id IS NOT NULL",
-        // Wallets that have such credit already are looked through once, a page in each transaction; the instant has been, by any clock.
+        // Wallets that have such credit already are looked through once, a page in each
+        // transaction; the instant has been, by any clock.
         "INSERT INTO due (tenant, job, subject, due_at, ordinal) SELECT tenant, 'plan_expiry_notices', '', MIN(created_at), 0 FROM lots \
          WHERE live AND kind = 'PURCHASED' AND expires_at IS NOT NULL GROUP BY tenant",
     ];
@@ -182,12 +213,18 @@ pub mod expiry_notices {
     }];
 
     pub const STEP: DataStep = DataStep {
-        step: Step { name: "wallet_0015_expiry_notices", postgres: &[], statements: STATEMENTS, tables: TABLES },
+        step: Step {
+            name: "wallet_0015_expiry_notices",
+            postgres: &[],
+            statements: STATEMENTS,
+            tables: TABLES,
+        },
         unguarded: &["top_ups", "lots", "due"],
     };
 }
 
-/// Several disputes of one charge, one after the other, and what refunds had meant to give back meanwhile.
+/// Several disputes of one charge, one after the other, and what refunds had meant to give back
+/// meanwhile.
 pub const DISPUTED_AGAIN: RebuildStep = RebuildStep {
     step: Step {
         name: "wallet_0021_disputed_again",
@@ -205,10 +242,13 @@ pub const DISPUTED_AGAIN: RebuildStep = RebuildStep {
         "CREATE INDEX disputes_by_state ON disputes (tenant, state, id)",
         "CREATE INDEX disputes_of_method ON disputes (tenant, method_id)",
     ],
-    new_indexes: &["CREATE UNIQUE INDEX disputes_at_provider ON disputes (tenant, provider_charge_id, provider_dispute_id)"],
+    new_indexes: &[
+        "CREATE UNIQUE INDEX disputes_at_provider ON disputes (tenant, provider_charge_id, provider_dispute_id)",
+    ],
 };
 
-/// What is owed for use, by what left it. What is owed already has no rows: it is paid first, and billed without a name of its own.
+/// What is owed for use, by what left it. What is owed already has no rows: it is paid first, and
+/// billed without a name of its own.
 pub mod debts {
     use crate::ddl::{Guard, Step, Table};
 
@@ -221,7 +261,8 @@ pub mod debts {
         guard: Guard::Tenant,
     }];
 
-    pub const STEP: Step = Step { name: "wallet_0021_debts", postgres: &[], statements: &[], tables: TABLES };
+    pub const STEP: Step =
+        Step { name: "wallet_0021_debts", postgres: &[], statements: &[], tables: TABLES };
 }
 
 /// When a closed month ended: in the zone that the tenant had then.
@@ -232,7 +273,8 @@ pub const CLOSING_ENDS: Step = Step {
     tables: &[],
 };
 
-/// The lots that a dispute has taken credit from, which have it back if it is won. Of those from before, only the sum is known.
+/// The lots that a dispute has taken credit from, which have it back if it is won. Of those from
+/// before, only the sum is known.
 pub const DISPUTED_LOTS: Step = Step {
     name: "wallet_0022_disputed_lots",
     postgres: &[],

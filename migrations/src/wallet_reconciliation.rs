@@ -3,7 +3,8 @@
 use crate::ddl::{DataStep, Guard, Step, Table};
 
 const STATEMENTS: &[&str] = &[
-    // Tenants that have connected an account are reconciled from now on; the instant has been, by any clock.
+    // Tenants that have connected an account are reconciled from now on; the instant has been, by
+    // any clock.
     "INSERT INTO due (tenant, job, subject, due_at, ordinal) SELECT tenant, 'reconcile_provider', '', stripe_connected_at, 0 \
      FROM wallet_settings WHERE stripe_connected_at IS NOT NULL",
 ];
@@ -15,7 +16,9 @@ const TABLES: &[Table] = &[
                   to_at {time} NOT NULL, nightly boolean NOT NULL, charges bigint NOT NULL, refunds bigint NOT NULL, \
                   disputes bigint NOT NULL, differences bigint NOT NULL, created_at {time} NOT NULL, ended_at {time}, \
                   PRIMARY KEY (tenant, id), CHECK (from_at < to_at)",
-        indexes: &["CREATE UNIQUE INDEX provider_reconciliations_running ON provider_reconciliations (tenant) WHERE state = 'RUNNING'"],
+        indexes: &[
+            "CREATE UNIQUE INDEX provider_reconciliations_running ON provider_reconciliations (tenant) WHERE state = 'RUNNING'",
+        ],
         guard: Guard::Tenant,
     },
     // One for each place: what is found again of it is the same difference.
@@ -35,6 +38,11 @@ const TABLES: &[Table] = &[
 ];
 
 pub const STEP: DataStep = DataStep {
-    step: Step { name: "wallet_0029_provider_reconciliation", postgres: &[], statements: STATEMENTS, tables: TABLES },
+    step: Step {
+        name: "wallet_0029_provider_reconciliation",
+        postgres: &[],
+        statements: STATEMENTS,
+        tables: TABLES,
+    },
     unguarded: &["wallet_settings"],
 };

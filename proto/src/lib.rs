@@ -1,11 +1,18 @@
 //! The contract: messages, clients and servers made from the protos, the descriptor set that
 //! reflection serves, who may call what, and which service calls or hears which.
-#![allow(missing_docs, clippy::pedantic, clippy::doc_markdown, reason = "the documentation stands in the protos")]
+#![allow(
+    missing_docs,
+    clippy::pedantic,
+    clippy::doc_markdown,
+    reason = "the documentation stands in the protos"
+)]
 
 /// The descriptors of all packages, comments included.
 pub const DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
-/// The same without comments, which take several times as much memory once they are decoded as all the rest.
-pub const DESCRIPTOR_SET_WITHOUT_COMMENTS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors_without_comments.bin"));
+/// The same without comments, which take several times as much memory once they are decoded as all
+/// the rest.
+pub const DESCRIPTOR_SET_WITHOUT_COMMENTS: &[u8] =
+    include_bytes!(concat!(env!("OUT_DIR"), "/descriptors_without_comments.bin"));
 /// The access table: RPC × role.
 pub const ACCESS_TABLE: &str = include_str!("../access.toml");
 /// Which service calls and hears which.
@@ -13,7 +20,8 @@ pub const TOPOLOGY: &str = include_str!("../topology.toml");
 
 /// What a method is asked.
 pub trait RequestMessage {
-    /// Takes the field `validate_only` off the request, which is then the one that would be done. `false` where there is no such field.
+    /// Takes the field `validate_only` off the request, which is then the one that would be done.
+    /// `false` where there is no such field.
     fn take_validate_only(&mut self) -> bool;
 }
 

@@ -1,8 +1,10 @@
-//! What the contract says of each reason of a refusal: read from the comments of `ErrorReason`, from which docs/errors.md is made, and
-//! with which every status is compared in debug builds.
+//! What the contract says of each reason of a refusal: read from the comments of `ErrorReason`,
+//! from which docs/errors.md is made, and with which every status is compared in debug builds.
 
 use prost::Message;
-use prost_types::{EnumDescriptorProto, FileDescriptorProto, FileDescriptorSet, source_code_info::Location};
+use prost_types::{
+    EnumDescriptorProto, FileDescriptorProto, FileDescriptorSet, source_code_info::Location,
+};
 use std::{collections::BTreeMap, sync::LazyLock};
 
 /// What is said of one reason.
@@ -12,7 +14,8 @@ pub struct ReasonDoc {
     pub name: String,
     /// What it means.
     pub meaning: String,
-    /// The gRPC codes with which it comes, such as `NOT_FOUND`. Empty where it is no refusal: `elsewhere` says where it occurs.
+    /// The gRPC codes with which it comes, such as `NOT_FOUND`. Empty where it is no refusal:
+    /// `elsewhere` says where it occurs.
     pub codes: Vec<String>,
     /// Where it occurs if not in a refusal.
     pub elsewhere: String,
@@ -48,7 +51,8 @@ const CODES: [&str; 12] = [
     "UNIMPLEMENTED",
 ];
 
-static DOCUMENTED: LazyLock<BTreeMap<String, ReasonDoc>> = LazyLock::new(|| all().into_iter().map(|doc| (doc.name.clone(), doc)).collect());
+static DOCUMENTED: LazyLock<BTreeMap<String, ReasonDoc>> =
+    LazyLock::new(|| all().into_iter().map(|doc| (doc.name.clone(), doc)).collect());
 
 /// What is said of a reason.
 #[must_use]
@@ -61,7 +65,9 @@ pub fn documented(reason: &str) -> Option<&'static ReasonDoc> {
 pub fn all() -> Vec<ReasonDoc> {
     let Ok(set) = FileDescriptorSet::decode(crate::DESCRIPTOR_SET) else { return Vec::new() };
     let file = set.file.iter().find(|file| file.name().ends_with("error_reason.proto"));
-    let Some((file, reasons)) = file.and_then(|file| Some((file, file.enum_type.first()?))) else { return Vec::new() };
+    let Some((file, reasons)) = file.and_then(|file| Some((file, file.enum_type.first()?))) else {
+        return Vec::new();
+    };
     docs(file, reasons)
 }
 
@@ -87,7 +93,13 @@ fn read(name: &str, comment: &str) -> ReasonDoc {
         let end = starts.iter().skip(index + 1).find_map(|(next, _)| *next).unwrap_or(words.len());
         words.get(start + length..end).unwrap_or_default().trim().to_owned()
     };
-    let list = |text: &str| text.trim_end_matches('.').split(", ").filter(|text| !text.is_empty()).map(str::to_owned).collect::<Vec<_>>();
+    let list = |text: &str| {
+        text.trim_end_matches('.')
+            .split(", ")
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
     let first = starts.iter().find_map(|(start, _)| *start).unwrap_or(words.len());
     let code = part(0);
     let elsewhere = code.strip_prefix("none: ").map(|rest| rest.trim_end_matches('.').to_owned());
@@ -104,19 +116,32 @@ fn read(name: &str, comment: &str) -> ReasonDoc {
 }
 
 impl ReasonDoc {
-    /// What a status of this reason has that is not documented; empty: nothing. The metadata of `others` may come with it: the conditions
-    /// of a refusal for several reasons.
+    /// What a status of this reason has that is not documented; empty: nothing. The metadata of
+    /// `others` may come with it: the conditions of a refusal for several reasons.
     #[must_use]
-    pub fn undocumented(&self, code: &str, keys: &[&str], others: &[&str], has_delay: bool) -> Vec<String> {
+    pub fn undocumented(
+        &self,
+        code: &str,
+        keys: &[&str],
+        others: &[&str],
+        has_delay: bool,
+    ) -> Vec<String> {
         let mut wrong = Vec::new();
         if !self.codes.iter().any(|text| text == code) {
             wrong.push(format!("{}: the code {code}", self.name));
         }
         let known = |key: &str| {
             let of_others = others.iter().filter_map(|other| documented(other));
-            self.metadata.iter().chain(of_others.flat_map(|other| &other.metadata)).any(|text| text == key)
+            self.metadata
+                .iter()
+                .chain(of_others.flat_map(|other| &other.metadata))
+                .any(|text| text == key)
         };
-        wrong.extend(keys.iter().filter(|key| !known(key)).map(|key| format!("{}: the metadata {key}", self.name)));
+        wrong.extend(
+            keys.iter()
+                .filter(|key| !known(key))
+                .map(|key| format!("{}: the metadata {key}", self.name)),
+        );
         if has_delay && !self.retry.starts_with(AFTER_THE_DELAY) {
             wrong.push(format!("{}: a delay", self.name));
         }
@@ -134,9 +159,15 @@ impl ReasonDoc {
         };
         must(!self.meaning.is_empty(), "what it means");
         must(self.codes.is_empty() != self.elsewhere.is_empty(), "Code");
-        must(self.codes.iter().all(|code| CODES.contains(&code.as_str())), "Code is none of gRPC's");
+        must(
+            self.codes.iter().all(|code| CODES.contains(&code.as_str())),
+            "Code is none of gRPC's",
+        );
         must(self.metadata.is_sorted(), "Metadata is not sorted");
-        must(RETRIES.iter().any(|begin| self.retry.starts_with(begin)), "Retry is none of No, Later, After the delay");
+        must(
+            RETRIES.iter().any(|begin| self.retry.starts_with(begin)),
+            "Retry is none of No, Later, After the delay",
+        );
         must(!self.caller.is_empty(), "Caller");
         must(!self.operator.is_empty(), "Operator");
         faults
@@ -156,10 +187,17 @@ mod tests {
             (doc.meaning.as_str(), doc.codes.as_slice()),
             ("Less is there.", ["ABORTED", "NOT_FOUND"].map(str::to_owned).as_slice())
         );
-        assert_eq!((doc.metadata.join(" ").as_str(), doc.retry.as_str()), ("asked left", "Later: once more is there."));
-        assert_eq!((doc.caller.as_str(), doc.operator.as_str(), doc.faults().len()), ("Ask: less.", "Nothing.", 0));
+        assert_eq!(
+            (doc.metadata.join(" ").as_str(), doc.retry.as_str()),
+            ("asked left", "Later: once more is there.")
+        );
+        assert_eq!(
+            (doc.caller.as_str(), doc.operator.as_str(), doc.faults().len()),
+            ("Ask: less.", "Nothing.", 0)
+        );
         assert_eq!(doc.undocumented("ABORTED", &["left"], &[], false), Vec::<String>::new());
-        let wrong = doc.undocumented("INTERNAL", &["left", "right", "state"], &["HOLD_STATE"], true);
+        let wrong =
+            doc.undocumented("INTERNAL", &["left", "right", "state"], &["HOLD_STATE"], true);
         assert_eq!(wrong, ["LESS: the code INTERNAL", "LESS: the metadata right", "LESS: a delay"]);
         assert_eq!(read("BARE", "Nothing else.").faults().len(), 4);
     }

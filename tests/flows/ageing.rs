@@ -1,4 +1,5 @@
-//! Ageing is exactly what is open, and what was open on any past day: over random histories, against a model that adds up.
+//! Ageing is exactly what is open, and what was open on any past day: over random histories,
+//! against a model that adds up.
 
 use crate::{
     clocks::{advance, start},
@@ -11,8 +12,9 @@ use chrono::{DateTime, Days, NaiveDate};
 use payterms_proto::{
     google::r#type::{Date, Money},
     invoicing::v1::{
-        Ageing, BlockInvoiceRequest, CreateCreditNoteRequest, InvoiceToPay, ListAgeingRequest, PaymentTerm, RecordOutsidePaymentRequest,
-        UnapplyPaymentRequest, WriteOffInvoiceRequest, block::Reason, payment_term::Kind,
+        Ageing, BlockInvoiceRequest, CreateCreditNoteRequest, InvoiceToPay, ListAgeingRequest,
+        PaymentTerm, RecordOutsidePaymentRequest, UnapplyPaymentRequest, WriteOffInvoiceRequest,
+        block::Reason, payment_term::Kind,
     },
 };
 use payterms_suite::{
@@ -40,7 +42,12 @@ fn date(day: NaiveDate) -> Date {
 
 /// All rows, by pages of one.
 async fn ageing(session: &Session, parent: &str, as_of: Option<NaiveDate>) -> Vec<Ageing> {
-    let mut request = ListAgeingRequest { parent: parent.into(), page_size: 1, as_of: as_of.map(date), ..Default::default() };
+    let mut request = ListAgeingRequest {
+        parent: parent.into(),
+        page_size: 1,
+        as_of: as_of.map(date),
+        ..Default::default()
+    };
     let mut rows = Vec::new();
     loop {
         let page = session.invoices().list_ageing(request.clone()).await.unwrap().into_inner();
@@ -72,7 +79,12 @@ fn row(this_ageing: &Ageing) -> Row {
         &this_ageing.past_due_over_90_days,
     ];
     let currency = this_ageing.open.as_ref().unwrap().currency_code.clone();
-    (this_ageing.customer.clone(), currency, parts.map(|money| units(money.as_ref())), this_ageing.invoice_count)
+    (
+        this_ageing.customer.clone(),
+        currency,
+        parts.map(|money| units(money.as_ref())),
+        this_ageing.invoice_count,
+    )
 }
 
 /// An invoice of the model: what was open of it from which day on.
@@ -107,12 +119,15 @@ fn expected(invoices: &[Modelled], day: NaiveDate) -> Vec<Row> {
             61..=90 => 4,
             _ => 5,
         };
-        let (sums, count) = rows.entry((modelled.customer.clone(), modelled.currency.to_owned())).or_default();
+        let (sums, count) =
+            rows.entry((modelled.customer.clone(), modelled.currency.to_owned())).or_default();
         sums[0] += open;
         sums[part] += open;
         *count += 1;
     }
-    rows.into_iter().map(|((customer, currency), (sums, count))| (customer, currency, sums, count)).collect()
+    rows.into_iter()
+        .map(|((customer, currency), (sums, count))| (customer, currency, sums, count))
+        .collect()
 }
 
 struct History<'a> {
@@ -126,21 +141,34 @@ struct History<'a> {
 
 impl History<'_> {
     fn today(&self) -> NaiveDate {
-        DateTime::from_timestamp(self.now, 0).unwrap().with_timezone(&chrono_tz::Australia::Sydney).date_naive()
+        DateTime::from_timestamp(self.now, 0)
+            .unwrap()
+            .with_timezone(&chrono_tz::Australia::Sydney)
+            .date_naive()
     }
 
     async fn issue(&mut self) {
         let customer = self.customers[self.random.random_range(0..2)].clone();
         let currency = ["USD", "EUR"][self.random.random_range(0..2)];
-        let (total, days) = (self.random.random_range(10..500_i64), self.random.random_range(0..60_u64));
-        let mut request = draft(&customer, currency, vec![line("Plan", amount(currency, total, 0))]);
+        let (total, days) =
+            (self.random.random_range(10..500_i64), self.random.random_range(0..60_u64));
+        let mut request =
+            draft(&customer, currency, vec![line("Plan", amount(currency, total, 0))]);
         let term = PaymentTerm { kind: Kind::NetDays.into(), days: i32::try_from(days).unwrap() };
         request.invoice.as_mut().unwrap().payment_term = Some(term);
         let made = issued(&self.owner, request).await;
         let today = self.today();
         let open = BTreeMap::from([(today, total)]);
         let due = today + Days::new(days);
-        self.invoices.push(Modelled { name: made.name, customer, currency, due, open, payments: Vec::new(), written_off: false });
+        self.invoices.push(Modelled {
+            name: made.name,
+            customer,
+            currency,
+            due,
+            open,
+            payments: Vec::new(),
+            written_off: false,
+        });
     }
 
     /// Pays, credits, writes off or takes back a part of some invoice.
@@ -163,25 +191,46 @@ impl History<'_> {
                     receive_date: None,
                     ..Default::default()
                 };
-                let paid = owner.payments().record_outside_payment(pay).await.unwrap().into_inner().payment.unwrap();
+                let paid = owner
+                    .payments()
+                    .record_outside_payment(pay)
+                    .await
+                    .unwrap()
+                    .into_inner()
+                    .payment
+                    .unwrap();
                 modelled.payments.push((paid.name, part));
                 modelled.open.insert(today, open - part);
             }
             2 if open > 0 => {
                 let (parent, explanation) = (modelled.name.clone(), "Discount".to_owned());
-                let note = CreateCreditNoteRequest { request_id: request_id(), parent, amount: money(part), explanation };
+                let note = CreateCreditNoteRequest {
+                    request_id: request_id(),
+                    parent,
+                    amount: money(part),
+                    explanation,
+                };
                 owner.invoices().create_credit_note(note).await.unwrap();
                 modelled.open.insert(today, open - part);
             }
             3 if open > 0 && modelled.payments.is_empty() => {
-                let write_off = WriteOffInvoiceRequest { request_id: request_id(), name: modelled.name.clone(), ..Default::default() };
+                let write_off = WriteOffInvoiceRequest {
+                    request_id: request_id(),
+                    name: modelled.name.clone(),
+                    ..Default::default()
+                };
                 owner.invoices().write_off_invoice(write_off).await.unwrap();
                 modelled.open.insert(today, 0);
                 modelled.written_off = true;
             }
             4 if !modelled.payments.is_empty() && !modelled.written_off => {
                 let (payment, paid) = modelled.payments.pop().unwrap();
-                let back = UnapplyPaymentRequest { request_id: request_id(), payment, invoice: modelled.name.clone(), amount: None };
+                let back = UnapplyPaymentRequest {
+                    request_id: request_id(),
+                    payment,
+                    invoice: modelled.name.clone(),
+                    amount: None,
+                };
                 owner.refunds().unapply_payment(back).await.unwrap();
                 modelled.open.insert(today, open + paid);
             }
@@ -238,15 +287,33 @@ async fn ageing_is_what_was_open_on_any_day_of_random_histories(world: &World) {
 
 async fn ageing_counts_what_is_blocked_and_no_offer_of_credit(world: &World) {
     let desk = transfers::desk(world).await;
-    transfers::raise(&desk.owner, transfers::request(&desk.customer, amount("AUD", 220, 0))).await.unwrap();
-    assert!(ageing(&desk.owner, EVERYONE, None).await.is_empty(), "credit that is offered is no debt");
-    let made = issued(&desk.owner, draft(&desk.customer, "AUD", vec![line("Plan", amount("AUD", 100, 0))])).await;
-    let block = BlockInvoiceRequest { request_id: request_id(), name: made.name, reason: Reason::Disputed.into(), ..Default::default() };
+    transfers::raise(&desk.owner, transfers::request(&desk.customer, amount("AUD", 220, 0)))
+        .await
+        .unwrap();
+    assert!(
+        ageing(&desk.owner, EVERYONE, None).await.is_empty(),
+        "credit that is offered is no debt"
+    );
+    let made = issued(
+        &desk.owner,
+        draft(&desk.customer, "AUD", vec![line("Plan", amount("AUD", 100, 0))]),
+    )
+    .await;
+    let block = BlockInvoiceRequest {
+        request_id: request_id(),
+        name: made.name,
+        reason: Reason::Disputed.into(),
+        ..Default::default()
+    };
     desk.owner.collections().block_invoice(block).await.unwrap();
     advance(world, START + 45 * DAY).await;
     let expected = vec![(desk.customer.clone(), "AUD".to_owned(), [110, 0, 110, 0, 0, 0], 1)];
     for as_of in [None, Some("2026-02-15".parse().unwrap())] {
-        assert_eq!(ageing(&desk.owner, EVERYONE, as_of).await.iter().map(row).collect::<Vec<_>>(), expected, "{as_of:?}");
+        assert_eq!(
+            ageing(&desk.owner, EVERYONE, as_of).await.iter().map(row).collect::<Vec<_>>(),
+            expected,
+            "{as_of:?}"
+        );
     }
 }
 
@@ -265,6 +332,13 @@ async fn ageing_shows_members_their_own_and_nothing_of_tomorrow(world: &World) {
     assert_eq!(ageings.iter().map(|ageing| &ageing.customer).collect::<Vec<_>>(), [&customers[0]]);
     let other = ListAgeingRequest { parent: customers[1].clone(), ..Default::default() };
     assert_eq!(member.invoices().list_ageing(other).await.unwrap_err().code(), Code::NotFound);
-    let tomorrow = ListAgeingRequest { parent: EVERYONE.into(), as_of: Some(date("2026-01-02".parse().unwrap())), ..Default::default() };
-    assert_eq!(violations(&owner.invoices().list_ageing(tomorrow).await.unwrap_err()), ["as_of: DATE_IN_FUTURE"]);
+    let tomorrow = ListAgeingRequest {
+        parent: EVERYONE.into(),
+        as_of: Some(date("2026-01-02".parse().unwrap())),
+        ..Default::default()
+    };
+    assert_eq!(
+        violations(&owner.invoices().list_ageing(tomorrow).await.unwrap_err()),
+        ["as_of: DATE_IN_FUTURE"]
+    );
 }

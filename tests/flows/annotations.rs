@@ -1,5 +1,5 @@
-//! What the contract says of its fields is what the services do: which fields are needed, which names they take, and which of
-//! a resource are not the caller's to set.
+//! What the contract says of its fields is what the services do: which fields are needed, which
+//! names they take, and which of a resource are not the caller's to set.
 
 use crate::{
     contract::{channel, methods, path, send},
@@ -8,7 +8,9 @@ use crate::{
 use payterms_chassis::{access::AccessTable, identity::Signer};
 use payterms_testkit::{Database, World, people::person};
 use prost::Message;
-use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor, MethodDescriptor, Value};
+use prost_reflect::{
+    DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor, MethodDescriptor, Value,
+};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
@@ -16,8 +18,8 @@ use std::{
 use tonic::{Status, transport::Channel};
 use tonic_types::{FieldViolation, StatusExt};
 
-/// Fields that a request without anything is asked for although there are requests without them. All others that it is asked for are
-/// REQUIRED.
+/// Fields that a request without anything is asked for although there are requests without them.
+/// All others that it is asked for are REQUIRED.
 const CONDITIONAL: [(&str, &str, &str); 11] = [
     ("MatchBankLineRequest", "invoice", "or several, or the line that a return takes back"),
     ("CreatePaymentRequest", "currency_code", "where no invoice is named"),
@@ -50,9 +52,11 @@ fn has(field: &FieldDescriptor, behaviour: Behaviour) -> bool {
     given.as_list().unwrap().iter().any(|one| one.as_enum_number() == Some(behaviour as i32))
 }
 
-/// The resource that a field names, such as `payterms.dev/Wallet`; empty where it names none, `*` for one of several.
+/// The resource that a field names, such as `payterms.dev/Wallet`; empty where it names none, `*`
+/// for one of several.
 fn reference(field: &FieldDescriptor) -> String {
-    let extension = field.parent_pool().get_extension_by_name("google.api.resource_reference").unwrap();
+    let extension =
+        field.parent_pool().get_extension_by_name("google.api.resource_reference").unwrap();
     let options = field.options();
     let given = options.get_extension(&extension);
     given.as_message().unwrap().get_field_by_name("type").unwrap().as_str().unwrap().to_owned()
@@ -62,14 +66,20 @@ fn reference(field: &FieldDescriptor) -> String {
 fn resource(message: &MessageDescriptor) -> Option<(String, String)> {
     let extension = message.parent_pool().get_extension_by_name("google.api.resource").unwrap();
     let options = message.options();
-    let given = options.has_extension(&extension).then(|| options.get_extension(&extension).as_message().unwrap().clone())?;
+    let given = options
+        .has_extension(&extension)
+        .then(|| options.get_extension(&extension).as_message().unwrap().clone())?;
     let patterns = given.get_field_by_name("pattern").unwrap().as_list().unwrap().to_vec();
     let kind = given.get_field_by_name("type").unwrap().as_str().unwrap().to_owned();
     Some((kind, patterns[0].as_str().unwrap().to_owned()))
 }
 
 fn conditional(message: &str) -> BTreeSet<String> {
-    CONDITIONAL.iter().filter(|(text, ..)| *text == message).map(|(_, field, _)| (*field).to_owned()).collect()
+    CONDITIONAL
+        .iter()
+        .filter(|(text, ..)| *text == message)
+        .map(|(_, field, _)| (*field).to_owned())
+        .collect()
 }
 
 /// Every way in: the gateway as the widest caller, or the service itself as a peer.
@@ -87,40 +97,60 @@ impl<'a> Doors<'a> {
         for (name, address) in &world.suite.services {
             services.insert(name.clone(), channel(*address).await);
         }
-        let (folder, clock) = (world.folder.path().join("keys"), Arc::new(payterms_kernel::SystemClock));
+        let (folder, clock) =
+            (world.folder.path().join("keys"), Arc::new(payterms_kernel::SystemClock));
         let signer = |name| (name, Signer::read(&folder, name, clock.clone()).unwrap());
-        let keys = ["gateway", "wallet", "invoicing", "credit", "plans"].map(signer).into_iter().collect();
+        let keys =
+            ["gateway", "wallet", "invoicing", "credit", "plans"].map(signer).into_iter().collect();
         let gateway = channel(world.suite.gateway).await;
         Self { world, gateway, services, access: AccessTable::load().unwrap(), keys }
     }
 
     /// What is wrong with a message, by the service that has the method.
-    async fn violations_of(&self, method: &MethodDescriptor, message: &DynamicMessage) -> Vec<FieldViolation> {
+    async fn violations_of(
+        &self,
+        method: &MethodDescriptor,
+        message: &DynamicMessage,
+    ) -> Vec<FieldViolation> {
         let path = path(method);
         let customer = format!("tenants/acme/customers/{}", uuid::Uuid::from_u128(9));
         let roles = self.access.cells().find(|(text, _)| *text == path).unwrap().1;
-        let widest = roles.iter().filter(|(role, _)| *role != "PEER").max_by_key(|(_, grant)| **grant);
+        let widest =
+            roles.iter().filter(|(role, _)| *role != "PEER").max_by_key(|(_, grant)| **grant);
         let (channel, token) = if let Some((role, _)) = widest {
-            (&self.gateway, self.world.suite.token(&person("acme", role, Some(&customer)), 600).unwrap())
+            (
+                &self.gateway,
+                self.world.suite.token(&person("acme", role, Some(&customer)), 600).unwrap(),
+            )
         } else {
             let (issuers, _) = self.access.services_of(&path);
             let package = path.trim_start_matches("/payterms.").split('.').next().unwrap();
             // Every service has the common ones.
             let service = if package == "common" { "wallet" } else { package };
             let signer = &self.keys[issuers[0].as_str()];
-            (&self.services[service], signer.internal(service, &person("acme", "PEER", Some(&customer))).unwrap())
+            (
+                &self.services[service],
+                signer.internal(service, &person("acme", "PEER", Some(&customer))).unwrap(),
+            )
         };
         violations(send(channel, &path, Some(&token), message.encode_to_vec()).await.err().as_ref())
     }
 }
 
 fn violations(status: Option<&Status>) -> Vec<FieldViolation> {
-    status.and_then(StatusExt::get_details_bad_request).map(|bad| bad.field_violations).unwrap_or_default()
+    status
+        .and_then(StatusExt::get_details_bad_request)
+        .map(|bad| bad.field_violations)
+        .unwrap_or_default()
 }
 
 /// The field right below a place that a violation is about.
 fn below<'a>(place: &str, violation: &'a FieldViolation) -> Option<&'a str> {
-    let rest = if place.is_empty() { Some(violation.field.as_str()) } else { violation.field.strip_prefix(place)?.strip_prefix('.') };
+    let rest = if place.is_empty() {
+        Some(violation.field.as_str())
+    } else {
+        violation.field.strip_prefix(place)?.strip_prefix('.')
+    };
     rest?.split(['.', '[']).next()
 }
 
@@ -142,7 +172,8 @@ fn stand_in(field: &FieldDescriptor) -> Value {
     if field.is_list() { Value::List(vec![one]) } else { one }
 }
 
-/// Each message within a message: its place, its kind, and a request that holds it with nothing in it.
+/// Each message within a message: its place, its kind, and a request that holds it with nothing in
+/// it.
 fn inner(request: &MessageDescriptor) -> Vec<(String, MessageDescriptor, DynamicMessage)> {
     fn wrapped(path: &[FieldDescriptor], innermost: Value) -> Value {
         path.iter().rev().fold(innermost, |value, field| {
@@ -159,7 +190,12 @@ fn inner(request: &MessageDescriptor) -> Vec<(String, MessageDescriptor, Dynamic
                 continue;
             }
             let path: Vec<_> = path.iter().cloned().chain([field]).collect();
-            let place: Vec<_> = path.iter().map(|field| format!("{}{}", field.name(), if field.is_list() { "[0]" } else { "" })).collect();
+            let place: Vec<_> = path
+                .iter()
+                .map(|field| {
+                    format!("{}{}", field.name(), if field.is_list() { "[0]" } else { "" })
+                })
+                .collect();
             let whole = wrapped(&path, Value::Message(DynamicMessage::new(kind.clone())));
             let Value::Message(whole) = whole else { unreachable!("a message holds it") };
             found.push((place.join("."), kind.clone(), whole));
@@ -178,8 +214,10 @@ async fn a_field_is_required_where_and_only_where_its_service_asks_for_it() {
     let mut wrong = Vec::new();
     for method in methods().into_iter().filter(|method| !method.is_client_streaming()) {
         let input = method.input();
-        let field_violations = doors.violations_of(&method, &DynamicMessage::new(input.clone())).await;
-        let demanded: BTreeSet<_> = field_violations.iter().filter_map(|one| below("", one)).map(str::to_owned).collect();
+        let field_violations =
+            doors.violations_of(&method, &DynamicMessage::new(input.clone())).await;
+        let demanded: BTreeSet<_> =
+            field_violations.iter().filter_map(|one| below("", one)).map(str::to_owned).collect();
         let required: BTreeSet<_> = input
             .fields()
             .filter(|field| has(field, Behaviour::Required))
@@ -189,7 +227,10 @@ async fn a_field_is_required_where_and_only_where_its_service_asks_for_it() {
             .collect();
         let expected: BTreeSet<_> = required.union(&conditional(input.name())).cloned().collect();
         if demanded != expected {
-            wrong.push(format!("{}: asked for {demanded:?}, REQUIRED or conditional {expected:?}", method.full_name()));
+            wrong.push(format!(
+                "{}: asked for {demanded:?}, REQUIRED or conditional {expected:?}",
+                method.full_name()
+            ));
         }
         for field in input.fields().filter(|field| has(field, Behaviour::Required)) {
             let mut all_else = DynamicMessage::new(input.clone());
@@ -198,24 +239,43 @@ async fn a_field_is_required_where_and_only_where_its_service_asks_for_it() {
             }
             let field_violations = doors.violations_of(&method, &all_else).await;
             if !field_violations.iter().any(|one| below("", one) == Some(field.name())) {
-                wrong.push(format!("{}: {} may be left out: {field_violations:?}", method.full_name(), field.name()));
+                wrong.push(format!(
+                    "{}: {} may be left out: {field_violations:?}",
+                    method.full_name(),
+                    field.name()
+                ));
             }
         }
         for (place, kind, request) in inner(&input) {
             let field_violations = doors.violations_of(&method, &request).await;
-            let demanded = within.entry(kind.full_name().to_owned()).or_insert_with(|| (kind, BTreeSet::new()));
-            demanded.1.extend(field_violations.iter().filter_map(|one| below(&place, one)).map(str::to_owned));
+            let demanded = within
+                .entry(kind.full_name().to_owned())
+                .or_insert_with(|| (kind, BTreeSet::new()));
+            demanded.1.extend(
+                field_violations.iter().filter_map(|one| below(&place, one)).map(str::to_owned),
+            );
         }
     }
-    for (name, (message, demanded)) in within.iter().filter(|(_, (message, _))| !message.name().ends_with("Request")) {
+    for (name, (message, demanded)) in
+        within.iter().filter(|(_, (message, _))| !message.name().ends_with("Request"))
+    {
         // The name of a resource is asked for where it is changed, and given where it is created.
-        let is =
-            |field: &FieldDescriptor| has(field, Behaviour::Required) || (has(field, Behaviour::Identifier) && demanded.contains("name"));
-        let mut expected: BTreeSet<_> = message.fields().filter(is).map(|field| field.name().to_owned()).collect();
+        let is = |field: &FieldDescriptor| {
+            has(field, Behaviour::Required)
+                || (has(field, Behaviour::Identifier) && demanded.contains("name"))
+        };
+        let mut expected: BTreeSet<_> =
+            message.fields().filter(is).map(|field| field.name().to_owned()).collect();
         expected.extend(conditional(message.name()));
-        let demanded: BTreeSet<_> = demanded.iter().filter(|demanded| message.get_field_by_name(demanded).is_some()).cloned().collect();
+        let demanded: BTreeSet<_> = demanded
+            .iter()
+            .filter(|demanded| message.get_field_by_name(demanded).is_some())
+            .cloned()
+            .collect();
         if demanded != expected {
-            wrong.push(format!("{name}: asked for {demanded:?}, REQUIRED or conditional {expected:?}"));
+            wrong.push(format!(
+                "{name}: asked for {demanded:?}, REQUIRED or conditional {expected:?}"
+            ));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -239,13 +299,16 @@ async fn a_name_has_the_pattern_of_its_resource() {
     world.usual().await;
     let doors = Doors::open(&world).await;
     let pool = methods()[0].parent_pool().clone();
-    let patterns: HashMap<_, _> = pool.all_messages().filter_map(|message| resource(&message)).collect();
+    let patterns: HashMap<_, _> =
+        pool.all_messages().filter_map(|message| resource(&message)).collect();
     let (mut wrong, mut compared) = (Vec::new(), 0);
     for method in methods().into_iter().filter(|method| !method.is_client_streaming()) {
         let mut places = vec![(String::new(), method.input(), DynamicMessage::new(method.input()))];
         // A resource in a request is named where it is changed.
         places.extend(
-            inner(&method.input()).into_iter().filter(|(place, kind, _)| !place.contains('.') && !kind.name().ends_with("Request")),
+            inner(&method.input()).into_iter().filter(|(place, kind, _)| {
+                !place.contains('.') && !kind.name().ends_with("Request")
+            }),
         );
         for (place, kind, _) in places {
             for field in kind.fields().filter(|field| field.kind() == Kind::String) {
@@ -265,27 +328,47 @@ async fn a_name_has_the_pattern_of_its_resource() {
                     request = holder;
                     field.name().to_owned()
                 } else {
-                    let outer = method.input().get_field_by_name(place.trim_end_matches("[0]")).unwrap();
+                    let outer =
+                        method.input().get_field_by_name(place.trim_end_matches("[0]")).unwrap();
                     request.set_field(
                         &outer,
-                        if outer.is_list() { Value::List(vec![Value::Message(holder)]) } else { Value::Message(holder) },
+                        if outer.is_list() {
+                            Value::List(vec![Value::Message(holder)])
+                        } else {
+                            Value::Message(holder)
+                        },
                     );
                     format!("{place}.{}", field.name())
                 };
                 let field_violations = doors.violations_of(&method, &request).await;
-                let about = field_violations.iter().find(|one| one.field == at || one.field == format!("{at}[0]"));
+                let about = field_violations
+                    .iter()
+                    .find(|one| one.field == at || one.field == format!("{at}[0]"));
                 match about.filter(|one| one.reason == "RESOURCE_NAME_INVALID") {
                     Some(one) => {
                         compared += 1;
-                        let said =
-                            one.description.trim_start_matches("Use the form ").split([';', ',']).next().unwrap().trim_end_matches('.');
+                        let said = one
+                            .description
+                            .trim_start_matches("Use the form ")
+                            .split([';', ','])
+                            .next()
+                            .unwrap()
+                            .trim_end_matches('.');
                         if said != form(pattern) {
-                            wrong.push(format!("{} {at}: takes {said}, says {named}, {}", method.full_name(), form(pattern)));
+                            wrong.push(format!(
+                                "{} {at}: takes {said}, says {named}, {}",
+                                method.full_name(),
+                                form(pattern)
+                            ));
                         }
                     }
-                    // Where a resource is made, its name and what only the service sets are not read.
+                    // Where a resource is made, its name and what only the service sets are not
+                    // read.
                     None if !place.is_empty() => {}
-                    None => wrong.push(format!("{} {at}: takes x: {field_violations:?}", method.full_name())),
+                    None => wrong.push(format!(
+                        "{} {at}: takes x: {field_violations:?}",
+                        method.full_name()
+                    )),
                 }
             }
         }
@@ -310,14 +393,31 @@ async fn a_mask_takes_what_is_the_callers_to_change() {
         let mut request = DynamicMessage::new(input.clone());
         request.set_field(&mask, Value::Message(paths));
         let field_violations = doors.violations_of(&method, &request).await;
-        let sentence = field_violations.iter().find(|one| one.reason == "FIELD_MASK_INVALID").unwrap().description.clone();
+        let sentence = field_violations
+            .iter()
+            .find(|one| one.reason == "FIELD_MASK_INVALID")
+            .unwrap()
+            .description
+            .clone();
         // A second sentence says how JSON writes them.
         let list = sentence.split("Use some of ").nth(1).unwrap().split('.').next().unwrap();
         let taken: BTreeSet<_> = list.split(", ").map(str::to_owned).collect();
-        let kind = input.fields().find_map(|field| field.kind().as_message().filter(|kind| resource(kind).is_some()).cloned()).unwrap();
+        let kind = input
+            .fields()
+            .find_map(|field| {
+                field.kind().as_message().filter(|kind| resource(kind).is_some()).cloned()
+            })
+            .unwrap();
         let fixed = [Behaviour::OutputOnly, Behaviour::Immutable, Behaviour::Identifier];
-        let open = kind.fields().filter(|field| field.name() != "etag" && !fixed.iter().any(|behaviour| has(field, *behaviour)));
-        assert_eq!(taken, open.map(|field| field.name().to_owned()).collect(), "{}", kind.full_name());
+        let open = kind.fields().filter(|field| {
+            field.name() != "etag" && !fixed.iter().any(|behaviour| has(field, *behaviour))
+        });
+        assert_eq!(
+            taken,
+            open.map(|field| field.name().to_owned()).collect(),
+            "{}",
+            kind.full_name()
+        );
         compared += 1;
     }
     assert_eq!(compared, 7);

@@ -1,4 +1,5 @@
-//! API keys: made by people, sent in place of a token, within their roles, methods and customer, until they end.
+//! API keys: made by people, sent in place of a token, within their roles, methods and customer,
+//! until they end.
 
 use crate::{
     invariants,
@@ -9,8 +10,8 @@ use payterms_chassis::sql;
 use payterms_kernel::{Clock, SystemClock};
 use payterms_proto::{
     invoicing::v1::{
-        ApiKey, CreateApiKeyRequest, CreateApiKeyResponse, GetApiKeyRequest, GetTenantRequest, ListApiKeysRequest, RevokeApiKeyRequest,
-        RotateApiKeyRequest, RotateApiKeyResponse,
+        ApiKey, CreateApiKeyRequest, CreateApiKeyResponse, GetApiKeyRequest, GetTenantRequest,
+        ListApiKeysRequest, RevokeApiKeyRequest, RotateApiKeyRequest, RotateApiKeyResponse,
         api_key::{Role, State},
     },
     wallet::v1::{GetWalletRequest, ListEntriesRequest},
@@ -43,22 +44,45 @@ fn wanted(roles: &[Role]) -> CreateApiKeyRequest {
     }
 }
 
-async fn create(session: &Session, request: CreateApiKeyRequest) -> Result<CreateApiKeyResponse, Status> {
+async fn create(
+    session: &Session,
+    request: CreateApiKeyRequest,
+) -> Result<CreateApiKeyResponse, Status> {
     session.api_keys().create_api_key(request).await.map(tonic::Response::into_inner)
 }
 
-async fn rotate(session: &Session, key: &ApiKey, until: Option<Timestamp>) -> Result<RotateApiKeyResponse, Status> {
-    let request = RotateApiKeyRequest { request_id: request_id(), name: key.name.clone(), previous_expire_time: until };
+async fn rotate(
+    session: &Session,
+    key: &ApiKey,
+    until: Option<Timestamp>,
+) -> Result<RotateApiKeyResponse, Status> {
+    let request = RotateApiKeyRequest {
+        request_id: request_id(),
+        name: key.name.clone(),
+        previous_expire_time: until,
+    };
     session.api_keys().rotate_api_key(request).await.map(tonic::Response::into_inner)
 }
 
 async fn revoke(session: &Session, key: &ApiKey) -> Result<ApiKey, Status> {
-    let request = RevokeApiKeyRequest { request_id: request_id(), name: key.name.clone(), ..Default::default() };
-    session.api_keys().revoke_api_key(request).await.map(|answer| answer.into_inner().api_key.unwrap())
+    let request = RevokeApiKeyRequest {
+        request_id: request_id(),
+        name: key.name.clone(),
+        ..Default::default()
+    };
+    session
+        .api_keys()
+        .revoke_api_key(request)
+        .await
+        .map(|answer| answer.into_inner().api_key.unwrap())
 }
 
 async fn get(session: &Session, key: &ApiKey) -> Result<ApiKey, Status> {
-    session.api_keys().get_api_key(GetApiKeyRequest { name: key.name.clone() }).await.map(|answer| answer.into_inner().api_key.unwrap())
+    session
+        .api_keys()
+        .get_api_key(GetApiKeyRequest { name: key.name.clone() })
+        .await
+        .map(|answer| answer.into_inner().api_key.unwrap())
 }
 
 /// Who calls by a secret.
@@ -68,7 +92,11 @@ fn by(world: &World, secret: &str) -> Session {
 
 async fn lists(session: &Session, customer: &str) -> Result<(), Status> {
     let parent = format!("{customer}/wallets/-");
-    session.wallets().list_entries(ListEntriesRequest { parent, ..ListEntriesRequest::default() }).await.map(drop)
+    session
+        .wallets()
+        .list_entries(ListEntriesRequest { parent, ..ListEntriesRequest::default() })
+        .await
+        .map(drop)
 }
 
 const ALL: &str = "tenants/acme/customers/-";
@@ -81,7 +109,8 @@ fn after(seconds: i64) -> Timestamp {
 /// Calls until it comes to something, as it will once the gateway asks again.
 async fn comes_to(session: &Session, expected: &str) {
     loop {
-        let came = lists(session, ALL).await.map_or_else(|status| reason(&status), |()| String::new());
+        let came =
+            lists(session, ALL).await.map_or_else(|status| reason(&status), |()| String::new());
         if came == expected {
             return;
         }
@@ -96,38 +125,61 @@ pub(crate) async fn a_key_calls_in_its_roles_and_is_shown_once(world: &World) {
     let made = create(&owner, request.clone()).await.unwrap();
     let key = made.api_key.unwrap();
     assert!(made.secret.starts_with("ptk_test_") && made.secret.len() == 58, "a sandbox's");
-    assert_eq!((key.state(), key.created_by.as_str(), key.last_use_time), (State::Active, "test:owner", None));
+    assert_eq!(
+        (key.state(), key.created_by.as_str(), key.last_use_time),
+        (State::Active, "test:owner", None)
+    );
     assert_eq!(key.secrets[0].last_four, made.secret[54..]);
     // It works like a token, and is who called.
     let backend = by(world, &made.secret);
     lists(&backend, ALL).await.unwrap();
-    assert_eq!(reason(&lists(&backend, "tenants/other/customers/-").await.unwrap_err()), "RESOURCE_NOT_FOUND");
+    assert_eq!(
+        reason(&lists(&backend, "tenants/other/customers/-").await.unwrap_err()),
+        "RESOURCE_NOT_FOUND"
+    );
     grant(world, &wallet, amount("USD", 10, 0), 0).await;
     backend.postings().post_debit(debit(&wallet, amount("USD", 3, 0))).await.unwrap();
     let (rows, prefix) = world.rows("invoicing").await;
     let (ledger, of_wallet) = world.rows("wallet").await;
     let id = key.name.rsplit('/').next().unwrap();
-    let select = format!("SELECT count(*) AS n FROM {of_wallet}transfers WHERE actor = 'api-key:{id}'");
-    let named: i64 = sql::one(&ledger, &select, vec![]).await.unwrap().unwrap().try_get("", "n").unwrap();
+    let select =
+        format!("SELECT count(*) AS n FROM {of_wallet}transfers WHERE actor = 'api-key:{id}'");
+    let named: i64 =
+        sql::one(&ledger, &select, vec![]).await.unwrap().unwrap().try_get("", "n").unwrap();
     assert_eq!(named, 1, "the transfer names the key");
     // A retry tells everything but the secret, and no table holds it.
     let again = create(&owner, request).await.unwrap();
     assert_eq!((again.api_key.unwrap().name, again.secret.as_str()), (key.name.clone(), ""));
     for (table, column) in [("requests", "answer"), ("outbox", "data")] {
-        let select = format!("SELECT {column} AS bytes FROM {prefix}{table} WHERE {column} IS NOT NULL");
+        let select =
+            format!("SELECT {column} AS bytes FROM {prefix}{table} WHERE {column} IS NOT NULL");
         for row in sql::all(&rows, &select, vec![]).await.unwrap() {
             let bytes: Vec<u8> = row.try_get("", "bytes").unwrap();
-            assert!(!bytes.windows(10).any(|part| part == &made.secret.as_bytes()[9..19]), "{table}");
+            assert!(
+                !bytes.windows(10).any(|part| part == &made.secret.as_bytes()[9..19]),
+                "{table}"
+            );
         }
     }
     // When it was used is noted soon, and is no change.
     let used = until(|| get(&owner, &key), |api_key| api_key.last_use_time.is_some()).await;
     assert_eq!((used.update_time, used.secrets.clone()), (key.update_time, key.secrets.clone()));
-    let list = ListApiKeysRequest { parent: "tenants/acme".to_owned(), ..ListApiKeysRequest::default() };
+    let list =
+        ListApiKeysRequest { parent: "tenants/acme".to_owned(), ..ListApiKeysRequest::default() };
     assert_eq!(owner.api_keys().list_api_keys(list).await.unwrap().into_inner().api_keys, [used]);
     // What is no key is refused, and a role that it has not is not there.
-    for wrong in ["ptk_", "ptk_live_", &made.secret[..57], &made.secret.replace("ptk_test_", "ptk_live_"), &format!("{}0", made.secret)] {
-        assert_eq!(reason(&lists(&by(world, wrong), ALL).await.unwrap_err()), "TOKEN_INVALID", "{wrong}");
+    for wrong in [
+        "ptk_",
+        "ptk_live_",
+        &made.secret[..57],
+        &made.secret.replace("ptk_test_", "ptk_live_"),
+        &format!("{}0", made.secret),
+    ] {
+        assert_eq!(
+            reason(&lists(&by(world, wrong), ALL).await.unwrap_err()),
+            "TOKEN_INVALID",
+            "{wrong}"
+        );
     }
     let unknown = payterms_chassis::api_key::make(true);
     for _ in 0..2 {
@@ -151,24 +203,40 @@ pub(crate) async fn a_key_is_held_to_its_methods_and_to_people(world: &World) {
         (&["payterms.wallet.v1.WalletService/*"], "list get"),
     ] {
         let made = create(&owner, with(patterns)).await.unwrap();
-        assert_eq!(made.api_key.unwrap().roles, [i32::from(Role::Owner), Role::Staff.into()], "named twice is named once");
+        assert_eq!(
+            made.api_key.unwrap().roles,
+            [i32::from(Role::Owner), Role::Staff.into()],
+            "named twice is named once"
+        );
         let held = by(world, &made.secret);
-        let came = |outcome: Result<(), Status>| outcome.map_or_else(|status| reason(&status), |()| String::new());
+        let came = |outcome: Result<(), Status>| {
+            outcome.map_or_else(|status| reason(&status), |()| String::new())
+        };
         let expected = |verb: &str| if allowed.contains(verb) { "" } else { "API_KEY_NOT_ALLOWED" };
         assert_eq!(came(lists(&held, ALL).await), expected("list"), "{patterns:?}");
-        let got = held.wallets().get_wallet(GetWalletRequest { name: wallet.clone() }).await.map(drop);
+        let got =
+            held.wallets().get_wallet(GetWalletRequest { name: wallet.clone() }).await.map(drop);
         assert_eq!(came(got), expected("get"), "{patterns:?}");
         // A method that the gateway itself serves is held to them too.
         let overview = payterms_proto::gateway::v1::GetAccountOverviewRequest::default();
-        assert_eq!(reason(&held.accounts().get_account_overview(overview).await.unwrap_err()), "API_KEY_NOT_ALLOWED");
+        assert_eq!(
+            reason(&held.accounts().get_account_overview(overview).await.unwrap_err()),
+            "API_KEY_NOT_ALLOWED"
+        );
     }
     // Whatever its roles are, a key makes no keys and is no second person.
     let all = by(world, &create(&owner, wanted(&[Role::Owner])).await.unwrap().secret);
     lists(&all, ALL).await.unwrap();
-    assert_eq!(reason(&create(&all, wanted(&[Role::Staff])).await.unwrap_err()), "API_KEY_NOT_ALLOWED");
+    assert_eq!(
+        reason(&create(&all, wanted(&[Role::Staff])).await.unwrap_err()),
+        "API_KEY_NOT_ALLOWED"
+    );
     let decision = payterms_proto::invoicing::v1::DecideApprovalRequest::default();
     let refused = all.approvals().decide_approval(decision).await.unwrap_err();
-    assert_eq!((refused.code(), reason(&refused).as_str()), (Code::PermissionDenied, "API_KEY_NOT_ALLOWED"));
+    assert_eq!(
+        (refused.code(), reason(&refused).as_str()),
+        (Code::PermissionDenied, "API_KEY_NOT_ALLOWED")
+    );
 }
 
 pub(crate) async fn a_key_of_a_customer_sees_no_other(world: &World) {
@@ -179,22 +247,43 @@ pub(crate) async fn a_key_of_a_customer_sees_no_other(world: &World) {
     lists(&member, &customer).await.unwrap();
     member.wallets().get_wallet(GetWalletRequest { name: wallet }).await.unwrap();
     assert_eq!(reason(&lists(&member, &other).await.unwrap_err()), "RESOURCE_NOT_FOUND");
-    assert_eq!(reason(&create(&member, wanted(&[Role::Member])).await.unwrap_err()), "API_KEY_NOT_ALLOWED");
+    assert_eq!(
+        reason(&create(&member, wanted(&[Role::Member])).await.unwrap_err()),
+        "API_KEY_NOT_ALLOWED"
+    );
     // A key is of the tenant or of a customer, and of one of its own.
     let wrong = |changed: CreateApiKeyRequest| {
         let owner = owner.clone();
-        async move { create(&owner, CreateApiKeyRequest { request_id: request_id(), ..changed }).await.unwrap_err() }
+        async move {
+            create(&owner, CreateApiKeyRequest { request_id: request_id(), ..changed })
+                .await
+                .unwrap_err()
+        }
     };
-    let both = wrong(CreateApiKeyRequest { roles: vec![Role::Member.into(), Role::Staff.into()], ..request.clone() }).await;
+    let both = wrong(CreateApiKeyRequest {
+        roles: vec![Role::Member.into(), Role::Staff.into()],
+        ..request.clone()
+    })
+    .await;
     assert_eq!(violations(&both), ["roles: ENUM_INVALID"]);
     let nobodys = wrong(wanted(&[Role::BillingManager])).await;
     assert_eq!(violations(&nobodys), ["customer: FIELD_REQUIRED"]);
     let unknown = "tenants/acme/customers/01990000-0000-7000-8000-00000000dead".to_owned();
-    assert_eq!(reason(&wrong(CreateApiKeyRequest { customer: unknown, ..request.clone() }).await), "RESOURCE_NOT_FOUND");
+    assert_eq!(
+        reason(&wrong(CreateApiKeyRequest { customer: unknown, ..request.clone() }).await),
+        "RESOURCE_NOT_FOUND"
+    );
     world.tenant("globex").await;
     let foreign = world.customer("globex", "GB").await;
-    assert_eq!(reason(&wrong(CreateApiKeyRequest { customer: foreign, ..request.clone() }).await), "RESOURCE_NOT_FOUND");
-    let pattern = wrong(CreateApiKeyRequest { methods: vec!["payterms.wallet.v1.WaletService/*".to_owned()], ..request }).await;
+    assert_eq!(
+        reason(&wrong(CreateApiKeyRequest { customer: foreign, ..request.clone() }).await),
+        "RESOURCE_NOT_FOUND"
+    );
+    let pattern = wrong(CreateApiKeyRequest {
+        methods: vec!["payterms.wallet.v1.WaletService/*".to_owned()],
+        ..request
+    })
+    .await;
     assert_eq!(violations(&pattern), ["methods[0]: METHOD_PATTERN_INVALID"]);
 }
 
@@ -202,12 +291,21 @@ pub(crate) async fn nobody_gives_a_key_more_than_they_have(world: &World) {
     world.tenant("acme").await;
     world.tenant("globex").await;
     let [owner, admin, staff] = ["OWNER", "ADMIN", "STAFF"].map(|role| world.someone(role, None));
-    assert_eq!(create(&staff, wanted(&[Role::Staff])).await.unwrap_err().code(), Code::PermissionDenied);
+    assert_eq!(
+        create(&staff, wanted(&[Role::Staff])).await.unwrap_err().code(),
+        Code::PermissionDenied
+    );
     let more = create(&admin, wanted(&[Role::Staff, Role::Owner])).await.unwrap_err();
     assert_eq!((more.code(), reason(&more).as_str()), (Code::PermissionDenied, "ROLE_NOT_GRANTED"));
-    let late = create(&admin, CreateApiKeyRequest { expire_time: Some(after(-1)), ..wanted(&[Role::Admin]) }).await.unwrap_err();
+    let late = create(
+        &admin,
+        CreateApiKeyRequest { expire_time: Some(after(-1)), ..wanted(&[Role::Admin]) },
+    )
+    .await
+    .unwrap_err();
     assert_eq!(violations(&late), ["expire_time: TIME_IN_PAST"]);
-    let admins = create(&admin, wanted(&[Role::Admin, Role::Service])).await.unwrap().api_key.unwrap();
+    let admins =
+        create(&admin, wanted(&[Role::Admin, Role::Service])).await.unwrap().api_key.unwrap();
     let owners = create(&owner, wanted(&[Role::Owner])).await.unwrap().api_key.unwrap();
     // Another secret of a key is as good as the key; to end it takes less.
     assert_eq!(reason(&rotate(&admin, &owners, None).await.unwrap_err()), "ROLE_NOT_GRANTED");
@@ -222,14 +320,22 @@ pub(crate) async fn nobody_gives_a_key_more_than_they_have(world: &World) {
     ] {
         assert_eq!(reason(&refused.unwrap_err()), "RESOURCE_NOT_FOUND");
     }
-    let list = ListApiKeysRequest { parent: "tenants/globex".to_owned(), ..ListApiKeysRequest::default() };
-    assert!(stranger.api_keys().list_api_keys(list).await.unwrap().into_inner().api_keys.is_empty());
+    let list =
+        ListApiKeysRequest { parent: "tenants/globex".to_owned(), ..ListApiKeysRequest::default() };
+    assert!(
+        stranger.api_keys().list_api_keys(list).await.unwrap().into_inner().api_keys.is_empty()
+    );
 }
 
 pub(crate) async fn a_key_is_rotated_without_a_gap_and_revoked(world: &World) {
     world.tenant("acme").await;
     let owner = world.someone("OWNER", None);
-    let made = create(&owner, CreateApiKeyRequest { expire_time: Some(after(86_400)), ..wanted(&[Role::Staff]) }).await.unwrap();
+    let made = create(
+        &owner,
+        CreateApiKeyRequest { expire_time: Some(after(86_400)), ..wanted(&[Role::Staff]) },
+    )
+    .await
+    .unwrap();
     let key = made.api_key.unwrap();
     let first = by(world, &made.secret);
     lists(&first, ALL).await.unwrap();
@@ -242,7 +348,8 @@ pub(crate) async fn a_key_is_rotated_without_a_gap_and_revoked(world: &World) {
     let shown = rotated.api_key.unwrap();
     assert_eq!(shown.secrets.len(), 2);
     assert!(shown.secrets[0].expire_time.is_none() && shown.secrets[1].expire_time.is_some());
-    // The next one ends those of before at once, and who revokes a key all of it; the gateway hears of it within 30 seconds.
+    // The next one ends those of before at once, and who revokes a key all of it; the gateway hears
+    // of it within 30 seconds.
     let last = rotate(&owner, &key, None).await.unwrap();
     lists(&by(world, &last.secret), ALL).await.unwrap();
     let other = create(&owner, wanted(&[Role::Staff])).await.unwrap();
@@ -254,41 +361,60 @@ pub(crate) async fn a_key_is_rotated_without_a_gap_and_revoked(world: &World) {
     comes_to(&second, "TOKEN_EXPIRED").await;
     comes_to(&stolen, "TOKEN_INVALID").await;
     lists(&by(world, &last.secret), ALL).await.unwrap();
-    for refused in [revoke(&owner, &other).await.map(drop), rotate(&owner, &other, None).await.map(drop)] {
+    for refused in
+        [revoke(&owner, &other).await.map(drop), rotate(&owner, &other, None).await.map(drop)]
+    {
         let refused = refused.unwrap_err();
-        assert_eq!((refused.code(), reason(&refused).as_str()), (Code::FailedPrecondition, "API_KEY_STATE"));
+        assert_eq!(
+            (refused.code(), reason(&refused).as_str()),
+            (Code::FailedPrecondition, "API_KEY_STATE")
+        );
     }
     invariants::hold(world).await;
 }
 
-/// Services as processes of their own: the gateway asks invoicing, believes it for a while, and says so when it does not answer.
+/// Services as processes of their own: the gateway asks invoicing, believes it for a while, and
+/// says so when it does not answer.
 async fn a_gateway_believes_for_a_while(on_postgres: bool) {
     let Some(rig) = rig::start(on_postgres).await else { return };
     let people = rig.prepare("tok_visa").await;
     let owner = rig.someone("OWNER", None);
     let short = CreateApiKeyRequest { expire_time: Some(after(3)), ..wanted(&[Role::Staff]) };
-    let (lasting, short) = (create(&owner, wanted(&[Role::Staff])).await.unwrap(), create(&owner, short).await.unwrap());
+    let (lasting, short) = (
+        create(&owner, wanted(&[Role::Staff])).await.unwrap(),
+        create(&owner, short).await.unwrap(),
+    );
     let mut services = Services::of(rig).await;
     let gateway = services.at("gateway");
     let session = |secret: &str| Session::new(gateway, secret).unwrap();
-    let (lasting, short, fresh) = (session(&lasting.secret), session(&short.secret), payterms_chassis::api_key::make(true));
+    let (lasting, short, fresh) =
+        (session(&lasting.secret), session(&short.secret), payterms_chassis::api_key::make(true));
     let fresh = session(&fresh);
     until(|| lists(&lasting, &people.customer), |()| true).await;
     // An end that was known counts to the second, without a question.
     comes_to(&short, "TOKEN_EXPIRED").await;
     services.stop("invoicing");
     lists(&lasting, &people.customer).await.unwrap();
-    assert_eq!(reason(&lists(&fresh, ALL).await.unwrap_err()), "UNAVAILABLE", "nobody says that there is no such key");
+    assert_eq!(
+        reason(&lists(&fresh, ALL).await.unwrap_err()),
+        "UNAVAILABLE",
+        "nobody says that there is no such key"
+    );
     services.restart("invoicing", None).await;
     comes_to(&fresh, "TOKEN_INVALID").await;
     // A flood of wrong keys is held up, and a good key is not.
-    let strangers: Vec<_> = (0..120).map(|_| session(&payterms_chassis::api_key::make(true))).collect();
-    let flood = futures::future::join_all(strangers.iter().map(|session| lists(session, ALL))).await;
+    let strangers: Vec<_> =
+        (0..120).map(|_| session(&payterms_chassis::api_key::make(true))).collect();
+    let flood =
+        futures::future::join_all(strangers.iter().map(|session| lists(session, ALL))).await;
     let mut reasons = BTreeMap::<String, usize>::new();
     for refused in flood {
         *reasons.entry(reason(&refused.unwrap_err())).or_default() += 1;
     }
-    assert!(reasons.keys().all(|reason| matches!(reason.as_str(), "TOKEN_INVALID" | "OVERLOADED")), "{reasons:?}");
+    assert!(
+        reasons.keys().all(|reason| matches!(reason.as_str(), "TOKEN_INVALID" | "OVERLOADED")),
+        "{reasons:?}"
+    );
     lists(&lasting, &people.customer).await.unwrap();
 }
 

@@ -1,4 +1,5 @@
-//! The same request many times at once: one effect, and every answer is that effect's, byte for byte.
+//! The same request many times at once: one effect, and every answer is that effect's, byte for
+//! byte.
 
 use crate::{
     invariants,
@@ -14,17 +15,24 @@ use payterms_chassis::sql;
 use payterms_proto::{
     common::v1::ResealValuesRequest,
     credit::{
-        peers::v1::{AuthorizeForPaymentRequest, CaptureForPaymentRequest, InvoiceToDefer, VoidForPaymentRequest},
+        peers::v1::{
+            AuthorizeForPaymentRequest, CaptureForPaymentRequest, InvoiceToDefer,
+            VoidForPaymentRequest,
+        },
         v1::{CloseProgrammeRequest, Programme},
     },
     invoicing::{
         peers::v1::{BlockForOwnerRequest, CollectForOwnerRequest, InvoiceToBlock},
-        v1::{ApplyCreditRequest, InvoiceToPay, MailKind, RetryMailRequest, block::Reason, invoice::State, mail},
+        v1::{
+            ApplyCreditRequest, InvoiceToPay, MailKind, RetryMailRequest, block::Reason,
+            invoice::State, mail,
+        },
     },
     wallet::{
         peers::v1::{
-            BookTransferRefundRequest, HoldForPaymentRequest, RecordTransferRequest, ReleasePaymentRequest, ReleaseTransferRefundRequest,
-            ReserveTransferRefundRequest, ReturnTransferRequest, TransferCredit,
+            BookTransferRefundRequest, HoldForPaymentRequest, RecordTransferRequest,
+            ReleasePaymentRequest, ReleaseTransferRefundRequest, ReserveTransferRefundRequest,
+            ReturnTransferRequest, TransferCredit,
         },
         v1::{ListWalletsRequest, TaxKind, TurnOffPrepaymentRequest},
     },
@@ -42,12 +50,24 @@ on_both!(one_payment_is_made_of_many_equal_requests, credit_is_applied_once_by_m
 
 const AT_ONCE: usize = 16;
 
-/// Sends the same call many times at once; all answers must be equal, and one alone is not a replay.
-async fn at_once<M: Message + Default + 'static, F: Future<Output = Result<Response<M>, Status>> + Send + 'static>(call: impl Fn() -> F) {
+/// Sends the same call many times at once; all answers must be equal, and one alone is not a
+/// replay.
+async fn at_once<
+    M: Message + Default + 'static,
+    F: Future<Output = Result<Response<M>, Status>> + Send + 'static,
+>(
+    call: impl Fn() -> F,
+) {
     let calls: Vec<_> = (0..AT_ONCE).map(|_| tokio::spawn(call())).collect();
     let answers = futures::future::join_all(calls).await.into_iter().map(Result::unwrap);
-    let answers: Vec<_> = answers.map(|answer| answer.map_err(|status| format!("{status:?}"))).collect::<Result<_, _>>().unwrap();
-    let replayed = answers.iter().filter(|answer| answer.metadata().contains_key("idempotent-replayed")).count();
+    let answers: Vec<_> = answers
+        .map(|answer| answer.map_err(|status| format!("{status:?}")))
+        .collect::<Result<_, _>>()
+        .unwrap();
+    let replayed = answers
+        .iter()
+        .filter(|answer| answer.metadata().contains_key("idempotent-replayed"))
+        .count();
     let bytes: Vec<_> = answers.iter().map(|answer| answer.get_ref().encode_to_vec()).collect();
     assert!(bytes.windows(2).all(|pair| pair[0] == pair[1]), "all answers are equal byte for byte");
     assert_eq!(replayed, AT_ONCE - 1);
@@ -204,23 +224,44 @@ async fn every_write_is_one_effect_over_two_replicas() {
 /// What the first key has sealed is passed over.
 async fn values_are_sealed_again(world: &World) {
     world.tenant("acme").await;
-    let reseal = ResealValuesRequest { request_id: request_id(), parent: "tenants/acme".to_owned(), page_token: String::new() };
+    let reseal = ResealValuesRequest {
+        request_id: request_id(),
+        parent: "tenants/acme".to_owned(),
+        page_token: String::new(),
+    };
     world.someone("OPERATOR", None).operations("invoicing").reseal_values(reseal).await.unwrap();
 }
 
-/// The steps of a payment as its driver takes them at each service's own port, and what else no scenario sends.
+/// The steps of a payment as its driver takes them at each service's own port, and what else no
+/// scenario sends.
 async fn the_steps_of_peers(world: &World) {
     let shop = active(world, 1_000).await;
-    let (invoicing, plans, parent) = (world.peer("invoicing", "wallet"), world.peer("plans", "invoicing"), shop.customer.clone());
+    let (invoicing, plans, parent) = (
+        world.peer("invoicing", "wallet"),
+        world.peer("plans", "invoicing"),
+        shop.customer.clone(),
+    );
     let payment = || format!("{parent}/payments/{}", request_id());
     let (held, arrived) = (payment(), payment());
     let list = ListWalletsRequest { parent: parent.clone(), ..ListWalletsRequest::default() };
-    let wallet = shop.admin.wallets().list_wallets(list).await.unwrap().into_inner().wallets.remove(0).name;
+    let wallet =
+        shop.admin.wallets().list_wallets(list).await.unwrap().into_inner().wallets.remove(0).name;
     grant(world, &wallet, usd(30), 0).await;
     let (id, currency_code) = (request_id(), "USD".to_owned());
-    let hold = HoldForPaymentRequest { request_id: id, parent: parent.clone(), payment: held.clone(), amount: usd(30), taxed: false };
+    let hold = HoldForPaymentRequest {
+        request_id: id,
+        parent: parent.clone(),
+        payment: held.clone(),
+        amount: usd(30),
+        taxed: false,
+    };
     invoicing.settlements().hold_for_payment(hold).await.unwrap();
-    let release = ReleasePaymentRequest { request_id: request_id(), parent: parent.clone(), payment: held, currency_code };
+    let release = ReleasePaymentRequest {
+        request_id: request_id(),
+        parent: parent.clone(),
+        payment: held,
+        currency_code,
+    };
     invoicing.settlements().release_payment(release).await.unwrap();
     let transfer = RecordTransferRequest {
         request_id: request_id(),
@@ -230,21 +271,44 @@ async fn the_steps_of_peers(world: &World) {
         ..Default::default()
     };
     invoicing.settlements().record_transfer(transfer).await.unwrap();
-    let back =
-        ReturnTransferRequest { request_id: request_id(), parent: parent.clone(), payment: arrived, amount: usd(10), ..Default::default() };
+    let back = ReturnTransferRequest {
+        request_id: request_id(),
+        parent: parent.clone(),
+        payment: arrived,
+        amount: usd(10),
+        ..Default::default()
+    };
     invoicing.settlements().return_transfer(back).await.unwrap();
     a_transfer_back(&invoicing, &parent, (&payment(), "made")).await;
     a_transfer_back(&invoicing, &parent, (&payment(), "given up")).await;
-    let (credit, first, second) = (world.peer("invoicing", "credit"), shop.invoice(100).await, shop.invoice(50).await);
+    let (credit, first, second) =
+        (world.peer("invoicing", "credit"), shop.invoice(100).await, shop.invoice(50).await);
     for captured in [true, false] {
         let (name, payment) = (shop.line.name.clone(), payment());
         let invoices = vec![InvoiceToDefer { invoice: first.name.clone(), amount: usd(20) }];
-        let draw = AuthorizeForPaymentRequest { request_id: request_id(), name: name.clone(), payment: payment.clone(), invoices };
+        let draw = AuthorizeForPaymentRequest {
+            request_id: request_id(),
+            name: name.clone(),
+            payment: payment.clone(),
+            invoices,
+        };
         credit.payment_draws().authorize_for_payment(draw).await.unwrap();
         if captured {
-            credit.payment_draws().capture_for_payment(CaptureForPaymentRequest { request_id: request_id(), name, payment }).await.unwrap();
+            credit
+                .payment_draws()
+                .capture_for_payment(CaptureForPaymentRequest {
+                    request_id: request_id(),
+                    name,
+                    payment,
+                })
+                .await
+                .unwrap();
         } else {
-            credit.payment_draws().void_for_payment(VoidForPaymentRequest { request_id: request_id(), name, payment }).await.unwrap();
+            credit
+                .payment_draws()
+                .void_for_payment(VoidForPaymentRequest { request_id: request_id(), name, payment })
+                .await
+                .unwrap();
         }
     }
     let owner = format!("{parent}/plans/{}", request_id());
@@ -253,7 +317,11 @@ async fn the_steps_of_peers(world: &World) {
         parent: parent.clone(),
         owner: owner.clone(),
         reason: Reason::PaymentPlanActive.into(),
-        invoices: vec![InvoiceToBlock { invoice: second.name.clone(), expected_open: None, nothing_open: false }],
+        invoices: vec![InvoiceToBlock {
+            invoice: second.name.clone(),
+            expected_open: None,
+            nothing_open: false,
+        }],
     };
     plans.owner_collections().block_for_owner(block).await.unwrap();
     let collect = CollectForOwnerRequest {
@@ -266,12 +334,20 @@ async fn the_steps_of_peers(world: &World) {
         ..CollectForOwnerRequest::default()
     };
     plans.owner_collections().collect_for_owner(collect).await.unwrap();
-    let off = TurnOffPrepaymentRequest { request_id: request_id(), name: "tenants/acme/walletSettings".into(), ..Default::default() };
+    let off = TurnOffPrepaymentRequest {
+        request_id: request_id(),
+        name: "tenants/acme/walletSettings".into(),
+        ..Default::default()
+    };
     shop.owner.settings().turn_off_prepayment(off).await.unwrap();
     let made = programme(&shop.owner, Programme::default()).await;
     shop.owner
         .programmes()
-        .close_programme(CloseProgrammeRequest { request_id: request_id(), name: made.name, ..Default::default() })
+        .close_programme(CloseProgrammeRequest {
+            request_id: request_id(),
+            name: made.name,
+            ..Default::default()
+        })
         .await
         .unwrap();
     a_mail_that_failed(world, &shop).await;
@@ -302,22 +378,41 @@ async fn a_transfer_back(invoicing: &Session, parent: &str, (payment, end): (&st
     invoicing.settlements().reserve_transfer_refund(reserve).await.unwrap();
     if end == "made" {
         let (payment, tax, description) = (payment.to_owned(), amount("USD", 0, 0), end.to_owned());
-        let book = BookTransferRefundRequest { request_id: request_id(), parent, payment, transfer_refund, tax, description };
+        let book = BookTransferRefundRequest {
+            request_id: request_id(),
+            parent,
+            payment,
+            transfer_refund,
+            tax,
+            description,
+        };
         invoicing.settlements().book_transfer_refund(book).await.unwrap();
     } else {
         let currency_code = "USD".to_owned();
-        let release = ReleaseTransferRefundRequest { request_id: request_id(), parent, transfer_refund, currency_code };
+        let release = ReleaseTransferRefundRequest {
+            request_id: request_id(),
+            parent,
+            transfer_refund,
+            currency_code,
+        };
         invoicing.settlements().release_transfer_refund(release).await.unwrap();
     }
 }
 
-/// A mail is sent once more. No address of a test fails for good, so one that was sent is said to have failed.
+/// A mail is sent once more. No address of a test fails for good, so one that was sent is said to
+/// have failed.
 async fn a_mail_that_failed(world: &World, shop: &Credit) {
     let (conn, schema) = world.rows("invoicing").await;
     let sent = async || Ok(mails(&shop.owner, MailKind::LineOffered).await);
-    let mail = until(sent, |found| found.iter().any(|mail| mail.state() == mail::State::Sent)).await.remove(0);
+    let mail = until(sent, |found| found.iter().any(|mail| mail.state() == mail::State::Sent))
+        .await
+        .remove(0);
     let fail = format!("UPDATE {schema}mails SET state = 'FAILED' WHERE state = 'SENT'");
     assert!(sql::exec(&conn, &fail, vec![]).await.unwrap() > 0);
     conn.close().await.unwrap();
-    shop.owner.mails().retry_mail(RetryMailRequest { request_id: request_id(), name: mail.name }).await.unwrap();
+    shop.owner
+        .mails()
+        .retry_mail(RetryMailRequest { request_id: request_id(), name: mail.name })
+        .await
+        .unwrap();
 }

@@ -1,5 +1,5 @@
-//! However the entries of an account are cut into files: at days, they become the same lines as in one file; inside a day, none
-//! is dropped and none is booked twice.
+//! However the entries of an account are cut into files: at days, they become the same lines as in
+//! one file; inside a day, none is dropped and none is booked twice.
 
 use crate::bank::import;
 use payterms_proto::invoicing::v1::{BankLine, bank_line::State};
@@ -8,7 +8,10 @@ use payterms_testkit::{World, on_both};
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use std::{collections::BTreeMap, fmt::Write};
 
-on_both!(files_that_are_cut_at_days_hold_the_same_lines, files_that_are_cut_inside_a_day_drop_and_double_nothing);
+on_both!(
+    files_that_are_cut_at_days_hold_the_same_lines,
+    files_that_are_cut_inside_a_day_drop_and_double_nothing
+);
 
 const DAYS: u32 = 6;
 const MONTHS: u64 = 12;
@@ -48,14 +51,23 @@ fn month(random: &mut StdRng) -> Vec<Entry> {
 
 /// A statement of an account; with a period it holds its days wholly.
 fn file(account: u64, number: usize, period: Option<(u32, u32)>, entries: &[Entry]) -> Vec<u8> {
-    let mut text = format!("<Document><BkToCstmrStmt><GrpHdr><MsgId>{account}-{number}</MsgId></GrpHdr><Stmt>");
+    let mut text = format!(
+        "<Document><BkToCstmrStmt><GrpHdr><MsgId>{account}-{number}</MsgId></GrpHdr><Stmt>"
+    );
     if let Some((first, last)) = period {
-        let stated = format!("<FrDtTm>2026-02-0{first}T00:00:00</FrDtTm><ToDtTm>2026-02-0{last}T23:59:59</ToDtTm>");
+        let stated = format!(
+            "<FrDtTm>2026-02-0{first}T00:00:00</FrDtTm><ToDtTm>2026-02-0{last}T23:59:59</ToDtTm>"
+        );
         write!(text, "<FrToDt>{stated}</FrToDt>").unwrap();
     }
-    write!(text, "<Acct><Id><Othr><Id>ACCOUNT{account}</Id></Othr></Id><Ccy>USD</Ccy></Acct>").unwrap();
+    write!(text, "<Acct><Id><Othr><Id>ACCOUNT{account}</Id></Othr></Id><Ccy>USD</Ccy></Acct>")
+        .unwrap();
     for entry in entries {
-        let side = if entry.amount < 0 { "DBIT</CdtDbtInd><RvslInd>true</RvslInd>" } else { "CRDT</CdtDbtInd>" };
+        let side = if entry.amount < 0 {
+            "DBIT</CdtDbtInd><RvslInd>true</RvslInd>"
+        } else {
+            "CRDT</CdtDbtInd>"
+        };
         let amount = entry.amount.abs() / 100;
         write!(
             text,
@@ -73,11 +85,15 @@ fn file(account: u64, number: usize, period: Option<(u32, u32)>, entries: &[Entr
 /// How often each day and amount occurs.
 fn counts<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> BTreeMap<(u32, i64), usize> {
     let mut counts = BTreeMap::new();
-    entries.into_iter().for_each(|entry| *counts.entry((entry.day, i64::from(entry.amount))).or_default() += 1);
+    entries
+        .into_iter()
+        .for_each(|entry| *counts.entry((entry.day, i64::from(entry.amount))).or_default() += 1);
     counts
 }
 
-fn counts_of_lines<'a>(lines: impl IntoIterator<Item = &'a BankLine>) -> BTreeMap<(u32, i64), usize> {
+fn counts_of_lines<'a>(
+    lines: impl IntoIterator<Item = &'a BankLine>,
+) -> BTreeMap<(u32, i64), usize> {
     let mut counts = BTreeMap::new();
     for line in lines {
         let day = u32::try_from(line.book_date.unwrap().day).unwrap();
@@ -106,10 +122,21 @@ async fn files_that_are_cut_at_days_hold_the_same_lines(world: &World) {
         let mut windows: Vec<_> = (0..4).map(|_| window(&mut random)).collect();
         windows.push((1, DAYS));
         for (number, (from, to)) in windows.into_iter().enumerate() {
-            let these_entries: Vec<_> = entries.iter().filter(|entry| (from..=to).contains(&entry.day)).cloned().collect();
-            lines.extend(lines_of(&owner, file(account, number, Some((from, to)), &these_entries), &these_entries).await);
+            let these_entries: Vec<_> =
+                entries.iter().filter(|entry| (from..=to).contains(&entry.day)).cloned().collect();
+            lines.extend(
+                lines_of(
+                    &owner,
+                    file(account, number, Some((from, to)), &these_entries),
+                    &these_entries,
+                )
+                .await,
+            );
         }
-        assert!(lines.iter().all(|line| line.state() != State::SuspectedDuplicate), "month {account}: {lines:#?}");
+        assert!(
+            lines.iter().all(|line| line.state() != State::SuspectedDuplicate),
+            "month {account}: {lines:#?}"
+        );
         assert_eq!(counts_of_lines(&lines), counts(&entries), "month {account}: {entries:#?}");
     }
 }
@@ -120,20 +147,30 @@ async fn files_that_are_cut_inside_a_day_drop_and_double_nothing(world: &World) 
     for account in 100..100 + MONTHS {
         let mut random = StdRng::seed_from_u64(account);
         let entries = month(&mut random);
-        let (one, other) = (random.random_range(0..=entries.len()), random.random_range(0..=entries.len()));
+        let (one, other) =
+            (random.random_range(0..=entries.len()), random.random_range(0..=entries.len()));
         let (from, to) = (one.min(other), one.max(other));
         let (first, second) = (&entries[..to], &entries[from..]);
         let mut lines = lines_of(&owner, file(account, 1, None, first), first).await;
         lines.extend(lines_of(&owner, file(account, 2, None, second), second).await);
         let expected = counts(&entries);
-        let (all, sure) = (counts_of_lines(&lines), counts_of_lines(lines.iter().filter(|line| line.state() != State::SuspectedDuplicate)));
+        let (all, sure) = (
+            counts_of_lines(&lines),
+            counts_of_lines(lines.iter().filter(|line| line.state() != State::SuspectedDuplicate)),
+        );
         for (content, count) in &expected {
             let found = all.get(content).copied().unwrap_or(0);
-            assert!(found >= *count, "month {account} drops {content:?}: {found} of {count} in {entries:#?} cut at {from} and {to}");
+            assert!(
+                found >= *count,
+                "month {account} drops {content:?}: {found} of {count} in {entries:#?} cut at {from} and {to}"
+            );
         }
         for (content, count) in &sure {
             let most = expected.get(content).copied().unwrap_or(0);
-            assert!(*count <= most, "month {account} doubles {content:?}: {count} of {most} in {entries:#?} cut at {from} and {to}");
+            assert!(
+                *count <= most,
+                "month {account} doubles {content:?}: {count} of {most} in {entries:#?} cut at {from} and {to}"
+            );
         }
     }
 }

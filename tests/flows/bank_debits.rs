@@ -1,5 +1,5 @@
-//! Bank accounts are debited under a mandate, after notice; the money is there days later, and a debit that
-//! fails takes nothing else with it.
+//! Bank accounts are debited under a mandate, after notice; the money is there days later, and a
+//! debit that fails takes nothing else with it.
 
 use crate::{
     chargebacks::{methods, take_back},
@@ -14,12 +14,13 @@ use crate::{
 };
 use payterms_proto::{
     invoicing::v1::{
-        CreatePaymentRequest, GetPaymentRequest, Invoice, InvoiceToPay, MailKind, Payment, RetryCollectionRequest, collection, invoice,
-        payment, payment_tender,
+        CreatePaymentRequest, GetPaymentRequest, Invoice, InvoiceToPay, MailKind, Payment,
+        RetryCollectionRequest, collection, invoice, payment, payment_tender,
     },
     wallet::v1::{
-        GetTopUpRequest, ListPaymentMethodsRequest, Minimum, SetCollectionMethodRequest, TurnOnPrepaymentRequest,
-        UpdateWalletSettingsRequest, WalletSettings, payment_method::Kind, top_up,
+        GetTopUpRequest, ListPaymentMethodsRequest, Minimum, SetCollectionMethodRequest,
+        TurnOnPrepaymentRequest, UpdateWalletSettingsRequest, WalletSettings, payment_method::Kind,
+        top_up,
     },
 };
 use payterms_suite::{
@@ -38,7 +39,10 @@ on_both!(
 );
 
 pub(crate) async fn account(world: &World, admin: &Session, customer: &str, token: &str) -> String {
-    shop::save(admin, &world.suite.gateway, customer, (Kind::BankDebit, token)).await.unwrap().unwrap()
+    shop::save(admin, &world.suite.gateway, customer, (Kind::BankDebit, token))
+        .await
+        .unwrap()
+        .unwrap()
 }
 
 async fn an_account_is_saved_with_its_mandate_and_buys_credit_when_it_settles(world: &World) {
@@ -46,18 +50,37 @@ async fn an_account_is_saved_with_its_mandate_and_buys_credit_when_it_settles(wo
     start(world, "acme", "seed").await;
     let customer = world.customer("acme", "GB").await;
     let wallet = world.wallet(&customer, "USD").await;
-    let (owner, admin) = (world.someone("OWNER", None), world.someone("CUSTOMER_ADMIN", Some(&customer)));
+    let (owner, admin) =
+        (world.someone("OWNER", None), world.someone("CUSTOMER_ADMIN", Some(&customer)));
     shop::open(&owner, "acme").await.unwrap();
-    assert!(shop::save(&admin, &world.suite.gateway, &customer, (Kind::BankDebit, "tok_visa")).await.is_err(), "no card on this page");
+    assert!(
+        shop::save(&admin, &world.suite.gateway, &customer, (Kind::BankDebit, "tok_visa"))
+            .await
+            .is_err(),
+        "no card on this page"
+    );
     let saved = account(world, &admin, &customer, "tok_bank").await;
     let list = ListPaymentMethodsRequest { parent: customer.clone(), ..Default::default() };
-    let payment_method = admin.methods().list_payment_methods(list).await.unwrap().into_inner().payment_methods.remove(0);
-    assert_eq!((payment_method.kind(), payment_method.last_four.as_str(), payment_method.expire_year), (Kind::BankDebit, "3000", 0));
+    let payment_method = admin
+        .methods()
+        .list_payment_methods(list)
+        .await
+        .unwrap()
+        .into_inner()
+        .payment_methods
+        .remove(0);
+    assert_eq!(
+        (payment_method.kind(), payment_method.last_four.as_str(), payment_method.expire_year),
+        (Kind::BankDebit, "3000", 0)
+    );
     assert!(
-        payment_method.mandate_reference.starts_with("MD-") && payment_method.collection_method && payment_method.purchase_default,
+        payment_method.mandate_reference.starts_with("MD-")
+            && payment_method.collection_method
+            && payment_method.purchase_default,
         "{payment_method:?}"
     );
-    let ask = async || admin.top_ups().create_top_up(buy(&wallet, &saved, amount("USD", 50, 0))).await;
+    let ask =
+        async || admin.top_ups().create_top_up(buy(&wallet, &saved, amount("USD", 50, 0))).await;
     assert_eq!(reason(&ask().await.unwrap_err()), "METHOD_NOT_OFFERED");
     let kinds = vec![Kind::Card.into(), Kind::BankDebit.into()];
     let settings = WalletSettings {
@@ -81,7 +104,11 @@ async fn an_account_is_saved_with_its_mandate_and_buys_credit_when_it_settles(wo
         ..Default::default()
     };
     owner.settings().turn_on_prepayment(on).await.unwrap();
-    let low = admin.top_ups().create_top_up(buy(&wallet, &saved, amount("USD", 29, 99))).await.unwrap_err();
+    let low = admin
+        .top_ups()
+        .create_top_up(buy(&wallet, &saved, amount("USD", 29, 99)))
+        .await
+        .unwrap_err();
     assert_eq!(reason(&low), "BELOW_MINIMUM", "the minimum of its kind");
     let bought = ask().await.unwrap().into_inner().top_up.unwrap();
     assert_eq!(bought.state(), top_up::State::Processing);
@@ -112,21 +139,40 @@ async fn a_debit_stays_pending_and_takes_nothing_with_it(world: &World) {
     let desk = desk(world, None).await;
     let wallet = world.wallet(&desk.customer, "USD").await;
     grant(world, &wallet, amount("USD", 60, 0), 0).await;
-    let cases = [(3, "tok_bank", payment::State::Succeeded, 0), (6, "tok_bank_refused", payment::State::Partial, 70)];
+    let cases = [
+        (3, "tok_bank", payment::State::Succeeded, 0),
+        (6, "tok_bank_refused", payment::State::Partial, 70),
+    ];
     for (day, token, state, open) in cases {
         let saved = account(world, &desk.admin, &desk.customer, token).await;
-        let invoice = issued(&desk.owner, draft(&desk.customer, "USD", vec![line("Plan", amount("USD", 100, 0))])).await;
+        let invoice = issued(
+            &desk.owner,
+            draft(&desk.customer, "USD", vec![line("Plan", amount("USD", 100, 0))]),
+        )
+        .await;
         let begun = pay(&desk.admin, &invoice, &saved).await;
         assert_eq!(begun.state(), payment::State::Processing);
         let waiting = read(&desk.owner, &invoice.name).await.unwrap();
-        assert_eq!((waiting.state(), waiting.pending), (invoice::State::Open, amount("USD", 100, 0)));
+        assert_eq!(
+            (waiting.state(), waiting.pending),
+            (invoice::State::Open, amount("USD", 100, 0))
+        );
         advance(world, START + day * DAY).await;
         let get = GetPaymentRequest { name: begun.name.clone() };
-        let ended = desk.admin.payments().get_payment(get).await.unwrap().into_inner().payment.unwrap();
+        let ended =
+            desk.admin.payments().get_payment(get).await.unwrap().into_inner().payment.unwrap();
         assert_eq!(ended.state(), state, "{token}");
-        assert_eq!(ended.tenders[0].state(), payment_tender::State::Succeeded, "what credit paid stays paid");
+        assert_eq!(
+            ended.tenders[0].state(),
+            payment_tender::State::Succeeded,
+            "what credit paid stays paid"
+        );
         let after = read(&desk.owner, &invoice.name).await.unwrap();
-        assert_eq!((after.open, after.pending), (amount("USD", open, 0), amount("USD", 0, 0)), "{token}");
+        assert_eq!(
+            (after.open, after.pending),
+            (amount("USD", open, 0), amount("USD", 0, 0)),
+            "{token}"
+        );
     }
     invariants::hold(world).await;
     invariants::books_agree(world).await;
@@ -144,15 +190,24 @@ async fn a_card_charged_back_while_a_debit_waits_is_taken_in_when_it_ends(world:
         tenders: vec![by(&card.name, amount("USD", 40, 0)), by(&bank, None)],
         ..Default::default()
     };
-    let begun = desk.admin.payments().create_payment(request).await.unwrap().into_inner().payment.unwrap();
+    let begun =
+        desk.admin.payments().create_payment(request).await.unwrap().into_inner().payment.unwrap();
     assert_eq!(begun.state(), payment::State::Processing);
     let simulator = &world.suite.simulator;
-    let list: Vec<serde_json::Value> = reqwest::get(format!("{simulator}/v1/acme/charges")).await.unwrap().json().await.unwrap();
-    let charge = list.iter().find(|value| value["amount"] == "40").unwrap()["id"].as_str().unwrap().to_owned();
+    let list: Vec<serde_json::Value> =
+        reqwest::get(format!("{simulator}/v1/acme/charges")).await.unwrap().json().await.unwrap();
+    let charge = list.iter().find(|value| value["amount"] == "40").unwrap()["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     take_back(simulator, &charge).await;
     let paid = async || read(&desk.owner, &desk.invoice.name).await.unwrap();
     advance(world, START + DAY).await;
-    assert_eq!((paid().await.open, paid().await.pending), (amount("USD", 100, 0), amount("USD", 100, 0)), "nothing has ended yet");
+    assert_eq!(
+        (paid().await.open, paid().await.pending),
+        (amount("USD", 100, 0), amount("USD", 100, 0)),
+        "nothing has ended yet"
+    );
     advance(world, START + 3 * DAY).await;
     let invoice = paid().await;
     assert_eq!(
@@ -162,7 +217,11 @@ async fn a_card_charged_back_while_a_debit_waits_is_taken_in_when_it_ends(world:
     );
     let get = GetPaymentRequest { name: begun.name };
     let ended = desk.admin.payments().get_payment(get).await.unwrap().into_inner().payment.unwrap();
-    let taken: Vec<_> = ended.tenders.iter().map(|payment_tender| payment_tender.charged_back.clone().unwrap().units).collect();
+    let taken: Vec<_> = ended
+        .tenders
+        .iter()
+        .map(|payment_tender| payment_tender.charged_back.clone().unwrap().units)
+        .collect();
     assert_eq!((ended.state(), taken), (payment::State::Succeeded, vec![40, 0]));
     advance(world, START + 5 * DAY).await;
     assert_eq!(paid().await.open, amount("USD", 40, 0));
@@ -173,7 +232,8 @@ async fn a_card_charged_back_while_a_debit_waits_is_taken_in_when_it_ends(world:
 async fn collection_gives_notice_before_it_debits(world: &World) {
     let desk = desk(world, None).await;
     let saved = account(world, &desk.admin, &desk.customer, "tok_bank").await;
-    let point = SetCollectionMethodRequest { request_id: request_id(), name: saved, ..Default::default() };
+    let point =
+        SetCollectionMethodRequest { request_id: request_id(), name: saved, ..Default::default() };
     desk.admin.methods().set_collection_method(point).await.unwrap();
     let name = desk.invoice.name.clone();
     // Due on 31 January, 00:00 in Sydney.
@@ -181,27 +241,47 @@ async fn collection_gives_notice_before_it_debits(world: &World) {
     advance(world, due).await;
     let notice = mails_of(&desk.owner, MailKind::DebitNotice, 1).await.remove(0);
     let words = text(&desk.owner, &notice).await;
-    assert!(words.contains("2 February 2026") && words.contains("3000") && words.contains("MD-"), "{words}");
+    assert!(
+        words.contains("2 February 2026") && words.contains("3000") && words.contains("MD-"),
+        "{words}"
+    );
     let waiting = read(&desk.owner, &name).await.unwrap();
-    assert_eq!((waiting.collection.unwrap().state(), waiting.pending), (collection::State::Scheduled, amount("USD", 0, 0)));
+    assert_eq!(
+        (waiting.collection.unwrap().state(), waiting.pending),
+        (collection::State::Scheduled, amount("USD", 0, 0))
+    );
     // By hand it is no earlier; from another account it is told anew.
-    let retry = RetryCollectionRequest { request_id: request_id(), name: name.clone(), ..Default::default() };
+    let retry = RetryCollectionRequest {
+        request_id: request_id(),
+        name: name.clone(),
+        ..Default::default()
+    };
     desk.owner.collections().retry_collection(retry).await.unwrap();
     advance(world, due + DAY).await;
     let still = read(&desk.owner, &name).await.unwrap();
-    assert_eq!((still.collection.unwrap().state(), still.pending), (collection::State::Scheduled, amount("USD", 0, 0)));
+    assert_eq!(
+        (still.collection.unwrap().state(), still.pending),
+        (collection::State::Scheduled, amount("USD", 0, 0))
+    );
     assert_eq!(mails(&desk.owner, MailKind::DebitNotice).await.len(), 1);
     let other = account(world, &desk.admin, &desk.customer, "tok_bank").await;
     desk.admin
         .methods()
-        .set_collection_method(SetCollectionMethodRequest { request_id: request_id(), name: other, ..Default::default() })
+        .set_collection_method(SetCollectionMethodRequest {
+            request_id: request_id(),
+            name: other,
+            ..Default::default()
+        })
         .await
         .unwrap();
     advance(world, due + 2 * DAY).await;
     let notice = mails_of(&desk.owner, MailKind::DebitNotice, 2).await.remove(0);
     assert!(text(&desk.owner, &notice).await.contains("4 February 2026"));
     advance(world, due + 4 * DAY).await;
-    assert_eq!(read(&desk.owner, &name).await.unwrap().collection.unwrap().state(), collection::State::Processing);
+    assert_eq!(
+        read(&desk.owner, &name).await.unwrap().collection.unwrap().state(),
+        collection::State::Processing
+    );
     advance(world, due + 6 * DAY + 3_600).await;
     assert_eq!(read(&desk.owner, &name).await.unwrap().state(), invoice::State::Paid);
     assert_eq!(mails(&desk.owner, MailKind::DebitNotice).await.len(), 2);

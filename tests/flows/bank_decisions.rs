@@ -1,5 +1,5 @@
-//! What people decide about bank lines: matches are taken back and made anew, doubtful lines wait, and lines are split,
-//! credited and dismissed.
+//! What people decide about bank lines: matches are taken back and made anew, doubtful lines wait,
+//! and lines are split, credited and dismissed.
 
 use crate::{
     bank::{another, camt, import, paid},
@@ -10,8 +10,9 @@ use crate::{
     wallets::debit,
 };
 use payterms_proto::invoicing::v1::{
-    BankLine, CreateCreditNoteRequest, CreditBankLineRequest, DismissBankLineRequest, GetBankLineRequest, ImportBankStatementResponse,
-    ListBankLinesRequest, MatchBankLineRequest, SplitBankLineRequest, Tenant, UnmatchBankLineRequest, UnmatchBankLineResponse,
+    BankLine, CreateCreditNoteRequest, CreditBankLineRequest, DismissBankLineRequest,
+    GetBankLineRequest, ImportBankStatementResponse, ListBankLinesRequest, MatchBankLineRequest,
+    SplitBankLineRequest, Tenant, UnmatchBankLineRequest, UnmatchBankLineResponse,
     UpdateTenantRequest,
     bank_line::{DismissReason, State, SuggestReason},
     invoice,
@@ -34,15 +35,29 @@ on_both!(
 );
 
 pub(crate) async fn get(session: &Session, name: &str) -> BankLine {
-    session.bank().get_bank_line(GetBankLineRequest { name: name.into() }).await.unwrap().into_inner().bank_line.unwrap()
+    session
+        .bank()
+        .get_bank_line(GetBankLineRequest { name: name.into() })
+        .await
+        .unwrap()
+        .into_inner()
+        .bank_line
+        .unwrap()
 }
 
-pub(crate) async fn unmatch(session: &Session, name: &str) -> Result<UnmatchBankLineResponse, Status> {
+pub(crate) async fn unmatch(
+    session: &Session,
+    name: &str,
+) -> Result<UnmatchBankLineResponse, Status> {
     let request = UnmatchBankLineRequest { request_id: request_id(), name: name.into() };
     session.bank().unmatch_bank_line(request).await.map(tonic::Response::into_inner)
 }
 
-pub(crate) async fn match_to(session: &Session, line: &str, invoices: &[&str]) -> Result<BankLine, Status> {
+pub(crate) async fn match_to(
+    session: &Session,
+    line: &str,
+    invoices: &[&str],
+) -> Result<BankLine, Status> {
     let request = MatchBankLineRequest {
         request_id: request_id(),
         name: line.into(),
@@ -51,7 +66,11 @@ pub(crate) async fn match_to(session: &Session, line: &str, invoices: &[&str]) -
         returned_line: String::new(),
         ..Default::default()
     };
-    session.bank().match_bank_line(request).await.map(|answer| answer.into_inner().bank_line.unwrap())
+    session
+        .bank()
+        .match_bank_line(request)
+        .await
+        .map(|answer| answer.into_inner().bank_line.unwrap())
 }
 
 pub(crate) fn only(imported: &ImportBankStatementResponse) -> &BankLine {
@@ -70,7 +89,10 @@ async fn a_line_pays_all_invoices_that_it_names(world: &World) {
     let text = format!("{} and {}", second.payment_reference, till.invoice.number);
     let imported = import(&till.owner, camt(&[("200.00", &text, "A1")])).await.unwrap();
     let line = only(&imported);
-    assert_eq!((line.state(), line.invoices.len(), line.customer.as_str()), (State::Matched, 2, till.customer.as_str()));
+    assert_eq!(
+        (line.state(), line.invoices.len(), line.customer.as_str()),
+        (State::Matched, 2, till.customer.as_str())
+    );
     let (_, payment) = paid(&till.owner, &line.name).await;
     assert_eq!((payment.allocations.len(), payment.surplus), (2, amount("USD", 0, 0)));
     for invoice in [&till.invoice.name, &second.name] {
@@ -82,11 +104,22 @@ async fn a_line_pays_all_invoices_that_it_names(world: &World) {
 
 async fn what_is_doubtful_waits_for_a_person(world: &World) {
     let till = till(world, 0).await;
-    let far_more = import(&till.owner, camt(&[("110.01", &till.invoice.number, "B1")])).await.unwrap();
+    let far_more =
+        import(&till.owner, camt(&[("110.01", &till.invoice.number, "B1")])).await.unwrap();
     let line = only(&far_more).clone();
-    assert_eq!((line.state(), line.suggest_reasons().collect::<Vec<_>>()), (State::Suggested, vec![SuggestReason::AmountAboveNamed]));
-    assert_eq!((line.candidates.clone(), line.payment.as_str()), (vec![till.invoice.name.clone()], ""));
-    assert_eq!(state_of(&till, &till.invoice.name).await, invoice::State::Open, "nothing is final that a person has not said");
+    assert_eq!(
+        (line.state(), line.suggest_reasons().collect::<Vec<_>>()),
+        (State::Suggested, vec![SuggestReason::AmountAboveNamed])
+    );
+    assert_eq!(
+        (line.candidates.clone(), line.payment.as_str()),
+        (vec![till.invoice.name.clone()], "")
+    );
+    assert_eq!(
+        state_of(&till, &till.invoice.name).await,
+        invoice::State::Open,
+        "nothing is final that a person has not said"
+    );
     match_to(&till.owner, &line.name, &[&till.invoice.name]).await.unwrap();
     let (line, payment) = paid(&till.owner, &line.name).await;
     assert_eq!((line.suggest_reasons.len(), payment.surplus), (0, amount("USD", 10, 1)));
@@ -97,7 +130,8 @@ async fn what_is_doubtful_waits_for_a_person(world: &World) {
     let expected = vec![SuggestReason::InvoiceNotOpen, SuggestReason::SeveralCustomers];
     assert_eq!(only(&both).suggest_reasons().collect::<Vec<_>>(), expected);
     let names = &only(&both).candidates;
-    let refused = match_to(&till.owner, &only(&both).name, &[&names[0], &names[1]]).await.unwrap_err();
+    let refused =
+        match_to(&till.owner, &only(&both).name, &[&names[0], &names[1]]).await.unwrap_err();
     assert_eq!(reason(&refused), "SEVERAL_CUSTOMERS");
     invariants::books_agree(world).await;
 }
@@ -106,20 +140,33 @@ async fn what_is_doubtful_waits_for_a_person(world: &World) {
 async fn till_of_another(world: &World, till: &Till) -> String {
     use crate::invoices::{draft, issued, line};
     let customer = world.customer("acme", "GB").await;
-    issued(&till.owner, draft(&customer, "USD", vec![line("Plan", amount("USD", 50, 0))])).await.number
+    issued(&till.owner, draft(&customer, "USD", vec![line("Plan", amount("USD", 50, 0))]))
+        .await
+        .number
 }
 
 async fn the_tenant_sets_how_far_automation_goes(world: &World) {
     let till = till(world, 0).await;
     let set = async |automation: BankAutomation| {
-        let tenant = Tenant { name: "tenants/acme".into(), bank_automation: automation.into(), ..Tenant::default() };
+        let tenant = Tenant {
+            name: "tenants/acme".into(),
+            bank_automation: automation.into(),
+            ..Tenant::default()
+        };
         let update_mask = Some(prost_types::FieldMask { paths: vec!["bank_automation".into()] });
-        let request = UpdateTenantRequest { request_id: request_id(), tenant: Some(tenant), update_mask, ..Default::default() };
-        let set = till.owner.tenants().update_tenant(request).await.unwrap().into_inner().tenant.unwrap();
+        let request = UpdateTenantRequest {
+            request_id: request_id(),
+            tenant: Some(tenant),
+            update_mask,
+            ..Default::default()
+        };
+        let set =
+            till.owner.tenants().update_tenant(request).await.unwrap().into_inner().tenant.unwrap();
         assert_eq!(set.bank_automation(), automation);
     };
     let reasons = async |money: &str, reference: &str| {
-        let imported = import(&till.owner, camt(&[(money, &till.invoice.number, reference)])).await.unwrap();
+        let imported =
+            import(&till.owner, camt(&[(money, &till.invoice.number, reference)])).await.unwrap();
         only(&imported).suggest_reasons().collect::<Vec<_>>()
     };
     set(BankAutomation::Off).await;
@@ -132,36 +179,66 @@ async fn the_tenant_sets_how_far_automation_goes(world: &World) {
 
 async fn a_match_is_taken_back_and_made_anew(world: &World) {
     let till = till(world, 0).await;
-    let imported = import(&till.owner, camt(&[("108.00", &till.invoice.number, "D1")])).await.unwrap();
+    let imported =
+        import(&till.owner, camt(&[("108.00", &till.invoice.number, "D1")])).await.unwrap();
     let (line, payment) = paid(&till.owner, &only(&imported).name).await;
-    assert_eq!((payment.surplus, till.available().await), (amount("USD", 8, 0), amount("USD", 8, 0)));
+    assert_eq!(
+        (payment.surplus, till.available().await),
+        (amount("USD", 8, 0), amount("USD", 8, 0))
+    );
     // Five of the eight are spent: they are owed, and the balance says so.
-    world.someone("SERVICE", None).postings().post_debit(debit(&till.wallet, amount("USD", 5, 0))).await.unwrap();
+    world
+        .someone("SERVICE", None)
+        .postings()
+        .post_debit(debit(&till.wallet, amount("USD", 5, 0)))
+        .await
+        .unwrap();
     let staff = world.someone("STAFF", None);
     let request = UnmatchBankLineRequest { request_id: request_id(), name: line.name.clone() };
     let answer = staff.bank().unmatch_bank_line(request.clone()).await.unwrap().into_inner();
     let unmatched = answer.bank_line.clone().unwrap();
-    assert_eq!((unmatched.state(), unmatched.invoice.as_str(), unmatched.payment.as_str()), (State::Unmatched, "", ""));
-    assert_eq!(staff.bank().unmatch_bank_line(request).await.unwrap().into_inner(), answer, "the same request again");
+    assert_eq!(
+        (unmatched.state(), unmatched.invoice.as_str(), unmatched.payment.as_str()),
+        (State::Unmatched, "", "")
+    );
+    assert_eq!(
+        staff.bank().unmatch_bank_line(request).await.unwrap().into_inner(),
+        answer,
+        "the same request again"
+    );
     let invoice = read(&till.owner, &till.invoice.name).await.unwrap();
-    assert_eq!((invoice.state(), invoice.open, invoice.due_date), (invoice::State::Open, amount("USD", 100, 0), till.invoice.due_date));
+    assert_eq!(
+        (invoice.state(), invoice.open, invoice.due_date),
+        (invoice::State::Open, amount("USD", 100, 0), till.invoice.due_date)
+    );
     assert_eq!(till.available().await, amount("USD", -5, 0));
     invariants::hold(world).await;
     invariants::books_agree(world).await;
-    let cleared = invariants::booked(world).await.into_iter().filter(|(account, amount)| account == "BANK_CLEARING" && *amount != 0);
+    let cleared = invariants::booked(world)
+        .await
+        .into_iter()
+        .filter(|(account, amount)| account == "BANK_CLEARING" && *amount != 0);
     assert_eq!(cleared.count(), 0, "nothing has arrived for anyone");
     match_to(&staff, &line.name, &[&till.invoice.name]).await.unwrap();
     let (again, payment) = paid(&till.owner, &line.name).await;
     assert_ne!(again.payment, line.payment);
     assert_eq!(payment.surplus, amount("USD", 8, 0));
-    assert_eq!((state_of(&till, &till.invoice.name).await, till.available().await), (invoice::State::Paid, amount("USD", 3, 0)));
+    assert_eq!(
+        (state_of(&till, &till.invoice.name).await, till.available().await),
+        (invoice::State::Paid, amount("USD", 3, 0))
+    );
     invariants::hold(world).await;
     invariants::books_agree(world).await;
 }
 
 async fn what_was_given_back_or_is_under_way_is_not_taken_back(world: &World) {
     let till = till(world, 0).await;
-    let imported = import(&till.owner, camt(&[("100.00", &till.invoice.number, "E1"), ("1.00", "thank you", "E2")])).await.unwrap();
+    let imported = import(
+        &till.owner,
+        camt(&[("100.00", &till.invoice.number, "E1"), ("1.00", "thank you", "E2")]),
+    )
+    .await
+    .unwrap();
     let (line, _) = paid(&till.owner, &imported.bank_lines[0].name).await;
     let refused = unmatch(&till.owner, &imported.bank_lines[1].name).await.unwrap_err();
     assert_eq!(reason(&refused), "BANK_LINE_STATE");
@@ -180,7 +257,11 @@ async fn what_was_given_back_or_is_under_way_is_not_taken_back(world: &World) {
 
 pub(crate) async fn a_line_is_split_credited_or_dismissed(world: &World) {
     let till = till(world, 0).await;
-    let file = camt(&[("150.00", "thank you", "F1"), ("3.00", "interest", "F2"), ("20.00", "on account", "F3")]);
+    let file = camt(&[
+        ("150.00", "thank you", "F1"),
+        ("3.00", "interest", "F2"),
+        ("20.00", "on account", "F3"),
+    ]);
     let lines = import(&till.owner, file).await.unwrap().bank_lines;
     let split = |parts: &[i64]| SplitBankLineRequest {
         request_id: request_id(),
@@ -192,7 +273,12 @@ pub(crate) async fn a_line_is_split_credited_or_dismissed(world: &World) {
     assert_eq!(reason(&wrong), "PARTS_MISMATCH");
     let answer = till.owner.bank().split_bank_line(split(&[100, 50])).await.unwrap().into_inner();
     assert_eq!(answer.bank_line.unwrap().state(), State::Split);
-    assert!(answer.parts.iter().all(|part| part.part_of == lines[0].name && part.state() == State::Unmatched));
+    assert!(
+        answer
+            .parts
+            .iter()
+            .all(|part| part.part_of == lines[0].name && part.state() == State::Unmatched)
+    );
     match_to(&till.owner, &answer.parts[0].name, &[&till.invoice.name]).await.unwrap();
     paid(&till.owner, &answer.parts[0].name).await;
     assert_eq!(state_of(&till, &till.invoice.name).await, invoice::State::Paid);
@@ -204,9 +290,15 @@ pub(crate) async fn a_line_is_split_credited_or_dismissed(world: &World) {
         explanation: explanation.into(),
         ..Default::default()
     };
-    let wrong = till.owner.bank().dismiss_bank_line(dismiss(DismissReason::Other, "")).await.unwrap_err();
+    let wrong =
+        till.owner.bank().dismiss_bank_line(dismiss(DismissReason::Other, "")).await.unwrap_err();
     assert_eq!(reason(&wrong), "FIELD_REQUIRED");
-    let dismissed = till.owner.bank().dismiss_bank_line(dismiss(DismissReason::Interest, "June")).await.unwrap();
+    let dismissed = till
+        .owner
+        .bank()
+        .dismiss_bank_line(dismiss(DismissReason::Interest, "June"))
+        .await
+        .unwrap();
     let dismissed = dismissed.into_inner().bank_line.unwrap();
     assert_eq!(
         (dismissed.state(), dismissed.dismiss_reason(), dismissed.explanation.as_str()),
@@ -219,10 +311,17 @@ pub(crate) async fn a_line_is_split_credited_or_dismissed(world: &World) {
         customer: till.customer.clone(),
         ..Default::default()
     };
-    let credited = till.owner.bank().credit_bank_line(credit).await.unwrap().into_inner().bank_line.unwrap();
-    assert_eq!((credited.state(), credited.customer.as_str(), credited.invoices.len()), (State::Matched, till.customer.as_str(), 0));
+    let credited =
+        till.owner.bank().credit_bank_line(credit).await.unwrap().into_inner().bank_line.unwrap();
+    assert_eq!(
+        (credited.state(), credited.customer.as_str(), credited.invoices.len()),
+        (State::Matched, till.customer.as_str(), 0)
+    );
     let (line, payment) = paid(&till.owner, &lines[2].name).await;
-    assert_eq!((payment.surplus, till.available().await), (amount("USD", 20, 0), amount("USD", 20, 0)));
+    assert_eq!(
+        (payment.surplus, till.available().await),
+        (amount("USD", 20, 0), amount("USD", 20, 0))
+    );
     unmatch(&till.owner, &line.name).await.unwrap();
     assert_eq!(till.available().await, amount("USD", 0, 0));
     invariants::hold(world).await;
@@ -249,7 +348,9 @@ async fn kills(on_postgres: bool) {
         "bank_line.before_unmatched",
         "bank_line.after_unmatched",
     ];
-    futures::stream::iter(points.map(|point| Box::pin(killed(point, on_postgres)))).for_each_concurrent(2, |scenario| scenario).await;
+    futures::stream::iter(points.map(|point| Box::pin(killed(point, on_postgres))))
+        .for_each_concurrent(2, |scenario| scenario)
+        .await;
 }
 
 /// Match → undo → rematch, killed in the middle of the undo.
@@ -264,10 +365,17 @@ async fn killed(point: &'static str, on_postgres: bool) {
     let request = UnmatchBankLineRequest { request_id: request_id(), name: line.clone() };
     let (caller, sent) = (owner.clone(), request.clone());
     rig.die_at(point, async move { caller.bank().unmatch_bank_line(sent).await }).await;
-    let answer = retry(async || owner.bank().unmatch_bank_line(request.clone()).await).await.into_inner();
+    let answer =
+        retry(async || owner.bank().unmatch_bank_line(request.clone()).await).await.into_inner();
     assert_eq!(answer.bank_line.unwrap().state(), State::Unmatched, "{point}");
     let list = ListBankLinesRequest { parent: "tenants/acme".into(), ..Default::default() };
-    let lines = async || owner.bank().list_bank_lines(list.clone()).await.map(|answer| answer.into_inner().bank_lines);
+    let lines = async || {
+        owner
+            .bank()
+            .list_bank_lines(list.clone())
+            .await
+            .map(|answer| answer.into_inner().bank_lines)
+    };
     until(lines, |lines| lines.len() == 1 && lines[0].state() == State::Unmatched).await;
     assert_eq!(read(&owner, &invoice.name).await.unwrap().open, amount("USD", 100, 0), "{point}");
     assert_eq!(people.posted().await, before, "{point}");

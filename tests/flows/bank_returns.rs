@@ -1,5 +1,5 @@
-//! Credits that the bank takes back: the payment does not stand any more, nothing of it can be spent, and a person can say
-//! otherwise.
+//! Credits that the bank takes back: the payment does not stand any more, nothing of it can be
+//! spent, and a person can say otherwise.
 
 use crate::{
     bank::{another, import, paid},
@@ -12,7 +12,8 @@ use crate::{
     wallets::debit,
 };
 use payterms_proto::invoicing::v1::{
-    BankLine, CreateCreditNoteRequest, CreditBankLineRequest, DismissBankLineRequest, Invoice, MailKind, MatchBankLineRequest,
+    BankLine, CreateCreditNoteRequest, CreditBankLineRequest, DismissBankLineRequest, Invoice,
+    MailKind, MatchBankLineRequest,
     bank_line::{DismissReason, State, SuggestReason},
     invoice,
 };
@@ -46,8 +47,11 @@ type Entry<'a> = (&'a str, &'a str, &'a str, &'a str);
 fn statement(entries: &[Entry<'_>]) -> Vec<u8> {
     let (first, last) = (entries.first().unwrap().1, entries.last().unwrap().1);
     let entry = |(amount, day, payer, text): &Entry<'_>| {
-        let side =
-            if amount.starts_with('-') { "<CdtDbtInd>DBIT</CdtDbtInd><RvslInd>true</RvslInd>" } else { "<CdtDbtInd>CRDT</CdtDbtInd>" };
+        let side = if amount.starts_with('-') {
+            "<CdtDbtInd>DBIT</CdtDbtInd><RvslInd>true</RvslInd>"
+        } else {
+            "<CdtDbtInd>CRDT</CdtDbtInd>"
+        };
         format!(
             "<Ntry><Amt Ccy=\"USD\">{}</Amt>{side}<Sts>BOOK</Sts><BookgDt><Dt>{day}</Dt></BookgDt><NtryDtls><TxDtls><RltdPties><Dbtr>\
              <Nm>{payer}</Nm></Dbtr></RltdPties><RmtInf><Ustrd>{text}</Ustrd></RmtInf></TxDtls></NtryDtls></Ntry>",
@@ -63,11 +67,20 @@ fn statement(entries: &[Entry<'_>]) -> Vec<u8> {
 }
 
 fn named(line: &str, returned: &str) -> MatchBankLineRequest {
-    MatchBankLineRequest { request_id: request_id(), name: line.into(), returned_line: returned.into(), ..Default::default() }
+    MatchBankLineRequest {
+        request_id: request_id(),
+        name: line.into(),
+        returned_line: returned.into(),
+        ..Default::default()
+    }
 }
 
 async fn match_return(session: &Session, line: &str, returned: &str) -> Result<BankLine, Status> {
-    session.bank().match_bank_line(named(line, returned)).await.map(|answer| answer.into_inner().bank_line.unwrap())
+    session
+        .bank()
+        .match_bank_line(named(line, returned))
+        .await
+        .map(|answer| answer.into_inner().bank_line.unwrap())
 }
 
 /// The line once it is in a state.
@@ -84,42 +97,78 @@ async fn pay(till: &Till) -> BankLine {
 
 async fn is_open_again(session: &Session, invoice: &Invoice) {
     let now = read(session, &invoice.name).await.unwrap();
-    assert_eq!((now.state(), &now.open, now.due_date), (invoice::State::Open, &invoice.total, invoice.due_date));
+    assert_eq!(
+        (now.state(), &now.open, now.due_date),
+        (invoice::State::Open, &invoice.total, invoice.due_date)
+    );
 }
 
 pub(crate) async fn a_credit_that_the_bank_takes_back_reopens_its_invoice(world: &World) {
     let till = till(world, 0).await;
-    let returned = RETURN.replace("INV-2026-000004", &till.invoice.number).replace("2026-07-15", "2026-01-15");
-    let credit = returned.replace("DBIT</CdtDbtInd><RvslInd>true</RvslInd>", "CRDT</CdtDbtInd>").replace("rv1r", "rv1");
-    let credit = credit.replace("2026-01-15", "2026-01-14").replace(">M1<", ">M0<").replace(">S1<", ">S0<");
+    let returned =
+        RETURN.replace("INV-2026-000004", &till.invoice.number).replace("2026-07-15", "2026-01-15");
+    let credit = returned
+        .replace("DBIT</CdtDbtInd><RvslInd>true</RvslInd>", "CRDT</CdtDbtInd>")
+        .replace("rv1r", "rv1");
+    let credit =
+        credit.replace("2026-01-15", "2026-01-14").replace(">M1<", ">M0<").replace(">S1<", ">S0<");
     let credit = credit.replace("100.00", "108.00");
     let returned = returned.replace("100.00", "108.00");
     let line = only(&import(&till.owner, credit.into_bytes()).await.unwrap()).clone();
     let (line, payment) = paid(&till.owner, &line.name).await;
-    assert_eq!((payment.surplus, till.available().await), (amount("USD", 8, 0), amount("USD", 8, 0)));
+    assert_eq!(
+        (payment.surplus, till.available().await),
+        (amount("USD", 8, 0), amount("USD", 8, 0))
+    );
     // Five of the eight are spent: they are owed.
-    world.someone("SERVICE", None).postings().post_debit(debit(&till.wallet, amount("USD", 5, 0))).await.unwrap();
+    world
+        .someone("SERVICE", None)
+        .postings()
+        .post_debit(debit(&till.wallet, amount("USD", 5, 0)))
+        .await
+        .unwrap();
     let by = only(&import(&till.owner, returned.clone().into_bytes()).await.unwrap()).clone();
-    assert_eq!((by.state(), by.amount.clone(), &by.returned_line), (State::Matched, amount("USD", -108, 0), &line.name), "{by:?}");
+    assert_eq!(
+        (by.state(), by.amount.clone(), &by.returned_line),
+        (State::Matched, amount("USD", -108, 0), &line.name),
+        "{by:?}"
+    );
     let original = in_state(&till.owner, &line.name, State::Returned).await;
-    assert_eq!((original.returned_by.as_str(), original.payment.as_str(), original.invoices.len()), (by.name.as_str(), "", 0));
+    assert_eq!(
+        (original.returned_by.as_str(), original.payment.as_str(), original.invoices.len()),
+        (by.name.as_str(), "", 0)
+    );
     is_open_again(&till.owner, &till.invoice).await;
     assert_eq!(till.available().await, amount("USD", -5, 0), "no credit out of money that is gone");
     let mail = mails_of(&till.owner, MailKind::PaymentTakenBack, 1).await.remove(0);
     let words = text(&till.owner, &mail).await;
-    assert!(words.contains("bank has taken back") && words.contains(&till.invoice.number) && words.contains("8.00"), "{words}");
+    assert!(
+        words.contains("bank has taken back")
+            && words.contains(&till.invoice.number)
+            && words.contains("8.00"),
+        "{words}"
+    );
     let again = import(&till.owner, returned.into_bytes()).await.unwrap();
-    assert_eq!((again.bank_lines.len(), again.duplicates[0].bank_line.as_str()), (0, by.name.as_str()));
+    assert_eq!(
+        (again.bank_lines.len(), again.duplicates[0].bank_line.as_str()),
+        (0, by.name.as_str())
+    );
     invariants::hold(world).await;
     invariants::books_agree(world).await;
-    let cleared = invariants::booked(world).await.into_iter().filter(|(account, amount)| account == "BANK_CLEARING" && *amount != 0);
+    let cleared = invariants::booked(world)
+        .await
+        .into_iter()
+        .filter(|(account, amount)| account == "BANK_CLEARING" && *amount != 0);
     assert_eq!(cleared.count(), 0, "nothing has arrived for anyone");
 }
 
 async fn a_file_may_hold_a_credit_and_its_return(world: &World) {
     let till = till(world, 0).await;
     let number = till.invoice.number.clone();
-    let file = statement(&[("100.00", "2026-01-02", "Brightside", &number), ("-100.00", "2026-01-03", "Brightside", &number)]);
+    let file = statement(&[
+        ("100.00", "2026-01-02", "Brightside", &number),
+        ("-100.00", "2026-01-03", "Brightside", &number),
+    ]);
     let lines = import(&till.owner, file).await.unwrap().bank_lines;
     assert_eq!((lines[1].state(), &lines[1].returned_line), (State::Matched, &lines[0].name));
     in_state(&till.owner, &lines[0].name, State::Returned).await;
@@ -134,7 +183,11 @@ pub(crate) async fn a_return_that_fits_no_line_or_several_waits_for_a_person(wor
     let second = another(&till, 100).await;
     let (one, other) = (till.invoice.number.as_str(), second.number.as_str());
     let on = |amount, text| (amount, "2026-01-02", "Brightside", text);
-    let file = statement(&[on("100.00", one), on("100.00", other), ("-100.00", "2026-01-03", "Brightside", "")]);
+    let file = statement(&[
+        on("100.00", one),
+        on("100.00", other),
+        ("-100.00", "2026-01-03", "Brightside", ""),
+    ]);
     let lines = import(&till.owner, file).await.unwrap().bank_lines;
     for line in &lines[..2] {
         paid(&till.owner, &line.name).await;
@@ -142,7 +195,10 @@ pub(crate) async fn a_return_that_fits_no_line_or_several_waits_for_a_person(wor
     let by = &lines[2];
     assert_eq!(by.suggest_reasons().collect::<Vec<_>>(), [SuggestReason::SeveralOriginals]);
     assert_eq!(by.candidate_lines.len(), 2, "{by:?}");
-    let unknown = only(&import(&till.owner, statement(&[("-7.00", "2026-01-04", "Nobody", "")])).await.unwrap()).clone();
+    let unknown = only(
+        &import(&till.owner, statement(&[("-7.00", "2026-01-04", "Nobody", "")])).await.unwrap(),
+    )
+    .clone();
     assert_eq!(unknown.suggest_reasons().collect::<Vec<_>>(), [SuggestReason::OriginalUnknown]);
     let owner = &till.owner;
     let wrong = [
@@ -154,13 +210,24 @@ pub(crate) async fn a_return_that_fits_no_line_or_several_waits_for_a_person(wor
         match_return(owner, &by.name, &lines[0].name.replace("acme", "other")).await.unwrap_err(),
         owner
             .bank()
-            .match_bank_line(MatchBankLineRequest { invoice: second.name.clone(), ..named(&by.name, &lines[0].name) })
+            .match_bank_line(MatchBankLineRequest {
+                invoice: second.name.clone(),
+                ..named(&by.name, &lines[0].name)
+            })
             .await
             .unwrap_err(),
     ];
     let direction = "BANK_LINE_DIRECTION";
     // A matched line is decided, whatever it is matched to.
-    let expected = [direction, "BANK_LINE_STATE", direction, direction, "RETURN_AMOUNT_DIFFERS", "RESOURCE_NOT_FOUND", "DUPLICATE_ITEM"];
+    let expected = [
+        direction,
+        "BANK_LINE_STATE",
+        direction,
+        direction,
+        "RETURN_AMOUNT_DIFFERS",
+        "RESOURCE_NOT_FOUND",
+        "DUPLICATE_ITEM",
+    ];
     assert_eq!(wrong.map(|refused| reason(&refused)), expected);
     let credit = CreditBankLineRequest {
         request_id: request_id(),
@@ -176,10 +243,25 @@ pub(crate) async fn a_return_that_fits_no_line_or_several_waits_for_a_person(wor
         explanation: "A fee of the bank".into(),
         ..Default::default()
     };
-    assert_eq!(owner.bank().dismiss_bank_line(dismiss).await.unwrap().into_inner().bank_line.unwrap().state(), State::Dismissed);
+    assert_eq!(
+        owner
+            .bank()
+            .dismiss_bank_line(dismiss)
+            .await
+            .unwrap()
+            .into_inner()
+            .bank_line
+            .unwrap()
+            .state(),
+        State::Dismissed
+    );
     let request = named(&by.name, &lines[1].name);
     let answer = owner.bank().match_bank_line(request.clone()).await.unwrap().into_inner();
-    assert_eq!(owner.bank().match_bank_line(request).await.unwrap().into_inner(), answer, "the same request again");
+    assert_eq!(
+        owner.bank().match_bank_line(request).await.unwrap().into_inner(),
+        answer,
+        "the same request again"
+    );
     in_state(owner, &lines[1].name, State::Returned).await;
     is_open_again(owner, &second).await;
     assert_eq!(read(owner, &till.invoice.name).await.unwrap().state(), invoice::State::Paid);
@@ -218,10 +300,17 @@ async fn a_return_is_taken_in_once_and_undone_by_a_person(world: &World) {
     assert_eq!(by.returned_line, line.name);
     in_state(&till.owner, &line.name, State::Returned).await;
     assert_eq!(reason(&unmatch(&till.owner, &line.name).await.unwrap_err()), "BANK_LINE_STATE");
-    assert_eq!(reason(&match_to(&till.owner, &line.name, &[&till.invoice.name]).await.unwrap_err()), "BANK_LINE_STATE");
+    assert_eq!(
+        reason(&match_to(&till.owner, &line.name, &[&till.invoice.name]).await.unwrap_err()),
+        "BANK_LINE_STATE"
+    );
     let undone = unmatch(&till.owner, &by.name).await.unwrap().bank_line.unwrap();
     assert_eq!((undone.state(), undone.returned_line.as_str()), (State::Unmatched, ""));
-    assert_eq!(reason(&unmatch(&till.owner, &by.name).await.unwrap_err()), "BANK_LINE_STATE", "once");
+    assert_eq!(
+        reason(&unmatch(&till.owner, &by.name).await.unwrap_err()),
+        "BANK_LINE_STATE",
+        "once"
+    );
     let line = get(&till.owner, &line.name).await;
     assert_eq!((line.state(), line.returned_by.as_str()), (State::Unmatched, ""));
     match_to(&till.owner, &line.name, &[&till.invoice.name]).await.unwrap();
@@ -249,8 +338,15 @@ async fn a_line_is_returned_once_whoever_dies_on_postgres() {
 
 async fn kills(on_postgres: bool) {
     use futures::StreamExt;
-    let points = ["bank_line.before_returned", "bank_line.after_returned", "transfer_return.after_commit", "bank_line.before_unmatched"];
-    futures::stream::iter(points.map(|point| Box::pin(killed(point, on_postgres)))).for_each_concurrent(2, |scenario| scenario).await;
+    let points = [
+        "bank_line.before_returned",
+        "bank_line.after_returned",
+        "transfer_return.after_commit",
+        "bank_line.before_unmatched",
+    ];
+    futures::stream::iter(points.map(|point| Box::pin(killed(point, on_postgres))))
+        .for_each_concurrent(2, |scenario| scenario)
+        .await;
 }
 
 /// Match → return, killed in the middle.
@@ -265,9 +361,21 @@ async fn killed(point: &'static str, on_postgres: bool) {
     let file = statement(&[("-110.00", "2026-01-05", "Brightside", &invoice.number)]);
     let (caller, sent) = (owner.clone(), file.clone());
     rig.die_at(point, async move { import(&caller, sent).await }).await;
-    let list = payterms_proto::invoicing::v1::ListBankLinesRequest { parent: "tenants/acme".into(), ..Default::default() };
-    let lines = async || owner.bank().list_bank_lines(list.clone()).await.map(|answer| answer.into_inner().bank_lines);
-    until(lines, |lines| lines.iter().any(|bank_line| bank_line.name == line && bank_line.state() == State::Returned)).await;
+    let list = payterms_proto::invoicing::v1::ListBankLinesRequest {
+        parent: "tenants/acme".into(),
+        ..Default::default()
+    };
+    let lines = async || {
+        owner
+            .bank()
+            .list_bank_lines(list.clone())
+            .await
+            .map(|answer| answer.into_inner().bank_lines)
+    };
+    until(lines, |lines| {
+        lines.iter().any(|bank_line| bank_line.name == line && bank_line.state() == State::Returned)
+    })
+    .await;
     let again = retry(async || import(&owner, file.clone()).await).await;
     assert_eq!((again.bank_lines.len(), again.duplicate_count), (0, 1), "{point}");
     assert_eq!(read(&owner, &invoice.name).await.unwrap().open, amount("USD", 100, 0), "{point}");

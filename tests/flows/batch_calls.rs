@@ -34,7 +34,13 @@ impl Clock for Hand {
 }
 
 pub fn call(tenant: &TenantId, id: Uuid, subject: &str) -> Call {
-    let caller = Caller { subject: subject.to_owned(), roles: Vec::new(), tenant: Some(tenant.clone()), customer: None, run_id: None };
+    let caller = Caller {
+        subject: subject.to_owned(),
+        roles: Vec::new(),
+        tenant: Some(tenant.clone()),
+        customer: None,
+        run_id: None,
+    };
     Call {
         caller,
         tenant: tenant.clone(),

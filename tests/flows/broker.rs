@@ -1,5 +1,6 @@
-//! Events over NATS: the stories are told by processes of their own, and a broker that is killed, started again, wiped and purged in
-//! the middle of a load fails nobody. In the end all copies agree, and each event was applied once.
+//! Events over NATS: the stories are told by processes of their own, and a broker that is killed,
+//! started again, wiped and purged in the middle of a load fails nobody. In the end all copies
+//! agree, and each event was applied once.
 
 use crate::{
     invariants,
@@ -30,7 +31,8 @@ use std::{
 };
 use tokio::task::JoinSet;
 
-/// Every subscriber has the version of each aggregate that its owner has, and nothing waits in an inbox.
+/// Every subscriber has the version of each aggregate that its owner has, and nothing waits in an
+/// inbox.
 pub(crate) async fn copies_agree(rig: &Rig) {
     let topology = payterms_chassis::topology::load().unwrap();
     for (subscriber, relations) in &topology {
@@ -38,7 +40,8 @@ pub(crate) async fn copies_agree(rig: &Rig) {
         let held = format!("SELECT 'held ' || failure FROM {s}inbox WHERE held IS NOT NULL");
         assert_eq!(invariants::selected(&inbox, &held).await, [""; 0], "{subscriber}");
         for (source, kinds) in &relations.hears {
-            let (outbox, o) = invariants::rows_of(source, rig.data(), rig.postgres.as_deref()).await;
+            let (outbox, o) =
+                invariants::rows_of(source, rig.data(), rig.postgres.as_deref()).await;
             let kinds = kinds.iter().map(|kind| format!("'{kind}'")).collect::<Vec<_>>().join(", ");
             let heads = |table: &str, more: &str| {
                 format!(
@@ -46,9 +49,14 @@ pub(crate) async fn copies_agree(rig: &Rig) {
                      WHERE aggregate_type IN ({kinds}) AND version > 0 {more}"
                 )
             };
-            let owned = invariants::selected(&outbox, &heads(&format!("{o}aggregate_heads"), "")).await;
+            let owned =
+                invariants::selected(&outbox, &heads(&format!("{o}aggregate_heads"), "")).await;
             let copied = heads(&format!("{s}inbox_heads"), &format!("AND source = '{source}'"));
-            assert_eq!(invariants::selected(&inbox, &copied).await, owned, "{subscriber} of {source}");
+            assert_eq!(
+                invariants::selected(&inbox, &copied).await,
+                owned,
+                "{subscriber} of {source}"
+            );
             outbox.close().await.unwrap();
         }
         inbox.close().await.unwrap();
@@ -69,9 +77,11 @@ async fn the_stories_are_told_by_processes_of_their_own_on_postgres() {
     let Some(rig) = rig::start_with(true, &[broker.option()]).await else { return };
     let services = Services::of(rig).await;
     let rig = services.rig();
-    let mut stage = Stage::new(Suite::of_processes(rig.data(), services.at("gateway"), rig.simulator()));
+    let mut stage =
+        Stage::new(Suite::of_processes(rig.data(), services.at("gateway"), rig.simulator()));
     assert_eq!(Box::pin(demo::stories(&mut stage, demo::USAGE)).await, Ok(()));
-    let delivered = broker.stream("wallet").await.unwrap().consumer_info("invoicing").await.unwrap().delivered;
+    let delivered =
+        broker.stream("wallet").await.unwrap().consumer_info("invoicing").await.unwrap().delivered;
     assert!(delivered.consumer_sequence > 0, "events went by the broker");
     all_is_well(rig).await;
 }
@@ -84,34 +94,52 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// Customers are added and changed, and credit is bought: events of invoicing and of the wallet.
+    /// Customers are added and changed, and credit is bought: events of invoicing and of the
+    /// wallet.
     pub(crate) fn start(owner: &Session, buyer: &Session, changed: &str, wallet: &str) -> Self {
-        let mut load = Self { stop: Arc::default(), written: Arc::default(), writers: JoinSet::new() };
+        let mut load =
+            Self { stop: Arc::default(), written: Arc::default(), writers: JoinSet::new() };
         let (session, customer) = (owner.clone(), changed.to_owned());
         load.write(move || {
             let (session, tier) = (session.clone(), request_id().chars().take(8).collect());
             let customer = Customer { name: customer.clone(), tier, ..Customer::default() };
             async move {
                 let update_mask = Some(prost_types::FieldMask { paths: vec!["tier".into()] });
-                let update =
-                    UpdateCustomerRequest { request_id: request_id(), customer: Some(customer), update_mask, ..Default::default() };
+                let update = UpdateCustomerRequest {
+                    request_id: request_id(),
+                    customer: Some(customer),
+                    update_mask,
+                    ..Default::default()
+                };
                 session.customers().update_customer(update).await.expect("a customer is changed");
             }
         });
         let (session, wallet) = (buyer.clone(), wallet.to_owned());
         load.write(move || {
             let session = session.clone();
-            let request =
-                CreateTopUpRequest { request_id: request_id(), wallet: wallet.clone(), amount: amount("USD", 25, 0), ..Default::default() };
+            let request = CreateTopUpRequest {
+                request_id: request_id(),
+                wallet: wallet.clone(),
+                amount: amount("USD", 25, 0),
+                ..Default::default()
+            };
             async move {
-                let bought = session.top_ups().create_top_up(request).await.expect("credit is bought").into_inner();
+                let bought = session
+                    .top_ups()
+                    .create_top_up(request)
+                    .await
+                    .expect("credit is bought")
+                    .into_inner();
                 assert_eq!(bought.top_up.unwrap().state(), State::Succeeded);
             }
         });
         load
     }
 
-    fn write<F: Future<Output = ()> + Send + 'static>(&mut self, mut once: impl FnMut() -> F + Send + 'static) {
+    fn write<F: Future<Output = ()> + Send + 'static>(
+        &mut self,
+        mut once: impl FnMut() -> F + Send + 'static,
+    ) {
         let (stop, written) = (self.stop.clone(), self.written.clone());
         self.writers.spawn(async move {
             while !stop.load(Ordering::Relaxed) {
@@ -151,7 +179,8 @@ pub(crate) async fn more_arrives(rig: &Rig, subscriber: &str) {
 
 /// What a service says of itself: whether it is ready, and its notes.
 async fn readiness(at: SocketAddr) -> (bool, serde_json::Value) {
-    let answer: serde_json::Value = reqwest::get(format!("http://{at}/readyz")).await.unwrap().json().await.unwrap();
+    let answer: serde_json::Value =
+        reqwest::get(format!("http://{at}/readyz")).await.unwrap().json().await.unwrap();
     (answer["ready"] == true, answer["notes"].clone())
 }
 
@@ -169,10 +198,17 @@ async fn a_broker_may_be_lost_at_any_time(on_postgres: bool) {
     load.progress().await;
     let selected = async || Ok(readiness(services.at("wallet")).await);
     let (ready, notes) = until(selected, |(_, notes)| !notes["broker"].is_null()).await;
-    assert!(ready && notes["broker"].as_str().unwrap().contains("not reached"), "told, not unready: {notes}");
+    assert!(
+        ready && notes["broker"].as_str().unwrap().contains("not reached"),
+        "told, not unready: {notes}"
+    );
     broker.start_again().await;
     more_arrives(services.rig(), "invoicing").await;
-    until(async || Ok(readiness(services.at("wallet")).await), |(_, notes)| notes["broker"].is_null()).await;
+    until(
+        async || Ok(readiness(services.at("wallet")).await),
+        |(_, notes)| notes["broker"].is_null(),
+    )
+    .await;
 
     // A relay that begins while the broker is away, and a subscriber.
     broker.wipe();
@@ -193,7 +229,8 @@ async fn a_broker_may_be_lost_at_any_time(on_postgres: bool) {
     load.progress().await;
     more_arrives(services.rig(), "wallet").await;
 
-    // Messages come twice, the last first. What arrived may still be of the stream that was wiped: the next one is waited for.
+    // Messages come twice, the last first. What arrived may still be of the stream that was wiped:
+    // the next one is waited for.
     until(async || Ok(broker.publish_again("invoicing").await), |count| *count > 0).await;
     broker.publish_again("wallet").await;
     load.progress().await;

@@ -1,4 +1,5 @@
-//! Events over a cluster of three brokers, each of which keeps every event: the one that leads is killed under load, and then the next.
+//! Events over a cluster of three brokers, each of which keeps every event: the one that leads is
+//! killed under load, and then the next.
 
 use crate::{
     broker::{Load, all_is_well, more_arrives},
@@ -6,9 +7,14 @@ use crate::{
 };
 use payterms_testkit::{broker_cluster::Cluster, world::customer_of};
 
-/// The server that leads the stream of invoicing, when all three have all of it, as one of the servers says.
+/// The server that leads the stream of invoicing, when all three have all of it, as one of the
+/// servers says.
 async fn leader(cluster: &Cluster, server: usize) -> usize {
-    let said = until(async || Ok(cluster.leader(server, "invoicing").await), |said| matches!(said, Some((_, true)))).await;
+    let said = until(
+        async || Ok(cluster.leader(server, "invoicing").await),
+        |said| matches!(said, Some((_, true))),
+    )
+    .await;
     said.unwrap().0
 }
 

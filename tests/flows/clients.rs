@@ -8,10 +8,14 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// Python with a module: `PAYTERMS_PYTHON`, or the one on the path if it has it. In CI it must be there.
+/// Python with a module: `PAYTERMS_PYTHON`, or the one on the path if it has it. In CI it must be
+/// there.
 pub(crate) fn python_with(module: &str) -> Option<String> {
     let candidate = option_python();
-    let has = Command::new(&candidate).args(["-c", &format!("import {module}")]).output().is_ok_and(|output| output.status.success());
+    let has = Command::new(&candidate)
+        .args(["-c", &format!("import {module}")])
+        .output()
+        .is_ok_and(|output| output.status.success());
     if !has {
         assert!(!in_ci(), "Python's {module} is not to be had, and CI is set");
         eprintln!("\n*** Python's {module} IS NOT TO BE HAD: what needs it is not tested ***\n");
@@ -39,8 +43,14 @@ async fn a_python_client_tops_up_and_reads_the_balance() {
     shop::save_card(&admin, world.suite.gateway, &customer, "tok_visa").await.unwrap().unwrap();
     let token = world.suite.token(&person("acme", "CUSTOMER_ADMIN", Some(&customer)), 600).unwrap();
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let arguments = [here.join("../proto").display().to_string(), world.suite.gateway.to_string(), token, wallet];
-    let run = Command::new(python).arg(here.join("clients/top_up.py")).args(arguments).output().unwrap();
+    let arguments = [
+        here.join("../proto").display().to_string(),
+        world.suite.gateway.to_string(),
+        token,
+        wallet,
+    ];
+    let run =
+        Command::new(python).arg(here.join("clients/top_up.py")).args(arguments).output().unwrap();
     let said = String::from_utf8_lossy(&run.stdout);
     assert!(run.status.success(), "{said}{}", String::from_utf8_lossy(&run.stderr));
     assert_eq!(said.trim(), "SUCCEEDED 25.00 USD, balance 25.00 USD, refused: BELOW_MINIMUM");
@@ -74,25 +84,43 @@ fn protos() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../proto").canonicalize().unwrap()
 }
 
-/// Runs `buf generate` with the file of the repository, whose plugins are local programs; answers where it put the clients. `None`
-/// where one of the programs is not to be had; in CI they must be.
+/// Runs `buf generate` with the file of the repository, whose plugins are local programs; answers
+/// where it put the clients. `None` where one of the programs is not to be had; in CI they must be.
 fn generated(folder: &Path) -> Option<PathBuf> {
     let programs = Path::new(&node_modules()?).join(".bin");
-    let texts = ["buf", "protoc-gen-es"].map(|program| programs.join(program).display().to_string());
-    let all = texts.iter().map(String::as_str).chain(["protoc", "protoc-gen-go", "protoc-gen-go-grpc", "grpc_java_plugin"]);
+    let texts =
+        ["buf", "protoc-gen-es"].map(|program| programs.join(program).display().to_string());
+    let all = texts.iter().map(String::as_str).chain([
+        "protoc",
+        "protoc-gen-go",
+        "protoc-gen-go-grpc",
+        "grpc_java_plugin",
+    ]);
     let there: Vec<_> = all.map(|program| has(program, "--version")).collect();
     if there.contains(&false) {
         return None;
     }
     let path = format!("{}:{}", programs.display(), option_path());
-    let run = Command::new(programs.join("buf")).arg("generate").arg("-o").arg(folder).current_dir(protos()).env("PATH", path).output();
+    let run = Command::new(programs.join("buf"))
+        .arg("generate")
+        .arg("-o")
+        .arg(folder)
+        .current_dir(protos())
+        .env("PATH", path)
+        .output();
     let run = run.unwrap();
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
     let made = folder.join("gen");
-    for file in ["ts/payterms/wallet/v1/posting_service_pb.ts", "python/payterms/wallet/v1/posting_service_pb2.py"] {
+    for file in [
+        "ts/payterms/wallet/v1/posting_service_pb.ts",
+        "python/payterms/wallet/v1/posting_service_pb2.py",
+    ] {
         assert!(made.join(file).exists(), "{file}");
     }
-    assert!(!made.join("ts/payterms/wallet/peers").exists(), "what only services call is no client's");
+    assert!(
+        !made.join("ts/payterms/wallet/peers").exists(),
+        "what only services call is no client's"
+    );
     Some(made)
 }
 
@@ -101,13 +129,19 @@ fn option_path() -> String {
     std::env::var("PATH").unwrap_or_default()
 }
 
-/// Lets a client of another language be built and played; `play` takes what it is made of, a folder, gateway and token.
+/// Lets a client of another language be built and played; `play` takes what it is made of, a
+/// folder, gateway and token.
 async fn plays_the_story(mut play: Command, source: &Path, build: Option<&Path>) {
     let world = World::start(Database::Sqlite).await.unwrap();
     world.tenant("acme").await;
-    let both = Caller { roles: vec!["STAFF".into(), "SERVICE".into()], ..person("acme", "STAFF", None) };
+    let both =
+        Caller { roles: vec!["STAFF".into(), "SERVICE".into()], ..person("acme", "STAFF", None) };
     let build = build.map_or_else(|| world.folder.path().join("client"), Path::to_path_buf);
-    let run = play.arg(source).arg(build).arg(world.suite.gateway.to_string()).arg(world.suite.token(&both, 600).unwrap());
+    let run = play
+        .arg(source)
+        .arg(build)
+        .arg(world.suite.gateway.to_string())
+        .arg(world.suite.token(&both, 600).unwrap());
     let run = run.output().unwrap();
     let said = String::from_utf8_lossy(&run.stdout);
     assert!(run.status.success(), "{said}{}", String::from_utf8_lossy(&run.stderr));
@@ -141,19 +175,23 @@ async fn a_java_client_plays_the_story() {
     }
 }
 
-/// It keeps what it has built in a folder of the workspace's target, since its features are others than those of the workspace.
+/// It keeps what it has built in a folder of the workspace's target, since its features are others
+/// than those of the workspace.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rust_client_outside_the_workspace_plays_the_story() {
     let build = Path::new(env!("CARGO_TARGET_TMPDIR")).join("rust-client");
     plays_the_story(play("rust"), &protos(), Some(&build)).await;
 }
 
-/// The folder with the JavaScript clients of the Connect protocol: `PAYTERMS_NODE_MODULES`. In CI it must be there.
+/// The folder with the JavaScript clients of the Connect protocol: `PAYTERMS_NODE_MODULES`. In CI
+/// it must be there.
 pub(crate) fn node_modules() -> Option<String> {
     let folder = option_node_modules();
     if folder.is_none() {
         assert!(!in_ci(), "PAYTERMS_NODE_MODULES is not set, and CI is");
-        eprintln!("\n*** The clients of the Connect protocol ARE NOT TO BE HAD: what needs them is not tested ***\n");
+        eprintln!(
+            "\n*** The clients of the Connect protocol ARE NOT TO BE HAD: what needs them is not tested ***\n"
+        );
     }
     folder
 }

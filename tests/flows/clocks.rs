@@ -6,10 +6,13 @@ use crate::{
     wallets::grant,
 };
 use payterms_proto::{
-    invoicing::v1::{AdvanceTestClockRequest, GetTestClockRequest, StartTestClockRequest, TestClock, test_clock::State},
+    invoicing::v1::{
+        AdvanceTestClockRequest, GetTestClockRequest, StartTestClockRequest, TestClock,
+        test_clock::State,
+    },
     wallet::v1::{
-        AuthorizeHoldRequest, GetBalanceRequest, GetHoldRequest, GetTopUpRequest, GrantCreditRequest, ListEntriesRequest, entry, hold,
-        top_up,
+        AuthorizeHoldRequest, GetBalanceRequest, GetHoldRequest, GetTopUpRequest,
+        GrantCreditRequest, ListEntriesRequest, entry, hold, top_up,
     },
 };
 use payterms_suite::client::{amount, request_id};
@@ -37,18 +40,36 @@ pub(crate) fn at(seconds: i64) -> Option<Timestamp> {
 }
 
 pub(crate) async fn start(world: &World, tenant: &str, seed: &str) {
-    let request =
-        StartTestClockRequest { request_id: request_id(), parent: format!("tenants/{tenant}"), now: at(START), seed: seed.into() };
-    let started = world.of_tenant(tenant, "OWNER", None).clock().start_test_clock(request).await.unwrap().into_inner();
+    let request = StartTestClockRequest {
+        request_id: request_id(),
+        parent: format!("tenants/{tenant}"),
+        now: at(START),
+        seed: seed.into(),
+    };
+    let started = world
+        .of_tenant(tenant, "OWNER", None)
+        .clock()
+        .start_test_clock(request)
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!(started.test_clock.unwrap().state(), State::Ready);
 }
 
-/// Advances the clock and waits until it stands: where that takes long the verb answers with the clock on its way.
+/// Advances the clock and waits until it stands: where that takes long the verb answers with the
+/// clock on its way.
 pub(crate) async fn advance(world: &World, to: i64) -> TestClock {
     let name = "tenants/acme/testClock".to_owned();
-    let (owner, request) =
-        (world.someone("OWNER", None), AdvanceTestClockRequest { request_id: request_id(), name: name.clone(), target_time: at(to) });
-    let mut clock = owner.clock().advance_test_clock(request).await.unwrap().into_inner().test_clock.unwrap();
+    let (owner, request) = (
+        world.someone("OWNER", None),
+        AdvanceTestClockRequest {
+            request_id: request_id(),
+            name: name.clone(),
+            target_time: at(to),
+        },
+    );
+    let mut clock =
+        owner.clock().advance_test_clock(request).await.unwrap().into_inner().test_clock.unwrap();
     while clock.state() == State::Advancing {
         tokio::time::sleep(Duration::from_millis(200)).await;
         let get = GetTestClockRequest { name: name.clone() };
@@ -89,16 +110,35 @@ async fn advancing_runs_what_is_due_in_order(world: &World) {
         staff.wallets().get_balance(request).await.unwrap().into_inner().balance.unwrap()
     };
     let now = balance().await;
-    assert_eq!((now.posted, now.available, now.time), (amount("USD", 5, 0), amount("USD", 1, 0), at(START + 2 * HOUR)));
+    assert_eq!(
+        (now.posted, now.available, now.time),
+        (amount("USD", 5, 0), amount("USD", 1, 0), at(START + 2 * HOUR))
+    );
     advance(world, START + 24 * HOUR).await;
-    let read = service.holds().get_hold(GetHoldRequest { name: hold.name }).await.unwrap().into_inner().hold.unwrap();
+    let read = service
+        .holds()
+        .get_hold(GetHoldRequest { name: hold.name })
+        .await
+        .unwrap()
+        .into_inner()
+        .hold
+        .unwrap();
     assert_eq!((read.state(), read.update_time), (hold::State::Expired, at(START + 3 * HOUR)));
     assert_eq!(balance().await.posted, amount("USD", 1, 0));
     let list = ListEntriesRequest { parent: wallet.clone(), ..Default::default() };
     let entries = staff.wallets().list_entries(list).await.unwrap().into_inner().entries;
-    let expiries: Vec<_> =
-        entries.iter().filter(|entry| entry.kind() == entry::Kind::Expiry).map(|entry| (entry.amount.clone(), entry.record_time)).collect();
-    assert_eq!(expiries, [(amount("USD", -4, 0), at(START + 3 * HOUR)), (amount("USD", -6, 0), at(START + 2 * HOUR))]);
+    let expiries: Vec<_> = entries
+        .iter()
+        .filter(|entry| entry.kind() == entry::Kind::Expiry)
+        .map(|entry| (entry.amount.clone(), entry.record_time))
+        .collect();
+    assert_eq!(
+        expiries,
+        [
+            (amount("USD", -4, 0), at(START + 3 * HOUR)),
+            (amount("USD", -6, 0), at(START + 2 * HOUR))
+        ]
+    );
     invariants::hold(world).await;
 }
 
@@ -106,10 +146,22 @@ async fn a_slow_charge_settles_when_its_time_comes(world: &World) {
     let (customer, wallet, admin) = shop(world).await;
     start(world, "acme", "seed").await;
     let method = card(world, &admin, &customer, "tok_slow").await;
-    let asked = admin.top_ups().create_top_up(buy(&wallet, &method, amount("USD", 30, 0))).await.unwrap().into_inner().top_up.unwrap();
+    let asked = admin
+        .top_ups()
+        .create_top_up(buy(&wallet, &method, amount("USD", 30, 0)))
+        .await
+        .unwrap()
+        .into_inner()
+        .top_up
+        .unwrap();
     assert_eq!(asked.state(), top_up::State::Processing);
     let state = async || {
-        let read = admin.top_ups().get_top_up(GetTopUpRequest { name: asked.name.clone() }).await.unwrap().into_inner();
+        let read = admin
+            .top_ups()
+            .get_top_up(GetTopUpRequest { name: asked.name.clone() })
+            .await
+            .unwrap()
+            .into_inner();
         read.top_up.unwrap().state()
     };
     advance(world, START + HOUR - 1).await;
@@ -123,15 +175,38 @@ async fn a_clock_goes_forward_only_and_for_sandboxes_only(world: &World) {
     world.tenant("acme").await;
     let owner = world.someone("OWNER", None);
     let get = GetTestClockRequest { name: "tenants/acme/testClock".into() };
-    assert_eq!(reason(&owner.clock().get_test_clock(get.clone()).await.unwrap_err()), "RESOURCE_NOT_FOUND");
+    assert_eq!(
+        reason(&owner.clock().get_test_clock(get.clone()).await.unwrap_err()),
+        "RESOURCE_NOT_FOUND"
+    );
     start(world, "acme", "seed").await;
-    let again = StartTestClockRequest { request_id: request_id(), parent: "tenants/acme".into(), now: at(START), seed: String::new() };
+    let again = StartTestClockRequest {
+        request_id: request_id(),
+        parent: "tenants/acme".into(),
+        now: at(START),
+        seed: String::new(),
+    };
     assert_eq!(reason(&owner.clock().start_test_clock(again).await.unwrap_err()), "CLOCK_STATE");
-    let back = AdvanceTestClockRequest { request_id: request_id(), name: get.name.clone(), target_time: at(START - 1) };
+    let back = AdvanceTestClockRequest {
+        request_id: request_id(),
+        name: get.name.clone(),
+        target_time: at(START - 1),
+    };
     assert_eq!(reason(&owner.clock().advance_test_clock(back).await.unwrap_err()), "TIME_IN_PAST");
-    let far = AdvanceTestClockRequest { request_id: request_id(), name: get.name.clone(), target_time: at(START + 4_000 * 24 * HOUR) };
-    assert_eq!(reason(&owner.clock().advance_test_clock(far).await.unwrap_err()), "TIME_OUT_OF_RANGE");
-    let once = AdvanceTestClockRequest { request_id: request_id(), name: get.name.clone(), target_time: at(START + HOUR) };
+    let far = AdvanceTestClockRequest {
+        request_id: request_id(),
+        name: get.name.clone(),
+        target_time: at(START + 4_000 * 24 * HOUR),
+    };
+    assert_eq!(
+        reason(&owner.clock().advance_test_clock(far).await.unwrap_err()),
+        "TIME_OUT_OF_RANGE"
+    );
+    let once = AdvanceTestClockRequest {
+        request_id: request_id(),
+        name: get.name.clone(),
+        target_time: at(START + HOUR),
+    };
     let first = owner.clock().advance_test_clock(once.clone()).await.unwrap().into_inner();
     let second = owner.clock().advance_test_clock(once).await.unwrap();
     assert!(second.metadata().contains_key("idempotent-replayed"));
@@ -150,17 +225,39 @@ async fn story(world: &World) -> Vec<String> {
     start(world, tenant, "one seed").await;
     let owner = world.of_tenant(tenant, "OWNER", None);
     let customer = Customer { country: "GB".into(), ..Customer::default() };
-    let create =
-        CreateCustomerRequest { request_id: id(1), parent: format!("tenants/{tenant}"), customer: Some(customer), ..Default::default() };
+    let create = CreateCustomerRequest {
+        request_id: id(1),
+        parent: format!("tenants/{tenant}"),
+        customer: Some(customer),
+        ..Default::default()
+    };
     let made = owner.customers().create_customer(create).await.unwrap();
     let seen = owner.after(&made);
     let customer = made.into_inner().customer.unwrap().name;
-    seen.wallets().list_wallets(ListWalletsRequest { parent: customer.clone(), ..Default::default() }).await.unwrap();
-    let open = OpenWalletRequest { request_id: id(2), parent: customer, currency_code: "USD".into(), ..Default::default() };
+    seen.wallets()
+        .list_wallets(ListWalletsRequest { parent: customer.clone(), ..Default::default() })
+        .await
+        .unwrap();
+    let open = OpenWalletRequest {
+        request_id: id(2),
+        parent: customer,
+        currency_code: "USD".into(),
+        ..Default::default()
+    };
     let wallet = owner.wallets().open_wallet(open).await.unwrap().into_inner().wallet.unwrap().name;
-    let grant = GrantCreditRequest { request_id: id(3), wallet: wallet.clone(), amount: amount("USD", 9, 0), ..Default::default() };
+    let grant = GrantCreditRequest {
+        request_id: id(3),
+        wallet: wallet.clone(),
+        amount: amount("USD", 9, 0),
+        ..Default::default()
+    };
     let lot = owner.lots().grant_credit(grant).await.unwrap().into_inner().lot.unwrap().name;
-    let debit = PostDebitRequest { request_id: id(4), wallet: wallet.clone(), amount: amount("USD", 1, 0), ..Default::default() };
+    let debit = PostDebitRequest {
+        request_id: id(4),
+        wallet: wallet.clone(),
+        amount: amount("USD", 1, 0),
+        ..Default::default()
+    };
     let service = world.of_tenant(tenant, "SERVICE", None);
     let posting = service.postings().post_debit(debit).await.unwrap().into_inner().posting.unwrap();
     vec![wallet, lot, posting.transfer_id]
@@ -185,33 +282,66 @@ async fn lists_keep_the_order_of_writes_on_a_standing_clock(world: &World) {
     }
     let list = ListCustomersRequest { parent: "tenants/acme".into(), ..Default::default() };
     let listed = owner.customers().list_customers(list).await.unwrap().into_inner().customers;
-    assert_eq!(listed.into_iter().map(|customer| customer.name).collect::<Vec<_>>(), customers, "oldest first");
+    assert_eq!(
+        listed.into_iter().map(|customer| customer.name).collect::<Vec<_>>(),
+        customers,
+        "oldest first"
+    );
     let mut invoices = Vec::new();
     for cents in 1..9 {
-        let made = owner.invoices().create_invoice(draft(&customers[0], "USD", vec![line("x", amount("USD", 1, cents))])).await.unwrap();
+        let made = owner
+            .invoices()
+            .create_invoice(draft(&customers[0], "USD", vec![line("x", amount("USD", 1, cents))]))
+            .await
+            .unwrap();
         invoices.insert(0, made.into_inner().invoice.unwrap().name);
     }
     let list = ListInvoicesRequest { parent: customers[0].clone(), ..Default::default() };
     let listed = owner.invoices().list_invoices(list).await.unwrap().into_inner().invoices;
-    assert_eq!(listed.into_iter().map(|invoice| invoice.name).collect::<Vec<_>>(), invoices, "newest first");
+    assert_eq!(
+        listed.into_iter().map(|invoice| invoice.name).collect::<Vec<_>>(),
+        invoices,
+        "newest first"
+    );
 }
 
 async fn a_late_round_of_a_run_that_ended_changes_nothing(world: &World) {
-    use payterms_proto::common::peers::v1::{RunDueRequest, clock_service_client::ClockServiceClient};
+    use payterms_proto::common::peers::v1::{
+        RunDueRequest, clock_service_client::ClockServiceClient,
+    };
     world.tenant("acme").await;
     start(world, "acme", "seed").await;
     advance(world, START + 48 * HOUR).await;
     let (conn, s) = world.rows("wallet").await;
     let select = format!("SELECT clock_done FROM {s}tenant_states WHERE tenant = 'acme'");
-    let row = conn.query_one_raw(Statement::from_string(conn.get_database_backend(), select)).await.unwrap().unwrap();
+    let row = conn
+        .query_one_raw(Statement::from_string(conn.get_database_backend(), select))
+        .await
+        .unwrap()
+        .unwrap();
     let run_id: String = row.try_get("", "clock_done").unwrap();
     conn.close().await.unwrap();
     let keys = world.folder.path().join("keys");
-    let signer = payterms_chassis::identity::Signer::read(&keys, "invoicing", std::sync::Arc::new(payterms_kernel::SystemClock)).unwrap();
-    let token = signer.internal("wallet", &payterms_testkit::people::person("acme", "PEER", None)).unwrap();
-    let mut clock = ClockServiceClient::connect(format!("http://{}", world.suite.services["wallet"])).await.unwrap();
+    let signer = payterms_chassis::identity::Signer::read(
+        &keys,
+        "invoicing",
+        std::sync::Arc::new(payterms_kernel::SystemClock),
+    )
+    .unwrap();
+    let token =
+        signer.internal("wallet", &payterms_testkit::people::person("acme", "PEER", None)).unwrap();
+    let mut clock =
+        ClockServiceClient::connect(format!("http://{}", world.suite.services["wallet"]))
+            .await
+            .unwrap();
     for now in [START, START + 72 * HOUR] {
-        let late = RunDueRequest { tenant: "acme".into(), now: at(now), run_id: run_id.clone(), advancing: true, ..Default::default() };
+        let late = RunDueRequest {
+            tenant: "acme".into(),
+            now: at(now),
+            run_id: run_id.clone(),
+            advancing: true,
+            ..Default::default()
+        };
         let mut request = tonic::Request::new(late);
         request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
         clock.run_due(request).await.unwrap();
@@ -219,8 +349,20 @@ async fn a_late_round_of_a_run_that_ended_changes_nothing(world: &World) {
     let customer = world.customer("acme", "GB").await;
     let wallet = world.wallet(&customer, "USD").await;
     let read = GetBalanceRequest { name: wallet, as_of: None };
-    let balance = world.someone("STAFF", None).wallets().get_balance(read).await.unwrap().into_inner().balance.unwrap();
-    assert_eq!(balance.time, at(START + 48 * HOUR), "neither back nor on, and writes are not held up");
+    let balance = world
+        .someone("STAFF", None)
+        .wallets()
+        .get_balance(read)
+        .await
+        .unwrap()
+        .into_inner()
+        .balance
+        .unwrap();
+    assert_eq!(
+        balance.time,
+        at(START + 48 * HOUR),
+        "neither back nor on, and writes are not held up"
+    );
 }
 
 pub(crate) async fn the_work_of_a_suspended_tenant_waits(world: &World) {
@@ -243,13 +385,25 @@ pub(crate) async fn the_work_of_a_suspended_tenant_waits(world: &World) {
         staff.wallets().get_balance(read).await.unwrap().into_inner().balance.unwrap().posted
     };
     let operator = world.someone("OPERATOR", None);
-    let suspend = SuspendTenantRequest { request_id: request_id(), name: "tenants/acme".into(), ..Default::default() };
+    let suspend = SuspendTenantRequest {
+        request_id: request_id(),
+        name: "tenants/acme".into(),
+        ..Default::default()
+    };
     let suspended = operator.tenants().suspend_tenant(suspend).await.unwrap();
     let heard = GetBalanceRequest { name: wallet.clone(), as_of: None };
     staff.after(&suspended).wallets().get_balance(heard).await.unwrap();
-    crate::rig::until(async || Ok(advance(world, START + 2 * HOUR).await), |clock| clock.state() == State::Ready).await;
+    crate::rig::until(
+        async || Ok(advance(world, START + 2 * HOUR).await),
+        |clock| clock.state() == State::Ready,
+    )
+    .await;
     assert_eq!(posted().await, amount("USD", 10, 0), "nothing of a suspended tenant moves");
-    let activate = ActivateTenantRequest { request_id: request_id(), name: "tenants/acme".into(), ..Default::default() };
+    let activate = ActivateTenantRequest {
+        request_id: request_id(),
+        name: "tenants/acme".into(),
+        ..Default::default()
+    };
     operator.tenants().activate_tenant(activate).await.unwrap();
     crate::rig::until(
         async || {

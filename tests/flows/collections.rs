@@ -12,8 +12,9 @@ use payterms_proto::{
     invoicing::{
         peers::v1::{BlockForOwnerRequest, InvoiceToBlock, UnblockForOwnerRequest},
         v1::{
-            Block, BlockInvoiceRequest, CreatePaymentRequest, ExplainInvoiceRequest, Invoice, InvoiceToPay, ListInvoicesRequest,
-            ListPaymentsRequest, MailKind, Payment, RetryCollectionRequest, UnblockInvoiceRequest, VoidInvoiceRequest, block::Reason,
+            Block, BlockInvoiceRequest, CreatePaymentRequest, ExplainInvoiceRequest, Invoice,
+            InvoiceToPay, ListInvoicesRequest, ListPaymentsRequest, MailKind, Payment,
+            RetryCollectionRequest, UnblockInvoiceRequest, VoidInvoiceRequest, block::Reason,
             collection::State, explain_invoice_response::Topic, invoice,
         },
     },
@@ -75,18 +76,31 @@ impl Desk {
 
     async fn collection(&self) -> (State, i32, Option<i64>, String) {
         let collection = self.invoice().await.collection.unwrap();
-        (collection.state(), collection.failed_attempt_count, collection.next_attempt_time.map(|at| at.seconds), collection.failure_reason)
+        (
+            collection.state(),
+            collection.failed_attempt_count,
+            collection.next_attempt_time.map(|at| at.seconds),
+            collection.failure_reason,
+        )
     }
 
     /// What the invoice's explanation says, topic by topic.
     pub(crate) async fn explained(&self) -> Vec<(Topic, String, Option<i64>)> {
         let request = ExplainInvoiceRequest { name: self.invoice.name.clone() };
-        let facts = self.admin.invoices().explain_invoice(request).await.unwrap().into_inner().facts;
-        facts.into_iter().map(|fact| (fact.topic(), fact.sentence, fact.time.map(|at| at.seconds))).collect()
+        let facts =
+            self.admin.invoices().explain_invoice(request).await.unwrap().into_inner().facts;
+        facts
+            .into_iter()
+            .map(|fact| (fact.topic(), fact.sentence, fact.time.map(|at| at.seconds)))
+            .collect()
     }
 
     async fn payments(&self) -> Vec<Payment> {
-        let list = ListPaymentsRequest { parent: self.customer.clone(), page_size: 100, ..Default::default() };
+        let list = ListPaymentsRequest {
+            parent: self.customer.clone(),
+            page_size: 100,
+            ..Default::default()
+        };
         self.owner.payments().list_payments(list).await.unwrap().into_inner().payments
     }
 }
@@ -97,7 +111,10 @@ async fn the_due_date_collects_from_the_collection_method(world: &World) {
     advance(world, DUE - 1).await;
     assert_eq!(desk.invoice().await.state(), invoice::State::Open);
     advance(world, DUE).await;
-    assert_eq!((desk.invoice().await.state(), desk.collection().await.0), (invoice::State::Paid, State::Off));
+    assert_eq!(
+        (desk.invoice().await.state(), desk.collection().await.0),
+        (invoice::State::Paid, State::Off)
+    );
     let payments = desk.payments().await;
     assert!(payments.len() == 1 && payments[0].automatic, "{payments:?}");
     advance(world, DUE + 40 * DAY).await;
@@ -108,33 +125,61 @@ async fn the_due_date_collects_from_the_collection_method(world: &World) {
 
 pub(crate) async fn a_decline_climbs_the_ladder_and_is_retried_by_hand(world: &World) {
     let desk = desk(world, Some("tok_declined")).await;
-    for (days, attempts, next) in [(0, 1, Some(1)), (2, 2, Some(3)), (4, 3, Some(5)), (6, 4, Some(7)), (8, 5, None), (20, 5, None)] {
+    for (days, attempts, next) in [
+        (0, 1, Some(1)),
+        (2, 2, Some(3)),
+        (4, 3, Some(5)),
+        (6, 4, Some(7)),
+        (8, 5, None),
+        (20, 5, None),
+    ] {
         advance(world, DUE + days * DAY).await;
         let state = if next.is_some() { State::Scheduled } else { State::Failed };
         let next = next.map(|days| DUE + days * DAY);
-        assert_eq!(desk.collection().await, (state, attempts, next, "card_declined".into()), "day {days}");
+        assert_eq!(
+            desk.collection().await,
+            (state, attempts, next, "card_declined".into()),
+            "day {days}"
+        );
         assert_eq!(desk.payments().await.len(), usize::try_from(attempts).unwrap(), "day {days}");
     }
     let good = card(world, &desk.admin, &desk.customer, "tok_visa").await;
-    let point = SetCollectionMethodRequest { request_id: request_id(), name: good, ..Default::default() };
+    let point =
+        SetCollectionMethodRequest { request_id: request_id(), name: good, ..Default::default() };
     desk.admin.methods().set_collection_method(point).await.unwrap();
-    let retry = RetryCollectionRequest { request_id: request_id(), name: desk.invoice.name.clone(), ..Default::default() };
+    let retry = RetryCollectionRequest {
+        request_id: request_id(),
+        name: desk.invoice.name.clone(),
+        ..Default::default()
+    };
     desk.admin.collections().retry_collection(retry).await.unwrap();
     advance(world, DUE + 20 * DAY + 1).await;
-    assert_eq!((desk.invoice().await.state(), desk.collection().await.0), (invoice::State::Paid, State::Off));
-    let again = RetryCollectionRequest { request_id: request_id(), name: desk.invoice.name.clone(), ..Default::default() };
-    assert_eq!(reason(&desk.admin.collections().retry_collection(again).await.unwrap_err()), "INVOICE_STATE");
+    assert_eq!(
+        (desk.invoice().await.state(), desk.collection().await.0),
+        (invoice::State::Paid, State::Off)
+    );
+    let again = RetryCollectionRequest {
+        request_id: request_id(),
+        name: desk.invoice.name.clone(),
+        ..Default::default()
+    };
+    assert_eq!(
+        reason(&desk.admin.collections().retry_collection(again).await.unwrap_err()),
+        "INVOICE_STATE"
+    );
     invariants::books_agree(world).await;
 }
 
-/// What has stopped, for whatever reason, is tried once with another collection method, a day later, and a mail says so.
+/// What has stopped, for whatever reason, is tried once with another collection method, a day
+/// later, and a mail says so.
 async fn a_new_method_is_tried_once_the_next_day(world: &World) {
     let desk = desk(world, Some("tok_stolen")).await;
     advance(world, DUE + 60).await;
     assert_eq!(desk.collection().await, (State::Failed, 1, None, "stolen_card".into()));
     let choose = async |token: &str| {
         let name = card(world, &desk.admin, &desk.customer, token).await;
-        let point = SetCollectionMethodRequest { request_id: request_id(), name, ..Default::default() };
+        let point =
+            SetCollectionMethodRequest { request_id: request_id(), name, ..Default::default() };
         desk.admin.methods().set_collection_method(point).await.unwrap();
     };
     choose("tok_declined").await;
@@ -148,10 +193,17 @@ async fn a_new_method_is_tried_once_the_next_day(world: &World) {
     assert!(words.contains("is charged to your card ending in 0002 from now on. On 1 February 2026 we will try it once"), "{words}");
     assert!(mail.subject.contains("1 February 2026"), "{}", mail.subject);
     advance(world, DUE + 9 * DAY).await;
-    assert_eq!(desk.collection().await, (State::Failed, 2, None, "card_declined".into()), "once, not up a ladder");
+    assert_eq!(
+        desk.collection().await,
+        (State::Failed, 2, None, "card_declined".into()),
+        "once, not up a ladder"
+    );
     choose("tok_visa").await;
     advance(world, DUE + 11 * DAY).await;
-    assert_eq!((desk.invoice().await.state(), desk.payments().await.len()), (invoice::State::Paid, 3));
+    assert_eq!(
+        (desk.invoice().await.state(), desk.payments().await.len()),
+        (invoice::State::Paid, 3)
+    );
     invariants::hold(world).await;
     invariants::books_agree(world).await;
 }
@@ -159,7 +211,10 @@ async fn a_new_method_is_tried_once_the_next_day(world: &World) {
 async fn who_must_authenticate_is_not_tried_again(world: &World) {
     let desk = desk(world, Some("tok_authenticate")).await;
     advance(world, DUE + 30 * DAY).await;
-    assert_eq!(desk.collection().await, (State::RequiresAction, 1, None, "authentication_required".into()));
+    assert_eq!(
+        desk.collection().await,
+        (State::RequiresAction, 1, None, "authentication_required".into())
+    );
     assert_eq!(desk.payments().await.len(), 1);
 }
 
@@ -172,21 +227,60 @@ async fn a_blocked_invoice_waits_and_may_be_paid(world: &World) {
         reason: Reason::Disputed.into(),
         ..Default::default()
     };
-    let blocked = staff.collections().block_invoice(block).await.unwrap().into_inner().invoice.unwrap();
-    assert_eq!(blocked.block, Some(Block { reason: Reason::Disputed.into(), owner: String::new() }));
-    let list = |reason: Reason| ListInvoicesRequest { parent: desk.customer.clone(), block_reason: reason.into(), ..Default::default() };
-    assert_eq!(staff.invoices().list_invoices(list(Reason::Disputed)).await.unwrap().into_inner().invoices.len(), 1);
-    assert!(staff.invoices().list_invoices(list(Reason::Manual)).await.unwrap().into_inner().invoices.is_empty());
-    let void =
-        VoidInvoiceRequest { request_id: request_id(), name: desk.invoice.name.clone(), explanation: "x".into(), ..Default::default() };
-    assert_eq!(reason(&desk.owner.invoices().void_invoice(void).await.unwrap_err()), "INVOICE_BLOCKED");
+    let blocked =
+        staff.collections().block_invoice(block).await.unwrap().into_inner().invoice.unwrap();
+    assert_eq!(
+        blocked.block,
+        Some(Block { reason: Reason::Disputed.into(), owner: String::new() })
+    );
+    let list = |reason: Reason| ListInvoicesRequest {
+        parent: desk.customer.clone(),
+        block_reason: reason.into(),
+        ..Default::default()
+    };
+    assert_eq!(
+        staff
+            .invoices()
+            .list_invoices(list(Reason::Disputed))
+            .await
+            .unwrap()
+            .into_inner()
+            .invoices
+            .len(),
+        1
+    );
+    assert!(
+        staff
+            .invoices()
+            .list_invoices(list(Reason::Manual))
+            .await
+            .unwrap()
+            .into_inner()
+            .invoices
+            .is_empty()
+    );
+    let void = VoidInvoiceRequest {
+        request_id: request_id(),
+        name: desk.invoice.name.clone(),
+        explanation: "x".into(),
+        ..Default::default()
+    };
+    assert_eq!(
+        reason(&desk.owner.invoices().void_invoice(void).await.unwrap_err()),
+        "INVOICE_BLOCKED"
+    );
     advance(world, DUE + 10 * DAY).await;
     assert_eq!(desk.collection().await, (State::Scheduled, 0, None, String::new()));
     let explained = desk.explained().await;
     let topics: Vec<_> = explained.iter().map(|(topic, ..)| *topic).collect();
-    assert_eq!(topics, [Topic::State, Topic::Due, Topic::Block, Topic::Collection, Topic::Reminder]);
+    assert_eq!(
+        topics,
+        [Topic::State, Topic::Due, Topic::Block, Topic::Collection, Topic::Reminder]
+    );
     assert!(
-        explained[1].1.contains("past due") && explained[2].1.contains("disputes") && explained[3].1.contains("block"),
+        explained[1].1.contains("past due")
+            && explained[2].1.contains("disputes")
+            && explained[3].1.contains("block"),
         "{explained:?}"
     );
     assert!(desk.payments().await.is_empty() && desk.invoice().await.past_due);
@@ -200,11 +294,18 @@ async fn a_blocked_invoice_waits_and_may_be_paid(world: &World) {
     let refused = desk.admin.payments().create_payment(part.clone()).await;
     let paid = refused.unwrap().into_inner().payment.unwrap();
     assert_eq!(paid.allocations[0].paid, amount("USD", 40, 0), "a customer may always pay");
-    let unblock = UnblockInvoiceRequest { request_id: request_id(), name: desk.invoice.name.clone(), ..Default::default() };
+    let unblock = UnblockInvoiceRequest {
+        request_id: request_id(),
+        name: desk.invoice.name.clone(),
+        ..Default::default()
+    };
     staff.collections().unblock_invoice(unblock).await.unwrap();
     advance(world, DUE + 10 * DAY + 1).await;
     let collected = desk.payments().await.into_iter().find(|payment| payment.automatic).unwrap();
-    assert_eq!((desk.invoice().await.state(), collected.tenders[0].amount.clone()), (invoice::State::Paid, amount("USD", 60, 0)));
+    assert_eq!(
+        (desk.invoice().await.state(), collected.tenders[0].amount.clone()),
+        (invoice::State::Paid, amount("USD", 60, 0))
+    );
     invariants::books_agree(world).await;
 }
 
@@ -226,14 +327,29 @@ async fn what_is_paid_before_is_not_collected(world: &World) {
 
 async fn without_a_method_the_reason_shows(world: &World) {
     let desk = desk(world, None).await;
-    let words = text(&desk.owner, &mails_of(&desk.owner, MailKind::InvoiceIssued, 1).await.remove(0)).await;
-    assert!(words.contains("no saved payment method can be used") && !words.contains("from your saved"), "{words}");
-    let (_, sentence, next) = desk.explained().await.into_iter().find(|(topic, ..)| *topic == Topic::Collection).unwrap();
-    assert!(sentence.contains("no saved payment method can be charged") && next == Some(DUE), "{sentence}");
+    let words =
+        text(&desk.owner, &mails_of(&desk.owner, MailKind::InvoiceIssued, 1).await.remove(0)).await;
+    assert!(
+        words.contains("no saved payment method can be used") && !words.contains("from your saved"),
+        "{words}"
+    );
+    let (_, sentence, next) =
+        desk.explained().await.into_iter().find(|(topic, ..)| *topic == Topic::Collection).unwrap();
+    assert!(
+        sentence.contains("no saved payment method can be charged") && next == Some(DUE),
+        "{sentence}"
+    );
     advance(world, DUE).await;
-    assert_eq!(desk.collection().await, (State::Scheduled, 1, Some(DUE + DAY), "COLLECTION_METHOD_REQUIRED".into()));
-    let (_, sentence, next) = desk.explained().await.into_iter().find(|(topic, ..)| *topic == Topic::Collection).unwrap();
-    assert!(sentence.contains(": no saved payment method can be used.") && next == Some(DUE + DAY), "{sentence}");
+    assert_eq!(
+        desk.collection().await,
+        (State::Scheduled, 1, Some(DUE + DAY), "COLLECTION_METHOD_REQUIRED".into())
+    );
+    let (_, sentence, next) =
+        desk.explained().await.into_iter().find(|(topic, ..)| *topic == Topic::Collection).unwrap();
+    assert!(
+        sentence.contains(": no saved payment method can be used.") && next == Some(DUE + DAY),
+        "{sentence}"
+    );
     card(world, &desk.admin, &desk.customer, "tok_visa").await;
     advance(world, DUE + DAY + 2 * 3_600).await;
     assert_eq!(desk.invoice().await.state(), invoice::State::Paid);
@@ -243,7 +359,9 @@ async fn without_a_method_the_reason_shows(world: &World) {
 pub(crate) async fn an_owner_blocks_all_or_none_and_alone_lifts(world: &World) {
     let peer = world.peer("plans", "invoicing");
     let desk = desk(world, Some("tok_visa")).await;
-    let second = issued(&desk.owner, draft(&desk.customer, "USD", vec![line("More", amount("USD", 50, 0))])).await;
+    let second =
+        issued(&desk.owner, draft(&desk.customer, "USD", vec![line("More", amount("USD", 50, 0))]))
+            .await;
     let plan = format!("{}/plans/42424242-4242-4242-8000-000000000001", desk.customer);
     let request = |owner: &str, reason: Reason, open: i64| BlockForOwnerRequest {
         request_id: request_id(),
@@ -251,29 +369,72 @@ pub(crate) async fn an_owner_blocks_all_or_none_and_alone_lifts(world: &World) {
         owner: owner.into(),
         reason: reason.into(),
         invoices: vec![
-            InvoiceToBlock { invoice: desk.invoice.name.clone(), expected_open: amount("USD", open, 0), nothing_open: false },
-            InvoiceToBlock { invoice: second.name.clone(), expected_open: None, nothing_open: false },
+            InvoiceToBlock {
+                invoice: desk.invoice.name.clone(),
+                expected_open: amount("USD", open, 0),
+                nothing_open: false,
+            },
+            InvoiceToBlock {
+                invoice: second.name.clone(),
+                expected_open: None,
+                nothing_open: false,
+            },
         ],
     };
-    let blocks = async || (desk.invoice().await.block, read(&desk.owner, &second.name).await.unwrap().block);
+    let blocks =
+        async || (desk.invoice().await.block, read(&desk.owner, &second.name).await.unwrap().block);
     let staff = world.someone("STAFF", None);
-    let manual =
-        BlockInvoiceRequest { request_id: request_id(), name: second.name.clone(), reason: Reason::Manual.into(), ..Default::default() };
+    let manual = BlockInvoiceRequest {
+        request_id: request_id(),
+        name: second.name.clone(),
+        reason: Reason::Manual.into(),
+        ..Default::default()
+    };
     staff.collections().block_invoice(manual).await.unwrap();
-    let refused = peer.owner_collections().block_for_owner(request(&plan, Reason::PaymentPlanProposed, 100)).await.unwrap_err();
-    assert_eq!((reason(&refused).as_str(), blocks().await.0), ("INVOICE_BLOCKED", None), "all or none");
-    let unblock = UnblockInvoiceRequest { request_id: request_id(), name: second.name.clone(), ..Default::default() };
+    let refused = peer
+        .owner_collections()
+        .block_for_owner(request(&plan, Reason::PaymentPlanProposed, 100))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (reason(&refused).as_str(), blocks().await.0),
+        ("INVOICE_BLOCKED", None),
+        "all or none"
+    );
+    let unblock = UnblockInvoiceRequest {
+        request_id: request_id(),
+        name: second.name.clone(),
+        ..Default::default()
+    };
     staff.collections().unblock_invoice(unblock.clone()).await.unwrap();
-    let risen = peer.owner_collections().block_for_owner(request(&plan, Reason::PaymentPlanProposed, 99)).await.unwrap_err();
+    let risen = peer
+        .owner_collections()
+        .block_for_owner(request(&plan, Reason::PaymentPlanProposed, 99))
+        .await
+        .unwrap_err();
     assert_eq!(reason(&risen), "PLAN_AMOUNT_CHANGED");
-    peer.owner_collections().block_for_owner(request(&plan, Reason::PaymentPlanProposed, 100)).await.unwrap();
+    peer.owner_collections()
+        .block_for_owner(request(&plan, Reason::PaymentPlanProposed, 100))
+        .await
+        .unwrap();
     let mine = Block { reason: Reason::PaymentPlanProposed.into(), owner: plan.clone() };
     assert_eq!(blocks().await, (Some(mine.clone()), Some(mine)));
-    let theirs = staff.collections().unblock_invoice(UnblockInvoiceRequest { request_id: request_id(), ..unblock }).await.unwrap_err();
+    let theirs = staff
+        .collections()
+        .unblock_invoice(UnblockInvoiceRequest { request_id: request_id(), ..unblock })
+        .await
+        .unwrap_err();
     assert_eq!(reason(&theirs), "INVOICE_BLOCKED", "only the owner lifts it");
-    let other = peer.owner_collections().block_for_owner(request("another", Reason::PaymentPlanProposed, 100)).await.unwrap_err();
+    let other = peer
+        .owner_collections()
+        .block_for_owner(request("another", Reason::PaymentPlanProposed, 100))
+        .await
+        .unwrap_err();
     assert_eq!(reason(&other), "INVOICE_BLOCKED");
-    peer.owner_collections().block_for_owner(request(&plan, Reason::PaymentPlanActive, 100)).await.unwrap();
+    peer.owner_collections()
+        .block_for_owner(request(&plan, Reason::PaymentPlanActive, 100))
+        .await
+        .unwrap();
     let active = Block { reason: Reason::PaymentPlanActive.into(), owner: plan.clone() };
     assert_eq!(blocks().await.0, Some(active), "replaced, never lifted and set");
     let lift = |owner: &str| UnblockForOwnerRequest {
@@ -298,7 +459,10 @@ async fn what_a_failed_payment_leaves_open_is_collected_too(world: &World) {
     let part = CreatePaymentRequest {
         request_id: request_id(),
         parent: desk.customer.clone(),
-        invoices: vec![InvoiceToPay { invoice: desk.invoice.name.clone(), amount: amount("USD", 40, 0) }],
+        invoices: vec![InvoiceToPay {
+            invoice: desk.invoice.name.clone(),
+            amount: amount("USD", 40, 0),
+        }],
         tenders: vec![by(&bad, None)],
         ..Default::default()
     };
@@ -307,6 +471,9 @@ async fn what_a_failed_payment_leaves_open_is_collected_too(world: &World) {
     assert_eq!(desk.invoice().await.paid, amount("USD", 60, 0));
     assert_eq!(desk.collection().await, (State::Scheduled, 0, Some(DUE + DAY), String::new()));
     advance(world, DUE + DAY + 2 * 3_600).await;
-    assert_eq!((desk.invoice().await.state(), desk.payments().await.len()), (invoice::State::Paid, 3));
+    assert_eq!(
+        (desk.invoice().await.state(), desk.payments().await.len()),
+        (invoice::State::Paid, 3)
+    );
     invariants::books_agree(world).await;
 }

@@ -1,5 +1,6 @@
-//! Whose invoice is collected by itself is told when and from what, and asked for no transfer; what is transferred all the same becomes
-//! credit; the month's mail has its figures of one instant, and comes before the collection.
+//! Whose invoice is collected by itself is told when and from what, and asked for no transfer; what
+//! is transferred all the same becomes credit; the month's mail has its figures of one instant, and
+//! comes before the collection.
 
 use crate::{
     bank::{camt, import, paid},
@@ -15,8 +16,8 @@ use crate::{
 };
 use payterms_proto::{
     invoicing::v1::{
-        BankLine, BusinessDetails, CreatePaymentRequest, Invoice, InvoiceToPay, MailKind, bank_line::State as LineState,
-        bank_line::SuggestReason, collection, invoice::State,
+        BankLine, BusinessDetails, CreatePaymentRequest, Invoice, InvoiceToPay, MailKind,
+        bank_line::State as LineState, bank_line::SuggestReason, collection, invoice::State,
     },
     plans::v1::PlanSettings,
 };
@@ -56,7 +57,9 @@ async fn who_is_collected_from_is_asked_for_no_transfer(world: &World) {
     };
     let words = text(&desk.owner, &of(&issue, &this_invoice)).await;
     assert!(
-        words.contains("We will collect the amount on 31 January 2026 from your card ending in 4242.") && !words.contains(DETAILS),
+        words.contains(
+            "We will collect the amount on 31 January 2026 from your card ending in 4242."
+        ) && !words.contains(DETAILS),
         "{words}"
     );
     remind(world, &[-3]).await;
@@ -70,14 +73,19 @@ async fn who_is_collected_from_is_asked_for_no_transfer(world: &World) {
     // The month's mail tells each invoice by itself.
     let later = invoice(&desk, 80, true).await;
     advance(world, DUE + DAY + 3_600).await;
-    let words = text(&desk.owner, &mails_of(&desk.owner, MailKind::Statement, 1).await.remove(0)).await;
+    let words =
+        text(&desk.owner, &mails_of(&desk.owner, MailKind::Statement, 1).await.remove(0)).await;
     let said = format!(
         "- {}: 80.00\u{a0}USD, due on 27 February 2026, 80.00\u{a0}USD open, collected on 27 February 2026 from your card ending in 4242",
         later.number
     );
     assert!(words.contains(&said), "{words}");
     assert!(
-        words.contains(DETAILS) && words.contains(&format!("- {}: 50.00\u{a0}USD open, due on 31 January 2026", by_hand.number)),
+        words.contains(DETAILS)
+            && words.contains(&format!(
+                "- {}: 50.00\u{a0}USD open, due on 31 January 2026",
+                by_hand.number
+            )),
         "{words}"
     );
     // Where nothing else is open nobody is asked for a transfer.
@@ -94,8 +102,14 @@ async fn who_is_collected_from_is_asked_for_no_transfer(world: &World) {
         invoice(&desk, 90, true).await
     };
     advance(world, DUE + 29 * DAY + 3_600).await;
-    let words = text(&desk.owner, &mails_of(&desk.owner, MailKind::Statement, 2).await.remove(0)).await;
-    assert!(words.contains(&last.number) && words.contains("90.00\u{a0}USD open, collected on") && !words.contains(DETAILS), "{words}");
+    let words =
+        text(&desk.owner, &mails_of(&desk.owner, MailKind::Statement, 2).await.remove(0)).await;
+    assert!(
+        words.contains(&last.number)
+            && words.contains("90.00\u{a0}USD open, collected on")
+            && !words.contains(DETAILS),
+        "{words}"
+    );
     all_holds(world).await;
 }
 
@@ -105,27 +119,50 @@ async fn a_failed_try_says_when_the_next_is_and_from_what(world: &World) {
     let this_invoice = invoice(&desk, 70, true).await;
     advance(world, DUE + 60).await;
     let all = mails_of(&desk.owner, MailKind::CollectionFailed, 2).await;
-    let first = text(&desk.owner, all.iter().find(|mail| mail.subject.contains(&this_invoice.number)).unwrap()).await;
-    assert!(first.contains("We will try again on 1 February 2026, from your card ending in") && !first.contains(DETAILS), "{first}");
+    let first = text(
+        &desk.owner,
+        all.iter().find(|mail| mail.subject.contains(&this_invoice.number)).unwrap(),
+    )
+    .await;
+    assert!(
+        first.contains("We will try again on 1 February 2026, from your card ending in")
+            && !first.contains(DETAILS),
+        "{first}"
+    );
     remind(world, &[2]).await;
     advance(world, DUE + 2 * DAY + 60).await;
     let all = mails_of(&desk.owner, MailKind::Reminder, 2).await;
-    let late = text(&desk.owner, all.iter().find(|mail| mail.subject.contains(&this_invoice.number)).unwrap()).await;
+    let late = text(
+        &desk.owner,
+        all.iter().find(|mail| mail.subject.contains(&this_invoice.number)).unwrap(),
+    )
+    .await;
     assert!(
-        late.contains("are still open.") && late.contains("We will collect it on 3 February 2026") && !late.contains(DETAILS),
+        late.contains("are still open.")
+            && late.contains("We will collect it on 3 February 2026")
+            && !late.contains(DETAILS),
         "{late}"
     );
     advance(world, DUE + 9 * DAY).await;
     let all = mails_of(&desk.owner, MailKind::CollectionFailed, 10).await;
-    let last = text(&desk.owner, all.iter().find(|mail| mail.subject.contains(&this_invoice.number)).unwrap()).await;
-    assert!(last.contains("We will not try again by ourselves") && last.contains(DETAILS), "{last}");
+    let last = text(
+        &desk.owner,
+        all.iter().find(|mail| mail.subject.contains(&this_invoice.number)).unwrap(),
+    )
+    .await;
+    assert!(
+        last.contains("We will not try again by ourselves") && last.contains(DETAILS),
+        "{last}"
+    );
     all_holds(world).await;
 }
 
 /// A transfer of so much that names an invoice, booked on a day.
 async fn arrives(desk: &Desk, (units, day): (&str, &str), invoice: &Invoice) -> BankLine {
     let text = format!("Invoice {}", invoice.number);
-    let file = String::from_utf8(camt(&[(units, &text, &format!("{day}-{units}"))])).unwrap().replace("2026-01-02", day);
+    let file = String::from_utf8(camt(&[(units, &text, &format!("{day}-{units}"))]))
+        .unwrap()
+        .replace("2026-01-02", day);
     import(&desk.owner, file.into_bytes()).await.unwrap().bank_lines.remove(0)
 }
 
@@ -137,16 +174,29 @@ async fn what_is_transferred_all_the_same_becomes_credit(world: &World) {
     // Made on the day before, it is booked before the charge, or after it.
     let line = arrives(&desk, ("100.00", "2026-01-30"), &desk.invoice).await;
     let (line, payment) = paid(&desk.owner, &line.name).await;
-    assert_eq!((line.state(), payment.surplus.clone()), (LineState::Matched, amount("USD", 100, 0)), "{line:?}");
+    assert_eq!(
+        (line.state(), payment.surplus.clone()),
+        (LineState::Matched, amount("USD", 100, 0)),
+        "{line:?}"
+    );
     let received = mails_of(&desk.owner, MailKind::PaymentReceived, 2).await.remove(0);
     let words = text(&desk.owner, &received).await;
-    assert!(words.contains("Beyond what was invoiced: 100.00\u{a0}USD, which is credit for you now"), "{words}");
-    let said = format!("Invoice {}, which your transfer names, was paid already: nothing of it went there", desk.invoice.number);
+    assert!(
+        words.contains("Beyond what was invoiced: 100.00\u{a0}USD, which is credit for you now"),
+        "{words}"
+    );
+    let said = format!(
+        "Invoice {}, which your transfer names, was paid already: nothing of it went there",
+        desk.invoice.number
+    );
     assert!(words.contains(&said), "{words}");
     // Weeks later it is a question for a person.
     advance(world, DUE + 20 * DAY).await;
     let late = arrives(&desk, ("100.00", "2026-02-19"), &desk.invoice).await;
-    assert_eq!((late.state(), late.suggest_reasons), (LineState::Suggested, vec![SuggestReason::InvoiceNotOpen.into()]));
+    assert_eq!(
+        (late.state(), late.suggest_reasons),
+        (LineState::Suggested, vec![SuggestReason::InvoiceNotOpen.into()])
+    );
     all_holds(world).await;
 }
 
@@ -162,7 +212,9 @@ async fn a_transfer_that_arrives_before_lowers_the_charge(world: &World) {
 }
 
 /// One invoice is paid by hand between the turn and the mail, and one falls due on the first.
-async fn the_mail_of_the_month_has_figures_of_one_instant_and_comes_before_the_collection(world: &World) {
+async fn the_mail_of_the_month_has_figures_of_one_instant_and_comes_before_the_collection(
+    world: &World,
+) {
     let desk = desk(world, Some("tok_visa")).await;
     with_details(world).await;
     let by_hand = invoice(&desk, 50, false).await;
@@ -171,7 +223,11 @@ async fn the_mail_of_the_month_has_figures_of_one_instant_and_comes_before_the_c
     let turn = DUE + DAY;
     advance(world, turn + 1_800).await;
     let waits = read(&desk.owner, &first.name).await.unwrap();
-    assert_eq!((waits.state(), waits.collection.unwrap().state()), (State::Open, collection::State::Scheduled), "first the mail");
+    assert_eq!(
+        (waits.state(), waits.collection.unwrap().state()),
+        (State::Open, collection::State::Scheduled),
+        "first the mail"
+    );
     assert!(mails(&desk.owner, MailKind::Statement).await.is_empty());
     let pay = CreatePaymentRequest {
         request_id: request_id(),
@@ -182,24 +238,36 @@ async fn the_mail_of_the_month_has_figures_of_one_instant_and_comes_before_the_c
     };
     desk.admin.payments().create_payment(pay).await.unwrap();
     advance(world, turn + 3_600).await;
-    let words = text(&desk.owner, &mails_of(&desk.owner, MailKind::Statement, 1).await.remove(0)).await;
+    let words =
+        text(&desk.owner, &mails_of(&desk.owner, MailKind::Statement, 1).await.remove(0)).await;
     assert!(words.contains("180.00\u{a0}USD were invoiced in January 2026. As of now, 30.00\u{a0}USD are open in all"), "{words}");
-    assert!(words.contains("30.00\u{a0}USD open, collected on 1 February 2026 from your card ending in 4242"), "{words}");
+    assert!(
+        words.contains(
+            "30.00\u{a0}USD open, collected on 1 February 2026 from your card ending in 4242"
+        ),
+        "{words}"
+    );
     assert!(!words.contains("Past due") && !words.contains(DETAILS), "{words}");
     advance(world, turn + 2 * 3_600).await;
     until_invoice(&desk.owner, &first, |invoice| invoice.state() == State::Paid).await;
     all_holds(world).await;
 }
 
-/// Due on 31 January, and breached after its five days of grace: all of it is collected at once, so nobody is asked for a transfer.
+/// Due on 31 January, and breached after its five days of grace: all of it is collected at once, so
+/// nobody is asked for a transfer.
 async fn a_breach_says_what_is_collected_from_then_on(world: &World) {
     let (desk, plan) = plans::proposed(world, Some("tok_declined")).await;
     with_details(world).await;
     plans::approve(&world.someone("STAFF", None), &plan, plan.open.clone()).await.unwrap();
-    let approved = text(&desk.owner, &mails_of(&desk.owner, MailKind::PlanApproved, 1).await.remove(0)).await;
-    assert!(approved.contains("Each instalment is taken from your card ending in 0002 on its date."), "{approved}");
+    let approved =
+        text(&desk.owner, &mails_of(&desk.owner, MailKind::PlanApproved, 1).await.remove(0)).await;
+    assert!(
+        approved.contains("Each instalment is taken from your card ending in 0002 on its date."),
+        "{approved}"
+    );
     advance(world, plans::MIDNIGHT + 36 * DAY + 60).await;
-    let words = text(&desk.owner, &mails_of(&desk.owner, MailKind::PlanBreached, 1).await.remove(0)).await;
+    let words =
+        text(&desk.owner, &mails_of(&desk.owner, MailKind::PlanBreached, 1).await.remove(0)).await;
     let collected = format!(
         "We will collect 100.00\u{a0}USD of {} on 6 February 2026 from your card ending in 0002: you need to do nothing.",
         desk.invoice.number
@@ -212,7 +280,8 @@ async fn a_breach_says_what_is_collected_from_then_on(world: &World) {
     all_holds(world).await;
 }
 
-/// Of what a plan pays the plan has the dates: the month's mail names none of its invoices as the next to fall due.
+/// Of what a plan pays the plan has the dates: the month's mail names none of its invoices as the
+/// next to fall due.
 async fn the_next_due_date_of_a_month_is_that_of_what_is_owed(world: &World) {
     let desk = desk(world, Some("tok_visa")).await;
     plans::allow(&desk.owner, PlanSettings::default(), &[]).await;
@@ -226,7 +295,8 @@ async fn the_next_due_date_of_a_month_is_that_of_what_is_owed(world: &World) {
     let plan = plans::propose(&desk.admin, request).await.unwrap();
     plans::approve(&world.someone("STAFF", None), &plan, plan.open.clone()).await.unwrap();
     advance(world, plans::MIDNIGHT + 32 * DAY).await;
-    let words = text(&desk.owner, &mails_of(&desk.owner, MailKind::Statement, 1).await.remove(0)).await;
+    let words =
+        text(&desk.owner, &mails_of(&desk.owner, MailKind::Statement, 1).await.remove(0)).await;
     let due = owed.due_date.unwrap();
     assert!(words.contains(&format!("the next due on {} February 2026", due.day)), "{words}");
     assert!(words.contains("due on") && words.contains("without the plan"), "{words}");

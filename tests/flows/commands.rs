@@ -37,41 +37,82 @@ async fn queues_clock_and_health_are_printed() {
         out
     };
     let health = json(&run(&["health", "--output", "json"]).await);
-    let parts: Vec<_> = health["parts"].as_array().unwrap().iter().map(|part| part["part"].as_str().unwrap()).collect();
-    assert_eq!((health["well"].as_bool(), parts), (Some(true), vec!["gateway", "wallet", "invoicing", "credit", "plans"]));
+    let parts: Vec<_> = health["parts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|part| part["part"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        (health["well"].as_bool(), parts),
+        (Some(true), vec!["gateway", "wallet", "invoicing", "credit", "plans"])
+    );
     assert!(run(&["health"]).await.contains("answers"));
 
-    let clock = json(&run(&["clock", "start", "acme", "--at", "2026-07-01T00:00:00Z", "--output", "json"]).await);
-    assert_eq!((clock["state"].as_str(), clock["now"].as_str()), (Some("STATE_READY"), Some("2026-07-01T00:00:00Z")));
+    let clock = json(
+        &run(&["clock", "start", "acme", "--at", "2026-07-01T00:00:00Z", "--output", "json"]).await,
+    );
+    assert_eq!(
+        (clock["state"].as_str(), clock["now"].as_str()),
+        (Some("STATE_READY"), Some("2026-07-01T00:00:00Z"))
+    );
     let due = json(&run(&["due", "--output", "json"]).await);
     let jobs = due["dueJobs"].as_array().unwrap();
-    assert!(!jobs.is_empty() && jobs.iter().all(|job| job["tenant"] == "tenants/acme" && job["dueTime"].is_string()), "{due}");
-    let instants: Vec<_> = jobs.iter().filter(|job| job["service"] == jobs[0]["service"]).map(|job| job["dueTime"].as_str()).collect();
+    assert!(
+        !jobs.is_empty()
+            && jobs.iter().all(|job| job["tenant"] == "tenants/acme" && job["dueTime"].is_string()),
+        "{due}"
+    );
+    let instants: Vec<_> = jobs
+        .iter()
+        .filter(|job| job["service"] == jobs[0]["service"])
+        .map(|job| job["dueTime"].as_str())
+        .collect();
     assert!(instants.is_sorted(), "{due}");
-    let clock = json(&run(&["clock", "advance", "acme", "--by-days", "31", "--output", "json"]).await);
+    let clock =
+        json(&run(&["clock", "advance", "acme", "--by-days", "31", "--output", "json"]).await);
     assert_eq!(clock["now"].as_str(), Some("2026-08-01T00:00:00Z"));
     assert!(run(&["clock", "show", "acme"]).await.contains("2026-08-01T00:00:00Z"));
-    assert_eq!(json(&run(&["due", "--overdue", "--output", "json"]).await)["dueJobs"], Value::Array(Vec::new()));
+    assert_eq!(
+        json(&run(&["due", "--overdue", "--output", "json"]).await)["dueJobs"],
+        Value::Array(Vec::new())
+    );
     assert!(run(&["due", "--service", "wallet", "--limit", "1"]).await.lines().count() <= 2);
-    assert_eq!(json(&run(&["flows", "--output", "json"]).await)["openFlows"], Value::Array(Vec::new()));
+    assert_eq!(
+        json(&run(&["flows", "--output", "json"]).await)["openFlows"],
+        Value::Array(Vec::new())
+    );
     assert!(run(&["flows"]).await.contains("No flow is open."));
     let (code, _, err) = payterms(&world, &["clock", "show", "nobody"]).await;
     assert_eq!((code, err.contains("RESOURCE_NOT_FOUND")), (1, true), "{err}");
 
-    // A flow that nobody drives: of a kind that no driver takes over. And a job that the standing clock has passed: it waits for nobody
-    // before somebody advances the clock.
+    // A flow that nobody drives: of a kind that no driver takes over. And a job that the standing
+    // clock has passed: it waits for nobody before somebody advances the clock.
     let (conn, s) = world.rows("wallet").await;
-    let job =
-        format!("INSERT INTO {s}due (tenant, job, subject, due_at, ordinal) VALUES ('acme', 'nobody', '', '2026-07-15 00:00:00+00:00', 0)");
+    let job = format!(
+        "INSERT INTO {s}due (tenant, job, subject, due_at, ordinal) VALUES ('acme', 'nobody', '', '2026-07-15 00:00:00+00:00', 0)"
+    );
     sea_orm::ConnectionTrait::execute_unprepared(&conn, &job).await.unwrap();
     let overdue = async || {
         let health = json(&run(&["health", "--output", "json"]).await);
-        let jobs = json(&run(&["due", "--overdue", "--output", "json"]).await)["dueJobs"].as_array().unwrap().len();
-        assert_eq!(health["parts"][1]["overdueJobs"].as_u64(), u64::try_from(jobs).ok(), "{health}");
+        let jobs = json(&run(&["due", "--overdue", "--output", "json"]).await)["dueJobs"]
+            .as_array()
+            .unwrap()
+            .len();
+        assert_eq!(
+            health["parts"][1]["overdueJobs"].as_u64(),
+            u64::try_from(jobs).ok(),
+            "{health}"
+        );
         jobs
     };
     assert_eq!(overdue().await, 0);
-    sea_orm::ConnectionTrait::execute_unprepared(&conn, &format!("UPDATE {s}tenant_states SET clock_run = 'a run'")).await.unwrap();
+    sea_orm::ConnectionTrait::execute_unprepared(
+        &conn,
+        &format!("UPDATE {s}tenant_states SET clock_run = 'a run'"),
+    )
+    .await
+    .unwrap();
     assert_eq!(overdue().await, 1);
     let lease = format!(
         "INSERT INTO {s}intent_lease (tenant, flow, intent_id, owner, fence, expires_at) \
@@ -107,7 +148,11 @@ async fn is_passed_over(database: Database) {
     let (code, out, _) = payterms(&world, &["dead-letters", "list", "--output", "json"]).await;
     let letters = json(&out);
     let letter = &letters["deadLetters"][0];
-    assert_eq!((code, letter["service"].as_str(), letter["attemptCount"].as_i64()), (0, Some("wallet"), Some(5)), "{out}");
+    assert_eq!(
+        (code, letter["service"].as_str(), letter["attemptCount"].as_i64()),
+        (0, Some("wallet"), Some(5)),
+        "{out}"
+    );
     let name = letter["name"].as_str().unwrap();
     let (code, out, _) = payterms(&world, &["health"]).await;
     assert_eq!(code, 3, "{out}");
@@ -120,8 +165,13 @@ async fn is_passed_over(database: Database) {
     owner.after(&updated).wallets().list_wallets(list).await.unwrap();
     let (_, out, _) = payterms(&world, &["dead-letters", "list", "--service", "wallet"]).await;
     assert_eq!(out, "There are no dead letters.\n");
-    let (code, out, _) = payterms(&world, &["dead-letters", "dismiss", "wallet", name, "--output", "json"]).await;
-    assert_eq!((code, json(&out)["dismissed"].as_bool()), (0, Some(true)), "a second time changes nothing");
+    let (code, out, _) =
+        payterms(&world, &["dead-letters", "dismiss", "wallet", name, "--output", "json"]).await;
+    assert_eq!(
+        (code, json(&out)["dismissed"].as_bool()),
+        (0, Some(true)),
+        "a second time changes nothing"
+    );
     let (code, _, err) = payterms(&world, &["dead-letters", "dismiss", "plans", name]).await;
     assert_eq!((code, err.contains("RESOURCE_NOT_FOUND")), (1, true), "{err}");
     world.end().await;
@@ -133,7 +183,15 @@ async fn events_are_followed_from_the_cursor_of_before() {
     let (customer, _) = world.usual().await;
     let cursor = world.folder.path().join("acme.cursor");
     let follow = async |arguments: &[&str]| -> Vec<Value> {
-        let first = ["events", "tail", "tenants/acme", "--output", "json", "--cursor-file", cursor.to_str().unwrap()];
+        let first = [
+            "events",
+            "tail",
+            "tenants/acme",
+            "--output",
+            "json",
+            "--cursor-file",
+            cursor.to_str().unwrap(),
+        ];
         let (code, out, err) = payterms(&world, &[&first, arguments].concat()).await;
         assert_eq!(code, 0, "{out}{err}");
         out.lines().map(json).collect()
@@ -141,18 +199,24 @@ async fn events_are_followed_from_the_cursor_of_before() {
     let first = follow(&["--from-start", "--count", "1"]).await;
     let owner = world.someone("OWNER", None);
     owner.customers().update_customer(update(&customer)).await.unwrap();
-    let mut seen: BTreeSet<String> = first.iter().map(|event| event["id"].as_str().unwrap().to_owned()).collect();
+    let mut seen: BTreeSet<String> =
+        first.iter().map(|event| event["id"].as_str().unwrap().to_owned()).collect();
     loop {
         let next = follow(&["--count", "1"]).await;
         for event in &next {
             assert!(seen.insert(event["id"].as_str().unwrap().to_owned()), "no event comes twice");
         }
-        let gold = |event: &Value| event["data"]["customer"]["tier"] == "gold" || event["type"] == "payterms.invoicing.v1.CustomerChanged";
+        let gold = |event: &Value| {
+            event["data"]["customer"]["tier"] == "gold"
+                || event["type"] == "payterms.invoicing.v1.CustomerChanged"
+        };
         if next.iter().any(|event| gold(event) && event["version"] != "1") {
             break;
         }
     }
-    let (code, _, err) = payterms(&world, &["events", "tail", "tenants/acme", "--type", "payterms.x.v1.Nothing"]).await;
+    let (code, _, err) =
+        payterms(&world, &["events", "tail", "tenants/acme", "--type", "payterms.x.v1.Nothing"])
+            .await;
     assert_eq!((code, err.contains("EVENT_TYPE_UNKNOWN")), (1, true), "{err}");
     world.end().await;
 }
@@ -169,14 +233,19 @@ fn a_key_is_replaced_while_both_count() {
         out
     };
     let token = || {
-        let (code, out, err) = alone(&["token", "--keys", keys, "--issuer", "callers", "--role", "OPERATOR"]);
+        let (code, out, err) =
+            alone(&["token", "--keys", keys, "--issuer", "callers", "--role", "OPERATOR"]);
         assert_eq!((code, err.as_str()), (0, ""));
         out.trim().to_owned()
     };
     let publish = || on_keys("publish", &["--to", set]);
     let accepts = |token: &str| {
-        let options = TokenOptions { issuer: Some("callers".to_owned()), ..TokenOptions::default() };
-        KeySet::open(&KeyOptions::file(set.into()), options, CancellationToken::new()).unwrap().verify(token).is_ok()
+        let options =
+            TokenOptions { issuer: Some("callers".to_owned()), ..TokenOptions::default() };
+        KeySet::open(&KeyOptions::file(set.into()), options, CancellationToken::new())
+            .unwrap()
+            .verify(token)
+            .is_ok()
     };
     on_keys("make", &[]);
     publish();
@@ -204,7 +273,8 @@ fn a_token_that_could_do_nothing_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let keys = folder.path().to_str().unwrap();
     alone(&["keys", "make", "--keys", keys, "callers"]);
-    let token = |more: &[&str]| alone(&[&["token", "--keys", keys, "--issuer", "callers"], more].concat());
+    let token =
+        |more: &[&str]| alone(&[&["token", "--keys", keys, "--issuer", "callers"], more].concat());
     let (code, out, err) = token(&["--role", "MEMBER", "--role", "STAF"]);
     assert_eq!((code, out.as_str()), (1, ""));
     for wanted in ["--customer", "--tenant", "there is no role STAF"] {
@@ -222,7 +292,16 @@ async fn a_configuration_is_looked_at_without_starting() {
     let nothing = folder.path().join("none");
     let nothing = nothing.to_str().unwrap();
     let database = format!("--database-url=sqlite:{nothing}/w.db");
-    let (code, out, err) = alone(&["config", "check", "wallet", "--", &database, "--keys", nothing, "--simulator=http://127.0.0.1:1"]);
+    let (code, out, err) = alone(&[
+        "config",
+        "check",
+        "wallet",
+        "--",
+        &database,
+        "--keys",
+        nothing,
+        "--simulator=http://127.0.0.1:1",
+    ]);
     assert_eq!((code, err.as_str()), (3, ""), "{out}");
     for wanted in [
         "plain text",
@@ -237,23 +316,44 @@ async fn a_configuration_is_looked_at_without_starting() {
     }
     let (code, _, err) = alone(&["config", "check", "gateway", "--", "--listen=here"]);
     assert_eq!((code, err.contains("--listen")), (2, true), "{err}");
-    let (code, out, err) = alone(&["config", "check", "gateway", "--output", "json", "--", "--listen=here"]);
+    let (code, out, err) =
+        alone(&["config", "check", "gateway", "--output", "json", "--", "--listen=here"]);
     let of_listen = serde_json::json!([{ "flag": "--listen", "variable": "PAYTERMS_LISTEN" }]);
-    assert_eq!((code, err.contains("--listen"), &json(&out)["faults"][0]["settings"]), (2, true, &of_listen), "{out}");
+    assert_eq!(
+        (code, err.contains("--listen"), &json(&out)["faults"][0]["settings"]),
+        (2, true, &of_listen),
+        "{out}"
+    );
     let keys = world.folder.path().join("keys");
     let keys = keys.to_str().unwrap();
     let jwks = format!("--jwks={keys}/jwks.json");
-    let peers = ["wallet", "invoicing", "credit", "plans"].map(|name| format!("--peer={name}=http://127.0.0.1:1"));
-    let gateway =
-        [&["config", "check", "gateway", "--", "--mode=development", "--keys", keys, &jwks], &peers.each_ref().map(String::as_str)[..]];
+    let peers = ["wallet", "invoicing", "credit", "plans"]
+        .map(|name| format!("--peer={name}=http://127.0.0.1:1"));
+    let gateway = [
+        &["config", "check", "gateway", "--", "--mode=development", "--keys", keys, &jwks],
+        &peers.each_ref().map(String::as_str)[..],
+    ];
     let (code, out, err) = alone(&gateway.concat());
     assert_eq!((code, out.as_str(), err.as_str()), (0, "Nothing is wrong.\n", ""));
-    let (code, out, _) = alone(&[&["config", "check", "--output=json"], &gateway.concat()[2..]].concat());
-    assert_eq!((code, json(&out)), (0, serde_json::json!({ "part": "gateway", "well": true, "faults": [] })));
+    let (code, out, _) =
+        alone(&[&["config", "check", "--output=json"], &gateway.concat()[2..]].concat());
+    assert_eq!(
+        (code, json(&out)),
+        (0, serde_json::json!({ "part": "gateway", "well": true, "faults": [] }))
+    );
     assert!(
-        alone(&["config", "check", "plans", "--", "--mode=development", "--keys", keys, &format!("--database-url=sqlite:{nothing}.db")])
-            .1
-            .contains("no address of")
+        alone(&[
+            "config",
+            "check",
+            "plans",
+            "--",
+            "--mode=development",
+            "--keys",
+            keys,
+            &format!("--database-url=sqlite:{nothing}.db")
+        ])
+        .1
+        .contains("no address of")
     );
     assert!(!Path::new(nothing).exists(), "nothing is made");
     world.end().await;
@@ -302,7 +402,10 @@ fn every_command_says_what_it_does() {
 #[test]
 fn every_command_names_the_role_that_it_needs_as_the_page_does() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let (page, usage) = (std::fs::read_to_string(root.join("docs/operating.md")).unwrap(), root.join("crates/suite/demo/usage.csv"));
+    let (page, usage) = (
+        std::fs::read_to_string(root.join("docs/operating.md")).unwrap(),
+        root.join("crates/suite/demo/usage.csv"),
+    );
     let wallet = "tenants/acme/customers/01993c7a-0000-7000-8000-000000000001/wallets/01993c7a-0000-7000-8000-000000000002";
     let arguments = |command: &str| -> Vec<String> {
         let words = match command {
@@ -318,15 +421,20 @@ fn every_command_names_the_role_that_it_needs_as_the_page_does() {
     let rows = page.lines().filter_map(|line| line.strip_prefix("| `payterms ")?.split_once('`'));
     let mut asked = BTreeSet::new();
     for (command, rest) in rows {
-        let command = command.split(" TENANT").next().unwrap().replace(" list", "").replace(" show", "");
+        let command =
+            command.split(" TENANT").next().unwrap().replace(" list", "").replace(" show", "");
         let role = rest.split('|').nth(1).unwrap().trim();
         if role != "–" {
             let folder = tempfile::tempdir().unwrap();
             let asking = arguments(&command);
             let data = ["--data", folder.path().to_str().unwrap()];
-            let (code, _, err) = alone(&asking.iter().map(String::as_str).chain(data).collect::<Vec<_>>());
+            let (code, _, err) =
+                alone(&asking.iter().map(String::as_str).chain(data).collect::<Vec<_>>());
             let first = role.split([' ', ',']).next().unwrap();
-            assert!(code == 1 && err.contains(&format!("a token of role {first} ")), "{command}: {role}: {err}");
+            assert!(
+                code == 1 && err.contains(&format!("a token of role {first} ")),
+                "{command}: {role}: {err}"
+            );
             asked.insert(command);
         }
     }
@@ -342,11 +450,13 @@ async fn commands_reach_a_door_with_tls() {
     let (ca, token) = (folder.path().join("ca.crt"), folder.path().join("token"));
     std::fs::write(&ca, authority.pem()).unwrap();
     let keys = services.security().keys().to_str().unwrap().to_owned();
-    let (code, minted, err) = alone(&["token", "--keys", &keys, "--issuer", "callers", "--role", "OPERATOR"]);
+    let (code, minted, err) =
+        alone(&["token", "--keys", &keys, "--issuer", "callers", "--role", "OPERATOR"]);
     assert_eq!(code, 0, "{err}");
     std::fs::write(&token, minted).unwrap();
     let gateway = format!("https://{}", services.at("gateway"));
-    let reach = ["--gateway", &gateway, "--token-file", token.to_str().unwrap(), "--server-name", DOOR];
+    let reach =
+        ["--gateway", &gateway, "--token-file", token.to_str().unwrap(), "--server-name", DOOR];
     let believed = [&["verify"], &reach[..], &["--ca", ca.to_str().unwrap()]].concat();
     let (mut code, mut out, mut err) = alone(&believed);
     for _ in 0..50 {
@@ -361,11 +471,26 @@ async fn commands_reach_a_door_with_tls() {
     let (code, out, _) = alone(&[&["health"], &reach[..]].concat());
     assert_eq!(code, 3, "an authority of nobody knows whom is not believed: {out}");
     let plain = gateway.replace("https", "http");
-    let health = |output: &str| alone(&["health", "--gateway", &plain, "--token-file", token.to_str().unwrap(), "--output", output]);
+    let health = |output: &str| {
+        alone(&[
+            "health",
+            "--gateway",
+            &plain,
+            "--token-file",
+            token.to_str().unwrap(),
+            "--output",
+            output,
+        ])
+    };
     let (code, out, _) = health("table");
     // What a service did not say is not shown as if nothing waited there.
     assert_eq!(
-        (code, out.lines().filter(|line| line.split_whitespace().filter(|word| *word == "-").count() == 3).count()),
+        (
+            code,
+            out.lines()
+                .filter(|line| line.split_whitespace().filter(|word| *word == "-").count() == 3)
+                .count()
+        ),
         (3, 5),
         "{out}"
     );

@@ -1,5 +1,5 @@
-//! The connections of a service: what is dropped in the middle leaves no transaction open, what failed is not committed,
-//! and who waits too long for one is told so.
+//! The connections of a service: what is dropped in the middle leaves no transaction open, what
+//! failed is not committed, and who waits too long for one is told so.
 
 use super::batch_calls::{Hand, call};
 use payterms_chassis::{AppError, Db, db::DatabaseOptions, sql, tenants};
@@ -25,7 +25,11 @@ async fn what_is_dropped_leaves_nothing_open(db: &Db) {
     tenants::register(db.connection(), &tenant, false, "UTC").await.unwrap();
     for polls in 0..60 {
         drop_after(db.read(&tenant), polls % 30).await;
-        drop_after(async { db.begin(&call(&tenant, Uuid::from_u128(1), "staff")).await.map(drop) }, polls % 30).await;
+        drop_after(
+            async { db.begin(&call(&tenant, Uuid::from_u128(1), "staff")).await.map(drop) },
+            polls % 30,
+        )
+        .await;
         drop_after(tenants::register(db.connection(), &tenant, false, "UTC"), polls % 30).await;
     }
     // Everything still works, and what is written is there.
@@ -39,8 +43,13 @@ async fn a_failed_statement_commits_nothing(db: &Db) {
     tenants::register(db.connection(), &tenant, false, "UTC").await.unwrap();
     let tx = db.begin(&call(&tenant, Uuid::from_u128(2), "staff")).await.unwrap();
     tenants::register(tx.conn(), &tenant, true, "UTC").await.unwrap();
-    sql::exec(tx.conn(), "INSERT INTO tenant_states (tenant) VALUES (NULL)", vec![]).await.unwrap_err();
-    assert!(tx.commit_rows().await.is_err(), "the transaction is rolled back, so it is not acknowledged");
+    sql::exec(tx.conn(), "INSERT INTO tenant_states (tenant) VALUES (NULL)", vec![])
+        .await
+        .unwrap_err();
+    assert!(
+        tx.commit_rows().await.is_err(),
+        "the transaction is rolled back, so it is not acknowledged"
+    );
     assert!(!tenants::state(db.connection(), &tenant).await.unwrap().unwrap().suspended);
 }
 
@@ -50,7 +59,8 @@ async fn who_waits_too_long_is_told(url: &str) {
     let tenant: TenantId = "initech".parse().unwrap();
     tenants::register(db.connection(), &tenant, false, "UTC").await.unwrap();
     let held = db.begin(&call(&tenant, Uuid::from_u128(3), "staff")).await.unwrap();
-    let status = Status::from(db.begin(&call(&tenant, Uuid::from_u128(4), "staff")).await.unwrap_err());
+    let status =
+        Status::from(db.begin(&call(&tenant, Uuid::from_u128(4), "staff")).await.unwrap_err());
     assert_eq!((status.code(), reason(&status).as_str()), (Code::ResourceExhausted, "OVERLOADED"));
     drop(held);
     db.begin(&call(&tenant, Uuid::from_u128(4), "staff")).await.unwrap();
@@ -69,7 +79,9 @@ async fn connections_of_postgres_are_sound() {
     let open = async || {
         let select = "SELECT count(*) AS open FROM pg_stat_activity WHERE usename = 'payterms_wallet' AND datname = current_database() \
                       AND state LIKE 'idle in transaction%'";
-        let row = sql::one(&owner, select, vec![]).await.map_err(|error| Status::unavailable(error.to_string()))?;
+        let row = sql::one(&owner, select, vec![])
+            .await
+            .map_err(|error| Status::unavailable(error.to_string()))?;
         row.unwrap().try_get::<i64>("", "open").map_err(|error| Status::internal(error.to_string()))
     };
     until(open, |open| *open == 0).await;

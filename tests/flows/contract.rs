@@ -8,7 +8,10 @@ use payterms_chassis::{
 };
 use payterms_testkit::{World, on_both, people::person, reason, violations};
 use prost::Message;
-use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor, MethodDescriptor, Value};
+use prost_reflect::{
+    DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor,
+    MethodDescriptor, Value,
+};
 use std::{
     collections::{BTreeSet, HashMap},
     net::SocketAddr,
@@ -70,7 +73,8 @@ impl Decoder for Bytes {
 /// Every method of the packages that the gateway serves.
 pub(crate) fn methods() -> Vec<MethodDescriptor> {
     let pool = DescriptorPool::decode(payterms_proto::DESCRIPTOR_SET).unwrap();
-    let services: Vec<_> = pool.services().filter(|service| service.full_name().starts_with("payterms.")).collect();
+    let services: Vec<_> =
+        pool.services().filter(|service| service.full_name().starts_with("payterms.")).collect();
     services.iter().flat_map(|service| service.methods().collect::<Vec<_>>()).collect()
 }
 
@@ -78,7 +82,12 @@ pub(crate) fn path(method: &MethodDescriptor) -> String {
     format!("/{}/{}", method.parent_service().full_name(), method.name())
 }
 
-pub(crate) async fn send(channel: &Channel, path: &str, token: Option<&str>, body: Vec<u8>) -> Result<Vec<u8>, Status> {
+pub(crate) async fn send(
+    channel: &Channel,
+    path: &str,
+    token: Option<&str>,
+    body: Vec<u8>,
+) -> Result<Vec<u8>, Status> {
     let mut client = Grpc::new(channel.clone());
     client.ready().await.unwrap();
     let mut request = Request::new(tokio_stream::once(body));
@@ -102,7 +111,10 @@ pub(crate) async fn channel(address: SocketAddr) -> Channel {
 
 /// Codes that input may never lead to.
 fn assert_canonical(status: &Status, what: &str) {
-    assert!(!matches!(status.code(), Code::Internal | Code::Unknown | Code::DataLoss), "{what}: {status:?}");
+    assert!(
+        !matches!(status.code(), Code::Internal | Code::Unknown | Code::DataLoss),
+        "{what}: {status:?}"
+    );
     assert!(!reason(status).is_empty(), "{what}");
 }
 
@@ -118,9 +130,17 @@ fn filled(message: &prost_reflect::MessageDescriptor) -> DynamicMessage {
 /// Bad values of a field, after the table of bad input.
 fn bad_values(field: &FieldDescriptor) -> Vec<Value> {
     if let (true, Kind::Message(entry)) = (field.is_map(), field.kind()) {
-        let keys = bad_values(&entry.map_entry_key_field()).into_iter().filter_map(|bad| Some(MapKey::String(bad.as_str()?.to_owned())));
-        let values = bad_values(&entry.map_entry_value_field()).into_iter().map(|bad| (MapKey::String("k".into()), bad));
-        return keys.map(|key| (key, Value::String("x".into()))).chain(values).map(|entry| Value::Map([entry].into())).collect();
+        let keys = bad_values(&entry.map_entry_key_field())
+            .into_iter()
+            .filter_map(|bad| Some(MapKey::String(bad.as_str()?.to_owned())));
+        let values = bad_values(&entry.map_entry_value_field())
+            .into_iter()
+            .map(|bad| (MapKey::String("k".into()), bad));
+        return keys
+            .map(|key| (key, Value::String("x".into())))
+            .chain(values)
+            .map(|entry| Value::Map([entry].into()))
+            .collect();
     }
     let values = match field.kind() {
         Kind::String => {
@@ -149,7 +169,8 @@ fn bad_values(field: &FieldDescriptor) -> Vec<Value> {
         _ => Vec::new(),
     };
     if field.is_list() {
-        let mut lists: Vec<_> = values.iter().map(|value| Value::List(vec![value.clone()])).collect();
+        let mut lists: Vec<_> =
+            values.iter().map(|value| Value::List(vec![value.clone()])).collect();
         lists.extend(values.first().map(|value| Value::List(vec![value.clone(); 600])));
         return lists;
     }
@@ -164,7 +185,8 @@ fn message_of<const N: usize>(kind: &MessageDescriptor, fields: [(&str, Value); 
     Value::Message(message)
 }
 
-/// Bad values of a message: of money, decimals and times those that do not hold together, of others each field's.
+/// Bad values of a message: of money, decimals and times those that do not hold together, of others
+/// each field's.
 fn bad_messages(kind: &MessageDescriptor) -> Vec<Value> {
     match kind.full_name() {
         "google.type.Money" => [
@@ -182,19 +204,43 @@ fn bad_messages(kind: &MessageDescriptor) -> Vec<Value> {
         ]
         .map(|(code, units, nanos)| {
             let code = Value::String(code.into());
-            message_of(kind, [("currency_code", code), ("units", Value::I64(units)), ("nanos", Value::I32(nanos))])
+            message_of(
+                kind,
+                [
+                    ("currency_code", code),
+                    ("units", Value::I64(units)),
+                    ("nanos", Value::I32(nanos)),
+                ],
+            )
         })
         .to_vec(),
-        "google.type.Decimal" => {
-            ["", "NaN", "Infinity", "1e400", "1e10", "1_000", "+5", "0x10", " 1", "1,5", "٣", "-1", "1.0000001", &"9".repeat(33)]
-                .map(|text| message_of(kind, [("value", Value::String(text.to_owned()))]))
-                .to_vec()
-        }
+        "google.type.Decimal" => [
+            "",
+            "NaN",
+            "Infinity",
+            "1e400",
+            "1e10",
+            "1_000",
+            "+5",
+            "0x10",
+            " 1",
+            "1,5",
+            "٣",
+            "-1",
+            "1.0000001",
+            &"9".repeat(33),
+        ]
+        .map(|text| message_of(kind, [("value", Value::String(text.to_owned()))]))
+        .to_vec(),
         "google.protobuf.Timestamp" => [(i64::MIN, 0), (i64::MAX, 0), (0, -1), (0, i32::MAX)]
-            .map(|(seconds, nanos)| message_of(kind, [("seconds", Value::I64(seconds)), ("nanos", Value::I32(nanos))]))
+            .map(|(seconds, nanos)| {
+                message_of(kind, [("seconds", Value::I64(seconds)), ("nanos", Value::I32(nanos))])
+            })
             .to_vec(),
         _ => {
-            let of_fields = kind.fields().flat_map(|field| bad_values(&field).into_iter().map(move |bad| (field.clone(), bad)));
+            let of_fields = kind.fields().flat_map(|field| {
+                bad_values(&field).into_iter().map(move |bad| (field.clone(), bad))
+            });
             let outer = of_fields.map(|(field, bad)| {
                 let mut outer = DynamicMessage::new(kind.clone());
                 outer.set_field(&field, bad);
@@ -206,8 +252,14 @@ fn bad_messages(kind: &MessageDescriptor) -> Vec<Value> {
 }
 
 /// What may be asked without a field, and streams that may be empty.
-const TAKE_NOTHING: [&str; 6] =
-    ["/List", "/RecordUsageStream", "/RecordUsages", "/PostDebits", "OperationsService/Check", "OperationsService/CountSealedValues"];
+const TAKE_NOTHING: [&str; 6] = [
+    "/List",
+    "/RecordUsageStream",
+    "/RecordUsages",
+    "/PostDebits",
+    "OperationsService/Check",
+    "OperationsService/CountSealedValues",
+];
 
 async fn every_field_refuses_bad_input_and_changes_nothing(world: &World) {
     world.usual().await;
@@ -218,12 +270,21 @@ async fn every_field_refuses_bad_input_and_changes_nothing(world: &World) {
     }
     let table = AccessTable::load().unwrap();
     let clock = std::sync::Arc::new(payterms_kernel::SystemClock);
-    let signer = payterms_chassis::identity::Signer::read(&world.folder.path().join("keys"), "gateway", clock).unwrap();
+    let signer = payterms_chassis::identity::Signer::read(
+        &world.folder.path().join("keys"),
+        "gateway",
+        clock,
+    )
+    .unwrap();
     let (mut cases, mut reasons) = (0, BTreeSet::new());
     for method in methods() {
         let path = path(&method);
         let row = table.cells().find(|(named, _)| *named == path).unwrap().1.clone();
-        let Some((role, _)) = row.iter().filter(|(role, _)| *role != "PEER").max_by_key(|(_, grant)| **grant) else { continue };
+        let Some((role, _)) =
+            row.iter().filter(|(role, _)| *role != "PEER").max_by_key(|(_, grant)| **grant)
+        else {
+            continue;
+        };
         let customer = format!("tenants/acme/customers/{}", uuid::Uuid::from_u128(9));
         let caller = person("acme", role, Some(&customer));
         let outer = world.suite.token(&caller, 600).unwrap();
@@ -235,19 +296,35 @@ async fn every_field_refuses_bad_input_and_changes_nothing(world: &World) {
                 cases += 1;
                 match send(channel, &path, Some(token), body.clone()).await {
                     Err(status) => {
-                        assert_canonical(&status, &format!("{path} {:?}", body.get(..200.min(body.len()))));
+                        assert_canonical(
+                            &status,
+                            &format!("{path} {:?}", body.get(..200.min(body.len()))),
+                        );
                         assert_ne!(status.code(), Code::Unavailable, "{path} {} bytes", body.len());
                         assert_ne!(status.code(), Code::Unauthenticated, "{path}");
                         reasons.insert(reason(&status));
-                        reasons.extend(violations(&status).iter().filter_map(|told| told.split(": ").nth(1).map(str::to_owned)));
+                        reasons.extend(
+                            violations(&status)
+                                .iter()
+                                .filter_map(|told| told.split(": ").nth(1).map(str::to_owned)),
+                        );
                     }
-                    Ok(_) => assert!(TAKE_NOTHING.iter().any(|method| path.contains(method)), "{path} takes {body:?}"),
+                    Ok(_) => assert!(
+                        TAKE_NOTHING.iter().any(|method| path.contains(method)),
+                        "{path} takes {body:?}"
+                    ),
                 }
             }
         }
     }
     assert!(cases >= 2_000, "{cases} cases");
-    for expected in ["AMOUNT_NOT_POSITIVE", "RESOURCE_NAME_INVALID", "MALFORMED_MESSAGE", "REQUEST_ID_REQUIRED", "FIELD_REQUIRED"] {
+    for expected in [
+        "AMOUNT_NOT_POSITIVE",
+        "RESOURCE_NAME_INVALID",
+        "MALFORMED_MESSAGE",
+        "REQUEST_ID_REQUIRED",
+        "FIELD_REQUIRED",
+    ] {
         assert!(reasons.contains(expected), "{expected} in {reasons:?}");
     }
     invariants::nothing_written(world).await;
@@ -255,7 +332,8 @@ async fn every_field_refuses_bad_input_and_changes_nothing(world: &World) {
 
 /// What is no message, and a message for each bad value of each field.
 fn bad_bodies(method: &MethodDescriptor) -> Vec<Vec<u8>> {
-    let mut bodies = vec![Vec::new(), vec![0xFF; 9], vec![0x0A, 0x7F, 0x01], vec![0x0A, 0x02, 0xC3, 0x28]];
+    let mut bodies =
+        vec![Vec::new(), vec![0xFF; 9], vec![0x0A, 0x7F, 0x01], vec![0x0A, 0x02, 0xC3, 0x28]];
     for field in method.input().fields() {
         for bad in bad_values(&field) {
             let mut message = filled(&method.input());
@@ -270,7 +348,17 @@ async fn every_method_refuses_every_role_without_a_row(world: &World) {
     world.tenant("acme").await;
     let door = channel(world.suite.gateway).await;
     let table = AccessTable::load().unwrap();
-    let roles = ["OPERATOR", "OWNER", "ADMIN", "STAFF", "CUSTOMER_ADMIN", "BILLING_MANAGER", "MEMBER", "SERVICE", "PEER"];
+    let roles = [
+        "OPERATOR",
+        "OWNER",
+        "ADMIN",
+        "STAFF",
+        "CUSTOMER_ADMIN",
+        "BILLING_MANAGER",
+        "MEMBER",
+        "SERVICE",
+        "PEER",
+    ];
     let customer = format!("tenants/acme/customers/{}", uuid::Uuid::from_u128(9));
     for method in methods() {
         let path = path(&method);
@@ -278,16 +366,25 @@ async fn every_method_refuses_every_role_without_a_row(world: &World) {
         let inner = is_for_peers(&path);
         for role in roles {
             let token = world.suite.token(&person("acme", role, Some(&customer)), 600).unwrap();
-            let refused = send(&door, &path, Some(&token), filled(&method.input()).encode_to_vec()).await;
+            let refused =
+                send(&door, &path, Some(&token), filled(&method.input()).encode_to_vec()).await;
             // Nobody comes in as a peer, and the inner methods have no way in.
             let granted = row.get(role).filter(|_| role != "PEER" && !inner);
             match (granted, refused) {
                 (Some(Grant::Tenant | Grant::OwnCustomer), Ok(_)) => {}
-                (Some(_), Err(status)) => assert_ne!(status.code(), Code::PermissionDenied, "{path} as {role}"),
+                (Some(_), Err(status)) => {
+                    assert_ne!(status.code(), Code::PermissionDenied, "{path} as {role}")
+                }
                 (None, Ok(_)) => panic!("{path} lets {role} in"),
-                (None, Err(status)) if inner => assert_eq!(status.code(), Code::Unimplemented, "{path}"),
+                (None, Err(status)) if inner => {
+                    assert_eq!(status.code(), Code::Unimplemented, "{path}")
+                }
                 (None, Err(status)) => {
-                    assert_eq!((status.code(), reason(&status).as_str()), (Code::PermissionDenied, "ROLE_REQUIRED"), "{path} as {role}");
+                    assert_eq!(
+                        (status.code(), reason(&status).as_str()),
+                        (Code::PermissionDenied, "ROLE_REQUIRED"),
+                        "{path} as {role}"
+                    );
                 }
             }
         }
@@ -302,9 +399,11 @@ async fn every_method_refuses_roles_that_an_issuer_may_not_assert(world: &World)
     world.tenant("acme").await;
     let table = AccessTable::load().unwrap();
     let customer = format!("tenants/acme/customers/{}", uuid::Uuid::from_u128(9));
-    let (keys, clock) = (world.folder.path().join("keys"), std::sync::Arc::new(payterms_kernel::SystemClock));
+    let (keys, clock) =
+        (world.folder.path().join("keys"), std::sync::Arc::new(payterms_kernel::SystemClock));
     let issuers = ["gateway", "wallet", "invoicing", "credit", "plans"];
-    let signers = issuers.map(|name| payterms_chassis::identity::Signer::read(&keys, name, clock.clone()).unwrap());
+    let signers = issuers
+        .map(|name| payterms_chassis::identity::Signer::read(&keys, name, clock.clone()).unwrap());
     let topology = payterms_chassis::topology::load().unwrap();
     for method in methods() {
         let path = path(&method);
@@ -318,20 +417,41 @@ async fn every_method_refuses_roles_that_an_issuer_may_not_assert(world: &World)
             let has_key = callers.iter().any(|caller| caller == issuer);
             for role in ["PEER", "STAFF", "OWNER", "OPERATOR", "SERVICE"] {
                 let listed = if role == "PEER" { peers } else { on_behalf };
-                let may = listed.iter().any(|service| service == issuer) || (*issuer == "gateway" && role != "PEER");
+                let may = listed.iter().any(|service| service == issuer)
+                    || (*issuer == "gateway" && role != "PEER");
                 let caller = person("acme", role, Some(&customer));
-                let answer = send(&inside, &path, Some(&signer.internal(service, &caller).unwrap()), body.clone()).await;
+                let answer = send(
+                    &inside,
+                    &path,
+                    Some(&signer.internal(service, &caller).unwrap()),
+                    body.clone(),
+                )
+                .await;
                 let refused = answer.err().map(|status| reason(&status)).unwrap_or_default();
                 match (has_key, may) {
-                    (false, _) => assert_eq!(refused, "TOKEN_INVALID", "{path}: {issuer} as {role}"),
-                    (true, false) => assert_eq!(refused, "ROLE_REQUIRED", "{path}: {issuer} as {role}"),
-                    (true, true) if role == "PEER" => assert_ne!(refused, "ROLE_REQUIRED", "{path}: {issuer} as {role}"),
-                    (true, true) => assert_ne!(refused, "TOKEN_INVALID", "{path}: {issuer} as {role}"),
+                    (false, _) => {
+                        assert_eq!(refused, "TOKEN_INVALID", "{path}: {issuer} as {role}")
+                    }
+                    (true, false) => {
+                        assert_eq!(refused, "ROLE_REQUIRED", "{path}: {issuer} as {role}")
+                    }
+                    (true, true) if role == "PEER" => {
+                        assert_ne!(refused, "ROLE_REQUIRED", "{path}: {issuer} as {role}")
+                    }
+                    (true, true) => {
+                        assert_ne!(refused, "TOKEN_INVALID", "{path}: {issuer} as {role}")
+                    }
                 }
             }
-            let ten_years = signer.token(service, &person("acme", "PEER", Some(&customer)), 10 * 365 * 86_400).unwrap();
+            let ten_years = signer
+                .token(service, &person("acme", "PEER", Some(&customer)), 10 * 365 * 86_400)
+                .unwrap();
             let refused = send(&inside, &path, Some(&ten_years), body.clone()).await.unwrap_err();
-            assert_eq!((refused.code(), reason(&refused).as_str()), (Code::Unauthenticated, "TOKEN_INVALID"), "{path}: {issuer}");
+            assert_eq!(
+                (refused.code(), reason(&refused).as_str()),
+                (Code::Unauthenticated, "TOKEN_INVALID"),
+                "{path}: {issuer}"
+            );
         }
     }
 }
@@ -342,22 +462,39 @@ async fn tricks(world: &World, door: &Channel, path: &str) {
     let owner = person("acme", "OWNER", None);
     let good = world.suite.token(&owner, 600).unwrap();
     let missing = send(door, path, None, Vec::new()).await.unwrap_err();
-    assert_eq!((missing.code(), reason(&missing).as_str()), (Code::Unauthenticated, "TOKEN_MISSING"), "{path}");
-    let expired = send(door, path, Some(&world.suite.token(&owner, -60).unwrap()), Vec::new()).await.unwrap_err();
+    assert_eq!(
+        (missing.code(), reason(&missing).as_str()),
+        (Code::Unauthenticated, "TOKEN_MISSING"),
+        "{path}"
+    );
+    let expired = send(door, path, Some(&world.suite.token(&owner, -60).unwrap()), Vec::new())
+        .await
+        .unwrap_err();
     assert_eq!(reason(&expired), "TOKEN_EXPIRED", "{path}");
     let none = "eyJhbGciOiJub25lIiwia2lkIjoiZGV2ZWxvcG1lbnQifQ.eyJzdWIiOiJ4IiwiYXVkIjoicGF5dGVybXMiLCJleHAiOjk5OTk5OTk5OTl9.";
     let tampered = format!("{}AAAA", &good[..good.len() - 4]);
     let keys = world.folder.path().join("keys");
     let clock = std::sync::Arc::new(payterms_kernel::SystemClock);
-    let foreign = payterms_chassis::identity::Signer::read(&keys, "development", clock).unwrap().internal("elsewhere", &owner).unwrap();
+    let foreign = payterms_chassis::identity::Signer::read(&keys, "development", clock)
+        .unwrap()
+        .internal("elsewhere", &owner)
+        .unwrap();
     for token in [none, &tampered, &foreign, "x"] {
         let refused = send(door, path, Some(token), Vec::new()).await.unwrap_err();
-        assert_eq!((refused.code(), reason(&refused).as_str()), (Code::Unauthenticated, "TOKEN_INVALID"), "{path}");
+        assert_eq!(
+            (refused.code(), reason(&refused).as_str()),
+            (Code::Unauthenticated, "TOKEN_INVALID"),
+            "{path}"
+        );
     }
     let Some(address) = world.suite.services.get(service_of(path)) else { return };
     let inside = channel(*address).await;
     let refused = send(&inside, path, Some(&good), Vec::new()).await.unwrap_err();
-    assert_eq!((refused.code(), reason(&refused).as_str()), (Code::Unauthenticated, "TOKEN_INVALID"), "{path}: a caller's token inside");
+    assert_eq!(
+        (refused.code(), reason(&refused).as_str()),
+        (Code::Unauthenticated, "TOKEN_INVALID"),
+        "{path}: a caller's token inside"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -368,23 +505,52 @@ async fn what_the_transport_is_given_gets_a_canonical_answer() {
     let token = world.suite.token(&person("acme", "STAFF", None), 600).unwrap();
     let inside = channel(world.suite.services["wallet"]).await;
     let large = vec![0x0A; 5 * 1_024 * 1_024];
-    for path in ["/payterms.wallet.v1.WalletService/Nothing", "/payterms.nothing.v1.A/B", "/payterms.common.v1.Nothing/B", "/a.B/C"] {
-        for (channel, body) in [(&door, Vec::new()), (&inside, Vec::new()), (&door, large.clone()), (&inside, large.clone())] {
+    for path in [
+        "/payterms.wallet.v1.WalletService/Nothing",
+        "/payterms.nothing.v1.A/B",
+        "/payterms.common.v1.Nothing/B",
+        "/a.B/C",
+    ] {
+        for (channel, body) in [
+            (&door, Vec::new()),
+            (&inside, Vec::new()),
+            (&door, large.clone()),
+            (&inside, large.clone()),
+        ] {
             let missing = send(channel, path, None, body).await.unwrap_err();
-            assert_eq!((missing.code(), reason(&missing).as_str()), (Code::Unauthenticated, "TOKEN_MISSING"), "{path}");
+            assert_eq!(
+                (missing.code(), reason(&missing).as_str()),
+                (Code::Unauthenticated, "TOKEN_MISSING"),
+                "{path}"
+            );
         }
     }
-    let unknown = send(&door, "/payterms.wallet.v1.WalletService/Nothing", Some(&token), Vec::new()).await.unwrap_err();
-    assert_eq!((unknown.code(), reason(&unknown).as_str()), (Code::Unimplemented, "METHOD_UNKNOWN"));
+    let unknown =
+        send(&door, "/payterms.wallet.v1.WalletService/Nothing", Some(&token), Vec::new())
+            .await
+            .unwrap_err();
+    assert_eq!(
+        (unknown.code(), reason(&unknown).as_str()),
+        (Code::Unimplemented, "METHOD_UNKNOWN")
+    );
     let list = "/payterms.wallet.v1.WalletService/ListWallets";
     let large = send(&door, list, Some(&token), vec![0x0A; 5 * 1_024 * 1_024]).await.unwrap_err();
-    assert_eq!((large.code(), reason(&large).as_str()), (Code::ResourceExhausted, "MESSAGE_TOO_LARGE"));
+    assert_eq!(
+        (large.code(), reason(&large).as_str()),
+        (Code::ResourceExhausted, "MESSAGE_TOO_LARGE")
+    );
     let mut client = Grpc::new(door.clone());
     client.ready().await.unwrap();
     let mut request = Request::new(tokio_stream::once(Vec::new()));
     request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
     request.metadata_mut().insert("grpc-timeout", "soon".parse().unwrap());
-    let refused = client.client_streaming::<_, Vec<u8>, Vec<u8>, _>(request, PathAndQuery::from_str(list).unwrap(), Bytes).await;
+    let refused = client
+        .client_streaming::<_, Vec<u8>, Vec<u8>, _>(
+            request,
+            PathAndQuery::from_str(list).unwrap(),
+            Bytes,
+        )
+        .await;
     assert_eq!(reason(&refused.unwrap_err()), "TIMEOUT_MALFORMED");
     world.end().await;
 }

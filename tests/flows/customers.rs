@@ -1,12 +1,17 @@
 //! Customers have contacts, and come from files.
 
 use payterms_proto::invoicing::v1::{
-    Contact, Customer, GetCustomerRequest, ImportCustomersRequest, ListCustomersRequest, UpdateCustomerRequest,
+    Contact, Customer, GetCustomerRequest, ImportCustomersRequest, ListCustomersRequest,
+    UpdateCustomerRequest,
 };
 use payterms_suite::client::request_id;
 use payterms_testkit::{World, on_both, reason, violations};
 
-on_both!(a_file_adds_what_is_right_and_tells_what_is_wrong, a_file_that_cannot_be_read_adds_nothing, customers_keep_their_own_contacts);
+on_both!(
+    a_file_adds_what_is_right_and_tells_what_is_wrong,
+    a_file_that_cannot_be_read_adds_nothing,
+    customers_keep_their_own_contacts
+);
 
 fn import(csv: &str) -> ImportCustomersRequest {
     ImportCustomersRequest {
@@ -30,8 +35,17 @@ async fn a_file_adds_what_is_right_and_tells_what_is_wrong(world: &World) {
     let lines: Vec<_> = answer.rows.iter().map(|row| (row.line, row.customer.is_empty())).collect();
     assert_eq!(lines, [(2, false), (3, true), (4, false)]);
     let wrong = &answer.rows[1].violations;
-    assert!(wrong.len() == 2 && wrong[0].starts_with("billing_email: ") && wrong[1].starts_with("country: "), "{wrong:?}");
-    assert_eq!(staff.customers().import_customers(request).await.unwrap().into_inner(), answer, "a replay adds nobody");
+    assert!(
+        wrong.len() == 2
+            && wrong[0].starts_with("billing_email: ")
+            && wrong[1].starts_with("country: "),
+        "{wrong:?}"
+    );
+    assert_eq!(
+        staff.customers().import_customers(request).await.unwrap().into_inner(),
+        answer,
+        "a replay adds nobody"
+    );
     let list = ListCustomersRequest { parent: "tenants/acme".into(), ..Default::default() };
     let listed = staff.customers().list_customers(list).await.unwrap().into_inner().customers;
     let mut names: Vec<_> = listed.iter().map(|customer| customer.legal_name.as_str()).collect();
@@ -46,15 +60,32 @@ async fn a_file_that_cannot_be_read_adds_nothing(world: &World) {
     world.tenant("acme").await;
     let staff = world.someone("STAFF", None);
     let many = format!("country\n{}", "GB\n".repeat(501));
-    for csv in ["nothing,of,this\n1,2,3\n", "legal_name\nNo country\n", "country\n", "country,city\nGB\n", &many] {
+    for csv in [
+        "nothing,of,this\n1,2,3\n",
+        "legal_name\nNo country\n",
+        "country\n",
+        "country,city\nGB\n",
+        &many,
+    ] {
         let refused = staff.customers().import_customers(import(csv)).await.unwrap_err();
         assert_eq!(reason(&refused), "CSV_INVALID", "{}", &csv[..20.min(csv.len())]);
     }
-    let bytes = ImportCustomersRequest { csv: vec![b'c', b'o', 0xFF, b'\n', 0xC3, 0x28].into(), ..import("") };
-    assert_eq!(reason(&staff.customers().import_customers(bytes).await.unwrap_err()), "CSV_INVALID");
-    assert_eq!(violations(&staff.customers().import_customers(import("")).await.unwrap_err()), ["csv: FIELD_REQUIRED"]);
+    let bytes = ImportCustomersRequest {
+        csv: vec![b'c', b'o', 0xFF, b'\n', 0xC3, 0x28].into(),
+        ..import("")
+    };
+    assert_eq!(
+        reason(&staff.customers().import_customers(bytes).await.unwrap_err()),
+        "CSV_INVALID"
+    );
+    assert_eq!(
+        violations(&staff.customers().import_customers(import("")).await.unwrap_err()),
+        ["csv: FIELD_REQUIRED"]
+    );
     let list = ListCustomersRequest { parent: "tenants/acme".into(), ..Default::default() };
-    assert!(staff.customers().list_customers(list).await.unwrap().into_inner().customers.is_empty());
+    assert!(
+        staff.customers().list_customers(list).await.unwrap().into_inner().customers.is_empty()
+    );
 }
 
 async fn customers_keep_their_own_contacts(world: &World) {
@@ -67,10 +98,22 @@ async fn customers_keep_their_own_contacts(world: &World) {
         update_mask: Some(prost_types::FieldMask { paths: vec!["contacts".into()] }),
         ..Default::default()
     };
-    let ann = Contact { name: "Ann".into(), email: "ann@brightside.example".into(), receives_documents: true };
+    let ann = Contact {
+        name: "Ann".into(),
+        email: "ann@brightside.example".into(),
+        receives_documents: true,
+    };
     admin.customers().update_customer(update(vec![ann.clone()])).await.unwrap();
-    let read = admin.customers().get_customer(GetCustomerRequest { name: customer.clone() }).await.unwrap().into_inner().customer.unwrap();
+    let read = admin
+        .customers()
+        .get_customer(GetCustomerRequest { name: customer.clone() })
+        .await
+        .unwrap()
+        .into_inner()
+        .customer
+        .unwrap();
     assert_eq!(read.contacts, [ann]);
-    let wrong = admin.customers().update_customer(update(vec![Contact::default()])).await.unwrap_err();
+    let wrong =
+        admin.customers().update_customer(update(vec![Contact::default()])).await.unwrap_err();
     assert_eq!(violations(&wrong), ["customer.contacts[0].email: FIELD_REQUIRED"]);
 }

@@ -1,5 +1,6 @@
-//! The line between two services breaks in every way and at every place of a call: whoever waits is told to come again,
-//! no flow ends by it, nothing follows from it, and once the line is whole what was begun is done.
+//! The line between two services breaks in every way and at every place of a call: whoever waits is
+//! told to come again, no flow ends by it, nothing follows from it, and once the line is whole what
+//! was begun is done.
 
 use crate::{
     clocks::at,
@@ -15,10 +16,12 @@ use crate::{
     rig::{self, People, Services, retry},
 };
 use payterms_proto::{
-    credit::v1::{ActivateLineRequest, DeactivateLineRequest, Programme, ReactivateLineRequest, credit_line},
+    credit::v1::{
+        ActivateLineRequest, DeactivateLineRequest, Programme, ReactivateLineRequest, credit_line,
+    },
     invoicing::v1::{
-        AdvanceTestClockRequest, CreatePaymentRequest, GetTestClockRequest, InvoiceToPay, MailKind, StartTestClockRequest, invoice,
-        payment::State, test_clock,
+        AdvanceTestClockRequest, CreatePaymentRequest, GetTestClockRequest, InvoiceToPay, MailKind,
+        StartTestClockRequest, invoice, payment::State, test_clock,
     },
     plans::v1::{ApprovePlanRequest, GetPlanRequest, PlanSettings, WithdrawPlanRequest, plan},
     wallet::v1::{GetWalletRequest, GrantCreditRequest},
@@ -74,7 +77,11 @@ fn comes_again(status: &Status) -> bool {
 }
 
 /// Waits until something is as awaited; says what it is where it never comes to that.
-async fn becomes<T: std::fmt::Debug>(what: &str, read: impl AsyncFn() -> Result<T, Status>, awaited: impl Fn(&T) -> bool) -> T {
+async fn becomes<T: std::fmt::Debug>(
+    what: &str,
+    read: impl AsyncFn() -> Result<T, Status>,
+    awaited: impl Fn(&T) -> bool,
+) -> T {
     let mut last = None;
     for _ in 0..400 {
         last = Some(read().await);
@@ -86,11 +93,16 @@ async fn becomes<T: std::fmt::Debug>(what: &str, read: impl AsyncFn() -> Result<
     panic!("{what}: {last:?}");
 }
 
-/// Does the same until the fault was met, and after the line is whole again; answers what it came to.
+/// Does the same until the fault was met, and after the line is whole again; answers what it came
+/// to.
 ///
-/// One call need not meet the fault: it may wait in the callee for an event that cannot come over the broken line, and
-/// end with its deadline.
-async fn survives<T>(line: &FaultyLine, fault: Fault, act: impl AsyncFn() -> Result<T, Status>) -> T {
+/// One call need not meet the fault: it may wait in the callee for an event that cannot come over
+/// the broken line, and end with its deadline.
+async fn survives<T>(
+    line: &FaultyLine,
+    fault: Fault,
+    act: impl AsyncFn() -> Result<T, Status>,
+) -> T {
     let before = line.cuts();
     line.breaks(fault).await;
     let mut tries = 0;
@@ -147,12 +159,21 @@ on_both_in_processes!(
 );
 
 async fn funds(services: &Services, people: &People) {
-    let grant = GrantCreditRequest { request_id: request_id(), wallet: people.wallet.clone(), amount: usd(3_000), ..Default::default() };
+    let grant = GrantCreditRequest {
+        request_id: request_id(),
+        wallet: people.wallet.clone(),
+        amount: usd(3_000),
+        ..Default::default()
+    };
     let staff = services.rig().someone("STAFF", None);
     retry(async || staff.lots().grant_credit(grant.clone()).await).await;
 }
 
-fn pays(people: &People, invoice: &str, tenders: Vec<payterms_proto::invoicing::v1::TenderToUse>) -> CreatePaymentRequest {
+fn pays(
+    people: &People,
+    invoice: &str,
+    tenders: Vec<payterms_proto::invoicing::v1::TenderToUse>,
+) -> CreatePaymentRequest {
     CreatePaymentRequest {
         request_id: request_id(),
         parent: people.customer.clone(),
@@ -170,10 +191,15 @@ async fn a_payment_outlives_its_line_to_the_wallet(on_postgres: bool) {
     let services = Services::on_lines(rig, &[("invoicing", "wallet")]).await;
     funds(&services, &people).await;
     for fault in faults() {
-        let invoice = issued(&owner, draft(&people.customer, "USD", vec![item("Plan", usd(100))])).await;
+        let invoice =
+            issued(&owner, draft(&people.customer, "USD", vec![item("Plan", usd(100))])).await;
         let request = pays(&people, &invoice.name, vec![credit(usd(30)), by("", None)]);
         let pay = async || people.admin.payments().create_payment(patient(request.clone())).await;
-        let payment = survives(services.line("invoicing", "wallet"), fault, pay).await.into_inner().payment.unwrap();
+        let payment = survives(services.line("invoicing", "wallet"), fault, pay)
+            .await
+            .into_inner()
+            .payment
+            .unwrap();
         assert_eq!(payment.state(), State::Succeeded, "{fault:?}");
         let invoice = read(&owner, &invoice.name).await.unwrap();
         assert_eq!((invoice.state(), invoice.paid), (invoice::State::Paid, usd(100)), "{fault:?}");
@@ -189,16 +215,23 @@ async fn a_payment_outlives_its_line_to_credit(on_postgres: bool) {
     let people = rig.prepare("tok_visa").await;
     let owner = rig.someone("OWNER", None);
     let programme = programme(&owner, Programme::default()).await;
-    let offered = retry(async || offer(&owner, &people.customer, &programme.name, 1_000).await).await;
+    let offered =
+        retry(async || offer(&owner, &people.customer, &programme.name, 1_000).await).await;
     let activate = ActivateLineRequest { request_id: request_id(), name: offered.name.clone() };
     retry(async || people.admin.lines().activate_line(activate.clone()).await).await;
     let services = Services::on_lines(rig, &[("invoicing", "credit")]).await;
     for fault in faults() {
-        let made = async || Ok(issued(&owner, draft(&people.customer, "USD", vec![item("Plan", usd(10))])).await);
+        let made = async || {
+            Ok(issued(&owner, draft(&people.customer, "USD", vec![item("Plan", usd(10))])).await)
+        };
         let invoice = retry(made).await;
         let request = pays(&people, &invoice.name, vec![by("", None)]);
         let pay = async || people.admin.payments().create_payment(patient(request.clone())).await;
-        let payment = survives(services.line("invoicing", "credit"), fault, pay).await.into_inner().payment.unwrap();
+        let payment = survives(services.line("invoicing", "credit"), fault, pay)
+            .await
+            .into_inner()
+            .payment
+            .unwrap();
         assert_eq!(payment.state(), State::Succeeded, "{fault:?}");
         assert!(read(&owner, &invoice.name).await.unwrap().deferral.is_some(), "{fault:?}");
     }
@@ -212,7 +245,8 @@ async fn a_credit_line_is_switched_whatever_becomes_of_the_line_to_the_wallet(on
     let people = rig.prepare("tok_visa").await;
     let owner = rig.someone("OWNER", None);
     let programme = programme(&owner, Programme::default()).await;
-    let offered = retry(async || offer(&owner, &people.customer, &programme.name, 1_000).await).await;
+    let offered =
+        retry(async || offer(&owner, &people.customer, &programme.name, 1_000).await).await;
     let activate = ActivateLineRequest { request_id: request_id(), name: offered.name.clone() };
     retry(async || people.admin.lines().activate_line(activate.clone()).await).await;
     let services = Services::on_lines(rig, &[("credit", "wallet")]).await;
@@ -222,15 +256,29 @@ async fn a_credit_line_is_switched_whatever_becomes_of_the_line_to_the_wallet(on
         let on = ReactivateLineRequest { request_id: id, name };
         let switch = async || {
             let switched = if number % 2 == 0 {
-                people.admin.lines().deactivate_line(patient(off.clone())).await?.into_inner().credit_line
+                people
+                    .admin
+                    .lines()
+                    .deactivate_line(patient(off.clone()))
+                    .await?
+                    .into_inner()
+                    .credit_line
             } else {
-                people.admin.lines().reactivate_line(patient(on.clone())).await?.into_inner().credit_line
+                people
+                    .admin
+                    .lines()
+                    .reactivate_line(patient(on.clone()))
+                    .await?
+                    .into_inner()
+                    .credit_line
             };
             Ok::<_, Status>(switched.unwrap())
         };
         // There is one call: none passes before it.
-        let state = survives(services.line("credit", "wallet"), (0, place, cut), switch).await.state();
-        let should = if number % 2 == 0 { credit_line::State::Inactive } else { credit_line::State::Active };
+        let state =
+            survives(services.line("credit", "wallet"), (0, place, cut), switch).await.state();
+        let should =
+            if number % 2 == 0 { credit_line::State::Inactive } else { credit_line::State::Active };
         assert_eq!(state, should, "{place:?} {cut:?}");
     }
     credit_agrees_in(services.rig().data(), services.rig().postgres.as_deref()).await;
@@ -245,7 +293,9 @@ async fn a_proposal_outlives_its_line_to_invoicing(on_postgres: bool) {
     allow(&owner, settings, &[]).await;
     let services = Services::on_lines(rig, &[("plans", "invoicing")]).await;
     for fault in faults() {
-        let made = async || Ok(issued(&owner, draft(&people.customer, "USD", vec![item("Plan", usd(100))])).await);
+        let made = async || {
+            Ok(issued(&owner, draft(&people.customer, "USD", vec![item("Plan", usd(100))])).await)
+        };
         let invoice = retry(made).await;
         let request = proposal(&people.customer, &[&invoice], monthly(3, 28));
         let line = services.line("plans", "invoicing");
@@ -262,14 +312,20 @@ async fn a_proposal_outlives_its_line_to_invoicing(on_postgres: bool) {
     books_hold(&services).await;
 }
 
-/// An instalment falls due while the line is broken: it is collected later, once, and nobody is mailed that it failed.
+/// An instalment falls due while the line is broken: it is collected later, once, and nobody is
+/// mailed that it failed.
 async fn an_instalment_does_not_fail_by_a_broken_line(on_postgres: bool) {
     let Some(rig) = rig::start(on_postgres).await else { return };
     let people = rig.prepare("tok_visa").await;
     let (owner, staff) = (rig.someone("OWNER", None), rig.someone("STAFF", None));
     allow(&owner, PlanSettings::default(), &[]).await;
     let clock = "tenants/acme/testClock".to_owned();
-    let start = StartTestClockRequest { request_id: request_id(), parent: "tenants/acme".into(), now: at(START), seed: "seed".into() };
+    let start = StartTestClockRequest {
+        request_id: request_id(),
+        parent: "tenants/acme".into(),
+        now: at(START),
+        seed: "seed".into(),
+    };
     owner.clock().start_test_clock(start).await.unwrap();
     let services = Services::on_lines(rig, &[("plans", "invoicing")]).await;
     let line = services.line("plans", "invoicing");
@@ -281,56 +337,104 @@ async fn an_instalment_does_not_fail_by_a_broken_line(on_postgres: bool) {
         (0, Place::AnswerBody, Cut::Reset),
     ];
     for (number, fault) in faults.into_iter().enumerate() {
-        let made = async || Ok(issued(&owner, draft(&people.customer, "USD", vec![item("Plan", usd(100))])).await);
+        let made = async || {
+            Ok(issued(&owner, draft(&people.customer, "USD", vec![item("Plan", usd(100))])).await)
+        };
         let invoice = retry(made).await;
         let day = 5 * i32::try_from(number).unwrap() + 10;
         let request = proposal(&people.customer, &[&invoice], deferral(2026, 1, day));
         let propose = async || people.admin.plans().propose_plan(request.clone()).await;
         let plan = becomes("the proposal", propose, |_| true).await.into_inner().plan.unwrap();
-        let yes =
-            ApprovePlanRequest { request_id: request_id(), name: plan.name.clone(), total_seen: plan.open.clone(), etag: String::new() };
+        let yes = ApprovePlanRequest {
+            request_id: request_id(),
+            name: plan.name.clone(),
+            total_seen: plan.open.clone(),
+            etag: String::new(),
+        };
         retry(async || staff.plans().approve_plan(yes.clone()).await).await;
         let (before, target_time) = (line.cuts(), at(START + i64::from(day) * DAY));
         line.breaks(fault).await;
-        let advance = AdvanceTestClockRequest { request_id: request_id(), name: clock.clone(), target_time };
+        let advance =
+            AdvanceTestClockRequest { request_id: request_id(), name: clock.clone(), target_time };
         let _ = owner.clock().advance_test_clock(patient(advance.clone())).await;
         // Several tries of the step, and what else goes that way.
-        becomes(&format!("{fault:?} after {before}"), async || Ok(line.cuts()), |cuts| *cuts > before + 8).await;
+        becomes(
+            &format!("{fault:?} after {before}"),
+            async || Ok(line.cuts()),
+            |cuts| *cuts > before + 8,
+        )
+        .await;
         line.heals().await;
         retry(async || owner.clock().advance_test_clock(advance.clone()).await).await;
-        let ready = async || owner.clock().get_test_clock(GetTestClockRequest { name: clock.clone() }).await;
+        let ready = async || {
+            owner.clock().get_test_clock(GetTestClockRequest { name: clock.clone() }).await
+        };
         becomes("the clock", ready, |answer| {
-            answer.get_ref().test_clock.as_ref().is_some_and(|test_clock| test_clock.state() == test_clock::State::Ready)
+            answer
+                .get_ref()
+                .test_clock
+                .as_ref()
+                .is_some_and(|test_clock| test_clock.state() == test_clock::State::Ready)
         })
         .await;
-        let known = async || people.admin.plans().get_plan(GetPlanRequest { name: plan.name.clone() }).await;
-        becomes("the plan", known, |answer| answer.get_ref().plan.as_ref().is_some_and(|plan| plan.state() == plan::State::Completed))
-            .await;
-        assert!(mails(&owner, MailKind::InstalmentFailed).await.is_empty(), "{fault:?}: nobody is mailed");
+        let known = async || {
+            people.admin.plans().get_plan(GetPlanRequest { name: plan.name.clone() }).await
+        };
+        becomes("the plan", known, |answer| {
+            answer
+                .get_ref()
+                .plan
+                .as_ref()
+                .is_some_and(|plan| plan.state() == plan::State::Completed)
+        })
+        .await;
+        assert!(
+            mails(&owner, MailKind::InstalmentFailed).await.is_empty(),
+            "{fault:?}: nobody is mailed"
+        );
     }
     assert_eq!(services.rig().charges().await, vec!["100"; faults.len()], "each once");
     plans_agree_in(services.rig().data(), services.rig().postgres.as_deref()).await;
     books_hold(&services).await;
 }
 
-/// Through the door a cut call may end without a word of the suite's; with one, it is to come again.
+/// Through the door a cut call may end without a word of the suite's; with one, it is to come
+/// again.
 async fn a_call_through_the_door_is_done_once_whatever_becomes_of_its_line(on_postgres: bool) {
     let Some(rig) = rig::start(on_postgres).await else { return };
     let people = rig.prepare("tok_visa").await;
-    let services =
-        Services::on_lines(rig, &[("gateway", "wallet"), ("gateway", "invoicing"), ("gateway", "credit"), ("gateway", "plans")]).await;
+    let services = Services::on_lines(
+        rig,
+        &[
+            ("gateway", "wallet"),
+            ("gateway", "invoicing"),
+            ("gateway", "credit"),
+            ("gateway", "plans"),
+        ],
+    )
+    .await;
     let (staff, line) = (services.rig().someone("STAFF", None), services.line("gateway", "wallet"));
     for (_, place, cut) in faults() {
-        let grant = GrantCreditRequest { request_id: request_id(), wallet: people.wallet.clone(), amount: usd(1), ..Default::default() };
+        let grant = GrantCreditRequest {
+            request_id: request_id(),
+            wallet: people.wallet.clone(),
+            amount: usd(1),
+            ..Default::default()
+        };
         line.breaks((0, place, cut)).await;
         if let Err(status) = staff.lots().grant_credit(patient(grant.clone())).await {
             let said = status.get_error_details().error_info().is_some();
-            assert!(comes_again(&status) || !said || matches!(cut, Cut::Foreign(_)), "{place:?} {cut:?}: {status:?}");
+            assert!(
+                comes_again(&status) || !said || matches!(cut, Cut::Foreign(_)),
+                "{place:?} {cut:?}: {status:?}"
+            );
         }
         line.heals().await;
         retry(async || staff.lots().grant_credit(patient(grant.clone())).await).await;
     }
-    let wallet = async || people.admin.wallets().get_wallet(GetWalletRequest { name: people.wallet.clone() }).await;
+    let wallet = async || {
+        people.admin.wallets().get_wallet(GetWalletRequest { name: people.wallet.clone() }).await
+    };
     let posted = retry(wallet).await.into_inner().wallet.unwrap().balance.unwrap().posted;
     assert_eq!(posted, usd(i64::try_from(faults().len()).unwrap()), "each once");
     for callee in ["invoicing", "credit", "plans"] {
@@ -340,7 +444,9 @@ async fn a_call_through_the_door_is_done_once_whatever_becomes_of_its_line(on_po
             let sent = match callee {
                 "invoicing" => staff
                     .customers()
-                    .get_customer(patient(payterms_proto::invoicing::v1::GetCustomerRequest { name: people.customer.clone() }))
+                    .get_customer(patient(payterms_proto::invoicing::v1::GetCustomerRequest {
+                        name: people.customer.clone(),
+                    }))
                     .await
                     .map(|_| ()),
                 "credit" => staff
@@ -361,7 +467,10 @@ async fn a_call_through_the_door_is_done_once_whatever_becomes_of_its_line(on_po
             };
             if let Err(status) = sent {
                 let said = status.get_error_details().error_info().is_some();
-                assert!(comes_again(&status) || !said || matches!(cut, Cut::Foreign(_)), "{callee} {place:?} {cut:?}: {status:?}");
+                assert!(
+                    comes_again(&status) || !said || matches!(cut, Cut::Foreign(_)),
+                    "{callee} {place:?} {cut:?}: {status:?}"
+                );
             }
             line.heals().await;
         }

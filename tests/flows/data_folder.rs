@@ -1,4 +1,5 @@
-//! A data folder from which something is missing is refused by name: nothing empty takes the place of what was there.
+//! A data folder from which something is missing is refused by name: nothing empty takes the place
+//! of what was there.
 
 use payterms_chassis::{config::WebhookOptions, db::DatabaseOptions, net::broker::BrokerOptions};
 use payterms_gateway::{CorsOptions, identity::TokenOptions, limits::LimitOptions};
@@ -53,7 +54,18 @@ async fn what_is_missing_or_foreign_in_a_data_folder_is_named() {
     refused("wallet.db is no SQLite database").await;
     // A database whose log was left behind.
     let begin = fs::read(&kept).unwrap();
-    fs::write(&wallet, [&begin[..28], &[0, 0, 0, 1], &begin[32..100], &[13, 0, 0, 0, 0, 16, 0, 0], &[0; 4096 - 108]].concat()).unwrap();
+    fs::write(
+        &wallet,
+        [
+            &begin[..28],
+            &[0, 0, 0, 1],
+            &begin[32..100],
+            &[13, 0, 0, 0, 0, 16, 0, 0],
+            &[0; 4096 - 108],
+        ]
+        .concat(),
+    )
+    .unwrap();
     refused("wallet.db holds nothing").await;
     let _ = logs();
     fs::copy(data.join("plans.db"), &wallet).unwrap();

@@ -1,5 +1,5 @@
-//! Roles on PostgreSQL: a plain owner of the database migrates it, a service's role reads what is its service's, everybody
-//! else reads nothing, and no role gains by its own settings.
+//! Roles on PostgreSQL: a plain owner of the database migrates it, a service's role reads what is
+//! its service's, everybody else reads nothing, and no role gains by its own settings.
 
 use crate::wallets::{debit, grant};
 use payterms_proto::wallet::v1::ListWalletsRequest;
@@ -40,7 +40,8 @@ async fn run(conn: &DatabaseConnection, statements: &[&str]) {
 
 /// What a process answers to the probes of a supervisor, by the names that they ask for.
 pub async fn health<const N: usize>(at: SocketAddr, names: [&str; N]) -> [i32; N] {
-    let channel = tonic::transport::Endpoint::from_shared(format!("http://{at}")).unwrap().connect_lazy();
+    let channel =
+        tonic::transport::Endpoint::from_shared(format!("http://{at}")).unwrap().connect_lazy();
     let mut client = HealthClient::new(channel);
     let mut numbers = [0; N];
     for (number, name) in numbers.iter_mut().zip(names) {
@@ -54,13 +55,21 @@ pub async fn health<const N: usize>(at: SocketAddr, names: [&str; N]) -> [i32; N
 /// `payterms-migrate`, as a person runs it.
 fn migrate(url: &str) -> Output {
     let binary = env!("CARGO_BIN_EXE_payterms-under-test");
-    Command::new(binary).args(["service", "migrate"]).arg(format!("--database-url={url}")).output().unwrap()
+    Command::new(binary)
+        .args(["service", "migrate"])
+        .arg(format!("--database-url={url}"))
+        .output()
+        .unwrap()
 }
 
 fn is_up_to_date(url: &str) {
     let migrated = migrate(url);
-    let (said, faults) = (String::from_utf8_lossy(&migrated.stdout), String::from_utf8_lossy(&migrated.stderr));
-    assert!(migrated.status.success() && said.matches("up to date").count() == 4, "{url}: {said}{faults}");
+    let (said, faults) =
+        (String::from_utf8_lossy(&migrated.stdout), String::from_utf8_lossy(&migrated.stderr));
+    assert!(
+        migrated.status.success() && said.matches("up to date").count() == 4,
+        "{url}: {said}{faults}"
+    );
 }
 
 /// The suite on a database: a wallet with credit, and a debit of it.
@@ -73,14 +82,21 @@ async fn debits_on(place: String) {
 
 async fn debits(world: &World, wallet: &str) {
     grant(world, wallet, amount("USD", 10, 0), 0).await;
-    world.someone("SERVICE", None).postings().post_debit(debit(wallet, amount("USD", 3, 0))).await.unwrap();
+    world
+        .someone("SERVICE", None)
+        .postings()
+        .post_debit(debit(wallet, amount("USD", 3, 0)))
+        .await
+        .unwrap();
 }
 
 /// The tables and views of the services, by schema and name.
 async fn tables(owner: &DatabaseConnection) -> Vec<(String, String)> {
     let select = "SELECT nspname, relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
                   WHERE nspname IN ('wallet', 'invoicing', 'credit', 'plans') AND relkind IN ('r', 'v')";
-    let named = |row: &QueryResult| (row.try_get("", "nspname").unwrap(), row.try_get("", "relname").unwrap());
+    let named = |row: &QueryResult| {
+        (row.try_get("", "nspname").unwrap(), row.try_get("", "relname").unwrap())
+    };
     query(owner, select).await.unwrap().iter().map(named).collect()
 }
 
@@ -89,7 +105,11 @@ async fn a_plain_owner_migrates_its_database_and_the_suite_works_on_it() {
     let Some(server) = postgres::private("-c max_connections=200") else { return };
     let url = |role: &str, database: &str| format!("postgres://{role}@{}/{database}", server.place);
     let admin = postgres::session(url("postgres", "postgres")).await;
-    let made = ["CREATE ROLE plain LOGIN", "CREATE DATABASE plain OWNER plain", "CREATE ROLE maker LOGIN CREATEROLE"];
+    let made = [
+        "CREATE ROLE plain LOGIN",
+        "CREATE DATABASE plain OWNER plain",
+        "CREATE ROLE maker LOGIN CREATEROLE",
+    ];
     run(&admin, &made).await;
     run(&admin, &["CREATE DATABASE maker OWNER maker"]).await;
     admin.close().await.unwrap();
@@ -97,7 +117,10 @@ async fn a_plain_owner_migrates_its_database_and_the_suite_works_on_it() {
     let refused = migrate(&url("plain", "plain"));
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(
-        !refused.status.success() && said.contains("CREATE ROLE payterms_wallet LOGIN; CREATE ROLE payterms_invoicing LOGIN;"),
+        !refused.status.success()
+            && said.contains(
+                "CREATE ROLE payterms_wallet LOGIN; CREATE ROLE payterms_invoicing LOGIN;"
+            ),
         "{said}"
     );
     // The roles are made by an owner who may, and serve in the database of one who may not.
@@ -107,19 +130,32 @@ async fn a_plain_owner_migrates_its_database_and_the_suite_works_on_it() {
         debits_on(format!("{}/{owner}", server.place)).await;
         is_up_to_date(&url(owner, owner));
         let conn = postgres::session(url(owner, owner)).await;
-        assert!(query(&conn, "SELECT FROM wallet.outbox").await.unwrap().is_empty(), "the owner is under row-level security");
+        assert!(
+            query(&conn, "SELECT FROM wallet.outbox").await.unwrap().is_empty(),
+            "the owner is under row-level security"
+        );
         conn.close().await.unwrap();
         let role = postgres::session(url("payterms_wallet", owner)).await;
-        for statement in ["CREATE TEMPORARY TABLE a (b int)", "CREATE TABLE wallet.a (b int)", "CREATE TABLE public.a (b int)"] {
+        for statement in [
+            "CREATE TEMPORARY TABLE a (b int)",
+            "CREATE TABLE wallet.a (b int)",
+            "CREATE TABLE public.a (b int)",
+        ] {
             let error = role.execute_unprepared(statement).await.unwrap_err().to_string();
             assert!(error.contains("permission denied"), "{statement}: {error}");
         }
         role.close().await.unwrap();
     }
     let binary = env!("CARGO_BIN_EXE_payterms-under-test");
-    let started = Command::new(binary).args(["service", "wallet"]).arg(format!("--database-url={}", url("plain", "plain"))).output();
+    let started = Command::new(binary)
+        .args(["service", "wallet"])
+        .arg(format!("--database-url={}", url("plain", "plain")))
+        .output();
     let said = String::from_utf8_lossy(&started.unwrap().stderr).into_owned();
-    assert!(said.contains("connect as payterms_wallet"), "a service does not start as the owner: {said}");
+    assert!(
+        said.contains("connect as payterms_wallet"),
+        "a service does not start as the owner: {said}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -133,27 +169,54 @@ async fn a_role_reads_nothing_of_other_services_and_others_read_nothing() {
     for service in payterms_migrations::SERVICES {
         let role = postgres::session(format!("postgres://payterms_{service}@{place}")).await;
         query(&role, "SELECT set_config('payterms.tenants', 'acme', false)").await.unwrap();
-        let these_rows = query(&role, "SELECT FROM tenant_states UNION ALL SELECT FROM seaql_migrations").await.unwrap();
+        let these_rows =
+            query(&role, "SELECT FROM tenant_states UNION ALL SELECT FROM seaql_migrations")
+                .await
+                .unwrap();
         assert!(these_rows.len() > 1, "{service} reads its own tables");
         for (schema, table) in tables.iter().filter(|(schema, _)| schema != service) {
-            let error = query(&role, &format!("SELECT FROM {schema}.{table}")).await.unwrap_err().to_string();
-            assert!(error.contains("permission denied for schema"), "{service} and {schema}.{table}: {error}");
+            let error = query(&role, &format!("SELECT FROM {schema}.{table}"))
+                .await
+                .unwrap_err()
+                .to_string();
+            assert!(
+                error.contains("permission denied for schema"),
+                "{service} and {schema}.{table}: {error}"
+            );
         }
         role.close().await.unwrap();
     }
     // A role of no service, and one that an administrator lets read everything.
-    let (stranger, reader) = (format!("stranger_{}", std::process::id()), format!("reader_{}", std::process::id()));
-    run(&owner, &[&format!("CREATE ROLE {stranger} LOGIN"), &format!("CREATE ROLE {reader} LOGIN IN ROLE pg_read_all_data")]).await;
+    let (stranger, reader) =
+        (format!("stranger_{}", std::process::id()), format!("reader_{}", std::process::id()));
+    run(
+        &owner,
+        &[
+            &format!("CREATE ROLE {stranger} LOGIN"),
+            &format!("CREATE ROLE {reader} LOGIN IN ROLE pg_read_all_data"),
+        ],
+    )
+    .await;
     for name in [&stranger, &reader] {
         let role = postgres::session(format!("postgres://{name}@{place}")).await;
         query(&role, "SELECT set_config('payterms.tenants', 'acme', false)").await.unwrap();
         for (schema, table) in &tables {
             let rows = query(&role, &format!("SELECT FROM {schema}.{table}")).await;
-            assert!(rows.as_ref().map_or(true, Vec::is_empty), "{name} reads {schema}.{table}: {rows:?}");
+            assert!(
+                rows.as_ref().map_or(true, Vec::is_empty),
+                "{name} reads {schema}.{table}: {rows:?}"
+            );
         }
-        assert!(query(&role, "SELECT wallet.payterms_tenants()").await.is_err(), "{name} calls nothing");
-        let statistics = "SELECT FROM pg_stats WHERE schemaname IN ('wallet', 'invoicing', 'credit', 'plans')";
-        assert!(query(&role, statistics).await.unwrap().is_empty(), "{name} sees no values in the statistics");
+        assert!(
+            query(&role, "SELECT wallet.payterms_tenants()").await.is_err(),
+            "{name} calls nothing"
+        );
+        let statistics =
+            "SELECT FROM pg_stats WHERE schemaname IN ('wallet', 'invoicing', 'credit', 'plans')";
+        assert!(
+            query(&role, statistics).await.unwrap().is_empty(),
+            "{name} sees no values in the statistics"
+        );
         role.close().await.unwrap();
     }
     run(&owner, &[&format!("DROP ROLE {stranger}"), &format!("DROP ROLE {reader}")]).await;
@@ -165,7 +228,10 @@ async fn a_search_path_that_a_role_set_for_itself_changes_nothing() {
     let Some(world) = World::start(Database::Postgres).await else { return };
     let (_, wallet) = world.usual().await;
     let place = world.postgres.clone().unwrap();
-    let (url, name) = (format!("postgres://payterms_wallet@{place}"), place.rsplit('/').next().unwrap().to_owned());
+    let (url, name) = (
+        format!("postgres://payterms_wallet@{place}"),
+        place.rsplit('/').next().unwrap().to_owned(),
+    );
     let owner = postgres::owner_of(&place).await;
     run(
         &owner,
@@ -187,7 +253,8 @@ async fn a_search_path_that_a_role_set_for_itself_changes_nothing() {
     role.close().await.unwrap();
 
     let role = postgres::session(url).await;
-    let path: String = query(&role, "SHOW search_path").await.unwrap()[0].try_get("", "search_path").unwrap();
+    let path: String =
+        query(&role, "SHOW search_path").await.unwrap()[0].try_get("", "search_path").unwrap();
     assert!(path.starts_with("evil"), "{path}");
     let error = query(&role, "SELECT id FROM wallet.wallets").await.unwrap_err().to_string();
     assert!(error.contains("payterms.tenants is not set"), "{error}");
@@ -222,12 +289,16 @@ async fn a_schema_in_use_is_guarded_once_it_is_free_and_then_no_more_locked() {
     run(&user, &["BEGIN", "SELECT FROM tenant_states"]).await;
     let migrating = tokio::spawn({
         let place = place.clone();
-        async move { payterms_migrations::migrate_postgres(&postgres::owner_of(&place).await, "wallet").await }
+        async move {
+            payterms_migrations::migrate_postgres(&postgres::owner_of(&place).await, "wallet").await
+        }
     });
     let waiting = async || {
-        let select =
-            "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND usename <> 'payterms_wallet'";
-        query(&owner, select).await.map(|rows| rows.len()).map_err(|error| Status::internal(error.to_string()))
+        let select = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND usename <> 'payterms_wallet'";
+        query(&owner, select)
+            .await
+            .map(|rows| rows.len())
+            .map_err(|error| Status::internal(error.to_string()))
     };
     until(waiting, |waiting| *waiting == 1).await;
     // It has locked other tables on its way; it gives way before it is let in.
@@ -248,11 +319,18 @@ async fn a_schema_in_use_is_guarded_once_it_is_free_and_then_no_more_locked() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_waits_for_its_schema_says_so_and_begins_when_it_is_there() {
-    let (Some(world), Some(place)) = (World::start(Database::Sqlite).await, postgres::empty_database().await) else { return };
+    let (Some(world), Some(place)) =
+        (World::start(Database::Sqlite).await, postgres::empty_database().await)
+    else {
+        return;
+    };
     let arguments = [
         format!("--database-url=postgres://payterms_wallet@{place}"),
         format!("--keys={}", world.folder.path().join("keys").display()),
-        format!("--simulator-secret={}", world.folder.path().join("keys/simulator.secret").display()),
+        format!(
+            "--simulator-secret={}",
+            world.folder.path().join("keys/simulator.secret").display()
+        ),
         "--mode=development".to_owned(),
     ];
     let at = free_address();
@@ -260,18 +338,33 @@ async fn a_service_that_waits_for_its_schema_says_so_and_begins_when_it_is_there
     let arguments = [&arguments[..], &[format!("--probes={probes}")]].concat();
     // The role is the server's, not the database's; another database of this server has made it.
     postgres::database().await;
-    let _wallet = Process::service(env!("CARGO_BIN_EXE_payterms-under-test"), "wallet", at, &arguments, &[]).await;
+    let _wallet =
+        Process::service(env!("CARGO_BIN_EXE_payterms-under-test"), "wallet", at, &arguments, &[])
+            .await;
     let readiness = async || {
-        let answer = reqwest::get(format!("http://{at}/readyz")).await.map_err(|error| Status::unavailable(error.to_string()))?;
+        let answer = reqwest::get(format!("http://{at}/readyz"))
+            .await
+            .map_err(|error| Status::unavailable(error.to_string()))?;
         Ok((answer.status().as_u16(), answer.text().await.unwrap()))
     };
     let (status, said) = until(readiness, |_| true).await;
     assert!(status == 503 && said.contains("run payterms-migrate"), "{status} {said}");
     let waiting = ["liveness", "readiness", "", "payterms.wallet.v1"];
-    assert_eq!(health(at, waiting).await, [SERVING, NOT_SERVING, NOT_SERVING, NOT_SERVING], "probes must not restart it");
-    assert_eq!(health(probes, waiting).await, [SERVING, NOT_SERVING, NOT_SERVING, NOT_SERVING], "nor those at a port of their own");
+    assert_eq!(
+        health(at, waiting).await,
+        [SERVING, NOT_SERVING, NOT_SERVING, NOT_SERVING],
+        "probes must not restart it"
+    );
+    assert_eq!(
+        health(probes, waiting).await,
+        [SERVING, NOT_SERVING, NOT_SERVING, NOT_SERVING],
+        "nor those at a port of their own"
+    );
     let token = world.suite.token(&person("acme", "SERVICE", None), 600).unwrap();
-    let list = ListWalletsRequest { parent: format!("tenants/acme/customers/{}", request_id()), ..ListWalletsRequest::default() };
+    let list = ListWalletsRequest {
+        parent: format!("tenants/acme/customers/{}", request_id()),
+        ..ListWalletsRequest::default()
+    };
     let refused = Session::new(at, &token).unwrap().wallets().list_wallets(list).await.unwrap_err();
     assert_eq!((refused.code(), reason(&refused).as_str()), (Code::Unavailable, "UNAVAILABLE"));
     let owner = postgres::owner_of(&place).await;

@@ -1,13 +1,16 @@
-//! What was acknowledged stays (I36), also while other callers' deadlines pass in the middle of their calls and their
-//! connections are cut: each acknowledged request id has its rows once, and each request id that has rows is answered
-//! with what they say.
+//! What was acknowledged stays (I36), also while other callers' deadlines pass in the middle of
+//! their calls and their connections are cut: each acknowledged request id has its rows once, and
+//! each request id that has rows is answered with what they say.
 
 use crate::{
     invariants::{self, rows_of, selected},
     wallets::{debit, grant},
 };
 use futures::{StreamExt, future::join_all};
-use payterms_proto::wallet::v1::{AuthorizeHoldRequest, AuthorizeHoldResponse, GetWalletRequest, PostDebitRequest, PostDebitResponse};
+use payterms_proto::wallet::v1::{
+    AuthorizeHoldRequest, AuthorizeHoldResponse, GetWalletRequest, PostDebitRequest,
+    PostDebitResponse,
+};
 use payterms_suite::{Session, Suite, client::amount};
 use payterms_testkit::{Database, World, people::person};
 use prost::Message;
@@ -51,12 +54,20 @@ impl Ask {
             Self::Debit(debit) => {
                 let mut request = Request::new(debit.clone());
                 request.set_timeout(deadline);
-                session.postings().post_debit(request).await.map(|answer| PostDebitResponse::encode_to_vec(answer.get_ref()))
+                session
+                    .postings()
+                    .post_debit(request)
+                    .await
+                    .map(|answer| PostDebitResponse::encode_to_vec(answer.get_ref()))
             }
             Self::Hold(hold) => {
                 let mut request = Request::new(hold.clone());
                 request.set_timeout(deadline);
-                session.holds().authorize_hold(request).await.map(|answer| AuthorizeHoldResponse::encode_to_vec(answer.get_ref()))
+                session
+                    .holds()
+                    .authorize_hold(request)
+                    .await
+                    .map(|answer| AuthorizeHoldResponse::encode_to_vec(answer.get_ref()))
             }
         }
     }
@@ -75,9 +86,14 @@ async fn patient(session: Session, wallet: String, seed: u64, calls: usize) -> C
     called
 }
 
-/// Writes and reads with deadlines of 1 to 200 ms; every third call is dropped by the client before its deadline, which resets its
-/// stream.
-async fn hasty(session: Session, wallet: String, seed: u64, done: tokio_util::sync::CancellationToken) -> Called {
+/// Writes and reads with deadlines of 1 to 200 ms; every third call is dropped by the client before
+/// its deadline, which resets its stream.
+async fn hasty(
+    session: Session,
+    wallet: String,
+    seed: u64,
+    done: tokio_util::sync::CancellationToken,
+) -> Called {
     let (mut dice, mut called) = (StdRng::seed_from_u64(seed), Vec::new());
     while !done.is_cancelled() {
         let deadline = Duration::from_millis(dice.random_range(1..200));
@@ -91,7 +107,12 @@ async fn hasty(session: Session, wallet: String, seed: u64, done: tokio_util::sy
         let patience = if dice.random_bool(0.3) { deadline / 2 } else { deadline * 2 };
         let answer = tokio::time::timeout(patience, ask.send(&session, deadline)).await;
         if let Ok(Err(status)) = &answer {
-            let over = [Code::DeadlineExceeded, Code::Cancelled, Code::ResourceExhausted, Code::Unavailable];
+            let over = [
+                Code::DeadlineExceeded,
+                Code::Cancelled,
+                Code::ResourceExhausted,
+                Code::Unavailable,
+            ];
             assert!(over.contains(&status.code()), "{status:?}");
         }
         called.push((ask, answer.ok().and_then(Result::ok)));
@@ -107,21 +128,30 @@ async fn nothing_acknowledged_is_lost(world: &World, suite: &Suite, calls: usize
     for wallet in [&first, &second] {
         grant(world, wallet, amount("USD", 1_000, 0), 0).await;
     }
-    let caller = || Session::new(suite.gateway, &suite.token(&person("acme", "SERVICE", None), 600).unwrap()).unwrap();
+    let caller = || {
+        Session::new(suite.gateway, &suite.token(&person("acme", "SERVICE", None), 600).unwrap())
+            .unwrap()
+    };
     let done = tokio_util::sync::CancellationToken::new();
-    let hasty = (0..HASTY).map(|nth| tokio::spawn(hasty(caller(), second.clone(), nth as u64, done.clone())));
+    let hasty = (0..HASTY)
+        .map(|nth| tokio::spawn(hasty(caller(), second.clone(), nth as u64, done.clone())));
     let hasty: Vec<_> = hasty.collect();
-    let patient = (0..PATIENT).map(|nth| tokio::spawn(patient(caller(), first.clone(), 100 + nth as u64, calls)));
+    let patient = (0..PATIENT)
+        .map(|nth| tokio::spawn(patient(caller(), first.clone(), 100 + nth as u64, calls)));
     let mut called: Called = join_all(patient).await.into_iter().flat_map(Result::unwrap).collect();
     done.cancel();
     called.extend(join_all(hasty).await.into_iter().flat_map(Result::unwrap));
 
     // What is asked again is answered as it was; it also waits for what still goes on.
     let service = caller();
-    let again = futures::stream::iter(&called).map(async |(ask, _)| ask.send(&service, Duration::from_secs(30)).await.unwrap());
+    let again = futures::stream::iter(&called)
+        .map(async |(ask, _)| ask.send(&service, Duration::from_secs(30)).await.unwrap());
     let again: Vec<_> = again.buffered(8).collect().await;
     for ((ask, answer), again) in called.iter().zip(&again) {
-        assert!(answer.as_ref().is_none_or(|answer| answer == again), "answered otherwise the second time: {ask:?}");
+        assert!(
+            answer.as_ref().is_none_or(|answer| answer == again),
+            "answered otherwise the second time: {ask:?}"
+        );
     }
     let kept: BTreeSet<_> = called.iter().map(|(ask, _)| ask.id().replace('-', "")).collect();
     let (conn, s) = rows_of("wallet", world.folder.path(), world.postgres.as_deref()).await;

@@ -1,5 +1,6 @@
-//! The disk fails for a while, or is full: what the embedded database acknowledged is there after a restart, a service
-//! whose disk failed says that it is not ready until it works again, and it heals by itself.
+//! The disk fails for a while, or is full: what the embedded database acknowledged is there after a
+//! restart, a service whose disk failed says that it is not ready until it works again, and it
+//! heals by itself.
 
 use crate::{
     database_roles::{SERVING, health},
@@ -19,15 +20,21 @@ use std::{
     time::Duration,
 };
 
-/// Debits at once while the disk fails, and how often at most until the fault was reached: the database file is written
-/// when its log is full.
+/// Debits at once while the disk fails, and how often at most until the fault was reached: the
+/// database file is written when its log is full.
 const DEBITS: usize = 12;
 const ROUNDS: usize = 60;
 
 /// The library that makes the disk fail, compiled into a folder.
 fn shim(folder: &Path) -> PathBuf {
-    let (source, library) = (Path::new(env!("CARGO_MANIFEST_DIR")).join("faults/disk.c"), folder.join("disk.so"));
-    let compiled = Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(source).arg("-ldl").status();
+    let (source, library) =
+        (Path::new(env!("CARGO_MANIFEST_DIR")).join("faults/disk.c"), folder.join("disk.so"));
+    let compiled = Command::new("cc")
+        .args(["-shared", "-fPIC", "-O1", "-o"])
+        .arg(&library)
+        .arg(source)
+        .arg("-ldl")
+        .status();
     assert!(compiled.unwrap().success(), "a C compiler is needed, as for the build itself");
     library
 }
@@ -39,7 +46,9 @@ fn debit(people: &People) -> PostDebitRequest {
 
 /// What the wallet says of itself.
 async fn ready(services: &Services) -> bool {
-    reqwest::get(format!("http://{}/readyz", services.at("wallet"))).await.is_ok_and(|answer| answer.status().is_success())
+    reqwest::get(format!("http://{}/readyz", services.at("wallet")))
+        .await
+        .is_ok_and(|answer| answer.status().is_success())
 }
 
 /// A wallet with credit, and every service a process of its own with `environment`.
@@ -54,7 +63,11 @@ async fn served(environment: Vec<(String, String)>) -> (Services, People) {
 }
 
 /// Debits; those that were acknowledged, with their answers.
-async fn debits(services: &Services, people: &People, count: usize) -> Vec<(PostDebitRequest, Vec<u8>)> {
+async fn debits(
+    services: &Services,
+    people: &People,
+    count: usize,
+) -> Vec<(PostDebitRequest, Vec<u8>)> {
     let (service, mut acknowledged) = (services.rig().someone("SERVICE", None), Vec::new());
     for _ in 0..count {
         let request = debit(people);
@@ -68,14 +81,21 @@ async fn debits(services: &Services, people: &People, count: usize) -> Vec<(Post
 }
 
 /// What was acknowledged is in the file after the process has died, and is answered as it was.
-async fn all_is_kept(services: &mut Services, acknowledged: &[(PostDebitRequest, Vec<u8>)], what: &str) {
+async fn all_is_kept(
+    services: &mut Services,
+    acknowledged: &[(PostDebitRequest, Vec<u8>)],
+    what: &str,
+) {
     services.environment.clear();
     services.restart("wallet", None).await;
     let (conn, _) = rows_of("wallet", services.rig().data(), None).await;
     let select = "SELECT HEX(request_id)HEX FROM transfers WHERE request_id IS NOT NULL";
     let stored: BTreeSet<_> = selected(&conn, select).await.into_iter().collect();
     conn.close().await.unwrap();
-    let lost = acknowledged.iter().filter(|(request, _)| !stored.contains(&request.request_id.replace('-', ""))).count();
+    let lost = acknowledged
+        .iter()
+        .filter(|(request, _)| !stored.contains(&request.request_id.replace('-', "")))
+        .count();
     assert_eq!(lost, 0, "{what}: of {} acknowledged debits some have no row", acknowledged.len());
     let service = services.rig().someone("SERVICE", None);
     for (request, answer) in acknowledged {
@@ -90,7 +110,8 @@ async fn what_was_acknowledged_survives_a_disk_that_fails() {
     let folder = tempfile::tempdir().unwrap();
     let (library, control) = (shim(folder.path()), folder.path().join("control"));
     let environment = [("LD_PRELOAD", &library), ("FAULT_CONTROL", &control)];
-    let environment: Vec<_> = environment.map(|(name, path)| (name.to_owned(), path.display().to_string())).into();
+    let environment: Vec<_> =
+        environment.map(|(name, path)| (name.to_owned(), path.display().to_string())).into();
     let (mut services, people) = served(environment.clone()).await;
     let (enospc, eio) = (28, 5);
     let mut acknowledged = Vec::new();
@@ -113,10 +134,21 @@ async fn what_was_acknowledged_survives_a_disk_that_fails() {
                     break;
                 }
             }
-            assert_eq!(fs::metadata(&reached).map_or(0, |found| found.len()), times, "{what}: the fault was reached");
+            assert_eq!(
+                fs::metadata(&reached).map_or(0, |found| found.len()),
+                times,
+                "{what}: the fault was reached"
+            );
             fs::remove_file(&reached).unwrap();
             fs::write(&control, "").unwrap();
-            retry(async || if ready(&services).await { Ok(()) } else { Err(tonic::Status::unavailable("not ready")) }).await;
+            retry(async || {
+                if ready(&services).await {
+                    Ok(())
+                } else {
+                    Err(tonic::Status::unavailable("not ready"))
+                }
+            })
+            .await;
             let healed = debits(&services, &people, 3).await;
             assert_eq!(healed.len(), 3, "{what}: it works again");
             acknowledged.extend(healed);
@@ -130,9 +162,14 @@ async fn what_was_acknowledged_survives_a_full_disk() {
     let (mut services, people) = served(Vec::new()).await;
     services.stop("wallet");
     let (data, disk) = (services.rig().data().to_path_buf(), tempfile::tempdir().unwrap());
-    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=6m", "tmpfs"]).arg(disk.path()).status();
+    let mounted = Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=6m", "tmpfs"])
+        .arg(disk.path())
+        .status();
     if !mounted.is_ok_and(|status| status.success()) {
-        eprintln!("\n*** No small disk can be mounted here: the test of a full disk does not run. ***\n");
+        eprintln!(
+            "\n*** No small disk can be mounted here: the test of a full disk does not run. ***\n"
+        );
         return;
     }
     for file in ["wallet.db", "wallet.db-wal", "wallet.lock"] {
@@ -151,10 +188,17 @@ async fn what_was_acknowledged_survives_a_full_disk() {
     let meanwhile = debits(&services, &people, 20).await;
     assert!(meanwhile.len() < 20, "the disk is full");
     assert!(!ready(&services).await, "a service whose disk is full is not ready");
-    assert_eq!(health(services.at("wallet"), ["liveness"]).await, [SERVING], "it is not restarted: that frees no room");
+    assert_eq!(
+        health(services.at("wallet"), ["liveness"]).await,
+        [SERVING],
+        "it is not restarted: that frees no room"
+    );
     acknowledged.extend(meanwhile);
     fs::remove_file(&ballast).unwrap();
-    retry(async || if ready(&services).await { Ok(()) } else { Err(tonic::Status::unavailable("not ready")) }).await;
+    retry(async || {
+        if ready(&services).await { Ok(()) } else { Err(tonic::Status::unavailable("not ready")) }
+    })
+    .await;
     let healed = debits(&services, &people, 3).await;
     assert_eq!(healed.len(), 3, "there is room again");
     acknowledged.extend(healed);

@@ -1,5 +1,5 @@
-//! What is given back of a charge, and what becomes of its credit, while its issuer has a part of it: nothing is lost, and nothing is
-//! given twice.
+//! What is given back of a charge, and what becomes of its credit, while its issuer has a part of
+//! it: nothing is lost, and nothing is given twice.
 
 use crate::{
     bank_debits::account,
@@ -21,15 +21,16 @@ use crate::{
 use payterms_proto::{
     google::r#type::Money,
     invoicing::v1::{
-        CreateCreditNoteRequest, CreatePaymentRequest, InvoiceToPay, MailKind, Payment, Refund, UnapplyPaymentRequest, invoice::State,
-        refund_part::Destination,
+        CreateCreditNoteRequest, CreatePaymentRequest, InvoiceToPay, MailKind, Payment, Refund,
+        UnapplyPaymentRequest, invoice::State, refund_part::Destination,
     },
     plans::v1::plan::State as PlanState,
     wallet::{
         peers::v1::{ChargeForPaymentRequest, GetChargeRequest, RefundPaymentRequest},
         v1::{
-            Dispute, GetBalanceRequest, GetDisputeRequest, GetTopUpRequest, ListLotsRequest, LoseDisputeRequest, Lot, RefundTopUpRequest,
-            UpdateWalletSettingsRequest, WalletSettings, charge, dispute, top_up,
+            Dispute, GetBalanceRequest, GetDisputeRequest, GetTopUpRequest, ListLotsRequest,
+            LoseDisputeRequest, Lot, RefundTopUpRequest, UpdateWalletSettingsRequest,
+            WalletSettings, charge, dispute, top_up,
         },
     },
 };
@@ -68,10 +69,15 @@ async fn paid_and_disputed(world: &World) -> (Till, Payment, String) {
 }
 
 fn parts(refund: &Refund) -> Vec<(i64, Destination)> {
-    refund.parts.iter().map(|refund_part| (refund_part.amount.as_ref().unwrap().units, refund_part.destination())).collect()
+    refund
+        .parts
+        .iter()
+        .map(|refund_part| (refund_part.amount.as_ref().unwrap().units, refund_part.destination()))
+        .collect()
 }
 
-/// 70.00 are not disputed: taken off the invoice they are credit, and the customer pays 100.00 once, also where the dispute is lost.
+/// 70.00 are not disputed: taken off the invoice they are credit, and the customer pays 100.00
+/// once, also where the dispute is lost.
 async fn an_unapplied_rest_of_a_disputed_charge_is_credit(world: &World) {
     let (till, payment, charge) = paid_and_disputed(world).await;
     let unapply = UnapplyPaymentRequest {
@@ -82,15 +88,22 @@ async fn an_unapplied_rest_of_a_disputed_charge_is_credit(world: &World) {
     };
     let answer = till.owner.refunds().unapply_payment(unapply).await.unwrap().into_inner();
     assert_eq!(parts(&answer.refund.unwrap()), [(70, Destination::Credit)]);
-    assert_eq!((answer.invoice.unwrap().open, till.available().await), (amount("USD", 100, 0), amount("USD", 70, 0)));
+    assert_eq!(
+        (answer.invoice.unwrap().open, till.available().await),
+        (amount("USD", 100, 0), amount("USD", 70, 0))
+    );
     decide(&world.suite.simulator, &charge, "lost").await;
     disputed(&till.owner, dispute::State::Lost).await;
     let open = until_invoice(&till.owner, &till.invoice, |invoice| invoice.block.is_none()).await;
-    assert_eq!((open.open, open.paid, till.available().await), (amount("USD", 100, 0), amount("USD", 0, 0), amount("USD", 70, 0)));
+    assert_eq!(
+        (open.open, open.paid, till.available().await),
+        (amount("USD", 100, 0), amount("USD", 0, 0), amount("USD", 70, 0))
+    );
     all_holds(world).await;
 }
 
-/// A note over all of it takes 30.00 off what is open and gives 70.00 back. Won, the 30.00 are credit too.
+/// A note over all of it takes 30.00 off what is open and gives 70.00 back. Won, the 30.00 are
+/// credit too.
 async fn a_credit_note_gives_the_rest_of_a_disputed_charge_back(world: &World) {
     let (till, _, charge) = paid_and_disputed(world).await;
     let note = CreateCreditNoteRequest {
@@ -103,17 +116,21 @@ async fn a_credit_note_gives_the_rest_of_a_disputed_charge_back(world: &World) {
     assert_eq!(parts(&answer.refund.unwrap()), [(70, Destination::Credit)]);
     assert_eq!(till.available().await, amount("USD", 70, 0));
     let booked = invariants::booked(world).await;
-    assert!(booked.iter().all(|(account, units)| account != "INVOICE_SETTLEMENT" || *units == 0), "{booked:?}");
+    assert!(
+        booked.iter().all(|(account, units)| account != "INVOICE_SETTLEMENT" || *units == 0),
+        "{booked:?}"
+    );
     decide(&world.suite.simulator, &charge, "won").await;
     disputed(&till.owner, dispute::State::Won).await;
-    let credit = until(async || Ok(till.available().await), |each| *each == amount("USD", 100, 0)).await;
+    let credit =
+        until(async || Ok(till.available().await), |each| *each == amount("USD", 100, 0)).await;
     assert_eq!(credit, amount("USD", 100, 0));
     until(async || Ok(invariants::open_flows(world).await), Vec::is_empty).await;
     all_holds(world).await;
 }
 
-/// Invoicing gave 50.00 back before it knew that the issuer has 60.00: 40.00 are there to move, and the payer has 10.00 of it from the
-/// issuer. Won, these 10.00 are credit too.
+/// Invoicing gave 50.00 back before it knew that the issuer has 60.00: 40.00 are there to move, and
+/// the payer has 10.00 of it from the issuer. Won, these 10.00 are credit too.
 async fn a_refund_on_its_way_moves_what_the_issuer_left(world: &World) {
     let peer = world.peer("invoicing", "wallet");
     let till = till(world, 0).await;
@@ -127,11 +144,23 @@ async fn a_refund_on_its_way_moves_what_the_issuer_left(world: &World) {
         payment_method: method,
         amount: amount("USD", 100, 0),
     };
-    let charged = peer.settlements().charge_for_payment(request.clone()).await.unwrap().into_inner().charge.unwrap();
+    let charged = peer
+        .settlements()
+        .charge_for_payment(request.clone())
+        .await
+        .unwrap()
+        .into_inner()
+        .charge
+        .unwrap();
     let provided = charges(&simulator).await.remove(0);
     take_part(&simulator, &provided, 60).await;
     let get = GetChargeRequest { name: charged.name };
-    let read = async || peer.settlements().get_charge(get.clone()).await.map(|answer| answer.into_inner().charge.unwrap());
+    let read = async || {
+        peer.settlements()
+            .get_charge(get.clone())
+            .await
+            .map(|answer| answer.into_inner().charge.unwrap())
+    };
     until(read, |charge| charge.state() == charge::State::ChargedBack).await;
     let refund = |units: i64, to_credit: bool| RefundPaymentRequest {
         request_id: request_id(),
@@ -145,19 +174,30 @@ async fn a_refund_on_its_way_moves_what_the_issuer_left(world: &World) {
     let first = peer.settlements().refund_payment(request.clone()).await.unwrap().into_inner();
     assert_eq!((first.credited, first.taken_back.clone()), (true, amount("USD", 10, 0)));
     assert_eq!(till.available().await, amount("USD", 40, 0));
-    assert_eq!(peer.settlements().refund_payment(request).await.unwrap().into_inner(), first, "the same step again");
+    assert_eq!(
+        peer.settlements().refund_payment(request).await.unwrap().into_inner(),
+        first,
+        "the same step again"
+    );
     let second = peer.settlements().refund_payment(refund(50, true)).await.unwrap().into_inner();
-    assert_eq!((second.credited, second.taken_back), (false, amount("USD", 50, 0)), "the issuer has the rest");
+    assert_eq!(
+        (second.credited, second.taken_back),
+        (false, amount("USD", 50, 0)),
+        "the issuer has the rest"
+    );
     decide(&simulator, &provided, "won").await;
     disputed(&till.owner, dispute::State::Won).await;
     assert_eq!(till.available().await, amount("USD", 100, 0));
     let booked = invariants::booked(world).await;
-    assert!(booked.iter().all(|(account, units)| account != "INVOICE_SETTLEMENT" || *units == 0), "{booked:?}");
+    assert!(
+        booked.iter().all(|(account, units)| account != "INVOICE_SETTLEMENT" || *units == 0),
+        "{booked:?}"
+    );
     invariants::hold(world).await;
 }
 
-/// 120.00 by card and 10.00 by a debit that takes days pay 100.00. The card is disputed meanwhile; then 30.00 are surplus, of which the
-/// issuer has 20.00. Won, the customer has them again.
+/// 120.00 by card and 10.00 by a debit that takes days pay 100.00. The card is disputed meanwhile;
+/// then 30.00 are surplus, of which the issuer has 20.00. Won, the customer has them again.
 async fn a_surplus_that_is_settled_after_the_dispute_comes_back_with_it(world: &World) {
     let desk = desk(world, Some("tok_visa")).await;
     let wallet = world.wallet(&desk.customer, "USD").await;
@@ -175,10 +215,17 @@ async fn a_surplus_that_is_settled_after_the_dispute_comes_back_with_it(world: &
     let charge = charge_of(&simulator, "120").await;
     take_back(&simulator, &charge).await;
     let open = disputed(&desk.owner, dispute::State::Open).await;
-    assert_eq!((open.from_invoices.clone(), open.from_credit.clone()), (amount("USD", 120, 0), amount("USD", 0, 0)));
+    assert_eq!(
+        (open.from_invoices.clone(), open.from_credit.clone()),
+        (amount("USD", 120, 0), amount("USD", 0, 0))
+    );
     advance(world, START + 5 * DAY).await;
     until_invoice(&desk.owner, &desk.invoice, |invoice| invoice.block.is_some()).await;
-    assert_eq!(available(&desk.admin, &wallet).await, amount("USD", 10, 0), "what the debit paid beyond the invoice");
+    assert_eq!(
+        available(&desk.admin, &wallet).await,
+        amount("USD", 10, 0),
+        "what the debit paid beyond the invoice"
+    );
     let known = read_dispute(&desk.admin, &open.name).await;
     assert_eq!(
         (known.from_invoices, known.from_credit, known.from_surplus),
@@ -186,8 +233,12 @@ async fn a_surplus_that_is_settled_after_the_dispute_comes_back_with_it(world: &
     );
     decide(&simulator, &charge, "won").await;
     disputed(&desk.owner, dispute::State::Won).await;
-    let paid = until_invoice(&desk.owner, &desk.invoice, |invoice| invoice.state() == State::Paid).await;
-    assert_eq!((paid.paid, available(&desk.admin, &wallet).await), (amount("USD", 100, 0), amount("USD", 30, 0)));
+    let paid =
+        until_invoice(&desk.owner, &desk.invoice, |invoice| invoice.state() == State::Paid).await;
+    assert_eq!(
+        (paid.paid, available(&desk.admin, &wallet).await),
+        (amount("USD", 100, 0), amount("USD", 30, 0))
+    );
     all_holds(world).await;
 }
 
@@ -206,7 +257,8 @@ async fn lots(session: &Session, wallet: &str) -> Vec<Lot> {
     session.lots().list_lots(list).await.unwrap().into_inner().lots
 }
 
-/// A of 100.00 expires in 30 days, B of 100.00 by another card never. A is disputed and lost: B stays, whatever A would have become.
+/// A of 100.00 expires in 30 days, B of 100.00 by another card never. A is disputed and lost: B
+/// stays, whatever A would have become.
 async fn a_disputed_top_up_loses_its_own_lot_first(world: &World) {
     let (customer, wallet, admin) = shop(world).await;
     let owner = world.someone("OWNER", None);
@@ -222,66 +274,121 @@ async fn a_disputed_top_up_loses_its_own_lot_first(world: &World) {
     disputed(&owner, dispute::State::Open).await;
     decide(&simulator, &charge, "lost").await;
     disputed(&owner, dispute::State::Lost).await;
-    let left: Vec<_> = lots(&admin, &wallet).await.into_iter().filter(|lot| lot.remaining != amount("USD", 0, 0)).collect();
-    assert!(left.len() == 1 && left[0].expire_time.is_none() && left[0].remaining == amount("USD", 100, 0), "{left:?}");
+    let left: Vec<_> = lots(&admin, &wallet)
+        .await
+        .into_iter()
+        .filter(|lot| lot.remaining != amount("USD", 0, 0))
+        .collect();
+    assert!(
+        left.len() == 1
+            && left[0].expire_time.is_none()
+            && left[0].remaining == amount("USD", 100, 0),
+        "{left:?}"
+    );
     all_holds(world).await;
 }
 
 async fn expire_days(owner: &Session, days: i32) {
-    let settings = WalletSettings { name: "tenants/acme/walletSettings".into(), purchased_expire_days: days, ..WalletSettings::default() };
+    let settings = WalletSettings {
+        name: "tenants/acme/walletSettings".into(),
+        purchased_expire_days: days,
+        ..WalletSettings::default()
+    };
     let update_mask = Some(FieldMask { paths: vec!["purchased_expire_days".into()] });
-    let request =
-        UpdateWalletSettingsRequest { request_id: request_id(), wallet_settings: Some(settings), update_mask, ..Default::default() };
+    let request = UpdateWalletSettingsRequest {
+        request_id: request_id(),
+        wallet_settings: Some(settings),
+        update_mask,
+        ..Default::default()
+    };
     owner.settings().update_wallet_settings(request).await.unwrap();
 }
 
-/// Of 50.00 the issuer takes 20.00, 10.00 are spent. Won, the 40.00 that are left can be refunded at once.
+/// Of 50.00 the issuer takes 20.00, 10.00 are spent. Won, the 40.00 that are left can be refunded
+/// at once.
 async fn a_won_part_of_a_top_up_can_be_refunded_with_the_rest(world: &World) {
     let (customer, wallet, admin) = shop(world).await;
     let owner = world.someone("OWNER", None);
     let simulator = world.suite.simulator.clone();
     card(world, &admin, &customer, "tok_visa").await;
-    let bought = admin.top_ups().create_top_up(buy(&wallet, "", amount("USD", 50, 0))).await.unwrap().into_inner().top_up.unwrap();
+    let bought = admin
+        .top_ups()
+        .create_top_up(buy(&wallet, "", amount("USD", 50, 0)))
+        .await
+        .unwrap()
+        .into_inner()
+        .top_up
+        .unwrap();
     let charge = charges(&simulator).await.remove(0);
     take_part(&simulator, &charge, 20).await;
     disputed(&owner, dispute::State::Open).await;
-    world.someone("SERVICE", None).postings().post_debit(debit(&wallet, amount("USD", 10, 0))).await.unwrap();
+    world
+        .someone("SERVICE", None)
+        .postings()
+        .post_debit(debit(&wallet, amount("USD", 10, 0)))
+        .await
+        .unwrap();
     decide(&simulator, &charge, "won").await;
     disputed(&owner, dispute::State::Won).await;
     assert_eq!(available(&admin, &wallet).await, amount("USD", 40, 0));
-    let refund = RefundTopUpRequest { request_id: request_id(), name: bought.name, credit: None, explanation: "Closed.".into() };
-    let refund = owner.top_ups().refund_top_up(refund).await.unwrap().into_inner().top_up_refund.unwrap();
-    assert_eq!((refund.credit, available(&admin, &wallet).await), (amount("USD", 40, 0), amount("USD", 0, 0)));
+    let refund = RefundTopUpRequest {
+        request_id: request_id(),
+        name: bought.name,
+        credit: None,
+        explanation: "Closed.".into(),
+    };
+    let refund =
+        owner.top_ups().refund_top_up(refund).await.unwrap().into_inner().top_up_refund.unwrap();
+    assert_eq!(
+        (refund.credit, available(&admin, &wallet).await),
+        (amount("USD", 40, 0), amount("USD", 0, 0))
+    );
     all_holds(world).await;
 }
 
-/// Two top-ups of one card are taken back, the first before there were disputes. The second is won: the card stays blocked.
+/// Two top-ups of one card are taken back, the first before there were disputes. The second is won:
+/// the card stays blocked.
 async fn a_method_of_an_old_chargeback_stays_blocked(world: &World) {
     let (customer, wallet, admin) = shop(world).await;
     let owner = world.someone("OWNER", None);
     let simulator = world.suite.simulator.clone();
     card(world, &admin, &customer, "tok_visa").await;
-    let old = admin.top_ups().create_top_up(buy(&wallet, "", amount("USD", 50, 0))).await.unwrap().into_inner().top_up.unwrap();
+    let old = admin
+        .top_ups()
+        .create_top_up(buy(&wallet, "", amount("USD", 50, 0)))
+        .await
+        .unwrap()
+        .into_inner()
+        .top_up
+        .unwrap();
     let first = charges(&simulator).await.remove(0);
     admin.top_ups().create_top_up(buy(&wallet, "", amount("USD", 60, 0))).await.unwrap();
     take_back(&simulator, &first).await;
     disputed(&owner, dispute::State::Open).await;
     let get = GetTopUpRequest { name: old.name };
-    assert_eq!(admin.top_ups().get_top_up(get).await.unwrap().into_inner().top_up.unwrap().state(), top_up::State::ChargedBack);
+    assert_eq!(
+        admin.top_ups().get_top_up(get).await.unwrap().into_inner().top_up.unwrap().state(),
+        top_up::State::ChargedBack
+    );
     let (conn, s) = world.rows("wallet").await;
-    let forget = Statement::from_string(conn.get_database_backend(), format!("DELETE FROM {s}disputes"));
+    let forget =
+        Statement::from_string(conn.get_database_backend(), format!("DELETE FROM {s}disputes"));
     conn.execute_raw(forget).await.unwrap();
     let second = charge_of(&simulator, "60").await;
     take_back(&simulator, &second).await;
     disputed(&owner, dispute::State::Open).await;
     decide(&simulator, &second, "won").await;
     disputed(&owner, dispute::State::Won).await;
-    assert!(methods(&admin, &customer).await.iter().all(|payment_method| payment_method.charged_back), "the first chargeback stands");
+    assert!(
+        methods(&admin, &customer).await.iter().all(|payment_method| payment_method.charged_back),
+        "the first chargeback stands"
+    );
     assert_eq!(list(&owner, &customer, "").await.len(), 1);
     invariants::hold(world).await;
 }
 
-/// 33.34 were collected on 31 January, and are lost on 10 February: the other card is charged on the 12th, long before the second date.
+/// 33.34 were collected on 31 January, and are lost on 10 February: the other card is charged on
+/// the 12th, long before the second date.
 async fn a_lost_instalment_is_collected_though_no_other_falls_due(world: &World) {
     let (desk, plan) = plans::proposed(world, Some("tok_visa")).await;
     plans::approve(&world.someone("STAFF", None), &plan, plan.open.clone()).await.unwrap();
@@ -303,43 +410,72 @@ async fn a_lost_instalment_is_collected_though_no_other_falls_due(world: &World)
     assert_eq!(charges(&simulator).await.len(), 2, "the other card pays it");
     advance(world, plans::MIDNIGHT + 55 * DAY).await;
     let this_plan = plans::plan(&desk.admin, &plan.name).await;
-    assert_eq!((this_plan.state(), this_plan.breach_count, this_plan.open.clone()), (PlanState::Active, 0, amount("USD", 66, 66)));
+    assert_eq!(
+        (this_plan.state(), this_plan.breach_count, this_plan.open.clone()),
+        (PlanState::Active, 0, amount("USD", 66, 66))
+    );
     plans_agree(world).await;
     all_holds(world).await;
 }
 
-/// A refund of the top-up is under way when the issuer takes it back, and the provider tells of that once. An hour later it is asked.
+/// A refund of the top-up is under way when the issuer takes it back, and the provider tells of
+/// that once. An hour later it is asked.
 async fn a_chargeback_is_asked_for_again_where_the_provider_tells_once(world: &World) {
     world.tenant("acme").await;
     start(world, "acme", "seed").await;
     let customer = world.customer("acme", "GB").await;
     let wallet = world.wallet(&customer, "USD").await;
-    let (admin, owner) = (world.someone("CUSTOMER_ADMIN", Some(&customer)), world.someone("OWNER", None));
+    let (admin, owner) =
+        (world.someone("CUSTOMER_ADMIN", Some(&customer)), world.someone("OWNER", None));
     shops::open(&owner, "acme").await.unwrap();
     let simulator = world.suite.simulator.clone();
     card(world, &admin, &customer, "tok_refund_late").await;
-    let bought = admin.top_ups().create_top_up(buy(&wallet, "", amount("USD", 50, 0))).await.unwrap().into_inner().top_up.unwrap();
+    let bought = admin
+        .top_ups()
+        .create_top_up(buy(&wallet, "", amount("USD", 50, 0)))
+        .await
+        .unwrap()
+        .into_inner()
+        .top_up
+        .unwrap();
     let (name, explanation) = (bought.name.clone(), "Too much.".to_owned());
-    let request = RefundTopUpRequest { request_id: request_id(), name, credit: amount("USD", 20, 0), explanation };
+    let request = RefundTopUpRequest {
+        request_id: request_id(),
+        name,
+        credit: amount("USD", 20, 0),
+        explanation,
+    };
     let caller = owner.clone();
     let refunding = tokio::spawn(async move { caller.top_ups().refund_top_up(request).await });
-    let refunds =
-        async || -> Vec<serde_json::Value> { reqwest::get(format!("{simulator}/v1/acme/refunds")).await.unwrap().json().await.unwrap() };
+    let refunds = async || -> Vec<serde_json::Value> {
+        reqwest::get(format!("{simulator}/v1/acme/refunds")).await.unwrap().json().await.unwrap()
+    };
     until(async || Ok(refunds().await), |values| values.len() == 1).await;
     let charge = charges(&simulator).await.remove(0);
     let page = format!("{simulator}/simulator/acme/charges/{charge}/chargeback?once=true");
     assert!(reqwest::Client::new().post(page).send().await.unwrap().status().is_success());
     refunding.await.unwrap().unwrap();
-    let undelivered = async || Ok(reqwest::get(format!("{simulator}/v1/notifications")).await.unwrap().text().await.unwrap());
+    let undelivered = async || {
+        Ok(reqwest::get(format!("{simulator}/v1/notifications"))
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap())
+    };
     until(undelivered, |left| left == "0").await;
     assert!(list(&owner, &customer, "").await.is_empty(), "the one notification came too early");
     advance(world, START + 3_600).await;
     let dispute = disputed(&owner, dispute::State::Open).await;
-    assert_eq!((dispute.amount.clone(), posted(&admin, &wallet).await), (amount("USD", 30, 0), amount("USD", 0, 0)));
+    assert_eq!(
+        (dispute.amount.clone(), posted(&admin, &wallet).await),
+        (amount("USD", 30, 0), amount("USD", 0, 0))
+    );
     all_holds(world).await;
 }
 
-/// A person has lost it; the provider says that it is won. Nothing changes, and the tenant is told once.
+/// A person has lost it; the provider says that it is won. Nothing changes, and the tenant is told
+/// once.
 async fn the_tenant_is_told_where_the_provider_decides_otherwise(world: &World) {
     let (till, _, charge) = paid_and_disputed(world).await;
     let dispute = disputed(&till.owner, dispute::State::Open).await;
@@ -360,15 +496,23 @@ async fn the_tenant_is_told_where_the_provider_decides_otherwise(world: &World) 
     for mail in &all {
         texts.push(text(&till.owner, mail).await);
     }
-    let otherwise: Vec<_> = texts.iter().filter(|words| words.contains("A person of yours had recorded that it is lost")).collect();
+    let otherwise: Vec<_> = texts
+        .iter()
+        .filter(|words| words.contains("A person of yours had recorded that it is lost"))
+        .collect();
     assert_eq!(otherwise.len(), 1, "{texts:?}");
-    for named in ["is won.", "We sent no proof in time.", &dispute.name, &dispute.payment, &charge] {
+    for named in ["is won.", "We sent no proof in time.", &dispute.name, &dispute.payment, &charge]
+    {
         assert!(otherwise[0].contains(named), "{named}: {otherwise:?}");
     }
-    let subjects: std::collections::HashSet<_> = all.iter().map(|mail| mail.subject.split(':').next()).collect();
+    let subjects: std::collections::HashSet<_> =
+        all.iter().map(|mail| mail.subject.split(':').next()).collect();
     assert_eq!(subjects.len(), 3, "{subjects:?}");
     let known = read_dispute(&till.admin, &dispute.name).await;
-    assert_eq!((known.state(), known.provider_outcome()), (dispute::State::Lost, dispute::State::Won));
+    assert_eq!(
+        (known.state(), known.provider_outcome()),
+        (dispute::State::Lost, dispute::State::Won)
+    );
     assert_eq!(read(&till.owner, &till.invoice.name).await.unwrap().open, amount("USD", 30, 0));
     invariants::hold(world).await;
     invariants::books_agree(world).await;

@@ -9,8 +9,9 @@ use futures::TryStreamExt;
 use payterms_proto::{
     google::r#type::{Date, Decimal},
     invoicing::v1::{
-        Address, BusinessDetails, CreateCreditNoteRequest, Customer, Document, DownloadDocumentsRequest, GetDocumentRequest,
-        GetReceiptRequest, ListReceiptsRequest, Receipt, Tenant, UpdateCustomerRequest, UpdateTenantRequest,
+        Address, BusinessDetails, CreateCreditNoteRequest, Customer, Document,
+        DownloadDocumentsRequest, GetDocumentRequest, GetReceiptRequest, ListReceiptsRequest,
+        Receipt, Tenant, UpdateCustomerRequest, UpdateTenantRequest,
     },
     wallet::v1::{TaxKind, UpdateWalletSettingsRequest, WalletSettings},
 };
@@ -30,9 +31,15 @@ on_both!(
 
 /// The business as documents name it.
 pub(crate) async fn business(world: &World, business: BusinessDetails) {
-    let tenant = Tenant { name: "tenants/acme".into(), business: Some(business), ..Tenant::default() };
+    let tenant =
+        Tenant { name: "tenants/acme".into(), business: Some(business), ..Tenant::default() };
     let mask = FieldMask { paths: vec!["business".into()] };
-    let update = UpdateTenantRequest { request_id: request_id(), tenant: Some(tenant), update_mask: Some(mask), ..Default::default() };
+    let update = UpdateTenantRequest {
+        request_id: request_id(),
+        tenant: Some(tenant),
+        update_mask: Some(mask),
+        ..Default::default()
+    };
     world.someone("OWNER", None).tenants().update_tenant(update).await.unwrap();
 }
 
@@ -55,8 +62,11 @@ pub(crate) fn acme() -> BusinessDetails {
 }
 
 pub(crate) async fn taxed_sale(world: &World) {
-    let settings =
-        WalletSettings { name: "tenants/acme/walletSettings".into(), top_up_tax_kind: TaxKind::TaxedSale.into(), ..Default::default() };
+    let settings = WalletSettings {
+        name: "tenants/acme/walletSettings".into(),
+        top_up_tax_kind: TaxKind::TaxedSale.into(),
+        ..Default::default()
+    };
     let mask = FieldMask { paths: vec!["top_up_tax_kind".into()] };
     let update = UpdateWalletSettingsRequest {
         request_id: request_id(),
@@ -74,7 +84,8 @@ async fn receipts(session: &Session, customer: &str) -> Vec<Receipt> {
 
 /// Waits for so many receipts: they follow the top-up.
 pub(crate) async fn receipts_of(session: &Session, customer: &str, count: usize) -> Vec<Receipt> {
-    crate::rig::until(async || Ok(receipts(session, customer).await), |found| found.len() == count).await
+    crate::rig::until(async || Ok(receipts(session, customer).await), |found| found.len() == count)
+        .await
 }
 
 async fn document(session: &Session, name: &str) -> Result<Document, Status> {
@@ -86,11 +97,22 @@ async fn a_top_up_gets_its_receipt_once_with_the_tax_that_was_taken(world: &Worl
     let till = till(world, 0).await;
     business(world, acme()).await;
     card(world, &till.admin, &till.customer, "tok_visa").await;
-    let deposit =
-        till.admin.top_ups().create_top_up(buy(&till.wallet, "", amount("USD", 25, 0))).await.unwrap().into_inner().top_up.unwrap();
+    let deposit = till
+        .admin
+        .top_ups()
+        .create_top_up(buy(&till.wallet, "", amount("USD", 25, 0)))
+        .await
+        .unwrap()
+        .into_inner()
+        .top_up
+        .unwrap();
     let receipt = receipts_of(&till.admin, &till.customer, 1).await.remove(0);
     assert_eq!((receipt.top_up.as_str(), receipt.taxed), (deposit.name.as_str(), false));
-    assert!(receipt.number.starts_with("RC-") && receipt.number.ends_with("-000001"), "{}", receipt.number);
+    assert!(
+        receipt.number.starts_with("RC-") && receipt.number.ends_with("-000001"),
+        "{}",
+        receipt.number
+    );
     assert_eq!(receipt.seller.as_ref().unwrap().legal_name, "Acme Telecom Pty Ltd");
     // Australian credit is sold with tax in it.
     taxed(world, &[("AU", "", "10", false), ("GB", "", "0", false)]).await;
@@ -106,11 +128,21 @@ async fn a_top_up_gets_its_receipt_once_with_the_tax_that_was_taken(world: &Worl
         (receipt.taxed, receipt.amount.clone(), tax.net, tax.tax),
         (true, amount("USD", 55, 0), amount("USD", 50, 0), amount("USD", 5, 0))
     );
-    assert_eq!((tax.rate_percent, receipt.number.ends_with("-000002")), (Some(Decimal { value: "10".into() }), true));
-    let read = admin.receipts().get_receipt(GetReceiptRequest { name: receipt.name.clone() }).await.unwrap().into_inner().receipt;
+    assert_eq!(
+        (tax.rate_percent, receipt.number.ends_with("-000002")),
+        (Some(Decimal { value: "10".into() }), true)
+    );
+    let read = admin
+        .receipts()
+        .get_receipt(GetReceiptRequest { name: receipt.name.clone() })
+        .await
+        .unwrap()
+        .into_inner()
+        .receipt;
     assert_eq!(read, Some(receipt.clone()));
     let foreign = receipt.name.replace(&australian, &till.customer);
-    let refused = till.admin.receipts().get_receipt(GetReceiptRequest { name: foreign }).await.unwrap_err();
+    let refused =
+        till.admin.receipts().get_receipt(GetReceiptRequest { name: foreign }).await.unwrap_err();
     assert_eq!(refused.code(), Code::NotFound);
     assert!(document(&admin, &receipt.name).await.unwrap().content.starts_with(b"%PDF"));
 }
@@ -122,17 +154,35 @@ async fn a_document_stays_as_it_was_issued_whatever_the_customer_reads_later(wor
         (english.file_name.clone(), english.media_type.clone()),
         (format!("{}.pdf", till.invoice.number), "application/pdf".to_owned())
     );
-    let customer = Customer { name: till.customer.clone(), locale: "fr".into(), ..Customer::default() };
+    let customer =
+        Customer { name: till.customer.clone(), locale: "fr".into(), ..Customer::default() };
     let mask = FieldMask { paths: vec!["locale".into()] };
-    let update =
-        UpdateCustomerRequest { request_id: request_id(), customer: Some(customer), update_mask: Some(mask), ..Default::default() };
+    let update = UpdateCustomerRequest {
+        request_id: request_id(),
+        customer: Some(customer),
+        update_mask: Some(mask),
+        ..Default::default()
+    };
     till.admin.customers().update_customer(update).await.unwrap();
-    assert_eq!(document(&till.owner, &till.invoice.name).await.unwrap(), english, "the same bytes for everybody, as they were sent");
-    let french = issued(&till.owner, draft(&till.customer, "USD", vec![line("Encore", amount("USD", 100, 0))])).await;
+    assert_eq!(
+        document(&till.owner, &till.invoice.name).await.unwrap(),
+        english,
+        "the same bytes for everybody, as they were sent"
+    );
+    let french = issued(
+        &till.owner,
+        draft(&till.customer, "USD", vec![line("Encore", amount("USD", 100, 0))]),
+    )
+    .await;
     assert_ne!(document(&till.admin, &french.name).await.unwrap().content, english.content);
     let draft = draft(&till.customer, "USD", vec![line("Later", amount("USD", 1, 0))]);
-    let draft = till.owner.invoices().create_invoice(draft).await.unwrap().into_inner().invoice.unwrap();
-    assert_eq!(document(&till.owner, &draft.name).await.unwrap_err().code(), Code::NotFound, "a draft is no document");
+    let draft =
+        till.owner.invoices().create_invoice(draft).await.unwrap().into_inner().invoice.unwrap();
+    assert_eq!(
+        document(&till.owner, &draft.name).await.unwrap_err().code(),
+        Code::NotFound,
+        "a draft is no document"
+    );
     let nonsense = document(&till.owner, "tenants/acme/customers").await.unwrap_err();
     assert_eq!(reason(&nonsense), "RESOURCE_NAME_INVALID");
 }
@@ -140,7 +190,8 @@ async fn a_document_stays_as_it_was_issued_whatever_the_customer_reads_later(wor
 async fn all_documents_of_a_customer_come_in_one_stream(world: &World) {
     let till = till(world, 0).await;
     card(world, &till.admin, &till.customer, "tok_visa").await;
-    issued(&till.owner, draft(&till.customer, "USD", vec![line("More", amount("USD", 50, 0))])).await;
+    issued(&till.owner, draft(&till.customer, "USD", vec![line("More", amount("USD", 50, 0))]))
+        .await;
     let note = CreateCreditNoteRequest {
         request_id: request_id(),
         parent: till.invoice.name.clone(),
@@ -154,9 +205,15 @@ async fn all_documents_of_a_customer_come_in_one_stream(world: &World) {
     let names = async |request: DownloadDocumentsRequest| -> Vec<String> {
         let stream = till.admin.documents().download_documents(request).await.unwrap().into_inner();
         let found: Vec<_> = stream.try_collect().await.unwrap();
-        found.into_iter().map(|answer| answer.document.unwrap().file_name.chars().take_while(|c| *c != '-').collect()).collect()
+        found
+            .into_iter()
+            .map(|answer| {
+                answer.document.unwrap().file_name.chars().take_while(|c| *c != '-').collect()
+            })
+            .collect()
     };
     assert_eq!(names(all.clone()).await, ["INV", "INV", "CN", "RC"]);
-    let past = DownloadDocumentsRequest { to_date: Some(Date { year: 2020, month: 1, day: 1 }), ..all };
+    let past =
+        DownloadDocumentsRequest { to_date: Some(Date { year: 2020, month: 1, day: 1 }), ..all };
     assert!(names(past).await.is_empty());
 }

@@ -1,5 +1,5 @@
-//! What comes half, slowly or not at all at the gateway's port holds nothing that others need, and a service that hangs
-//! costs seconds.
+//! What comes half, slowly or not at all at the gateway's port holds nothing that others need, and
+//! a service that hangs costs seconds.
 
 use crate::{
     events::{all_of, read_on, until_told},
@@ -18,8 +18,9 @@ use hyper::{
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use payterms_proto::{
     invoicing::v1::{
-        DownloadDocumentsRequest, EnableMeteredServiceRequest, GetMailTemplateRequest, MailKind, MailTemplate, MeteredService, PaymentTerm,
-        PreviewMailTemplateRequest, UpdateMailTemplateRequest, payment_term,
+        DownloadDocumentsRequest, EnableMeteredServiceRequest, GetMailTemplateRequest, MailKind,
+        MailTemplate, MeteredService, PaymentTerm, PreviewMailTemplateRequest,
+        UpdateMailTemplateRequest, payment_term,
     },
     wallet::v1::{GetWalletRequest, PostDebitRequest},
 };
@@ -62,7 +63,8 @@ async fn call(
     method: &str,
     pieces: impl Stream<Item = Bytes> + Send + 'static,
 ) -> hyper::Result<http::Response<Incoming>> {
-    let body = StreamBody::new(pieces.map(|piece| Ok::<_, Infallible>(Frame::data(piece)))).boxed_unsync();
+    let body =
+        StreamBody::new(pieces.map(|piece| Ok::<_, Infallible>(Frame::data(piece)))).boxed_unsync();
     let request = http::Request::post(format!("http://{gateway}/payterms.{method}"))
         .header("content-type", "application/grpc")
         .header("te", "trailers")
@@ -86,7 +88,9 @@ async fn half_sent_calls(gateway: SocketAddr, token: &str, count: usize) {
     for _ in 0..count {
         let (sender, token) = (sender.clone(), token.to_owned());
         let begin = stream::iter([Bytes::from_static(&[0, 0, 0])]).chain(stream::pending());
-        tokio::spawn(async move { call(&sender, (gateway, &token), "wallet.v1.PostingService/PostDebit", begin).await });
+        tokio::spawn(async move {
+            call(&sender, (gateway, &token), "wallet.v1.PostingService/PostDebit", begin).await
+        });
     }
 }
 
@@ -111,20 +115,45 @@ async fn one_member_does_not_stop_a_service_for_all() {
 async fn a_refusal_ends_with_its_headers() {
     let world = World::start(Database::Sqlite).await.unwrap();
     world.tenant("acme").await;
-    let (gateway, token) = (world.suite.gateway, world.suite.token(&person("acme", "STAFF", None), 600).unwrap());
+    let (gateway, token) =
+        (world.suite.gateway, world.suite.token(&person("acme", "STAFF", None), 600).unwrap());
     let sender = connect(gateway).await;
-    let nobody = GetWalletRequest { name: format!("tenants/acme/customers/{}/wallets/{}", request_id(), request_id()) };
+    let nobody = GetWalletRequest {
+        name: format!("tenants/acme/customers/{}/wallets/{}", request_id(), request_id()),
+    };
     let refusals = [
-        call(&sender, (gateway, &token), "wallet.v1.WalletService/GetWallet", framed(&nobody)).await,
-        call(&sender, (gateway, &token), "wallet.v1.WalletService/GetWallet", framed(&GetWalletRequest::default())).await,
-        call(&sender, (gateway, &token), "wallet.v1.WalletService/GetNothing", framed(&nobody)).await,
-        call(&sender, (gateway, ""), "wallet.v1.WalletService/GetWallet", framed(&nobody)).await,
-        call(&sender, (gateway, &token), "gateway.v1.AccountService/GetAccountOverview", framed(&nobody)).await,
-        call(&sender, (gateway, &token), "invoicing.v1.DocumentService/DownloadDocuments", framed(&DownloadDocumentsRequest::default()))
+        call(&sender, (gateway, &token), "wallet.v1.WalletService/GetWallet", framed(&nobody))
             .await,
+        call(
+            &sender,
+            (gateway, &token),
+            "wallet.v1.WalletService/GetWallet",
+            framed(&GetWalletRequest::default()),
+        )
+        .await,
+        call(&sender, (gateway, &token), "wallet.v1.WalletService/GetNothing", framed(&nobody))
+            .await,
+        call(&sender, (gateway, ""), "wallet.v1.WalletService/GetWallet", framed(&nobody)).await,
+        call(
+            &sender,
+            (gateway, &token),
+            "gateway.v1.AccountService/GetAccountOverview",
+            framed(&nobody),
+        )
+        .await,
+        call(
+            &sender,
+            (gateway, &token),
+            "invoicing.v1.DocumentService/DownloadDocuments",
+            framed(&DownloadDocumentsRequest::default()),
+        )
+        .await,
     ];
     for refused in refusals.map(Result::unwrap) {
-        assert!(refused.headers()["grpc-status"] != "0" && refused.body().is_end_stream(), "{refused:?}");
+        assert!(
+            refused.headers()["grpc-status"] != "0" && refused.body().is_end_stream(),
+            "{refused:?}"
+        );
     }
     world.end().await;
 }
@@ -132,11 +161,20 @@ async fn a_refusal_ends_with_its_headers() {
 /// A mail template whose text has 80,000 bytes.
 fn long_template() -> MailTemplate {
     let text = "\u{1f4b6}".repeat(20_000);
-    MailTemplate { kind: MailKind::Receipt.into(), locale: "en".into(), subject: "Hi".into(), text, customized: false }
+    MailTemplate {
+        kind: MailKind::Receipt.into(),
+        locale: "en".into(),
+        subject: "Hi".into(),
+        text,
+        customized: false,
+    }
 }
 
 /// Calls a method as someone who has not all day.
-async fn soon<M, A>(message: M, send: impl AsyncFnOnce(Request<M>) -> Result<tonic::Response<A>, Status>) -> A {
+async fn soon<M, A>(
+    message: M,
+    send: impl AsyncFnOnce(Request<M>) -> Result<tonic::Response<A>, Status>,
+) -> A {
     let mut request = Request::new(message);
     request.set_timeout(Duration::from_secs(20));
     send(request).await.unwrap().into_inner()
@@ -147,7 +185,8 @@ async fn large_messages_that_drip_hold_up_their_sender_alone() {
     let world = World::start(Database::Sqlite).await.unwrap();
     world.tenant("acme").await;
     world.tenant("globex").await;
-    let (gateway, token) = (world.suite.gateway, world.suite.token(&person("acme", "STAFF", None), 600).unwrap());
+    let (gateway, token) =
+        (world.suite.gateway, world.suite.token(&person("acme", "STAFF", None), 600).unwrap());
     let sender = connect(gateway).await;
     for _ in 0..100 {
         let (sender, token) = (sender.clone(), token.clone());
@@ -156,11 +195,22 @@ async fn large_messages_that_drip_hold_up_their_sender_alone() {
             tokio::time::sleep(Duration::from_secs(1)).await;
             Some((Bytes::from_static(&[0]), ()))
         });
-        tokio::spawn(async move { call(&sender, (gateway, &token), "invoicing.v1.MailService/ListMails", begin.chain(drips)).await });
+        tokio::spawn(async move {
+            call(
+                &sender,
+                (gateway, &token),
+                "invoicing.v1.MailService/ListMails",
+                begin.chain(drips),
+            )
+            .await
+        });
     }
     let owner = world.of_tenant("globex", "OWNER", None);
     for _ in 0..10 {
-        let request = PreviewMailTemplateRequest { parent: "tenants/globex".into(), mail_template: Some(long_template()) };
+        let request = PreviewMailTemplateRequest {
+            parent: "tenants/globex".into(),
+            mail_template: Some(long_template()),
+        };
         soon(request, async |request| owner.templates().preview_mail_template(request).await).await;
     }
     world.end().await;
@@ -178,18 +228,35 @@ async fn answers_that_nobody_reads_hold_up_their_caller_alone() {
         ..Default::default()
     };
     world.someone("OWNER", None).templates().update_mail_template(set).await.unwrap();
-    let (gateway, token) = (world.suite.gateway, world.suite.token(&person("acme", "STAFF", None), 600).unwrap());
-    let get =
-        |tenant: &str| GetMailTemplateRequest { parent: format!("tenants/{tenant}"), kind: MailKind::Receipt.into(), locale: "en".into() };
+    let (gateway, token) =
+        (world.suite.gateway, world.suite.token(&person("acme", "STAFF", None), 600).unwrap());
+    let get = |tenant: &str| GetMailTemplateRequest {
+        parent: format!("tenants/{tenant}"),
+        kind: MailKind::Receipt.into(),
+        locale: "en".into(),
+    };
     let sender = connect(gateway).await;
-    let calls =
-        (0..900).map(|_| call(&sender, (gateway, &token), "invoicing.v1.MailTemplateService/GetMailTemplate", framed(&get("acme"))));
-    let unread = tokio::time::timeout(PATIENCE * 4, futures::future::try_join_all(calls)).await.unwrap().unwrap();
-    let refused = unread.iter().filter(|answer| answer.headers().get("grpc-status").is_some_and(|code| code == "8")).count();
+    let calls = (0..900).map(|_| {
+        call(
+            &sender,
+            (gateway, &token),
+            "invoicing.v1.MailTemplateService/GetMailTemplate",
+            framed(&get("acme")),
+        )
+    });
+    let unread = tokio::time::timeout(PATIENCE * 4, futures::future::try_join_all(calls))
+        .await
+        .unwrap()
+        .unwrap();
+    let refused = unread
+        .iter()
+        .filter(|answer| answer.headers().get("grpc-status").is_some_and(|code| code == "8"))
+        .count();
     assert!((1..600).contains(&refused), "one caller has its share: {refused}");
     let owner = world.of_tenant("globex", "OWNER", None);
     for _ in 0..20 {
-        soon(get("globex"), async |request| owner.templates().get_mail_template(request).await).await;
+        soon(get("globex"), async |request| owner.templates().get_mail_template(request).await)
+            .await;
     }
     drop(unread);
     world.end().await;
@@ -205,13 +272,32 @@ async fn lists_of_events_that_nobody_reads_hold_up_their_caller_alone() {
     let member = world.someone("MEMBER", Some(&customer));
     // A list of them is longer than what the connection takes unread.
     until_told(&member, &mut all_of(&customer), &["CreditGranted"]).await;
-    let (gateway, token) = (world.suite.gateway, world.suite.token(&person("acme", "MEMBER", Some(&customer)), 600).unwrap());
+    let (gateway, token) = (
+        world.suite.gateway,
+        world.suite.token(&person("acme", "MEMBER", Some(&customer)), 600).unwrap(),
+    );
     let sender = connect(gateway).await;
-    let lists = (0..100).map(|_| call(&sender, (gateway, &token), "gateway.v1.EventService/ListEvents", framed(&all_of(&customer))));
-    let unread = tokio::time::timeout(PATIENCE, futures::future::try_join_all(lists)).await.unwrap().unwrap();
-    let refused = unread.iter().filter(|answer| answer.headers().get("grpc-status").is_some_and(|code| code == "8")).count();
+    let lists = (0..100).map(|_| {
+        call(
+            &sender,
+            (gateway, &token),
+            "gateway.v1.EventService/ListEvents",
+            framed(&all_of(&customer)),
+        )
+    });
+    let unread = tokio::time::timeout(PATIENCE, futures::future::try_join_all(lists))
+        .await
+        .unwrap()
+        .unwrap();
+    let refused = unread
+        .iter()
+        .filter(|answer| answer.headers().get("grpc-status").is_some_and(|code| code == "8"))
+        .count();
     assert_eq!(refused, 84, "sixteen wait to be read");
-    assert!(!read_on(&world.someone("STAFF", None), &mut all_of("tenants/acme")).await.is_empty(), "others read meanwhile");
+    assert!(
+        !read_on(&world.someone("STAFF", None), &mut all_of("tenants/acme")).await.is_empty(),
+        "others read meanwhile"
+    );
     drop(unread);
     retry(async || member.events().list_events(all_of(&customer)).await).await;
     world.end().await;
@@ -222,13 +308,17 @@ async fn streams_that_nobody_reads_end_and_hold_up_their_caller_alone() {
     let world = World::start(Database::Sqlite).await.unwrap();
     let till = till(&world, 0).await;
     for _ in 0..6 {
-        issued(&till.owner, draft(&till.customer, "USD", vec![line("More", amount("USD", 50, 0))])).await;
+        issued(&till.owner, draft(&till.customer, "USD", vec![line("More", amount("USD", 50, 0))]))
+            .await;
     }
-    let all = |parent: &str| DownloadDocumentsRequest { parent: parent.to_owned(), ..Default::default() };
-    let (gateway, token) = (world.suite.gateway, world.suite.token(&person("acme", "STAFF", None), 600).unwrap());
+    let all =
+        |parent: &str| DownloadDocumentsRequest { parent: parent.to_owned(), ..Default::default() };
+    let (gateway, token) =
+        (world.suite.gateway, world.suite.token(&person("acme", "STAFF", None), 600).unwrap());
     let sender = connect(gateway).await;
     let method = "invoicing.v1.DocumentService/DownloadDocuments";
-    let streams = (0..60).map(|_| call(&sender, (gateway, &token), method, framed(&all(&till.customer))));
+    let streams =
+        (0..60).map(|_| call(&sender, (gateway, &token), method, framed(&all(&till.customer))));
     let mut streams = futures::future::try_join_all(streams).await.unwrap();
     streams.retain(|answer| !answer.headers().contains_key("grpc-status"));
     assert_eq!(streams.len(), 48, "the others were refused");
@@ -236,18 +326,30 @@ async fn streams_that_nobody_reads_end_and_hold_up_their_caller_alone() {
     let customer = world.customer("globex", "GB").await;
     let owner = world.of_tenant("globex", "OWNER", None);
     for _ in 0..20 {
-        let mut read = soon(all(&customer), async |request| owner.documents().download_documents(request).await).await;
+        let mut read = soon(all(&customer), async |request| {
+            owner.documents().download_documents(request).await
+        })
+        .await;
         assert_eq!(read.message().await.unwrap(), None);
     }
     // The caller comes back to one of them later than it may.
     tokio::time::sleep(Duration::from_secs(30)).await;
-    let late = tokio::time::timeout(PATIENCE, streams.remove(0).into_body().collect()).await.unwrap().unwrap();
+    let late = tokio::time::timeout(PATIENCE, streams.remove(0).into_body().collect())
+        .await
+        .unwrap()
+        .unwrap();
     let status = Status::from_header_map(late.trailers().unwrap()).unwrap();
-    assert_eq!((status.code(), reason(&status)), (Code::DeadlineExceeded, "DEADLINE_EXCEEDED".to_owned()), "{status:?}");
+    assert_eq!(
+        (status.code(), reason(&status)),
+        (Code::DeadlineExceeded, "DEADLINE_EXCEEDED".to_owned()),
+        "{status:?}"
+    );
     // Those that it ends it can begin again.
     drop(streams);
     let staff = world.someone("STAFF", None);
-    let mut read = retry(async || staff.documents().download_documents(all(&till.customer)).await).await.into_inner();
+    let mut read = retry(async || staff.documents().download_documents(all(&till.customer)).await)
+        .await
+        .into_inner();
     assert!(read.message().await.unwrap().is_some());
     world.end().await;
 }
@@ -269,7 +371,9 @@ async fn is_closed_after(gateway: SocketAddr, bytes: &[u8], drips: bool) {
             () = dripping => {}
         }
     };
-    tokio::time::timeout(TWICE, closed).await.unwrap_or_else(|_| panic!("{bytes:?} holds a connection"));
+    tokio::time::timeout(TWICE, closed)
+        .await
+        .unwrap_or_else(|_| panic!("{bytes:?} holds a connection"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -277,7 +381,8 @@ async fn what_comes_half_is_closed() {
     let world = World::start(Database::Sqlite).await.unwrap();
     let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
     let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
-    // A HEADERS frame of a hundred bytes, of which three come; and one that does not end the headers.
+    // A HEADERS frame of a hundred bytes, of which three come; and one that does not end the
+    // headers.
     let half = [0, 0, 100, 1, 0, 0, 0, 0, 1, 0x82, 0x86, 0x84];
     let open = [0, 0, 3, 1, 0, 0, 0, 0, 1, 0x82, 0x86, 0x84];
     let cases = [
@@ -325,18 +430,31 @@ async fn a_service_that_hangs_costs_seconds() {
     grant(&rig, &people, 10).await;
     let services = Services::of(rig).await;
     let service = services.rig().someone("SERVICE", None);
-    let debit =
-        PostDebitRequest { request_id: request_id(), wallet: people.wallet.clone(), amount: amount("USD", 1, 0), ..Default::default() };
+    let debit = PostDebitRequest {
+        request_id: request_id(),
+        wallet: people.wallet.clone(),
+        amount: amount("USD", 1, 0),
+        ..Default::default()
+    };
     let send = async || {
         let mut request = Request::new(debit.clone());
         request.set_timeout(Duration::from_secs(29));
         service.postings().post_debit(request).await
     };
     let first = retry(send).await.into_inner();
-    let signal = |name: &str| Command::new("kill").args([name, &services.pid("wallet").unwrap().to_string()]).status().unwrap();
+    let signal = |name: &str| {
+        Command::new("kill")
+            .args([name, &services.pid("wallet").unwrap().to_string()])
+            .status()
+            .unwrap()
+    };
     assert!(signal("-STOP").success());
     let hangs = send().await.unwrap_err();
-    assert_eq!(hangs.code(), Code::Unavailable, "the line is found dead long before the deadline: {hangs:?}");
+    assert_eq!(
+        hangs.code(),
+        Code::Unavailable,
+        "the line is found dead long before the deadline: {hangs:?}"
+    );
     assert!(signal("-CONT").success());
     assert_eq!(retry(send).await.into_inner(), first);
 }
@@ -373,10 +491,23 @@ async fn a_peer_that_hangs_costs_seconds() {
         other => Ok(other.map_err(|refused| reason(&refused))),
     };
     until(answered, |_| true).await.unwrap();
-    let signal = |name: &str| Command::new("kill").args([name, &services.pid("wallet").unwrap().to_string()]).status().unwrap();
+    let signal = |name: &str| {
+        Command::new("kill")
+            .args([name, &services.pid("wallet").unwrap().to_string()])
+            .status()
+            .unwrap()
+    };
     assert!(signal("-STOP").success());
     let hangs = send().await.unwrap_err();
-    assert_eq!(hangs.code(), Code::Unavailable, "the line is found dead long before the deadline: {hangs:?}");
+    assert_eq!(
+        hangs.code(),
+        Code::Unavailable,
+        "the line is found dead long before the deadline: {hangs:?}"
+    );
     assert!(signal("-CONT").success());
-    assert_eq!(until(answered, |_| true).await, Err("SERVICE_STATE".to_owned()), "it is enabled already");
+    assert_eq!(
+        until(answered, |_| true).await,
+        Err("SERVICE_STATE".to_owned()),
+        "it is enabled already"
+    );
 }

@@ -1,5 +1,5 @@
-//! A call that never ends does not keep a process from ending: at the end of the drain it is cut, the log says so, and the process ends
-//! in order. What was recorded until then stands, once.
+//! A call that never ends does not keep a process from ending: at the end of the drain it is cut,
+//! the log says so, and the process ends in order. What was recorded until then stands, once.
 
 use crate::{
     invariants,
@@ -9,7 +9,9 @@ use crate::{
 };
 use payterms_chassis::identity::Signer;
 use payterms_kernel::SystemClock;
-use payterms_proto::wallet::v1::{ListUsageRecordsRequest, RecordUsageRequest, RecordUsageStreamRequest};
+use payterms_proto::wallet::v1::{
+    ListUsageRecordsRequest, RecordUsageRequest, RecordUsageStreamRequest,
+};
 use payterms_suite::{Session, client::amount};
 use payterms_testkit::{
     certificates::{Authority, channel, client},
@@ -27,7 +29,11 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
 /// Records a use every moment for as long as somebody takes them, in one call.
-fn never_ends(session: Session, wallet: &str, sent: &Arc<Mutex<Vec<RecordUsageRequest>>>) -> JoinHandle<Result<(), Status>> {
+fn never_ends(
+    session: Session,
+    wallet: &str,
+    sent: &Arc<Mutex<Vec<RecordUsageRequest>>>,
+) -> JoinHandle<Result<(), Status>> {
     let (uses, taken) = mpsc::channel(1);
     let (wallet, sent) = (wallet.to_owned(), sent.clone());
     tokio::spawn(async move {
@@ -40,13 +46,20 @@ fn never_ends(session: Session, wallet: &str, sent: &Arc<Mutex<Vec<RecordUsageRe
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     });
-    tokio::spawn(async move { session.usage().record_usage_stream(ReceiverStream::new(taken)).await.map(drop) })
+    tokio::spawn(async move {
+        session.usage().record_usage_stream(ReceiverStream::new(taken)).await.map(drop)
+    })
 }
 
 /// The request ids of what stands recorded.
 async fn recorded(session: &Session, wallet: &str) -> Vec<String> {
-    let list = ListUsageRecordsRequest { parent: wallet.to_owned(), page_size: 500, ..ListUsageRecordsRequest::default() };
-    let found = retry(async || session.usage().list_usage_records(list.clone()).await).await.into_inner();
+    let list = ListUsageRecordsRequest {
+        parent: wallet.to_owned(),
+        page_size: 500,
+        ..ListUsageRecordsRequest::default()
+    };
+    let found =
+        retry(async || session.usage().list_usage_records(list.clone()).await).await.into_inner();
     assert_eq!(found.next_page_token, "");
     found.usage_records.into_iter().map(|record| record.name).collect()
 }
@@ -67,7 +80,11 @@ async fn a_call_that_never_ends_is_cut_at_the_end_of_the_drain() {
     let inside = Session::on(channel(services.at("wallet"), "wallet", shown), &token).unwrap();
     let sent = Arc::default();
     let calls = [outside.clone(), inside].map(|session| never_ends(session, &people.wallet, &sent));
-    until(async || Ok::<_, Status>(recorded(&outside, &people.wallet).await.len()), |count| *count > 8).await;
+    until(
+        async || Ok::<_, Status>(recorded(&outside, &people.wallet).await.len()),
+        |count| *count > 8,
+    )
+    .await;
 
     for ending in ["gateway", "wallet"].map(|name| services.begin_to_end(name)) {
         assert_eq!(ended(ending).await, Some(0), "a process that cut a call ends in order");
@@ -77,7 +94,10 @@ async fn a_call_that_never_ends_is_cut_at_the_end_of_the_drain() {
     }
     for name in ["gateway", "wallet"] {
         let logged = services.logged(name);
-        assert!(logged.contains("calls were still open at the end of the drain; they are cut"), "{name}: {logged}");
+        assert!(
+            logged.contains("calls were still open at the end of the drain; they are cut"),
+            "{name}: {logged}"
+        );
     }
 
     for name in ["wallet", "gateway"] {
@@ -87,9 +107,18 @@ async fn a_call_that_never_ends_is_cut_at_the_end_of_the_drain() {
     // Whoever does not know what became of a use sends it again: each is there once.
     let all = std::mem::take(&mut *sent.lock().unwrap());
     let again = all.iter().cloned().map(|record| RecordUsageStreamRequest { record: Some(record) });
-    let tally = outside.usage().record_usage_stream(tokio_stream::iter(again.collect::<Vec<_>>())).await.unwrap().into_inner();
+    let tally = outside
+        .usage()
+        .record_usage_stream(tokio_stream::iter(again.collect::<Vec<_>>()))
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!(tally.refused_count, 0, "{:?}", tally.refusals);
-    assert_eq!(usize::try_from(tally.replayed_count).unwrap(), before.len(), "what was recorded before the end stands");
+    assert_eq!(
+        usize::try_from(tally.replayed_count).unwrap(),
+        before.len(),
+        "what was recorded before the end stands"
+    );
     assert_eq!(recorded(&outside, &people.wallet).await.len(), all.len(), "each use once");
     invariants::hold_in(services.rig().data(), None).await;
 }

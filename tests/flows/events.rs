@@ -1,5 +1,5 @@
-//! Events as other systems read them at the gateway: all that happened, each once, in the order of each wallet, and to each reader no
-//! more than it may read otherwise.
+//! Events as other systems read them at the gateway: all that happened, each once, in the order of
+//! each wallet, and to each reader no more than it may read otherwise.
 
 use crate::{
     holds::authorize,
@@ -12,13 +12,17 @@ use payterms_chassis::{Db, housekeeping, identity::Signer};
 use payterms_kernel::SystemClock;
 use payterms_proto::{
     common::{
-        peers::v1::{GetEventsRequest, GetPlaceRequest, event_log_service_client::EventLogServiceClient},
+        peers::v1::{
+            GetEventsRequest, GetPlaceRequest, event_log_service_client::EventLogServiceClient,
+        },
         v1::PublicEvent,
     },
     gateway::v1::{ListEventsRequest, ListEventsResponse, WatchEventsRequest},
     google::r#type::Money,
     invoicing::v1::{Tenant, UpdateTenantRequest, transfer_refund::Credit},
-    wallet::v1::{CaptureHoldRequest, GetBalanceRequest, PostDebitRequest, PostingsMade, Wallet, WalletOpened},
+    wallet::v1::{
+        CaptureHoldRequest, GetBalanceRequest, PostDebitRequest, PostingsMade, Wallet, WalletOpened,
+    },
 };
 use payterms_suite::{
     Session,
@@ -49,7 +53,8 @@ pub(crate) fn all_of(parent: &str) -> ListEventsRequest {
 pub(crate) struct Reader {
     pub events: Vec<PublicEvent>,
     ids: BTreeSet<String>,
-    /// The sequence number of the last entry that an event told of, and the balance after it, by wallet.
+    /// The sequence number of the last entry that an event told of, and the balance after it, by
+    /// wallet.
     wallets: BTreeMap<String, (i64, Option<Money>)>,
 }
 
@@ -57,7 +62,11 @@ impl Reader {
     pub fn take(&mut self, events: Vec<PublicEvent>) {
         for event in events {
             assert!(self.ids.insert(event.id.clone()), "it came before: {event:?}");
-            assert!(event.subject.starts_with(&event.tenant) && event.subject.starts_with(&event.customer), "{event:?}");
+            assert!(
+                event.subject.starts_with(&event.tenant)
+                    && event.subject.starts_with(&event.customer),
+                "{event:?}"
+            );
             self.follow(&event);
             self.events.push(event);
         }
@@ -66,16 +75,22 @@ impl Reader {
     fn follow(&mut self, event: &PublicEvent) {
         let Some(data) = &event.data else { return };
         assert_eq!(data.type_url, format!("type.googleapis.com/{}", event.r#type));
-        let seen = self.wallets.get(&event.subject).map(|(sequence, _)| *sequence).unwrap_or_default();
+        let seen =
+            self.wallets.get(&event.subject).map(|(sequence, _)| *sequence).unwrap_or_default();
         if event.r#type == "payterms.wallet.v1.PostingsMade" {
-            let [posted] = PostingsMade::decode(data.value.as_slice()).unwrap().wallets.try_into().unwrap();
+            let [posted] =
+                PostingsMade::decode(data.value.as_slice()).unwrap().wallets.try_into().unwrap();
             assert_eq!((&posted.wallet, event.version), (&event.subject, 0));
-            assert!(posted.first_sequence <= seen + 1, "entries after {seen} were left out: {posted:?}");
+            assert!(
+                posted.first_sequence <= seen + 1,
+                "entries after {seen} were left out: {posted:?}"
+            );
             let sequence = posted.last_sequence.max(seen);
             self.wallets.insert(posted.wallet, (sequence, posted.posted));
         } else if event.subject.contains("/wallets/") && event.subject.split('/').count() == 6 {
             // All events of wallets begin with the wallet.
-            let wallet: Wallet = WalletOpened::decode(data.value.as_slice()).unwrap().wallet.unwrap();
+            let wallet: Wallet =
+                WalletOpened::decode(data.value.as_slice()).unwrap().wallet.unwrap();
             let balance = wallet.balance.unwrap();
             assert!(balance.sequence >= seen, "{event:?} goes back from {seen}");
             self.wallets.insert(wallet.name, (balance.sequence, balance.posted));
@@ -91,7 +106,8 @@ impl Reader {
     pub async fn agrees(&self, reader: &Session, wallets: &[String]) -> bool {
         for wallet in wallets {
             let get = GetBalanceRequest { name: wallet.clone(), ..GetBalanceRequest::default() };
-            let balance = reader.wallets().get_balance(get).await.unwrap().into_inner().balance.unwrap();
+            let balance =
+                reader.wallets().get_balance(get).await.unwrap().into_inner().balance.unwrap();
             if self.wallets.get(wallet) != Some(&(balance.sequence, balance.posted)) {
                 return false;
             }
@@ -101,7 +117,10 @@ impl Reader {
 }
 
 /// Reads pages until there is no more for now.
-pub(crate) async fn read_on(session: &Session, request: &mut ListEventsRequest) -> Vec<PublicEvent> {
+pub(crate) async fn read_on(
+    session: &Session,
+    request: &mut ListEventsRequest,
+) -> Vec<PublicEvent> {
     let mut events = Vec::new();
     loop {
         let page = list(session, request.clone()).await;
@@ -119,11 +138,18 @@ async fn list(session: &Session, request: ListEventsRequest) -> ListEventsRespon
 }
 
 /// Reads on until an event of each type is there: they are published a moment after their effect.
-pub(crate) async fn until_told(session: &Session, request: &mut ListEventsRequest, types: &[&str]) -> Vec<PublicEvent> {
+pub(crate) async fn until_told(
+    session: &Session,
+    request: &mut ListEventsRequest,
+    types: &[&str],
+) -> Vec<PublicEvent> {
     let mut events = Vec::new();
     for _ in 0..400 {
         events.extend(read_on(session, request).await);
-        if types.iter().all(|kind| events.iter().any(|event: &PublicEvent| event.r#type.ends_with(kind))) {
+        if types
+            .iter()
+            .all(|kind| events.iter().any(|event: &PublicEvent| event.r#type.ends_with(kind)))
+        {
             return events;
         }
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
@@ -132,8 +158,12 @@ pub(crate) async fn until_told(session: &Session, request: &mut ListEventsReques
 }
 
 async fn debit(service: &Session, wallet: &str, units: i64) {
-    let request =
-        PostDebitRequest { request_id: request_id(), wallet: wallet.into(), amount: amount("USD", units, 0), ..Default::default() };
+    let request = PostDebitRequest {
+        request_id: request_id(),
+        wallet: wallet.into(),
+        amount: amount("USD", units, 0),
+        ..Default::default()
+    };
     service.postings().post_debit(request).await.unwrap();
 }
 
@@ -149,9 +179,20 @@ async fn the_events_of_wallets_come_to_their_balances(world: &World) {
             let (service, wallet) = (service.clone(), wallet.clone());
             writing.spawn(async move {
                 if number % 4 == 0 {
-                    let hold = service.holds().authorize_hold(authorize(&wallet, 3)).await.unwrap().into_inner().hold.unwrap();
-                    let capture =
-                        CaptureHoldRequest { request_id: request_id(), name: hold.name, amount: amount("USD", 2, 0), ..Default::default() };
+                    let hold = service
+                        .holds()
+                        .authorize_hold(authorize(&wallet, 3))
+                        .await
+                        .unwrap()
+                        .into_inner()
+                        .hold
+                        .unwrap();
+                    let capture = CaptureHoldRequest {
+                        request_id: request_id(),
+                        name: hold.name,
+                        amount: amount("USD", 2, 0),
+                        ..Default::default()
+                    };
                     service.holds().capture_hold(capture).await.unwrap();
                 } else {
                     debit(&service, &wallet, 1).await;
@@ -160,7 +201,8 @@ async fn the_events_of_wallets_come_to_their_balances(world: &World) {
         }
     }
     // Reading goes on beside the writing, in small pages, which end within batches too.
-    let (mut reader, mut request) = (Reader::default(), ListEventsRequest { page_size: 3, ..all_of("tenants/acme") });
+    let (mut reader, mut request) =
+        (Reader::default(), ListEventsRequest { page_size: 3, ..all_of("tenants/acme") });
     while !writing.is_empty() {
         reader.take(read_on(&service, &mut request).await);
         while writing.try_join_next().is_some() {}
@@ -168,16 +210,35 @@ async fn the_events_of_wallets_come_to_their_balances(world: &World) {
     while !reader.agrees(&service, &wallets).await {
         reader.take(read_on(&service, &mut request).await);
     }
-    let opened = reader.events.iter().find(|event| event.r#type == "payterms.wallet.v1.WalletOpened").unwrap();
-    assert_eq!((opened.version, &opened.customer, &opened.source), (1, &customer, &"wallet".to_owned()));
+    let opened = reader
+        .events
+        .iter()
+        .find(|event| event.r#type == "payterms.wallet.v1.WalletOpened")
+        .unwrap();
+    assert_eq!(
+        (opened.version, &opened.customer, &opened.source),
+        (1, &customer, &"wallet".to_owned())
+    );
     // Who reads again, in other pages, of one wallet's customer and of some types, reads the same.
     let mut again = Reader::default();
-    again.take(read_on(&service, &mut ListEventsRequest { page_size: 500, ..all_of("tenants/acme") }).await);
+    again.take(
+        read_on(&service, &mut ListEventsRequest { page_size: 500, ..all_of("tenants/acme") })
+            .await,
+    );
     assert_eq!(again.ids, reader.ids);
-    let types = vec!["payterms.wallet.v1.PostingsMade".to_owned(), "payterms.wallet.v1.HoldCaptured".to_owned()];
-    let some = read_on(&service, &mut ListEventsRequest { types: types.clone(), ..all_of(&customer) }).await;
-    let expected: Vec<_> =
-        again.events.iter().filter(|event| event.customer == customer && types.contains(&event.r#type)).cloned().collect();
+    let types = vec![
+        "payterms.wallet.v1.PostingsMade".to_owned(),
+        "payterms.wallet.v1.HoldCaptured".to_owned(),
+    ];
+    let some =
+        read_on(&service, &mut ListEventsRequest { types: types.clone(), ..all_of(&customer) })
+            .await;
+    let expected: Vec<_> = again
+        .events
+        .iter()
+        .filter(|event| event.customer == customer && types.contains(&event.r#type))
+        .cloned()
+        .collect();
     assert_eq!(some, expected);
     crate::invariants::hold(world).await;
 }
@@ -191,9 +252,18 @@ async fn everybody_sees_what_they_may_read(world: &World) {
     grant(world, &wallet, amount("USD", 5, 0), 0).await;
     issued(&owner, draft(&customer, "USD", vec![line("Seats", amount("USD", 20, 0))])).await;
     let payment = on_account(&owner, &customer, ("A", "80.00", PAYER)).await;
-    refund(&world.someone("ADMIN", None), ask(&payment, Credit::Surplus, amount("USD", 5, 0))).await.unwrap();
+    refund(&world.someone("ADMIN", None), ask(&payment, Credit::Surplus, amount("USD", 5, 0)))
+        .await
+        .unwrap();
     let staff = world.someone("STAFF", None);
-    let texts = ["CreditGranted", "InvoiceChanged", "MailChanged", "TenantChanged", "CustomerChanged", "TransferRefundChanged"];
+    let texts = [
+        "CreditGranted",
+        "InvoiceChanged",
+        "MailChanged",
+        "TenantChanged",
+        "CustomerChanged",
+        "TransferRefundChanged",
+    ];
     let of_tenant = until_told(&staff, &mut all_of("tenants/acme"), &texts).await;
     assert!(of_tenant.iter().all(|event| event.tenant == "tenants/acme"));
     let mail = of_tenant.iter().find(|event| event.r#type.ends_with(".MailChanged")).unwrap();
@@ -202,8 +272,11 @@ async fn everybody_sees_what_they_may_read(world: &World) {
     let member = world.someone("MEMBER", Some(&customer));
     let public_events = read_on(&member, &mut all_of(&customer)).await;
     assert!(public_events.iter().all(|event| event.customer == customer));
-    let ids = |events: &[PublicEvent]| events.iter().map(|event| event.id.clone()).collect::<BTreeSet<_>>();
-    let expected: Vec<_> = of_tenant.iter().filter(|event| event.customer == customer).cloned().collect();
+    let ids = |events: &[PublicEvent]| {
+        events.iter().map(|event| event.id.clone()).collect::<BTreeSet<_>>()
+    };
+    let expected: Vec<_> =
+        of_tenant.iter().filter(|event| event.customer == customer).cloned().collect();
     assert_eq!(ids(&public_events), ids(&expected));
     // A customer's profile, and a refund by transfer, have what only people of the tenant read.
     for kind in [".CustomerChanged", ".TransferRefundChanged"] {
@@ -212,14 +285,26 @@ async fn everybody_sees_what_they_may_read(world: &World) {
         assert!(expected.iter().find(is_kind).unwrap().data.is_some(), "{kind}");
     }
     // Everything else is not there, and nothing says whether it is.
-    let refused = async |session: &Session, request: ListEventsRequest| session.events().list_events(request).await.unwrap_err();
-    for (session, parent) in
-        [(&member, "tenants/acme"), (&member, stranger.as_str()), (&staff, "tenants/other"), (&staff, "tenants/nobody")]
-    {
+    let refused = async |session: &Session, request: ListEventsRequest| {
+        session.events().list_events(request).await.unwrap_err()
+    };
+    for (session, parent) in [
+        (&member, "tenants/acme"),
+        (&member, stranger.as_str()),
+        (&staff, "tenants/other"),
+        (&staff, "tenants/nobody"),
+    ] {
         let status = refused(session, all_of(parent)).await;
-        assert_eq!((status.code(), reason(&status).as_str()), (Code::NotFound, "RESOURCE_NOT_FOUND"), "{parent}");
+        assert_eq!(
+            (status.code(), reason(&status).as_str()),
+            (Code::NotFound, "RESOURCE_NOT_FOUND"),
+            "{parent}"
+        );
     }
-    let typed = |kind: &str, parent: &str| ListEventsRequest { types: vec![kind.to_owned()], ..all_of(parent) };
+    let typed = |kind: &str, parent: &str| ListEventsRequest {
+        types: vec![kind.to_owned()],
+        ..all_of(parent)
+    };
     for (session, parent, kind) in [
         (&member, customer.as_str(), "payterms.invoicing.v1.MailChanged"),
         (&staff, "tenants/acme", "payterms.credit.v1.AdvisedLimitChanged"),
@@ -232,12 +317,22 @@ async fn everybody_sees_what_they_may_read(world: &World) {
     // What a tenant hides from its customers stays hidden from them in events.
     let tenant = Tenant { name: "tenants/acme".into(), invoices_hidden: true, ..Tenant::default() };
     let update_mask = Some(prost_types::FieldMask { paths: vec!["invoices_hidden".into()] });
-    let hide = UpdateTenantRequest { request_id: request_id(), tenant: Some(tenant), update_mask, ..Default::default() };
+    let hide = UpdateTenantRequest {
+        request_id: request_id(),
+        tenant: Some(tenant),
+        update_mask,
+        ..Default::default()
+    };
     owner.tenants().update_tenant(hide).await.unwrap();
     let now = read_on(&member, &mut all_of(&customer)).await;
     assert!(now.iter().any(|event| event.r#type.ends_with(".CreditGranted")));
     assert!(!now.iter().any(|event| event.r#type.ends_with(".InvoiceChanged")));
-    assert!(read_on(&staff, &mut all_of(&customer)).await.iter().any(|event| event.r#type.ends_with(".InvoiceChanged")));
+    assert!(
+        read_on(&staff, &mut all_of(&customer))
+            .await
+            .iter()
+            .any(|event| event.r#type.ends_with(".InvoiceChanged"))
+    );
 }
 
 fn signed<M>(token: &str, message: M) -> Request<M> {
@@ -251,21 +346,50 @@ fn signed<M>(token: &str, message: M) -> Request<M> {
 async fn a_replica_that_does_not_know_a_type_yet_says_so() {
     let world = World::start(Database::Sqlite).await.unwrap();
     world.usual().await;
-    let signer = Signer::read(&world.folder.path().join("keys"), "gateway", Arc::new(SystemClock)).unwrap();
+    let signer =
+        Signer::read(&world.folder.path().join("keys"), "gateway", Arc::new(SystemClock)).unwrap();
     let token = signer.internal("wallet", &person("acme", "PEER", None)).unwrap();
-    let channel = Endpoint::from_shared(format!("http://{}", world.suite.services["wallet"])).unwrap().connect_lazy();
+    let channel = Endpoint::from_shared(format!("http://{}", world.suite.services["wallet"]))
+        .unwrap()
+        .connect_lazy();
     let mut log = EventLogServiceClient::new(channel);
-    let place = log.get_place(signed(&token, GetPlaceRequest { from_now: false })).await.unwrap().into_inner().place;
-    let get =
-        |kind: &str| signed(&token, GetEventsRequest { after: place.clone(), types: vec![kind.to_owned()], ..GetEventsRequest::default() });
-    assert!(log.get_events(get("payterms.wallet.v1.WalletOpened")).await.unwrap().into_inner().place.is_some());
+    let place = log
+        .get_place(signed(&token, GetPlaceRequest { from_now: false }))
+        .await
+        .unwrap()
+        .into_inner()
+        .place;
+    let get = |kind: &str| {
+        signed(
+            &token,
+            GetEventsRequest {
+                after: place.clone(),
+                types: vec![kind.to_owned()],
+                ..GetEventsRequest::default()
+            },
+        )
+    };
+    assert!(
+        log.get_events(get("payterms.wallet.v1.WalletOpened"))
+            .await
+            .unwrap()
+            .into_inner()
+            .place
+            .is_some()
+    );
     let refused = log.get_events(get("payterms.wallet.v1.NotYetThought")).await.unwrap_err();
     assert_eq!((refused.code(), reason(&refused).as_str()), (Code::Unavailable, "UNAVAILABLE"));
     world.end().await;
 }
 
 async fn run(conn: &DatabaseConnection, sql: String) {
-    assert!(conn.execute_raw(Statement::from_string(conn.get_database_backend(), sql)).await.unwrap().rows_affected() > 0);
+    assert!(
+        conn.execute_raw(Statement::from_string(conn.get_database_backend(), sql))
+            .await
+            .unwrap()
+            .rows_affected()
+            > 0
+    );
 }
 
 async fn a_cursor_is_good_for_its_own_stream(world: &World) {
@@ -275,8 +399,10 @@ async fn a_cursor_is_good_for_its_own_stream(world: &World) {
     let mut request = all_of("tenants/acme");
     until_told(&staff, &mut request, &["CreditGranted"]).await;
     let cursor = request.cursor.clone();
-    let refused = async |request: ListEventsRequest| staff.events().list_events(request).await.unwrap_err();
-    let with = |cursor: &str| ListEventsRequest { cursor: cursor.to_owned(), ..all_of("tenants/acme") };
+    let refused =
+        async |request: ListEventsRequest| staff.events().list_events(request).await.unwrap_err();
+    let with =
+        |cursor: &str| ListEventsRequest { cursor: cursor.to_owned(), ..all_of("tenants/acme") };
     let types = vec!["payterms.wallet.v1.CreditGranted".to_owned()];
     let half = &cursor[..cursor.len() / 2];
     for wrong in [
@@ -292,14 +418,22 @@ async fn a_cursor_is_good_for_its_own_stream(world: &World) {
     // A backup has the epoch of its database, but not what happened after it.
     let (conn, s) = world.rows("wallet").await;
     let last = format!("position = (SELECT max(position) FROM {s}outbox)");
-    let event = if s.is_empty() { "zeroblob(16)" } else { "'00000000-0000-0000-0000-000000000000'" };
+    let event =
+        if s.is_empty() { "zeroblob(16)" } else { "'00000000-0000-0000-0000-000000000000'" };
     run(&conn, format!("UPDATE {s}outbox SET event_id = {event} WHERE {last}")).await;
     let restored = refused(with(&cursor)).await;
-    assert_eq!((restored.code(), reason(&restored).as_str()), (Code::FailedPrecondition, "CURSOR_EPOCH_CHANGED"));
-    let epoch = if s.is_empty() { "zeroblob(16)" } else { "'00000000-0000-0000-0000-000000000000'" };
+    assert_eq!(
+        (restored.code(), reason(&restored).as_str()),
+        (Code::FailedPrecondition, "CURSOR_EPOCH_CHANGED")
+    );
+    let epoch =
+        if s.is_empty() { "zeroblob(16)" } else { "'00000000-0000-0000-0000-000000000000'" };
     run(&conn, format!("UPDATE {s}event_log SET epoch = {epoch}")).await;
     assert_eq!(reason(&refused(with(&cursor)).await), "CURSOR_EPOCH_CHANGED");
-    assert!(!read_on(&staff, &mut all_of("tenants/acme")).await.is_empty(), "who begins anew may read");
+    assert!(
+        !read_on(&staff, &mut all_of("tenants/acme")).await.is_empty(),
+        "who begins anew may read"
+    );
     conn.close().await.unwrap();
 }
 
@@ -321,19 +455,37 @@ async fn too_old(database: Database) {
     let World { suite, folder, postgres, .. } = world;
     suite.stop().await;
     let db = Db::open(&url, "wallet", Arc::new(SystemClock)).await.unwrap();
-    run(&conn, format!("UPDATE {s}outbox_cursors SET position = (SELECT max(position) FROM {s}outbox)")).await;
+    run(
+        &conn,
+        format!("UPDATE {s}outbox_cursors SET position = (SELECT max(position) FROM {s}outbox)"),
+    )
+    .await;
     assert!(housekeeping::sweep(&db).await.unwrap() > 0);
     db.close().await;
     conn.close().await.unwrap();
     let world = World::again(folder, postgres).await;
     let staff = world.someone("STAFF", None);
-    let refused = staff.events().list_events(ListEventsRequest { cursor: first.cursor, ..all_of("tenants/acme") }).await.unwrap_err();
-    assert_eq!((refused.code(), reason(&refused).as_str()), (Code::FailedPrecondition, "CURSOR_TOO_OLD"));
+    let refused = staff
+        .events()
+        .list_events(ListEventsRequest { cursor: first.cursor, ..all_of("tenants/acme") })
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (refused.code(), reason(&refused).as_str()),
+        (Code::FailedPrecondition, "CURSOR_TOO_OLD")
+    );
     let read = read_on(&staff, &mut ListEventsRequest { page_size: 0, ..request }).await;
-    assert!(read.iter().all(|event| event.source != "wallet"), "who had read all misses nothing: {read:?}");
+    assert!(
+        read.iter().all(|event| event.source != "wallet"),
+        "who had read all misses nothing: {read:?}"
+    );
     grant(&world, &wallet, amount("USD", 6, 0), 0).await;
     let kept = until_told(&staff, &mut all_of("tenants/acme"), &["CreditGranted"]).await;
-    assert_eq!(kept.iter().filter(|event| event.source == "wallet").count(), 1, "what is kept is read without a cursor");
+    assert_eq!(
+        kept.iter().filter(|event| event.source == "wallet").count(),
+        1,
+        "what is kept is read without a cursor"
+    );
     world.end().await;
 }
 
@@ -350,9 +502,15 @@ async fn a_cursor_may_be_too_old_on_postgres() {
 async fn a_watch_goes_on_where_the_last_one_ended(world: &World) {
     let (customer, wallet) = world.usual().await;
     grant(world, &wallet, amount("USD", 50, 0), 0).await;
-    let (service, member) = (world.someone("SERVICE", None), world.someone("MEMBER", Some(&customer)));
+    let (service, member) =
+        (world.someone("SERVICE", None), world.someone("MEMBER", Some(&customer)));
     let types = vec!["payterms.wallet.v1.PostingsMade".to_owned()];
-    let mut request = WatchEventsRequest { parent: customer.clone(), types, from_now: true, ..WatchEventsRequest::default() };
+    let mut request = WatchEventsRequest {
+        parent: customer.clone(),
+        types,
+        from_now: true,
+        ..WatchEventsRequest::default()
+    };
     for round in 1..=3_i64 {
         let mut watch = member.events().watch_events(request.clone()).await.unwrap().into_inner();
         let first = watch.next().await.unwrap().unwrap();
@@ -377,9 +535,14 @@ async fn a_watch_goes_on_where_the_last_one_ended(world: &World) {
         debit(&service, &wallet, 1).await;
     }
     // The same cursor is good for a list, and a list's for a watch.
-    let mut list = ListEventsRequest { cursor: request.cursor, types: request.types, ..all_of(&customer) };
+    let mut list =
+        ListEventsRequest { cursor: request.cursor, types: request.types, ..all_of(&customer) };
     until_told(&member, &mut list, &["PostingsMade"]).await;
-    let wrong = WatchEventsRequest { parent: customer, cursor: list.cursor, ..WatchEventsRequest::default() };
+    let wrong = WatchEventsRequest {
+        parent: customer,
+        cursor: list.cursor,
+        ..WatchEventsRequest::default()
+    };
     let refused = member.events().watch_events(wrong).await.unwrap_err();
     assert_eq!(violations(&refused), ["cursor: CURSOR_INVALID"]);
 }

@@ -21,15 +21,26 @@ async fn events_are_read_as_json() {
     let token = world.suite.token(&person("acme", "STAFF", None), 600).unwrap();
     let http = reqwest::Client::new();
     let post = |method: &str, kind: &str, body: Vec<u8>| {
-        let url = format!("http://{}/payterms.gateway.v1.EventService/{method}", world.suite.gateway);
+        let url =
+            format!("http://{}/payterms.gateway.v1.EventService/{method}", world.suite.gateway);
         http.post(url).bearer_auth(&token).header("content-type", kind).body(body).send()
     };
     let asked = serde_json::json!({ "parent": "tenants/acme", "types": ["payterms.wallet.v1.CreditGranted"] }).to_string();
-    let listed: serde_json::Value = post("ListEvents", "application/json", asked.clone().into_bytes()).await.unwrap().json().await.unwrap();
+    let listed: serde_json::Value =
+        post("ListEvents", "application/json", asked.clone().into_bytes())
+            .await
+            .unwrap()
+            .json()
+            .await
+            .unwrap();
     let event = &listed["events"][0];
-    assert_eq!(event["data"]["@type"], "type.googleapis.com/payterms.wallet.v1.CreditGranted", "{listed}");
+    assert_eq!(
+        event["data"]["@type"], "type.googleapis.com/payterms.wallet.v1.CreditGranted",
+        "{listed}"
+    );
     assert_eq!(event["data"]["wallet"]["name"].as_str(), Some(wallet.as_str()), "{listed}");
-    let framed = [&[0][..], &u32::try_from(asked.len()).unwrap().to_be_bytes(), asked.as_bytes()].concat();
+    let framed =
+        [&[0][..], &u32::try_from(asked.len()).unwrap().to_be_bytes(), asked.as_bytes()].concat();
     let mut stream = post("WatchEvents", "application/connect+json", framed).await.unwrap();
     let mut bytes = Vec::new();
     let told = loop {
@@ -38,7 +49,10 @@ async fn events_are_read_as_json() {
         let mut messages = Vec::new();
         while let Some((head, after)) = rest.split_at_checked(5) {
             let length = u32::from_be_bytes(head[1..].try_into().unwrap());
-            let Some((message, after)) = after.split_at_checked(usize::try_from(length).unwrap()) else { break };
+            let Some((message, after)) = after.split_at_checked(usize::try_from(length).unwrap())
+            else {
+                break;
+            };
             messages.push(serde_json::from_slice::<serde_json::Value>(message).unwrap());
             rest = after;
         }
@@ -57,7 +71,8 @@ async fn a_watch_ends_with_its_gateway() {
     let world = World::start(Database::Sqlite).await.unwrap();
     world.usual().await;
     let staff = world.someone("STAFF", None);
-    let request = WatchEventsRequest { parent: "tenants/acme".to_owned(), ..WatchEventsRequest::default() };
+    let request =
+        WatchEventsRequest { parent: "tenants/acme".to_owned(), ..WatchEventsRequest::default() };
     let mut watch = staff.events().watch_events(request).await.unwrap().into_inner();
     watch.next().await.unwrap().unwrap();
     let ending = tokio::spawn(world.end());

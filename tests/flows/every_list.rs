@@ -1,4 +1,5 @@
-//! Every list filters and orders by what docs/lists.md says and by nothing else. The page is read, and the program asked.
+//! Every list filters and orders by what docs/lists.md says and by nothing else. The page is read,
+//! and the program asked.
 
 use crate::{contract, plain_http::Curl};
 use payterms_chassis::access::is_for_peers;
@@ -13,7 +14,8 @@ on_both!(every_list_is_as_its_page_says);
 
 /// The fields of filter and order, by the method's name, as the page's table has them.
 fn documented() -> BTreeMap<String, [Vec<String>; 2]> {
-    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/lists.md")).unwrap();
+    let page =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/lists.md")).unwrap();
     let rows = page.lines().filter_map(|line| line.strip_prefix("| List"));
     let row = |row: &str| {
         let cells: Vec<_> = row.split('|').map(str::trim).collect();
@@ -25,15 +27,22 @@ fn documented() -> BTreeMap<String, [Vec<String>; 2]> {
 
 /// The methods that filter and order.
 fn lists() -> Vec<MethodDescriptor> {
-    let all = contract::methods().into_iter().filter(|method| !is_for_peers(&contract::path(method)));
-    all.filter(|method| method.name().starts_with("List") && method.input().get_field_by_name("order_by").is_some()).collect()
+    let all =
+        contract::methods().into_iter().filter(|method| !is_for_peers(&contract::path(method)));
+    all.filter(|method| {
+        method.name().starts_with("List") && method.input().get_field_by_name("order_by").is_some()
+    })
+    .collect()
 }
 
 /// What the first refusal of a list says of a field.
 fn sentence(answer: &Value, field: &str) -> String {
     let details = answer["details"].as_array().unwrap();
-    let told = details.iter().filter_map(|value| value["debug"]["fieldViolations"].as_array()).flatten();
-    let text = told.filter(|value| value["field"] == field).find_map(|value| value["description"].as_str().map(str::to_owned));
+    let told =
+        details.iter().filter_map(|value| value["debug"]["fieldViolations"].as_array()).flatten();
+    let text = told
+        .filter(|value| value["field"] == field)
+        .find_map(|value| value["description"].as_str().map(str::to_owned));
     text.unwrap_or_else(|| panic!("{field}: {answer}"))
 }
 
@@ -41,7 +50,8 @@ fn sentence(answer: &Value, field: &str) -> String {
 fn value(sentence: &str) -> String {
     let (_, form) = sentence.rsplit_once(". Write ").unwrap_or_else(|| panic!("{sentence}"));
     let form = form.trim_end_matches('.');
-    let word = ["one of ", "such as ", "of the form "].iter().find_map(|before| form.split_once(before));
+    let word =
+        ["one of ", "such as ", "of the form "].iter().find_map(|before| form.split_once(before));
     let word = word.map_or("true", |(_, after)| after.split([',', ' ']).next().unwrap());
     word.replace("{slug}", "acme").replace("{uuid}", &Uuid::nil().to_string())
 }
@@ -57,13 +67,27 @@ async fn every_list_is_as_its_page_says(world: &World) {
     let (owner, mut documented) = (Curl::of(world, "OWNER", None), documented());
     for method in lists() {
         let path = contract::path(&method).trim_start_matches('/').to_owned();
-        let [filters, orders] = documented.remove(method.name()).unwrap_or_else(|| panic!("docs/lists.md has no {}", method.name()));
+        let [filters, orders] = documented
+            .remove(method.name())
+            .unwrap_or_else(|| panic!("docs/lists.md has no {}", method.name()));
         let ask = async |parent: &str, filter: &str, order: &str| {
-            owner.json(&path, &json!({ "parent": parent, "filter": filter, "orderBy": order })).await
+            owner
+                .json(&path, &json!({ "parent": parent, "filter": filter, "orderBy": order }))
+                .await
         };
-        let mut parents = ["", "/customers/-", "/customers/-/wallets/-", "/customers/-/invoices/-", "/customers/-/creditLines/-"].iter();
+        let mut parents = [
+            "",
+            "/customers/-",
+            "/customers/-/wallets/-",
+            "/customers/-/invoices/-",
+            "/customers/-/creditLines/-",
+        ]
+        .iter();
         let parent = loop {
-            let parent = format!("tenants/acme{}", parents.next().unwrap_or_else(|| panic!("{path}: no parent")));
+            let parent = format!(
+                "tenants/acme{}",
+                parents.next().unwrap_or_else(|| panic!("{path}: no parent"))
+            );
             if ask(&parent, "", "").await.0 == StatusCode::OK {
                 break parent;
             }
@@ -73,7 +97,8 @@ async fn every_list_is_as_its_page_says(world: &World) {
         let known = |field: &str, before: &str| {
             let sentence = sentence(&refused, field);
             let names = sentence.split_once(before).unwrap_or_else(|| panic!("{sentence}")).1;
-            let names = names.split_once(", with").map_or(names.trim_end_matches('.'), |(names, _)| names);
+            let names =
+                names.split_once(", with").map_or(names.trim_end_matches('.'), |(names, _)| names);
             sorted(&names.split(", ").map(str::to_owned).collect::<Vec<_>>())
         };
         assert_eq!(known("filter", "Compare one of "), sorted(&filters), "{path}: filter");
@@ -82,7 +107,8 @@ async fn every_list_is_as_its_page_says(world: &World) {
             let field = field.replace("KEY", "region");
             let mut answer = ask(&format!("{field} = ?"), "").await;
             if answer.0 == StatusCode::BAD_REQUEST {
-                answer = ask(&format!("{field} != {}", value(&sentence(&answer.1, "filter"))), "").await;
+                answer =
+                    ask(&format!("{field} != {}", value(&sentence(&answer.1, "filter"))), "").await;
             }
             assert_eq!(answer.0, StatusCode::OK, "{path}: {field}: {}", answer.1);
         }

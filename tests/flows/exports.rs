@@ -1,4 +1,5 @@
-//! Own ids of what moves money, of plans and applications, and the exports by which books are compared.
+//! Own ids of what moves money, of plans and applications, and the exports by which books are
+//! compared.
 
 use crate::{
     applications, invariants,
@@ -12,12 +13,13 @@ use crate::{
 use payterms_proto::{
     credit::v1::{ListApplicationsRequest, Programme, StartApplicationRequest},
     invoicing::v1::{
-        CreatePaymentRequest, ExportInvoicesRequest, ExportPaymentsRequest, InvoiceToPay, ListPaymentsRequest, RecordOutsidePaymentRequest,
+        CreatePaymentRequest, ExportInvoicesRequest, ExportPaymentsRequest, InvoiceToPay,
+        ListPaymentsRequest, RecordOutsidePaymentRequest,
     },
     plans::v1::{ListPlansRequest, PlanSettings, ProposePlanRequest},
     wallet::v1::{
-        CreateTopUpRequest, ExportEntriesRequest, ExportUsageRecordsRequest, ListTopUpsRequest, ListUsageRecordsRequest,
-        RecordUsageRequest, RecordUsageStreamRequest, RecordUsagesRequest,
+        CreateTopUpRequest, ExportEntriesRequest, ExportUsageRecordsRequest, ListTopUpsRequest,
+        ListUsageRecordsRequest, RecordUsageRequest, RecordUsageStreamRequest, RecordUsagesRequest,
     },
 };
 use payterms_suite::client::{amount, request_id};
@@ -49,21 +51,46 @@ async fn payments_top_ups_and_uses_have_own_ids(world: &World) {
 async fn payments_have_own_ids(till: &Till) {
     let request = till.request(vec![credit(amount("USD", 10, 0))]);
     let request = CreatePaymentRequest { external_id: "p-1".into(), labels: labels(), ..request };
-    let paid = till.admin.payments().create_payment(request.clone()).await.unwrap().into_inner().payment.unwrap();
+    let paid = till
+        .admin
+        .payments()
+        .create_payment(request.clone())
+        .await
+        .unwrap()
+        .into_inner()
+        .payment
+        .unwrap();
     assert_eq!((paid.external_id.as_str(), &paid.labels), ("p-1", &labels()));
-    let again = till.admin.payments().create_payment(request.clone()).await.unwrap().into_inner().payment.unwrap();
+    let again = till
+        .admin
+        .payments()
+        .create_payment(request.clone())
+        .await
+        .unwrap()
+        .into_inner()
+        .payment
+        .unwrap();
     assert_eq!(again, paid, "a retry is the same payment");
     let another = CreatePaymentRequest { request_id: request_id(), ..request };
-    assert_eq!(taken_by(&till.admin.payments().create_payment(another).await.unwrap_err()), paid.name);
+    assert_eq!(
+        taken_by(&till.admin.payments().create_payment(another).await.unwrap_err()),
+        paid.name
+    );
     let outside = |external_id: &str| RecordOutsidePaymentRequest {
         request_id: request_id(),
         parent: till.customer.clone(),
-        invoices: vec![InvoiceToPay { invoice: till.invoice.name.clone(), amount: amount("USD", 1, 0) }],
+        invoices: vec![InvoiceToPay {
+            invoice: till.invoice.name.clone(),
+            amount: amount("USD", 1, 0),
+        }],
         reference: "till 7".into(),
         external_id: external_id.into(),
         ..Default::default()
     };
-    assert_eq!(taken_by(&till.owner.payments().record_outside_payment(outside("p-1")).await.unwrap_err()), paid.name);
+    assert_eq!(
+        taken_by(&till.owner.payments().record_outside_payment(outside("p-1")).await.unwrap_err()),
+        paid.name
+    );
     till.owner.payments().record_outside_payment(outside("p-2")).await.unwrap();
     let list = |filter: &str| ListPaymentsRequest {
         parent: EVERYONE.into(),
@@ -71,18 +98,44 @@ async fn payments_have_own_ids(till: &Till) {
         order_by: "update_time".into(),
         ..Default::default()
     };
-    for (filter, expected) in [("external_id = p-2", vec!["p-2"]), ("labels.run = jan", vec!["p-1"]), ("", vec!["p-1", "p-2"])] {
-        let found = till.owner.payments().list_payments(list(filter)).await.unwrap().into_inner().payments;
-        assert_eq!(found.iter().map(|payment| payment.external_id.as_str()).collect::<Vec<_>>(), expected, "{filter}");
+    for (filter, expected) in [
+        ("external_id = p-2", vec!["p-2"]),
+        ("labels.run = jan", vec!["p-1"]),
+        ("", vec!["p-1", "p-2"]),
+    ] {
+        let found =
+            till.owner.payments().list_payments(list(filter)).await.unwrap().into_inner().payments;
+        assert_eq!(
+            found.iter().map(|payment| payment.external_id.as_str()).collect::<Vec<_>>(),
+            expected,
+            "{filter}"
+        );
     }
 }
 
 async fn top_ups_have_own_ids(world: &World, till: &Till) {
     let method = card(world, &till.admin, &till.customer, "tok_visa").await;
-    let buying = CreateTopUpRequest { external_id: "t-1".into(), labels: labels(), ..buy(&till.wallet, &method, amount("USD", 20, 0)) };
-    let bought = till.admin.top_ups().create_top_up(buying.clone()).await.unwrap().into_inner().top_up.unwrap();
+    let buying = CreateTopUpRequest {
+        external_id: "t-1".into(),
+        labels: labels(),
+        ..buy(&till.wallet, &method, amount("USD", 20, 0))
+    };
+    let bought = till
+        .admin
+        .top_ups()
+        .create_top_up(buying.clone())
+        .await
+        .unwrap()
+        .into_inner()
+        .top_up
+        .unwrap();
     assert_eq!((bought.external_id.as_str(), &bought.labels), ("t-1", &labels()));
-    let refused = till.admin.top_ups().create_top_up(CreateTopUpRequest { request_id: request_id(), ..buying }).await.unwrap_err();
+    let refused = till
+        .admin
+        .top_ups()
+        .create_top_up(CreateTopUpRequest { request_id: request_id(), ..buying })
+        .await
+        .unwrap_err();
     assert_eq!(taken_by(&refused), bought.name);
     let list = ListTopUpsRequest {
         parent: format!("{EVERYONE}/wallets/-"),
@@ -90,39 +143,94 @@ async fn top_ups_have_own_ids(world: &World, till: &Till) {
         order_by: "update_time desc".into(),
         ..Default::default()
     };
-    assert_eq!(till.owner.top_ups().list_top_ups(list).await.unwrap().into_inner().top_ups, [bought]);
+    assert_eq!(
+        till.owner.top_ups().list_top_ups(list).await.unwrap().into_inner().top_ups,
+        [bought]
+    );
     let other = world.customer("acme", "GB").await;
     let stranger = world.someone("CUSTOMER_ADMIN", Some(&other));
-    let theirs = buy(&world.wallet(&other, "USD").await, &card(world, &stranger, &other, "tok_visa").await, amount("USD", 20, 0));
-    let refused = stranger.top_ups().create_top_up(CreateTopUpRequest { external_id: "t-1".into(), ..theirs }).await.unwrap_err();
+    let theirs = buy(
+        &world.wallet(&other, "USD").await,
+        &card(world, &stranger, &other, "tok_visa").await,
+        amount("USD", 20, 0),
+    );
+    let refused = stranger
+        .top_ups()
+        .create_top_up(CreateTopUpRequest { external_id: "t-1".into(), ..theirs })
+        .await
+        .unwrap_err();
     assert_eq!(taken_by(&refused), "", "another customer's name is not told");
 }
 
 async fn uses_have_own_ids(world: &World, till: &Till) {
     let service = world.someone("SERVICE", None);
-    let using =
-        |external_id: &str| RecordUsageRequest { external_id: external_id.into(), ..used(&till.wallet, "voice", "1", amount("USD", 1, 0)) };
+    let using = |external_id: &str| RecordUsageRequest {
+        external_id: external_id.into(),
+        ..used(&till.wallet, "voice", "1", amount("USD", 1, 0))
+    };
     let request = using("u-1");
-    let first = service.usage().record_usage(request.clone()).await.unwrap().into_inner().usage_record.unwrap();
-    let again = service.usage().record_usage(request).await.unwrap().into_inner().usage_record.unwrap();
+    let first = service
+        .usage()
+        .record_usage(request.clone())
+        .await
+        .unwrap()
+        .into_inner()
+        .usage_record
+        .unwrap();
+    let again =
+        service.usage().record_usage(request).await.unwrap().into_inner().usage_record.unwrap();
     assert_eq!((first.external_id.as_str(), &again), ("u-1", &first));
     let calls = (0..16).map(|_| {
         let (service, request) = (service.clone(), using("u-2"));
         tokio::spawn(async move { service.usage().record_usage(request).await })
     });
-    let outcomes: Vec<_> = futures::future::join_all(calls).await.into_iter().map(Result::unwrap).collect();
-    assert_eq!(outcomes.iter().filter(|answer| answer.is_ok()).count(), 1, "of many with one own id one is recorded");
-    assert!(outcomes.iter().filter_map(|answer| answer.as_ref().err()).all(|refused| taken_by(refused).contains("/usageRecords/")));
-    assert_eq!(taken_by(&service.usage().record_usage(using("u-1")).await.unwrap_err()), first.name);
+    let outcomes: Vec<_> =
+        futures::future::join_all(calls).await.into_iter().map(Result::unwrap).collect();
+    assert_eq!(
+        outcomes.iter().filter(|answer| answer.is_ok()).count(),
+        1,
+        "of many with one own id one is recorded"
+    );
+    assert!(
+        outcomes
+            .iter()
+            .filter_map(|answer| answer.as_ref().err())
+            .all(|refused| taken_by(refused).contains("/usageRecords/"))
+    );
+    assert_eq!(
+        taken_by(&service.usage().record_usage(using("u-1")).await.unwrap_err()),
+        first.name
+    );
     let together = RecordUsagesRequest { records: vec![using("u-1")] };
-    let result = service.usage().record_usages(together).await.unwrap().into_inner().results.remove(0);
-    assert_eq!((result.reason.as_str(), result.metadata.get("name")), ("EXTERNAL_ID_TAKEN", Some(&first.name)));
+    let result =
+        service.usage().record_usages(together).await.unwrap().into_inner().results.remove(0);
+    assert_eq!(
+        (result.reason.as_str(), result.metadata.get("name")),
+        ("EXTERNAL_ID_TAKEN", Some(&first.name))
+    );
     service.usage().record_usage(using("")).await.unwrap();
-    let list =
-        |filter: &str| ListUsageRecordsRequest { parent: format!("{EVERYONE}/wallets/-"), filter: filter.into(), ..Default::default() };
-    for (filter, expected) in [("external_id = u-1", vec!["u-1"]), ("", vec!["", "u-2", "u-1"]), ("external_id != u-1", vec!["", "u-2"])] {
-        let found = service.usage().list_usage_records(list(filter)).await.unwrap().into_inner().usage_records;
-        assert_eq!(found.iter().map(|usage_record| usage_record.external_id.as_str()).collect::<Vec<_>>(), expected, "{filter}");
+    let list = |filter: &str| ListUsageRecordsRequest {
+        parent: format!("{EVERYONE}/wallets/-"),
+        filter: filter.into(),
+        ..Default::default()
+    };
+    for (filter, expected) in [
+        ("external_id = u-1", vec!["u-1"]),
+        ("", vec!["", "u-2", "u-1"]),
+        ("external_id != u-1", vec!["", "u-2"]),
+    ] {
+        let found = service
+            .usage()
+            .list_usage_records(list(filter))
+            .await
+            .unwrap()
+            .into_inner()
+            .usage_records;
+        assert_eq!(
+            found.iter().map(|usage_record| usage_record.external_id.as_str()).collect::<Vec<_>>(),
+            expected,
+            "{filter}"
+        );
     }
 }
 
@@ -136,7 +244,15 @@ async fn plans_and_applications_have_own_ids(world: &World) {
         labels: labels(),
         ..Default::default()
     };
-    let started = desk.admin.applications().start_application(start("a-1")).await.unwrap().into_inner().credit_application.unwrap();
+    let started = desk
+        .admin
+        .applications()
+        .start_application(start("a-1"))
+        .await
+        .unwrap()
+        .into_inner()
+        .credit_application
+        .unwrap();
     assert_eq!((started.external_id.as_str(), &started.labels), ("a-1", &labels()));
     let list = |filter: &str| ListApplicationsRequest {
         parent: "tenants/acme".into(),
@@ -144,16 +260,35 @@ async fn plans_and_applications_have_own_ids(world: &World) {
         order_by: "update_time desc".into(),
         ..Default::default()
     };
-    for (filter, count) in [("external_id = a-1 AND labels.run = jan", 1), ("external_id = a-2", 0), ("", 1)] {
-        let found = desk.owner.applications().list_applications(list(filter)).await.unwrap().into_inner().credit_applications;
+    for (filter, count) in
+        [("external_id = a-1 AND labels.run = jan", 1), ("external_id = a-2", 0), ("", 1)]
+    {
+        let found = desk
+            .owner
+            .applications()
+            .list_applications(list(filter))
+            .await
+            .unwrap()
+            .into_inner()
+            .credit_applications;
         assert_eq!(found.len(), count, "{filter}");
     }
     for who in [&desk.owner, &desk.admin] {
         let everyone = ListApplicationsRequest { parent: EVERYONE.into(), ..Default::default() };
-        assert_eq!(who.applications().list_applications(everyone).await.unwrap().into_inner().credit_applications.len(), 1);
+        assert_eq!(
+            who.applications()
+                .list_applications(everyone)
+                .await
+                .unwrap()
+                .into_inner()
+                .credit_applications
+                .len(),
+            1
+        );
     }
     plans::allow(&desk.owner, PlanSettings::default(), &[]).await;
-    let invoices = [1, 2].map(|_| draft(&desk.customer, "USD", vec![line("Plan", amount("USD", 100, 0))]));
+    let invoices =
+        [1, 2].map(|_| draft(&desk.customer, "USD", vec![line("Plan", amount("USD", 100, 0))]));
     let [first, second] = invoices;
     let (first, second) = (issued(&desk.owner, first).await, issued(&desk.owner, second).await);
     let propose = |invoice, external_id: &str| ProposePlanRequest {
@@ -164,10 +299,20 @@ async fn plans_and_applications_have_own_ids(world: &World) {
     };
     let made = plans::propose(&desk.admin, propose(&first, "plan-1")).await.unwrap();
     assert_eq!((made.external_id.as_str(), &made.labels), ("plan-1", &labels()));
-    assert_eq!(taken_by(&plans::propose(&desk.admin, propose(&second, "plan-1")).await.unwrap_err()), made.name);
-    // Who has lost the request ids makes both again: by now something else stands in the way, and the first ones are named all the same.
-    assert_eq!(taken_by(&plans::propose(&desk.admin, propose(&first, "plan-1")).await.unwrap_err()), made.name);
-    assert_eq!(taken_by(&desk.admin.applications().start_application(start("a-1")).await.unwrap_err()), started.name);
+    assert_eq!(
+        taken_by(&plans::propose(&desk.admin, propose(&second, "plan-1")).await.unwrap_err()),
+        made.name
+    );
+    // Who has lost the request ids makes both again: by now something else stands in the way, and
+    // the first ones are named all the same.
+    assert_eq!(
+        taken_by(&plans::propose(&desk.admin, propose(&first, "plan-1")).await.unwrap_err()),
+        made.name
+    );
+    assert_eq!(
+        taken_by(&desk.admin.applications().start_application(start("a-1")).await.unwrap_err()),
+        started.name
+    );
     let twice = plans::propose(&desk.admin, propose(&first, "plan-2")).await.unwrap_err();
     assert_eq!(reason(&twice), "INVOICE_BLOCKED", "an id that is free changes no refusal");
     let list = ListPlansRequest {
@@ -184,7 +329,9 @@ async fn an_export_sends_all_and_goes_on_after_an_interruption(world: &World) {
     let till = till(world, 300).await;
     let service = world.someone("SERVICE", None);
     let records = (0..205).map(|_| used(&till.wallet, "voice", "1", amount("USD", 0, 1)));
-    let stream = tokio_stream::iter(records.map(|record| RecordUsageStreamRequest { record: Some(record) }).collect::<Vec<_>>());
+    let stream = tokio_stream::iter(
+        records.map(|record| RecordUsageStreamRequest { record: Some(record) }).collect::<Vec<_>>(),
+    );
     service.usage().record_usage_stream(stream).await.unwrap();
     let wallets = format!("{EVERYONE}/wallets/-");
     let export = |page_token: &str, filter: &str| ExportUsageRecordsRequest {
@@ -192,43 +339,115 @@ async fn an_export_sends_all_and_goes_on_after_an_interruption(world: &World) {
         filter: filter.into(),
         page_token: page_token.into(),
     };
-    let mut parts = service.usage().export_usage_records(export("", "product = voice")).await.unwrap().into_inner();
+    let mut parts = service
+        .usage()
+        .export_usage_records(export("", "product = voice"))
+        .await
+        .unwrap()
+        .into_inner();
     let first = parts.next().await.unwrap().unwrap();
     assert_eq!(first.usage_records.len(), 200);
     drop(parts);
-    let rest: Vec<_> =
-        service.usage().export_usage_records(export(&first.next_page_token, "product = voice")).await.unwrap().into_inner().collect().await;
+    let rest: Vec<_> = service
+        .usage()
+        .export_usage_records(export(&first.next_page_token, "product = voice"))
+        .await
+        .unwrap()
+        .into_inner()
+        .collect()
+        .await;
     let rest: Vec<_> = rest.into_iter().map(Result::unwrap).collect();
-    assert_eq!((rest.len(), rest[0].usage_records.len(), rest[0].next_page_token.as_str()), (1, 5, ""));
-    let names: BTreeSet<_> =
-        first.usage_records.iter().chain(&rest[0].usage_records).map(|usage_record| usage_record.name.clone()).collect();
+    assert_eq!(
+        (rest.len(), rest[0].usage_records.len(), rest[0].next_page_token.as_str()),
+        (1, 5, "")
+    );
+    let names: BTreeSet<_> = first
+        .usage_records
+        .iter()
+        .chain(&rest[0].usage_records)
+        .map(|usage_record| usage_record.name.clone())
+        .collect();
     assert_eq!(names.len(), 205, "each once");
-    let mut other = service.usage().export_usage_records(export(&first.next_page_token, "")).await.unwrap().into_inner();
-    assert_eq!(reason(&other.next().await.unwrap().unwrap_err()), "PAGE_TOKEN_INVALID", "a token is good for its filter alone");
+    let mut other = service
+        .usage()
+        .export_usage_records(export(&first.next_page_token, ""))
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(
+        reason(&other.next().await.unwrap().unwrap_err()),
+        "PAGE_TOKEN_INVALID",
+        "a token is good for its filter alone"
+    );
 
-    let request = ExportEntriesRequest { parent: format!("{}/wallets/-", till.customer), ..Default::default() };
-    let parts: Vec<_> = service.wallets().export_entries(request).await.unwrap().into_inner().collect().await;
-    let sequences: Vec<_> = parts.into_iter().flat_map(|part| part.unwrap().entries).map(|entry| entry.sequence).collect();
+    let request = ExportEntriesRequest {
+        parent: format!("{}/wallets/-", till.customer),
+        ..Default::default()
+    };
+    let parts: Vec<_> =
+        service.wallets().export_entries(request).await.unwrap().into_inner().collect().await;
+    let sequences: Vec<_> = parts
+        .into_iter()
+        .flat_map(|part| part.unwrap().entries)
+        .map(|entry| entry.sequence)
+        .collect();
     assert_eq!(sequences, (1..=206).collect::<Vec<_>>(), "a grant and every use, oldest first");
-    let request = ExportInvoicesRequest { parent: EVERYONE.into(), filter: "state = OPEN".into(), ..Default::default() };
-    let parts: Vec<_> = till.owner.invoices().export_invoices(request).await.unwrap().into_inner().collect().await;
-    let found: Vec<_> = parts.into_iter().flat_map(|part| part.unwrap().invoices).map(|invoice| invoice.name).collect();
+    let request = ExportInvoicesRequest {
+        parent: EVERYONE.into(),
+        filter: "state = OPEN".into(),
+        ..Default::default()
+    };
+    let parts: Vec<_> =
+        till.owner.invoices().export_invoices(request).await.unwrap().into_inner().collect().await;
+    let found: Vec<_> = parts
+        .into_iter()
+        .flat_map(|part| part.unwrap().invoices)
+        .map(|invoice| invoice.name)
+        .collect();
     assert_eq!(found, std::slice::from_ref(&till.invoice.name));
-    till.admin.payments().create_payment(till.request(vec![credit(amount("USD", 10, 0))])).await.unwrap();
+    till.admin
+        .payments()
+        .create_payment(till.request(vec![credit(amount("USD", 10, 0))]))
+        .await
+        .unwrap();
     let request = ExportPaymentsRequest { parent: till.customer.clone(), ..Default::default() };
-    let parts: Vec<_> = till.owner.payments().export_payments(request.clone()).await.unwrap().into_inner().collect().await;
+    let parts: Vec<_> = till
+        .owner
+        .payments()
+        .export_payments(request.clone())
+        .await
+        .unwrap()
+        .into_inner()
+        .collect()
+        .await;
     assert_eq!(parts.into_iter().flat_map(|part| part.unwrap().payments).count(), 1);
     let refused = till.admin.payments().export_payments(request).await.unwrap_err();
-    assert_eq!((refused.code(), reason(&refused).as_str()), (Code::PermissionDenied, "ROLE_REQUIRED"));
-    let missing = ExportInvoicesRequest { parent: EVERYONE.replace("acme", "other"), ..Default::default() };
-    assert_eq!(reason(&till.owner.invoices().export_invoices(missing).await.unwrap_err()), "RESOURCE_NOT_FOUND");
+    assert_eq!(
+        (refused.code(), reason(&refused).as_str()),
+        (Code::PermissionDenied, "ROLE_REQUIRED")
+    );
+    let missing =
+        ExportInvoicesRequest { parent: EVERYONE.replace("acme", "other"), ..Default::default() };
+    assert_eq!(
+        reason(&till.owner.invoices().export_invoices(missing).await.unwrap_err()),
+        "RESOURCE_NOT_FOUND"
+    );
     let curl = crate::plain_http::Curl::of(world, "OWNER", None);
     let body = format!(r#"{{"parent":"{wallets}","filter":"product = voice"}}"#);
     let answer = curl
-        .post("payterms.wallet.v1.UsageService/ExportUsageRecords", "application/connect+json", crate::plain_http::envelope(0, &body))
+        .post(
+            "payterms.wallet.v1.UsageService/ExportUsageRecords",
+            "application/connect+json",
+            crate::plain_http::envelope(0, &body),
+        )
         .send()
         .await
         .unwrap();
     let text = String::from_utf8_lossy(&answer.bytes().await.unwrap()).into_owned();
-    assert_eq!(text.matches("\"usageRecords\":").count(), 2, "two messages in JSON: {}", text.chars().take(200).collect::<String>());
+    assert_eq!(
+        text.matches("\"usageRecords\":").count(),
+        2,
+        "two messages in JSON: {}",
+        text.chars().take(200).collect::<String>()
+    );
 }

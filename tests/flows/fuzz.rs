@@ -1,7 +1,7 @@
 //! Hostile inputs by the thousand: seeded, so that a failure happens again.
 //!
-//! A parser runs on half the stack that a worker of the services has. One that recurses without a bound
-//! overflows it, which ends the test's process as it would end a service.
+//! A parser runs on half the stack that a worker of the services has. One that recurses without a
+//! bound overflows it, which ends the test's process as it would end a service.
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
@@ -15,7 +15,8 @@ const MEGABYTE: usize = 1 << 20;
 const DEPTHS: [usize; 3] = [150, 3_000, 100_000];
 const STACK: usize = 1 << 20;
 
-/// Makes inputs of samples: some bytes changed, some left out, some repeated, words of the language put in.
+/// Makes inputs of samples: some bytes changed, some left out, some repeated, words of the language
+/// put in.
 #[derive(Debug)]
 pub(crate) struct Mutator<'a> {
     random: StdRng,
@@ -59,7 +60,9 @@ impl<'a> Mutator<'a> {
         let range = self.range(text.len());
         let at = range.start;
         match self.below(7) {
-            0 if !text.is_empty() => text[at.min(range.end.saturating_sub(1))] = self.random.random(),
+            0 if !text.is_empty() => {
+                text[at.min(range.end.saturating_sub(1))] = self.random.random()
+            }
             1 => drop(text.drain(range)),
             2 => {
                 let again = text[range].repeat(1 + self.below(40));
@@ -88,7 +91,12 @@ impl<'a> Mutator<'a> {
 pub(crate) type Nest<'a> = (&'a str, &'a str, &'a str, &'a str);
 
 /// Gives a parser all inputs: mutated samples, words by the megabyte, and what nests, nested.
-pub(crate) fn feed(samples: &[&[u8]], words: &[&str], nests: &[Nest<'_>], parse: impl Fn(&[u8]) + Send + Sync) {
+pub(crate) fn feed(
+    samples: &[&[u8]],
+    words: &[&str],
+    nests: &[Nest<'_>],
+    parse: impl Fn(&[u8]) + Send + Sync,
+) {
     let all = || {
         let mut mutator = Mutator::new(samples, words);
         for _ in 0..INPUTS {
@@ -99,10 +107,19 @@ pub(crate) fn feed(samples: &[&[u8]], words: &[&str], nests: &[Nest<'_>], parse:
         }
         for (head, open, close, tail) in nests {
             for depth in DEPTHS {
-                parse(format!("{head}{}{}{tail}", open.repeat(depth), close.repeat(depth)).as_bytes());
+                parse(
+                    format!("{head}{}{}{tail}", open.repeat(depth), close.repeat(depth)).as_bytes(),
+                );
                 parse(format!("{head}{}", open.repeat(depth)).as_bytes());
             }
         }
     };
-    std::thread::scope(|scope| std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, all).unwrap().join().unwrap());
+    std::thread::scope(|scope| {
+        std::thread::Builder::new()
+            .stack_size(STACK)
+            .spawn_scoped(scope, all)
+            .unwrap()
+            .join()
+            .unwrap()
+    });
 }

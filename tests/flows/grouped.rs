@@ -1,13 +1,13 @@
-//! Calls that are done together in one transaction: each has the effect, and the refusal, that it would have alone,
-//! whatever waits beside it, and on whichever replica.
+//! Calls that are done together in one transaction: each has the effect, and the refusal, that it
+//! would have alone, whatever waits beside it, and on whichever replica.
 
 use crate::{
     invariants,
     wallets::{debit, grant},
 };
 use payterms_proto::wallet::v1::{
-    AuthorizeHoldRequest, AuthorizeHoldResponse, CaptureHoldRequest, GetWalletRequest, Hold, PostDebitRequest, PostDebitResponse,
-    VoidHoldRequest, hold::State,
+    AuthorizeHoldRequest, AuthorizeHoldResponse, CaptureHoldRequest, GetWalletRequest, Hold,
+    PostDebitRequest, PostDebitResponse, VoidHoldRequest, hold::State,
 };
 use payterms_suite::{
     Session,
@@ -53,11 +53,13 @@ impl Ask {
     async fn send(self, session: Session) -> Came {
         match self {
             Self::Debit(request) => {
-                let answer = session.postings().post_debit(request).await.map(Response::into_inner)?;
+                let answer =
+                    session.postings().post_debit(request).await.map(Response::into_inner)?;
                 Ok((PostDebitResponse::encode_to_vec(&answer), None))
             }
             Self::Hold(request) => {
-                let answer = session.holds().authorize_hold(request).await.map(Response::into_inner)?;
+                let answer =
+                    session.holds().authorize_hold(request).await.map(Response::into_inner)?;
                 Ok((AuthorizeHoldResponse::encode_to_vec(&answer), answer.hold))
             }
         }
@@ -82,7 +84,9 @@ fn mix(wallet: &str, seed: u64) -> Vec<Ask> {
             other => {
                 let known = all[dice.random_range(0..all.len())].clone();
                 match known {
-                    Ask::Debit(request) if other == 9 => Ask::Debit(PostDebitRequest { amount: amount("USD", 9, 0), ..request }),
+                    Ask::Debit(request) if other == 9 => {
+                        Ask::Debit(PostDebitRequest { amount: amount("USD", 9, 0), ..request })
+                    }
                     known => known,
                 }
             }
@@ -93,25 +97,35 @@ fn mix(wallet: &str, seed: u64) -> Vec<Ask> {
 }
 
 async fn posted(world: &World, wallet: &str) -> (i64, i64) {
-    let read = world.someone("STAFF", None).wallets().get_wallet(GetWalletRequest { name: wallet.to_owned() }).await.unwrap();
+    let read = world
+        .someone("STAFF", None)
+        .wallets()
+        .get_wallet(GetWalletRequest { name: wallet.to_owned() })
+        .await
+        .unwrap();
     let balance = read.into_inner().wallet.unwrap().balance.unwrap();
     (balance.posted.unwrap().units, balance.available.unwrap().units)
 }
 
-/// Plays a mix on a wallet, each call on one of the sessions; holds are taken or let go by all at once.
+/// Plays a mix on a wallet, each call on one of the sessions; holds are taken or let go by all at
+/// once.
 async fn play(world: &World, wallet: &str, sessions: &[Session], seed: u64) {
     let request = mix(wallet, seed);
     let calls = request.iter().enumerate().map(|(place, ask)| {
         let (ask, session) = (ask.clone(), sessions[place % sessions.len()].clone());
         tokio::spawn(ask.send(session))
     });
-    let came: Vec<Came> = futures::future::join_all(calls).await.into_iter().map(Result::unwrap).collect();
+    let came: Vec<Came> =
+        futures::future::join_all(calls).await.into_iter().map(Result::unwrap).collect();
     let (mut answers, mut holds, mut spent, mut held) = (BTreeMap::new(), BTreeMap::new(), 0, 0);
     for (ask, came) in request.iter().zip(&came) {
         match came {
             Ok((bytes, hold)) => {
                 let known = answers.insert(ask.id().to_owned(), bytes.clone());
-                assert!(known.as_ref().is_none_or(|known| known == bytes), "seed {seed}: one id, one answer");
+                assert!(
+                    known.as_ref().is_none_or(|known| known == bytes),
+                    "seed {seed}: one id, one answer"
+                );
                 if known.is_none() && hold.is_none() {
                     spent += ask.units();
                 }
@@ -122,12 +136,22 @@ async fn play(world: &World, wallet: &str, sessions: &[Session], seed: u64) {
             }
             Err(status) => {
                 assert_eq!(status.code(), Code::FailedPrecondition, "seed {seed}: {status:?}");
-                assert!(["INSUFFICIENT_FUNDS", "REQUEST_ID_REUSED"].contains(&reason(status).as_str()), "seed {seed}: {status:?}");
+                assert!(
+                    ["INSUFFICIENT_FUNDS", "REQUEST_ID_REUSED"].contains(&reason(status).as_str()),
+                    "seed {seed}: {status:?}"
+                );
             }
         }
     }
-    assert!(answers.len() > 100 && came.iter().filter(|came| came.is_err()).count() > 20, "seed {seed}: a mix");
-    assert_eq!(posted(world, wallet).await, (CREDIT - spent, CREDIT - spent - held), "seed {seed}: each id once, none lost");
+    assert!(
+        answers.len() > 100 && came.iter().filter(|came| came.is_err()).count() > 20,
+        "seed {seed}: a mix"
+    );
+    assert_eq!(
+        posted(world, wallet).await,
+        (CREDIT - spent, CREDIT - spent - held),
+        "seed {seed}: each id once, none lost"
+    );
     let ends = holds.into_keys().enumerate().map(|(place, name)| {
         let (sessions, id) = (sessions.to_vec(), request_id());
         tokio::spawn(async move {
@@ -138,7 +162,13 @@ async fn play(world: &World, wallet: &str, sessions: &[Session], seed: u64) {
                     let capture = CaptureHoldRequest { request_id, name, ..Default::default() };
                     session.holds().capture_hold(capture).await.unwrap().into_inner().hold
                 } else {
-                    session.holds().void_hold(VoidHoldRequest { request_id, name }).await.unwrap().into_inner().hold
+                    session
+                        .holds()
+                        .void_hold(VoidHoldRequest { request_id, name })
+                        .await
+                        .unwrap()
+                        .into_inner()
+                        .hold
                 };
                 states.push(hold.unwrap());
             }
@@ -149,7 +179,11 @@ async fn play(world: &World, wallet: &str, sessions: &[Session], seed: u64) {
     });
     let taken: i64 = futures::future::join_all(ends).await.into_iter().map(Result::unwrap).sum();
     let left = CREDIT - spent - taken;
-    assert_eq!(posted(world, wallet).await, (left, left), "seed {seed}: what was held is taken or free");
+    assert_eq!(
+        posted(world, wallet).await,
+        (left, left),
+        "seed {seed}: what was held is taken or free"
+    );
 }
 
 async fn with_credit(world: &World, sessions: &[Session]) {

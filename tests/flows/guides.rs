@@ -1,5 +1,5 @@
-//! The guides do what they say: the blocks of each page run in one shell beside a fresh suite, and show what the page shows.
-//! `docs/guides/README.md` has the rules for pages.
+//! The guides do what they say: the blocks of each page run in one shell beside a fresh suite, and
+//! show what the page shows. `docs/guides/README.md` has the rules for pages.
 
 use crate::clients::has;
 use payterms_suite::{
@@ -91,7 +91,9 @@ async fn runs(page: &str) {
     let opened = banner::open(&world.suite, true).await.unwrap();
     let places = Places { data: world.folder.path(), ephemeral: true, mail: None };
     let printed = banner::text(&world.suite, &opened, &places).unwrap();
-    let exports = printed.lines().filter_map(|line| line.trim_start().strip_prefix("export ")?.split_once('='));
+    let exports = printed
+        .lines()
+        .filter_map(|line| line.trim_start().strip_prefix("export ")?.split_once('='));
     let blocks = blocks(page);
     let mut script = "exec 2>&1\nset -eu\n".to_owned();
     for block in &blocks {
@@ -99,7 +101,10 @@ async fn runs(page: &str) {
     }
     let folder = tempfile::tempdir().unwrap();
     let mut bash = Command::new("bash");
-    bash.arg("-c").arg(script).envs(exports).env("GATEWAY", format!("http://{}", world.suite.gateway));
+    bash.arg("-c")
+        .arg(script)
+        .envs(exports)
+        .env("GATEWAY", format!("http://{}", world.suite.gateway));
     bash.current_dir(folder.path()).stdin(Stdio::null());
     let run = tokio::task::spawn_blocking(move || bash.output()).await.unwrap().unwrap();
     let said = String::from_utf8_lossy(&run.stdout);
@@ -107,17 +112,28 @@ async fn runs(page: &str) {
     for (block, output) in blocks.iter().zip(&outputs) {
         for expected in &block.expected {
             let part = missing(expected, output);
-            assert_eq!(part, None, "{page} expects\n{expected}\nof\n{}\nand sees\n{output}", block.shell);
+            assert_eq!(
+                part, None,
+                "{page} expects\n{expected}\nof\n{}\nand sees\n{output}",
+                block.shell
+            );
         }
     }
-    assert!(run.status.success(), "{page}: block {} fails:\n{}", outputs.len(), outputs.last().unwrap());
+    assert!(
+        run.status.success(),
+        "{page}: block {} fails:\n{}",
+        outputs.len(),
+        outputs.last().unwrap()
+    );
     world.end().await;
 }
 
 #[test]
 fn every_page_is_listed_runs_and_begins_like_the_others() {
     let list = fs::read_to_string(folder().join("README.md")).unwrap();
-    let there = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let there = fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap());
     for page in there.filter(|name| name != "README.md") {
         assert!(PAGES.contains(&page.as_str()), "{page} does not run");
         assert!(list.contains(&format!("]({page})")), "README.md does not list {page}");
@@ -136,8 +152,16 @@ fn what_is_expected_stands_in_the_output_in_its_order() {
 #[test]
 fn the_file_of_the_guide_is_one_that_the_import_takes() {
     let page = fs::read_to_string(folder().join("usage-from-a-file.md")).unwrap();
-    let file = page.split_once("cat > usage.csv <<'END'\n").and_then(|(_, rest)| rest.split_once("END\n")).unwrap().0;
-    let target = Target { wallet: "tenants/acme/customers/c/wallets/w".to_owned(), currency: "USD".to_owned(), first_day: None };
+    let file = page
+        .split_once("cat > usage.csv <<'END'\n")
+        .and_then(|(_, rest)| rest.split_once("END\n"))
+        .unwrap()
+        .0;
+    let target = Target {
+        wallet: "tenants/acme/customers/c/wallets/w".to_owned(),
+        currency: "USD".to_owned(),
+        first_day: None,
+    };
     let lines: Vec<_> = UsageFile::open(file.as_bytes(), target).unwrap().collect();
     assert!(lines.len() == 5 && lines.iter().all(|line| line.usage.is_ok()), "{lines:?}");
 }

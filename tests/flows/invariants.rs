@@ -8,7 +8,11 @@ use payterms_testkit::{
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use std::path::Path;
 
-pub(crate) async fn rows_of(service: &str, data: &Path, postgres: Option<&str>) -> (DatabaseConnection, String) {
+pub(crate) async fn rows_of(
+    service: &str,
+    data: &Path,
+    postgres: Option<&str>,
+) -> (DatabaseConnection, String) {
     if let Some(place) = postgres {
         (owner_of(place).await, format!("{service}."))
     } else {
@@ -17,19 +21,26 @@ pub(crate) async fn rows_of(service: &str, data: &Path, postgres: Option<&str>) 
     }
 }
 
-/// The first column of what a query selects, sorted; `HEX(…)HEX` is an id without dashes on both databases.
+/// The first column of what a query selects, sorted; `HEX(…)HEX` is an id without dashes on both
+/// databases.
 pub(crate) async fn selected(conn: &DatabaseConnection, sql: &str) -> Vec<String> {
     let hex = |sql: &str| sql.replace("HEX(", "lower(hex(").replace(")HEX", "))");
     let text = |sql: &str| sql.replace("HEX(", "replace(").replace(")HEX", "::text, '-', '')");
-    let sql = if conn.get_database_backend() == sea_orm::DbBackend::Postgres { text(sql) } else { hex(sql) };
-    let found = conn.query_all_raw(Statement::from_string(conn.get_database_backend(), sql)).await.unwrap();
+    let sql = if conn.get_database_backend() == sea_orm::DbBackend::Postgres {
+        text(sql)
+    } else {
+        hex(sql)
+    };
+    let found =
+        conn.query_all_raw(Statement::from_string(conn.get_database_backend(), sql)).await.unwrap();
     let mut found: Vec<String> = found.iter().map(|row| row.try_get_by_index(0).unwrap()).collect();
     found.sort_unstable();
     found
 }
 
 async fn none(conn: &DatabaseConnection, what: &str, sql: String) {
-    let rows = conn.query_all_raw(Statement::from_string(conn.get_database_backend(), sql)).await.unwrap();
+    let rows =
+        conn.query_all_raw(Statement::from_string(conn.get_database_backend(), sql)).await.unwrap();
     assert!(rows.is_empty(), "{what}: {} rows break it", rows.len());
 }
 
@@ -45,7 +56,11 @@ pub(crate) fn rules_of(service: &str) -> Vec<Rule> {
 }
 
 /// What breaks the rules of a service, over all tenants at once.
-pub(crate) async fn broken_rules(service: &str, data: &Path, postgres: Option<&str>) -> Vec<String> {
+pub(crate) async fn broken_rules(
+    service: &str,
+    data: &Path,
+    postgres: Option<&str>,
+) -> Vec<String> {
     let conn = match postgres {
         Some(place) => owner_within(place, service).await,
         None => rows_of(service, data, None).await.0,
@@ -54,8 +69,15 @@ pub(crate) async fn broken_rules(service: &str, data: &Path, postgres: Option<&s
     let mut broken = Vec::new();
     for rule in rules_of(service).iter().filter(|_| !tenants.is_empty()) {
         let (first, last) = rule.all_keys();
-        let found = rule.broken_in(&conn, &tenants, (&first, &last)).await.unwrap_or_else(|error| panic!("{}: {error}", rule.sentence));
-        broken.extend(found.into_iter().map(|found| format!("{} {} {}: {found:?}", service, rule.invariant, rule.sentence)));
+        let found = rule
+            .broken_in(&conn, &tenants, (&first, &last))
+            .await
+            .unwrap_or_else(|error| panic!("{}: {error}", rule.sentence));
+        broken.extend(
+            found.into_iter().map(|found| {
+                format!("{} {} {}: {found:?}", service, rule.invariant, rule.sentence)
+            }),
+        );
     }
     conn.close().await.unwrap();
     broken
@@ -66,7 +88,8 @@ pub async fn hold(world: &World) {
     hold_in(world.folder.path(), world.postgres.as_deref()).await;
 }
 
-/// The wallet's own rules hold, what was posted was told, and what deposits paid waits for its invoice.
+/// The wallet's own rules hold, what was posted was told, and what deposits paid waits for its
+/// invoice.
 pub async fn hold_in(data: &Path, postgres: Option<&str>) {
     assert_eq!(broken_rules("wallet", data, postgres).await, Vec::<String>::new());
     let (conn, s) = rows_of("wallet", data, postgres).await;
@@ -116,9 +139,15 @@ pub async fn books_agree_in(data: &Path, postgres: Option<&str>) {
         "SELECT HEX(payment_id)HEX || ' ' || amount FROM {s}holds WHERE payment_id IS NOT NULL AND state = 'ACTIVE' AND NOT EXISTS \
          (SELECT 1 FROM {s}charges c WHERE c.tenant = {s}holds.tenant AND c.payment_id = {s}holds.payment_id AND c.state = 'PROCESSING')"
     );
-    assert_eq!(selected(&conn, &open).await, to_send, "I27 no hold is left of a payment that ended, and each transfer to make has its own");
+    assert_eq!(
+        selected(&conn, &open).await,
+        to_send,
+        "I27 no hold is left of a payment that ended, and each transfer to make has its own"
+    );
     conn.close().await.unwrap();
-    let moved = |rows: Vec<(String, i64)>| rows.into_iter().filter(|(_, stands)| *stands != 0).collect::<Vec<_>>();
+    let moved = |rows: Vec<(String, i64)>| {
+        rows.into_iter().filter(|(_, stands)| *stands != 0).collect::<Vec<_>>()
+    };
     assert_eq!(
         moved(paid),
         moved(settled),
@@ -128,13 +157,20 @@ pub async fn books_agree_in(data: &Path, postgres: Option<&str>) {
 
 /// What stands paid of an invoice by day is in sum what is paid, each day once and in order.
 async fn what_is_paid_is_dated(conn: &DatabaseConnection, s: &str) {
-    for row in selected(conn, &format!("SELECT paid || ' ' || paid_by_day FROM {s}invoices")).await {
+    for row in selected(conn, &format!("SELECT paid || ' ' || paid_by_day FROM {s}invoices")).await
+    {
         let mut words = row.split_whitespace();
         let paid: i64 = words.next().unwrap().parse().unwrap();
-        let dated: Vec<(&str, i64)> =
-            words.map(|word| word.split_once(':').unwrap()).map(|(day, micros)| (day, micros.parse().unwrap())).collect();
+        let dated: Vec<(&str, i64)> = words
+            .map(|word| word.split_once(':').unwrap())
+            .map(|(day, micros)| (day, micros.parse().unwrap()))
+            .collect();
         assert_eq!(dated.iter().map(|(_, micros)| micros).sum::<i64>(), paid, "{row}");
-        assert!(dated.windows(2).all(|pair| pair[0].0 < pair[1].0) && dated.iter().all(|(_, micros)| *micros > 0), "{row}");
+        assert!(
+            dated.windows(2).all(|pair| pair[0].0 < pair[1].0)
+                && dated.iter().all(|(_, micros)| *micros > 0),
+            "{row}"
+        );
     }
 }
 
@@ -148,8 +184,11 @@ pub(crate) async fn by_payment(conn: &DatabaseConnection, sql: &str) -> Vec<(Str
     } else {
         sql.to_owned()
     };
-    let rows = conn.query_all_raw(Statement::from_string(conn.get_database_backend(), sql)).await.unwrap();
-    rows.iter().map(|row| (row.try_get("", "payment").unwrap(), row.try_get("", "stands").unwrap())).collect()
+    let rows =
+        conn.query_all_raw(Statement::from_string(conn.get_database_backend(), sql)).await.unwrap();
+    rows.iter()
+        .map(|row| (row.try_get("", "payment").unwrap(), row.try_get("", "stands").unwrap()))
+        .collect()
 }
 
 /// Flows that nobody has ended yet, by kind.
@@ -157,8 +196,17 @@ pub async fn open_flows(world: &World) -> Vec<String> {
     let mut open = Vec::new();
     for service in ["wallet", "invoicing", "credit", "plans"] {
         let (conn, s) = rows_of(service, world.folder.path(), world.postgres.as_deref()).await;
-        let kinds = Statement::from_string(conn.get_database_backend(), format!("SELECT flow FROM {s}intent_lease WHERE flow <> 'relay'"));
-        open.extend(conn.query_all_raw(kinds).await.unwrap().iter().map(|row| row.try_get::<String>("", "flow").unwrap()));
+        let kinds = Statement::from_string(
+            conn.get_database_backend(),
+            format!("SELECT flow FROM {s}intent_lease WHERE flow <> 'relay'"),
+        );
+        open.extend(
+            conn.query_all_raw(kinds)
+                .await
+                .unwrap()
+                .iter()
+                .map(|row| row.try_get::<String>("", "flow").unwrap()),
+        );
         conn.close().await.unwrap();
     }
     open
@@ -167,23 +215,57 @@ pub async fn open_flows(world: &World) -> Vec<String> {
 /// No wallet, entry or hold beyond the one wallet that the scenario opened.
 pub async fn nothing_written(world: &World) {
     let (conn, s) = rows_of("wallet", world.folder.path(), world.postgres.as_deref()).await;
-    for table in ["entries", "holds", "lots", "top_ups", "usage_records", "payment_methods", "recurring_fees"] {
-        none(&conn, "I6 a refused call leaves nothing", format!("SELECT tenant FROM {s}{table}")).await;
+    for table in [
+        "entries",
+        "holds",
+        "lots",
+        "top_ups",
+        "usage_records",
+        "payment_methods",
+        "recurring_fees",
+    ] {
+        none(&conn, "I6 a refused call leaves nothing", format!("SELECT tenant FROM {s}{table}"))
+            .await;
     }
-    none(&conn, "I6 a refused call leaves nothing", format!("SELECT tenant FROM {s}wallets WHERE version <> 1")).await;
+    none(
+        &conn,
+        "I6 a refused call leaves nothing",
+        format!("SELECT tenant FROM {s}wallets WHERE version <> 1"),
+    )
+    .await;
     let (conn, s) = rows_of("invoicing", world.folder.path(), world.postgres.as_deref()).await;
-    for table in ["approvals", "bank_lines", "invoice_versions", "invoices", "credit_notes", "payments", "refunds", "number_series"] {
-        none(&conn, "I6 a refused call leaves nothing", format!("SELECT tenant FROM {s}{table}")).await;
+    for table in [
+        "approvals",
+        "bank_lines",
+        "invoice_versions",
+        "invoices",
+        "credit_notes",
+        "payments",
+        "refunds",
+        "number_series",
+    ] {
+        none(&conn, "I6 a refused call leaves nothing", format!("SELECT tenant FROM {s}{table}"))
+            .await;
     }
 }
 
 /// What stands on each account, in whole units, by account.
 pub async fn booked(world: &World) -> Vec<(String, i64)> {
     let (conn, s) = rows_of("wallet", world.folder.path(), world.postgres.as_deref()).await;
-    let sql = format!("SELECT account, CAST(sum(amount) AS bigint) AS stands FROM {s}journal GROUP BY account ORDER BY account");
-    let rows = conn.query_all_raw(Statement::from_string(conn.get_database_backend(), sql)).await.unwrap();
-    let booked =
-        rows.iter().map(|row| (row.try_get("", "account").unwrap(), row.try_get::<i64>("", "stands").unwrap() / 1_000_000)).collect();
+    let sql = format!(
+        "SELECT account, CAST(sum(amount) AS bigint) AS stands FROM {s}journal GROUP BY account ORDER BY account"
+    );
+    let rows =
+        conn.query_all_raw(Statement::from_string(conn.get_database_backend(), sql)).await.unwrap();
+    let booked = rows
+        .iter()
+        .map(|row| {
+            (
+                row.try_get("", "account").unwrap(),
+                row.try_get::<i64>("", "stands").unwrap() / 1_000_000,
+            )
+        })
+        .collect();
     conn.close().await.unwrap();
     booked
 }

@@ -1,5 +1,5 @@
-//! I16 to I20 and I28 of credit, read from the rows of credit and of invoicing: what is told by events may be on its
-//! way, so it is looked again until both agree.
+//! I16 to I20 and I28 of credit, read from the rows of credit and of invoicing: what is told by
+//! events may be on its way, so it is looked again until both agree.
 
 use crate::{
     applications::desk_of,
@@ -33,22 +33,52 @@ async fn what_does_not_agree_is_seen(world: &World) {
     let at = (world.folder.path(), world.postgres.as_deref());
     let (database_connection, c) = world.rows("credit").await;
     let (invoicing, i) = world.rows("invoicing").await;
-    let breaks = async |conn: &DatabaseConnection, table: String, (there, back): (&str, &str), invariant: &str| {
+    let breaks = async |conn: &DatabaseConnection,
+                        table: String,
+                        (there, back): (&str, &str),
+                        invariant: &str| {
         conn.execute_unprepared(&format!("UPDATE {table} SET {there}")).await.unwrap();
         let wrong = differences(at, (&database_connection, &c), (&invoicing, &i)).await;
         assert!(wrong.contains(invariant), "{there}: {wrong:?}");
         conn.execute_unprepared(&format!("UPDATE {table} SET {back}")).await.unwrap();
     };
     let lines = format!("{c}credit_lines");
-    breaks(&database_connection, lines.clone(), ("captured = captured + 1", "captured = captured - 1"), "is the sum of its entries").await;
-    breaks(&database_connection, format!("{c}draws"), ("repaid = repaid + 1", "repaid = repaid - 1"), "is what its draws stand at").await;
-    breaks(&database_connection, format!("{c}draws"), ("purchased_on = '2026-07-01'", "purchased_on = '2026-04-01'"), "I20").await;
-    let until = |day: &str| format!("reapply_at = '{day} 00:00:00+00:00' WHERE state = 'WITHDRAWN'");
-    breaks(&database_connection, format!("{c}applications"), (&until("2026-04-02"), &until("2026-04-01")), "I18").await;
+    breaks(
+        &database_connection,
+        lines.clone(),
+        ("captured = captured + 1", "captured = captured - 1"),
+        "is the sum of its entries",
+    )
+    .await;
+    breaks(
+        &database_connection,
+        format!("{c}draws"),
+        ("repaid = repaid + 1", "repaid = repaid - 1"),
+        "is what its draws stand at",
+    )
+    .await;
+    breaks(
+        &database_connection,
+        format!("{c}draws"),
+        ("purchased_on = '2026-07-01'", "purchased_on = '2026-04-01'"),
+        "I20",
+    )
+    .await;
+    let until =
+        |day: &str| format!("reapply_at = '{day} 00:00:00+00:00' WHERE state = 'WITHDRAWN'");
+    breaks(
+        &database_connection,
+        format!("{c}applications"),
+        (&until("2026-04-02"), &until("2026-04-01")),
+        "I18",
+    )
+    .await;
     breaks(&invoicing, format!("{i}invoices"), ("paid = paid + 1", "paid = paid - 1"), "I28").await;
     let (wallet, w) = world.rows("wallet").await;
     let collects = async |by: &str| {
-        let update = format!("UPDATE {w}method_pointers SET collection_method_id = {by} WHERE purchase_default_id IS NOT NULL");
+        let update = format!(
+            "UPDATE {w}method_pointers SET collection_method_id = {by} WHERE purchase_default_id IS NOT NULL"
+        );
         wallet.execute_unprepared(&update).await.unwrap();
         pointers(&wallet, &w).await
     };
@@ -89,7 +119,11 @@ async fn differences(
     (credit, c): (&DatabaseConnection, &str),
     (invoicing, i): (&DatabaseConnection, &str),
 ) -> String {
-    let mut wrong = selected(credit, &format!("SELECT HEX(id)HEX || ' moves' FROM {c}credit_lines WHERE moving <> ''")).await;
+    let mut wrong = selected(
+        credit,
+        &format!("SELECT HEX(id)HEX || ' moves' FROM {c}credit_lines WHERE moving <> ''"),
+    )
+    .await;
     let pointless = format!(
         "SELECT 'advised limit ' || HEX(a.id)HEX || ' is open on a line that cannot be raised to it' FROM {c}advised_limits a \
          JOIN {c}credit_lines l ON l.tenant = a.tenant AND l.id = a.line_id \
@@ -97,7 +131,9 @@ async fn differences(
     );
     wrong.extend(selected(credit, &pointless).await);
     wrong.extend(broken_rules("credit", data, postgres).await);
-    let owed = format!("SELECT HEX(invoice_id)HEX || ' ' || (captured - repaid) || ' ' || due_on FROM {c}draws WHERE state = 'CAPTURED'");
+    let owed = format!(
+        "SELECT HEX(invoice_id)HEX || ' ' || (captured - repaid) || ' ' || due_on FROM {c}draws WHERE state = 'CAPTURED'"
+    );
     let open = "total - paid - credited - written_off";
     let deferred = format!(
         "SELECT HEX(id)HEX || ' ' || (CASE WHEN {open} < deferral_amount THEN {open} ELSE deferral_amount END) || ' ' || due_date \
@@ -110,8 +146,8 @@ async fn differences(
     wrong.join("\n")
 }
 
-/// I17: what is collected by is never a line, and neither pointer names what is no method any more. That a line is
-/// activated from an offer alone is I29.
+/// I17: what is collected by is never a line, and neither pointer names what is no method any more.
+/// That a line is activated from an offer alone is I29.
 async fn pointers(wallet: &DatabaseConnection, w: &str) -> Vec<String> {
     let wrong = format!(
         "SELECT 'I17 a pointer of ' || HEX(p.customer_id)HEX || ' names a method that it may not' FROM {w}method_pointers p \
@@ -121,13 +157,17 @@ async fn pointers(wallet: &DatabaseConnection, w: &str) -> Vec<String> {
     selected(wallet, &wrong).await
 }
 
-/// I29: each line took edges of the machine alone, one after the other, and is where its last one led.
+/// I29: each line took edges of the machine alone, one after the other, and is where its last one
+/// led.
 async fn history_is_of_the_machine(credit: &DatabaseConnection, c: &str) {
     let taken = format!(
         "SELECT from_state || ' ' || verb || ' ' || to_state FROM {c}line_history WHERE from_state IS NOT NULL \
          AND verb NOT IN ('CUT_LIMIT', 'RAISE_LIMIT') AND NOT (from_state = to_state)"
     );
-    let machine: Vec<String> = EDGES.iter().map(|(from, verb, to)| format!("{} {} {}", from.name(), verb.name(), to.name())).collect();
+    let machine: Vec<String> = EDGES
+        .iter()
+        .map(|(from, verb, to)| format!("{} {} {}", from.name(), verb.name(), to.name()))
+        .collect();
     for edge in selected(credit, &taken).await {
         assert!(machine.contains(&edge), "I29 {edge}");
     }
@@ -135,10 +175,18 @@ async fn history_is_of_the_machine(credit: &DatabaseConnection, c: &str) {
         "SELECT HEX(a.line_id)HEX FROM {c}line_history a JOIN {c}line_history b ON b.tenant = a.tenant AND b.line_id = a.line_id \
          AND b.sequence = a.sequence + 1 WHERE b.from_state <> a.to_state"
     );
-    assert_eq!(selected(credit, &broken).await, Vec::<String>::new(), "I29 each edge begins where the one before ended");
+    assert_eq!(
+        selected(credit, &broken).await,
+        Vec::<String>::new(),
+        "I29 each edge begins where the one before ended"
+    );
     let ends = format!(
         "SELECT HEX(l.id)HEX FROM {c}credit_lines l WHERE l.state <> (SELECT h.to_state FROM {c}line_history h \
          WHERE h.tenant = l.tenant AND h.line_id = l.id ORDER BY h.sequence DESC LIMIT 1)"
     );
-    assert_eq!(selected(credit, &ends).await, Vec::<String>::new(), "I29 a line is where its last edge led");
+    assert_eq!(
+        selected(credit, &ends).await,
+        Vec::<String>::new(),
+        "I29 a line is where its last edge led"
+    );
 }

@@ -21,11 +21,14 @@ pub(crate) async fn hold(conn: &DatabaseConnection, s: &str) {
 
 /// Each transfer back that is to be made, with what it reserves.
 pub(crate) async fn transfers_to_make(conn: &DatabaseConnection, s: &str) -> Vec<String> {
-    let open = format!("SELECT HEX(id)HEX || ' ' || credit FROM {s}transfer_refunds WHERE state IN ('PENDING', 'SENDING')");
+    let open = format!(
+        "SELECT HEX(id)HEX || ' ' || credit FROM {s}transfer_refunds WHERE state IN ('PENDING', 'SENDING')"
+    );
     selected(conn, &open).await
 }
 
 async fn none(conn: &DatabaseConnection, what: &str, sql: String) {
-    let rows = conn.query_all_raw(Statement::from_string(conn.get_database_backend(), sql)).await.unwrap();
+    let rows =
+        conn.query_all_raw(Statement::from_string(conn.get_database_backend(), sql)).await.unwrap();
     assert!(rows.is_empty(), "{what}: {} rows break it", rows.len());
 }

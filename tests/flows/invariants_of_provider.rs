@@ -29,7 +29,8 @@ pub async fn clearing_agrees(world: &World) {
     stands[0].1 += by_payment(&conn, &made).await[0].1;
     conn.close().await.unwrap();
     let sum = async |what: &str| listed(world, what).await.iter().map(micros).sum::<i64>();
-    let (charged, returned) = (sum("charges").await, sum("refunds").await + sum("chargebacks").await);
+    let (charged, returned) =
+        (sum("charges").await, sum("refunds").await + sum("chargebacks").await);
     stands.push(("PROVIDER_CLEARING".to_owned(), returned - charged));
     // An account that nothing was booked on has no row.
     booked.retain(|(_, micros)| *micros != 0);
@@ -37,10 +38,14 @@ pub async fn clearing_agrees(world: &World) {
     assert_eq!(booked, stands, "I4 clearing accounts are the provider's and the bank's own lists");
 }
 
-/// What the provider lists of the tenant and has done: of chargebacks those that stand, since what is won was given back.
+/// What the provider lists of the tenant and has done: of chargebacks those that stand, since what
+/// is won was given back.
 async fn listed(world: &World, what: &str) -> Vec<Value> {
     let all = told_of(world, what).await.into_iter();
-    all.filter(|value| if what == "chargebacks" { value["state"] != "won" } else { value["state"] == "succeeded" }).collect()
+    all.filter(|value| {
+        if what == "chargebacks" { value["state"] != "won" } else { value["state"] == "succeeded" }
+    })
+    .collect()
 }
 
 /// What the simulator and Stripe list: a tenant may have charged by both.
@@ -51,8 +56,8 @@ async fn told_of(world: &World, what: &str) -> Vec<Value> {
     all
 }
 
-/// Each chargeback of the provider is a dispute of the wallet with its amount and, once it is decided, its outcome: of a charge that is
-/// disputed again the provider lists the last.
+/// Each chargeback of the provider is a dispute of the wallet with its amount and, once it is
+/// decided, its outcome: of a charge that is disputed again the provider lists the last.
 async fn each_dispute_is_known(world: &World) {
     let (conn, s) = rows_of("wallet", world.folder.path(), world.postgres.as_deref()).await;
     let rows = format!(
@@ -68,16 +73,23 @@ async fn each_dispute_is_known(world: &World) {
         _ => "LOST",
     };
     let all = told_of(world, "chargebacks").await.into_iter().filter(|value| micros(value) > 0);
-    let mut made: Vec<_> = all.map(|value| format!("{} {} {}", value["charge"].as_str().unwrap(), micros(&value), state(&value))).collect();
+    let mut made: Vec<_> = all
+        .map(|value| {
+            format!("{} {} {}", value["charge"].as_str().unwrap(), micros(&value), state(&value))
+        })
+        .collect();
     made.sort_unstable();
     assert_eq!(known, made, "I4 disputes are what the provider says of them");
 }
 
 fn micros(value: &Value) -> i64 {
-    Money::parse(Currency::parse("USD").unwrap(), value["amount"].as_str().unwrap()).unwrap().micros()
+    Money::parse(Currency::parse("USD").unwrap(), value["amount"].as_str().unwrap())
+        .unwrap()
+        .micros()
 }
 
-/// Each charge, refund and chargeback of the provider is a row of the wallet, and the other way round.
+/// Each charge, refund and chargeback of the provider is a row of the wallet, and the other way
+/// round.
 async fn each_movement_is_known(world: &World) {
     let (conn, s) = rows_of("wallet", world.folder.path(), world.postgres.as_deref()).await;
     let took = "state IN ('SUCCEEDED', 'CHARGED_BACK')";
@@ -93,12 +105,23 @@ async fn each_movement_is_known(world: &World) {
     let known = selected(&conn, &rows).await;
     conn.close().await.unwrap();
     let mut moved = Vec::new();
-    for (what, list, id) in [("charge", "charges", "id"), ("refund", "refunds", "id"), ("chargeback", "chargebacks", "charge")] {
+    for (what, list, id) in [
+        ("charge", "charges", "id"),
+        ("refund", "refunds", "id"),
+        ("chargeback", "chargebacks", "charge"),
+    ] {
         let made = listed(world, list).await.into_iter().filter(|value| micros(value) > 0);
-        moved.extend(made.map(|value| format!("{what} {} {}", value[id].as_str().unwrap(), micros(&value))));
+        moved.extend(
+            made.map(|value| format!("{what} {} {}", value[id].as_str().unwrap(), micros(&value))),
+        );
     }
     moved.sort_unstable();
-    let only = |here: &[String], there: &[String]| here.iter().filter(|text| !there.contains(text)).cloned().collect::<Vec<_>>();
+    let only = |here: &[String], there: &[String]| {
+        here.iter().filter(|text| !there.contains(text)).cloned().collect::<Vec<_>>()
+    };
     let (untold, unmade) = (only(&moved, &known), only(&known, &moved));
-    assert!(moved == known, "I4 what only the provider knows: {untold:?}; what only the wallet knows: {unmade:?}");
+    assert!(
+        moved == known,
+        "I4 what only the provider knows: {untold:?}; what only the wallet knows: {unmade:?}"
+    );
 }

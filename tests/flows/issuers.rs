@@ -1,5 +1,5 @@
-//! Callers' tokens of an identity provider: its keys at an address that rotates, fails and comes back, or in a file that is replaced;
-//! tokens as Keycloak and Auth0 write them.
+//! Callers' tokens of an identity provider: its keys at an address that rotates, fails and comes
+//! back, or in a file that is replaced; tokens as Keycloak and Auth0 write them.
 
 use crate::{contract::channel, rig::BINARY};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
@@ -31,15 +31,24 @@ impl Door {
     async fn open(world: &World, options: &[String]) -> Self {
         let at = free_address();
         let keys = world.folder.path().join("keys");
-        let mut arguments = vec![format!("--keys={}", keys.display()), "--log=off".to_owned(), "--mode=development".to_owned()];
-        arguments.extend(world.suite.services.iter().map(|(name, at)| format!("--peer={name}=http://{at}")));
+        let mut arguments = vec![
+            format!("--keys={}", keys.display()),
+            "--log=off".to_owned(),
+            "--mode=development".to_owned(),
+        ];
+        arguments.extend(
+            world.suite.services.iter().map(|(name, at)| format!("--peer={name}=http://{at}")),
+        );
         arguments.extend_from_slice(options);
         Self { at, _process: Process::service(BINARY, "gateway", at, &arguments, &[]).await }
     }
 
     /// What a call with this token comes to: its reason, or nothing where it is let in.
     async fn refuses(&self, token: &str) -> String {
-        let list = ListEntriesRequest { parent: "tenants/acme/customers/-/wallets/-".to_owned(), ..ListEntriesRequest::default() };
+        let list = ListEntriesRequest {
+            parent: "tenants/acme/customers/-/wallets/-".to_owned(),
+            ..ListEntriesRequest::default()
+        };
         match Session::new(self.at, token).unwrap().wallets().list_entries(list).await {
             Ok(_) => String::new(),
             Err(status) => reason(&status),
@@ -57,10 +66,22 @@ impl Door {
         let mut health = HealthClient::new(channel(self.at).await);
         let answers: Vec<_> = futures::future::join_all(["", "readiness"].map(|service| {
             let mut health = health.clone();
-            async move { health.check(HealthCheckRequest { service: service.to_owned() }).await.unwrap().into_inner().status }
+            async move {
+                health
+                    .check(HealthCheckRequest { service: service.to_owned() })
+                    .await
+                    .unwrap()
+                    .into_inner()
+                    .status
+            }
         }))
         .await;
-        let alive = health.check(HealthCheckRequest { service: "liveness".to_owned() }).await.unwrap().into_inner().status;
+        let alive = health
+            .check(HealthCheckRequest { service: "liveness".to_owned() })
+            .await
+            .unwrap()
+            .into_inner()
+            .status;
         assert!(alive == 1 && answers[0] == answers[1]);
         answers[0] == 1
     }
@@ -84,8 +105,7 @@ fn now() -> i64 {
 
 /// The claims of someone of tenant `acme`, with these changed.
 fn claims(changed: &Value) -> Value {
-    let mut all =
-        json!({ "iss": ISSUER, "aud": ["account", "payterms"], "sub": "f:1:ann", "iat": now(), "exp": now() + 300, "tenant": "acme" });
+    let mut all = json!({ "iss": ISSUER, "aud": ["account", "payterms"], "sub": "f:1:ann", "iat": now(), "exp": now() + 300, "tenant": "acme" });
     all.as_object_mut().unwrap().extend(changed.as_object().unwrap().clone());
     all
 }
@@ -99,10 +119,17 @@ async fn keys_at_an_address_rotate_and_hold_while_it_fails() {
     let world = World::start(Database::Sqlite).await.unwrap();
     world.tenant("acme").await;
     let issuer = Issuer::start().await;
-    let [first, second, third] = ["first", "second", "third"].map(|id| IssuerKey::make(id, Algorithm::EdDSA));
-    let door =
-        Door::open(&world, &[format!("--jwks-url={}", issuer.url()), format!("--issuer={ISSUER}"), "--jwks-every-seconds=1".to_owned()])
-            .await;
+    let [first, second, third] =
+        ["first", "second", "third"].map(|id| IssuerKey::make(id, Algorithm::EdDSA));
+    let door = Door::open(
+        &world,
+        &[
+            format!("--jwks-url={}", issuer.url()),
+            format!("--issuer={ISSUER}"),
+            "--jwks-every-seconds=1".to_owned(),
+        ],
+    )
+    .await;
     // Before there were keys nobody is let in, and nobody should come.
     assert!(!door.is_ready().await);
     door.tells("status 503").await;
@@ -123,7 +150,8 @@ async fn keys_at_an_address_rotate_and_hold_while_it_fails() {
     let before = issuer.readings();
     let stranger = third.token(&staff());
     let strangers = Session::new(door.at, &stranger).unwrap();
-    let call = async || strangers.wallets().list_wallets(ListWalletsRequest::default()).await.map(drop);
+    let call =
+        async || strangers.wallets().list_wallets(ListWalletsRequest::default()).await.map(drop);
     for refused in futures::future::join_all((0..400).map(|_| call())).await {
         assert_eq!(reason(&refused.unwrap_err()), "TOKEN_INVALID");
     }
@@ -155,13 +183,21 @@ async fn all_in_one_process_reads_keys_at_an_address_as_the_gateway_does() {
     let issuer = Issuer::start().await;
     let [first, second] = ["first", "second"].map(|id| IssuerKey::make(id, Algorithm::EdDSA));
     issuer.publish_keys(&[&first]);
-    let options = [format!("--jwks-url={}", issuer.url()), format!("--issuer={ISSUER}"), "--jwks-every-seconds=1".to_owned()];
+    let options = [
+        format!("--jwks-url={}", issuer.url()),
+        format!("--issuer={ISSUER}"),
+        "--jwks-every-seconds=1".to_owned(),
+    ];
     let at = free_address();
     let process = Process::suite_with(BINARY, folder.path(), (at, free_address()), &options).await;
     let door = Door { at, _process: process };
     let operator = claims(&json!({ "tenant": null, "roles": ["OPERATOR"] }));
     let list = async |key: &IssuerKey| {
-        let listed = Session::new(door.at, &key.token(&operator)).unwrap().tenants().list_tenants(ListTenantsRequest::default()).await;
+        let listed = Session::new(door.at, &key.token(&operator))
+            .unwrap()
+            .tenants()
+            .list_tenants(ListTenantsRequest::default())
+            .await;
         listed.map_or_else(|status| reason(&status), |_| String::new())
     };
     while !list(&first).await.is_empty() {
@@ -182,7 +218,11 @@ fn files(folder: &Path, keys: &[&IssuerKey], map: &str) -> Vec<String> {
     let (jwks, claims) = (folder.join("issuer.json"), folder.join("claims.toml"));
     fs::write(&jwks, set_of(keys)).unwrap();
     fs::write(&claims, map).unwrap();
-    vec![format!("--jwks={}", jwks.display()), format!("--claims={}", claims.display()), format!("--issuer={ISSUER}")]
+    vec![
+        format!("--jwks={}", jwks.display()),
+        format!("--claims={}", claims.display()),
+        format!("--issuer={ISSUER}"),
+    ]
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -213,9 +253,16 @@ async fn tokens_as_keycloak_writes_them() {
         "realm_access": { "roles": [] }, "resource_access": { "payterms": { "roles": ["buyer"] } }, "customer": id,
     }));
     let session = Session::new(door.at, &member).unwrap();
-    let list = |parent: &str| ListWalletsRequest { parent: parent.to_owned(), ..ListWalletsRequest::default() };
+    let list = |parent: &str| ListWalletsRequest {
+        parent: parent.to_owned(),
+        ..ListWalletsRequest::default()
+    };
     session.wallets().list_wallets(list(&customer)).await.unwrap();
-    let others = session.wallets().list_wallets(list(&world.customer("acme", "GB").await)).await.unwrap_err();
+    let others = session
+        .wallets()
+        .list_wallets(list(&world.customer("acme", "GB").await))
+        .await
+        .unwrap_err();
     assert_eq!(reason(&others), "RESOURCE_NOT_FOUND");
     for (changed, expected) in [
         // Our own names count for nothing where the map has names.
@@ -241,8 +288,14 @@ async fn tokens_as_keycloak_writes_them() {
     };
     let modulus = key.public["n"].as_str().unwrap().as_bytes();
     let signed = token(json!({}));
-    let none = format!("eyJhbGciOiJub25lIiwia2lkIjoiNGwxLVhuIn0.{}.", signed.split('.').nth(1).unwrap());
-    for forged in [with(Algorithm::HS256, modulus), with(Algorithm::HS256, key.public.to_string().as_bytes()), none, other.token(&all)] {
+    let none =
+        format!("eyJhbGciOiJub25lIiwia2lkIjoiNGwxLVhuIn0.{}.", signed.split('.').nth(1).unwrap());
+    for forged in [
+        with(Algorithm::HS256, modulus),
+        with(Algorithm::HS256, key.public.to_string().as_bytes()),
+        none,
+        other.token(&all),
+    ] {
         assert_eq!(door.refuses(&forged).await, "TOKEN_INVALID");
     }
     world.end().await;

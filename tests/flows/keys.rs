@@ -1,4 +1,5 @@
-//! Keys that were taken away or replaced end without a new start, and tokens that were believed end with them.
+//! Keys that were taken away or replaced end without a new start, and tokens that were believed end
+//! with them.
 
 use crate::{
     events::{all_of, read_on, until_told},
@@ -39,7 +40,10 @@ async fn a_service_key_that_was_replaced_ends() {
     let deliver = async |bearer: &str| {
         let mut request = Request::new(DeliverRequest { events: Vec::new() });
         request.metadata_mut().insert("authorization", bearer.parse().unwrap());
-        let mut inbox = InboxServiceClient::connect(format!("http://{}", world.suite.services["invoicing"])).await.unwrap();
+        let mut inbox =
+            InboxServiceClient::connect(format!("http://{}", world.suite.services["invoicing"]))
+                .await
+                .unwrap();
         inbox.deliver(request).await.map(drop)
     };
     deliver(&believed).await.unwrap();
@@ -51,7 +55,9 @@ async fn a_service_key_that_was_replaced_ends() {
     assert_eq!(reason_of(|| deliver(&believed)).await, "TOKEN_INVALID");
     // The service itself signs with its new key.
     let fresh = Signer::read(&keys, "credit", Arc::new(SystemClock)).unwrap();
-    deliver(&bearer(fresh.internal("invoicing", &person("acme", "PEER", None)).unwrap())).await.unwrap();
+    deliver(&bearer(fresh.internal("invoicing", &person("acme", "PEER", None)).unwrap()))
+        .await
+        .unwrap();
     world.end().await;
 }
 
@@ -60,7 +66,10 @@ async fn a_key_of_callers_that_was_replaced_ends() {
     let world = World::start(Database::Sqlite).await.unwrap();
     world.tenant("acme").await;
     let (keys, staff) = (world.folder.path().join("keys"), world.someone("STAFF", None));
-    let list = ListWalletsRequest { parent: "tenants/acme/customers/-".to_owned(), ..ListWalletsRequest::default() };
+    let list = ListWalletsRequest {
+        parent: "tenants/acme/customers/-".to_owned(),
+        ..ListWalletsRequest::default()
+    };
     let is_let_in = async || match staff.wallets().list_wallets(list.clone()).await {
         Err(status) if status.code() == tonic::Code::Unauthenticated => Err(status),
         _ => Ok(()),
@@ -82,8 +91,19 @@ async fn readers_keep_their_place_while_the_keys_of_parts_are_replaced() {
     let mut events = all_of("tenants/acme");
     until_told(&world.someone("OWNER", None), &mut events, &["CustomerChanged"]).await;
     while !read_on(&world.someone("OWNER", None), &mut events).await.is_empty() {}
-    let mut list = ListCustomersRequest { parent: "tenants/acme".to_owned(), page_size: 1, ..ListCustomersRequest::default() };
-    list.page_token = world.someone("STAFF", None).customers().list_customers(list.clone()).await.unwrap().into_inner().next_page_token;
+    let mut list = ListCustomersRequest {
+        parent: "tenants/acme".to_owned(),
+        page_size: 1,
+        ..ListCustomersRequest::default()
+    };
+    list.page_token = world
+        .someone("STAFF", None)
+        .customers()
+        .list_customers(list.clone())
+        .await
+        .unwrap()
+        .into_inner()
+        .next_page_token;
     let mut world = world;
     for step in ["rotate", "switch", "retire"] {
         let keys = world.folder.path().join("keys");
@@ -98,9 +118,23 @@ async fn readers_keep_their_place_while_the_keys_of_parts_are_replaced() {
         }
         // As a replica that starts now.
         world = restarted(world).await;
-        let page = world.someone("STAFF", None).customers().list_customers(list.clone()).await.unwrap().into_inner();
-        assert!(page.customers.len() == 1 && page.customers[0].name != first || page.next_page_token.is_empty(), "{page:?}");
-        assert_eq!(read_on(&world.someone("OWNER", None), &mut events).await, [], "nothing comes again");
+        let page = world
+            .someone("STAFF", None)
+            .customers()
+            .list_customers(list.clone())
+            .await
+            .unwrap()
+            .into_inner();
+        assert!(
+            page.customers.len() == 1 && page.customers[0].name != first
+                || page.next_page_token.is_empty(),
+            "{page:?}"
+        );
+        assert_eq!(
+            read_on(&world.someone("OWNER", None), &mut events).await,
+            [],
+            "nothing comes again"
+        );
     }
     let third = world.customer("acme", "GB").await;
     let told = until_told(&world.someone("OWNER", None), &mut events, &["CustomerChanged"]).await;

@@ -1,5 +1,5 @@
-//! An application is submitted, decided and its line offered while credit is killed with SIGKILL at each point: it is
-//! decided once, and one line is offered.
+//! An application is submitted, decided and its line offered while credit is killed with SIGKILL at
+//! each point: it is decided once, and one line is offered.
 
 use crate::{
     invariants,
@@ -9,9 +9,10 @@ use crate::{
 };
 use futures::StreamExt;
 use payterms_proto::credit::v1::{
-    ClaimApplicationRequest, ConfirmBankLinkRequest, CreditApplication, DecideApplicationRequest, GetApplicationRequest,
-    LinkBankAccountRequest, ListCreditLinesRequest, OfferLineRequest, Outcome, Programme, StartApplicationRequest,
-    SubmitApplicationRequest, credit_application::State, credit_line,
+    ClaimApplicationRequest, ConfirmBankLinkRequest, CreditApplication, DecideApplicationRequest,
+    GetApplicationRequest, LinkBankAccountRequest, ListCreditLinesRequest, OfferLineRequest,
+    Outcome, Programme, StartApplicationRequest, SubmitApplicationRequest,
+    credit_application::State, credit_line,
 };
 use payterms_suite::{Session, client::request_id, shop};
 
@@ -33,8 +34,10 @@ const DECIDED: [&str; 2] = [
 ];
 
 /// Where an offer without an application may die.
-const OFFERED: [&str; 2] =
-    ["commit.before /payterms.credit.v1.CreditLineService/OfferLine", "commit.after /payterms.credit.v1.CreditLineService/OfferLine"];
+const OFFERED: [&str; 2] = [
+    "commit.before /payterms.credit.v1.CreditLineService/OfferLine",
+    "commit.after /payterms.credit.v1.CreditLineService/OfferLine",
+];
 
 /// Scenarios at once: most of their time they wait for a lease to lapse.
 const AT_ONCE: usize = 3;
@@ -71,8 +74,17 @@ async fn linked(rig: &Rig, bank: &str) -> (People, Session, CreditApplication) {
     };
     let start = async || people.admin.applications().start_application(start.clone()).await;
     let credit_application = retry(start).await.into_inner().credit_application.unwrap();
-    let link = LinkBankAccountRequest { request_id: request_id(), name: credit_application.name.clone() };
-    let link = people.admin.applications().link_bank_account(link).await.unwrap().into_inner().bank_link.unwrap();
+    let link =
+        LinkBankAccountRequest { request_id: request_id(), name: credit_application.name.clone() };
+    let link = people
+        .admin
+        .applications()
+        .link_bank_account(link)
+        .await
+        .unwrap()
+        .into_inner()
+        .bank_link
+        .unwrap();
     shop::sign_in(rig.gateway, &link.url, bank).await.unwrap();
     let confirm = ConfirmBankLinkRequest { request_id: request_id(), name: link.name };
     people.admin.applications().confirm_bank_link(confirm).await.unwrap();
@@ -81,7 +93,10 @@ async fn linked(rig: &Rig, bank: &str) -> (People, Session, CreditApplication) {
 
 async fn one_line(services: &Services, people: &People, point: &str) {
     let list = ListCreditLinesRequest { parent: people.customer.clone(), ..Default::default() };
-    let lines = retry(async || people.admin.lines().list_credit_lines(list.clone()).await).await.into_inner().credit_lines;
+    let lines = retry(async || people.admin.lines().list_credit_lines(list.clone()).await)
+        .await
+        .into_inner()
+        .credit_lines;
     let states: Vec<_> = lines.iter().map(payterms_proto::credit::v1::CreditLine::state).collect();
     assert_eq!(states, [credit_line::State::Offered], "{point}: one line is offered");
     let (data, postgres) = (services.rig().data(), services.rig().postgres.as_deref());
@@ -93,20 +108,39 @@ async fn submits(point: &'static str, on_postgres: bool) {
     let Some(rig) = rig::start(on_postgres).await else { return };
     let (people, _, credit_application) = linked(&rig, "bank_steady").await;
     let mut services = Services::of(rig).await;
-    let request = SubmitApplicationRequest { request_id: request_id(), name: credit_application.name.clone() };
+    let request = SubmitApplicationRequest {
+        request_id: request_id(),
+        name: credit_application.name.clone(),
+    };
     let (caller, sent) = (people.admin.clone(), request.clone());
-    services.die_at("credit", point, async move { caller.applications().submit_application(sent).await }).await;
+    services
+        .die_at(
+            "credit",
+            point,
+            async move { caller.applications().submit_application(sent).await },
+        )
+        .await;
     let submit = async || {
         let answer = people.admin.applications().submit_application(request.clone()).await?;
         Ok(answer.into_inner().credit_application.unwrap())
     };
     let decided = retry(submit).await;
-    assert_eq!((decided.state(), retry(submit).await), (State::Approved, decided.clone()), "{point}: one answer");
+    assert_eq!(
+        (decided.state(), retry(submit).await),
+        (State::Approved, decided.clone()),
+        "{point}: one answer"
+    );
     let read = async || {
         let get = GetApplicationRequest { name: credit_application.name.clone() };
-        people.admin.applications().get_application(get).await.map(|answer| answer.into_inner().credit_application.unwrap())
+        people
+            .admin
+            .applications()
+            .get_application(get)
+            .await
+            .map(|answer| answer.into_inner().credit_application.unwrap())
     };
-    let read = until(read, |credit_application| credit_application.state() == State::Approved).await;
+    let read =
+        until(read, |credit_application| credit_application.state() == State::Approved).await;
     assert_eq!((read.credit_line, read.files.len()), (decided.credit_line, 1), "{point}");
     one_line(&services, &people, point).await;
 }
@@ -114,9 +148,16 @@ async fn submits(point: &'static str, on_postgres: bool) {
 async fn decides(point: &'static str, on_postgres: bool) {
     let Some(rig) = rig::start(on_postgres).await else { return };
     let (people, owner, credit_application) = linked(&rig, "bank_one_payer").await;
-    let submit = SubmitApplicationRequest { request_id: request_id(), name: credit_application.name.clone() };
+    let submit = SubmitApplicationRequest {
+        request_id: request_id(),
+        name: credit_application.name.clone(),
+    };
     people.admin.applications().submit_application(submit).await.unwrap();
-    let claim = ClaimApplicationRequest { request_id: request_id(), name: credit_application.name.clone(), ..Default::default() };
+    let claim = ClaimApplicationRequest {
+        request_id: request_id(),
+        name: credit_application.name.clone(),
+        ..Default::default()
+    };
     owner.applications().claim_application(claim).await.unwrap();
     let mut services = Services::of(rig).await;
     let request = DecideApplicationRequest {
@@ -128,8 +169,20 @@ async fn decides(point: &'static str, on_postgres: bool) {
         ..Default::default()
     };
     let (caller, sent) = (owner.clone(), request.clone());
-    services.die_at("credit", point, async move { caller.applications().decide_application(sent).await }).await;
-    let decide = async || owner.applications().decide_application(request.clone()).await.map(tonic::Response::into_inner);
+    services
+        .die_at(
+            "credit",
+            point,
+            async move { caller.applications().decide_application(sent).await },
+        )
+        .await;
+    let decide = async || {
+        owner
+            .applications()
+            .decide_application(request.clone())
+            .await
+            .map(tonic::Response::into_inner)
+    };
     let decided = retry(decide).await;
     assert_eq!(retry(decide).await, decided, "{point}: one answer");
     assert_eq!(decided.credit_application.unwrap().state(), State::Approved, "{point}");
@@ -152,7 +205,8 @@ async fn offers(point: &'static str, on_postgres: bool) {
     };
     let (caller, sent) = (owner.clone(), request.clone());
     services.die_at("credit", point, async move { caller.lines().offer_line(sent).await }).await;
-    let offer = async || owner.lines().offer_line(request.clone()).await.map(tonic::Response::into_inner);
+    let offer =
+        async || owner.lines().offer_line(request.clone()).await.map(tonic::Response::into_inner);
     let line = retry(offer).await;
     assert_eq!(retry(offer).await, line, "{point}: one answer");
     one_line(&services, &people, point).await;

@@ -1,5 +1,5 @@
-//! Whoever dies while a new collection method is tried after a collection that failed, or while what waited for a dispute goes on: it is
-//! planned, told of and charged once.
+//! Whoever dies while a new collection method is tried after a collection that failed, or while
+//! what waited for a dispute goes on: it is planned, told of and charged once.
 
 use crate::{
     chargebacks::{charges, take_back},
@@ -14,7 +14,8 @@ use crate::{
 };
 use payterms_proto::{
     invoicing::v1::{
-        AdvanceTestClockRequest, Invoice, ListPaymentsRequest, MailKind, StartTestClockRequest, block::Reason, collection, invoice,
+        AdvanceTestClockRequest, Invoice, ListPaymentsRequest, MailKind, StartTestClockRequest,
+        block::Reason, collection, invoice,
     },
     wallet::v1::{SetCollectionMethodRequest, dispute},
 };
@@ -24,8 +25,11 @@ use payterms_suite::{
 };
 
 /// What the plan of the try passes, and the try.
-const POINTS: [(&str, i64); 3] =
-    [("new_method.before_planned", START + 60), ("new_method.after_planned", START + 60), ("collection.after_intent", START + DAY + 120)];
+const POINTS: [(&str, i64); 3] = [
+    ("new_method.before_planned", START + 60),
+    ("new_method.after_planned", START + 60),
+    ("collection.after_intent", START + DAY + 120),
+];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_method_is_tried_once_whoever_dies_on_sqlite() {
@@ -44,7 +48,12 @@ async fn a_new_method_is_tried_once_whoever_dies_on_postgres() {
 async fn tried((point, until_when): (&'static str, i64), on_postgres: bool) {
     let Some(mut rig) = rig::start(on_postgres).await else { return };
     let owner = rig.someone("OWNER", None);
-    let start = StartTestClockRequest { request_id: request_id(), parent: "tenants/acme".into(), now: at(START), seed: "seed".into() };
+    let start = StartTestClockRequest {
+        request_id: request_id(),
+        parent: "tenants/acme".into(),
+        now: at(START),
+        seed: "seed".into(),
+    };
     owner.clock().start_test_clock(start).await.unwrap();
     let people = rig.prepare("tok_stolen").await;
     let mut request = draft(&people.customer, "USD", vec![line("Plan", amount("USD", 45, 0))]);
@@ -58,12 +67,22 @@ async fn tried((point, until_when): (&'static str, i64), on_postgres: bool) {
         target_time: at(seconds),
     };
     owner.clock().advance_test_clock(to(START + 1)).await.unwrap();
-    let failed = |invoice: &Invoice| invoice.collection.as_ref().is_some_and(|collection| collection.state() == collection::State::Failed);
+    let failed = |invoice: &Invoice| {
+        invoice
+            .collection
+            .as_ref()
+            .is_some_and(|collection| collection.state() == collection::State::Failed)
+    };
     until(async || read(&owner, &made.name).await, failed).await;
-    let visa = shop::save_card(&people.admin, rig.gateway, &people.customer, "tok_visa").await.unwrap().unwrap();
-    let point_to = SetCollectionMethodRequest { request_id: request_id(), name: visa, ..Default::default() };
+    let visa = shop::save_card(&people.admin, rig.gateway, &people.customer, "tok_visa")
+        .await
+        .unwrap()
+        .unwrap();
+    let point_to =
+        SetCollectionMethodRequest { request_id: request_id(), name: visa, ..Default::default() };
     let advance = to(until_when);
-    let (chooser, advancer, chosen, sent) = (people.admin.clone(), owner.clone(), point_to.clone(), advance.clone());
+    let (chooser, advancer, chosen, sent) =
+        (people.admin.clone(), owner.clone(), point_to.clone(), advance.clone());
     rig.die_at(point, async move {
         let _ = chooser.methods().set_collection_method(chosen).await;
         advancer.clock().advance_test_clock(sent).await
@@ -73,7 +92,11 @@ async fn tried((point, until_when): (&'static str, i64), on_postgres: bool) {
     retry(async || owner.clock().advance_test_clock(advance.clone()).await).await;
     let last = to(START + 2 * DAY);
     retry(async || owner.clock().advance_test_clock(last.clone()).await).await;
-    let paid = until(async || read(&owner, &made.name).await, |invoice| invoice.state() == invoice::State::Paid).await;
+    let paid = until(
+        async || read(&owner, &made.name).await,
+        |invoice| invoice.state() == invoice::State::Paid,
+    )
+    .await;
     assert_eq!(paid.paid, amount("USD", 45, 0), "{point}");
     let list = ListPaymentsRequest { parent: people.customer.clone(), ..Default::default() };
     let payments = owner.payments().list_payments(list).await.unwrap().into_inner().payments;
@@ -105,14 +128,25 @@ async fn what_waited_for_a_dispute_goes_on_once_whoever_dies_on_postgres() {
     }
 }
 
-/// A purchase by the only card is disputed before an invoice is due, and the dispute is won a day later.
+/// A purchase by the only card is disputed before an invoice is due, and the dispute is won a day
+/// later.
 async fn waited((point, until_when): (&'static str, i64), on_postgres: bool) {
     let Some(mut rig) = rig::start(on_postgres).await else { return };
     let owner = rig.someone("OWNER", None);
-    let start = StartTestClockRequest { request_id: request_id(), parent: "tenants/acme".into(), now: at(START), seed: "seed".into() };
+    let start = StartTestClockRequest {
+        request_id: request_id(),
+        parent: "tenants/acme".into(),
+        now: at(START),
+        seed: "seed".into(),
+    };
     owner.clock().start_test_clock(start).await.unwrap();
     let people = rig.prepare("tok_visa").await;
-    people.admin.top_ups().create_top_up(buy(&people.wallet, "", amount("USD", 50, 0))).await.unwrap();
+    people
+        .admin
+        .top_ups()
+        .create_top_up(buy(&people.wallet, "", amount("USD", 50, 0)))
+        .await
+        .unwrap();
     let (simulator, charge) = (rig.simulator(), charges(&rig.simulator()).await.remove(0));
     take_back(&simulator, &charge).await;
     disputed(&owner, dispute::State::Open).await;
@@ -127,7 +161,9 @@ async fn waited((point, until_when): (&'static str, i64), on_postgres: bool) {
         target_time: at(seconds),
     };
     owner.clock().advance_test_clock(to(START + DAY)).await.unwrap();
-    let waits = |invoice: &Invoice| invoice.block.as_ref().is_some_and(|block| block.reason() == Reason::Disputed);
+    let waits = |invoice: &Invoice| {
+        invoice.block.as_ref().is_some_and(|block| block.reason() == Reason::Disputed)
+    };
     until(async || read(&owner, &made.name).await, waits).await;
     // What goes on is planned when the clock moves.
     decide(&simulator, &charge, "won").await;
@@ -138,7 +174,11 @@ async fn waited((point, until_when): (&'static str, i64), on_postgres: bool) {
     retry(async || owner.clock().advance_test_clock(advance.clone()).await).await;
     let last = to(START + 3 * DAY);
     retry(async || owner.clock().advance_test_clock(last.clone()).await).await;
-    let paid = until(async || read(&owner, &made.name).await, |invoice| invoice.state() == invoice::State::Paid).await;
+    let paid = until(
+        async || read(&owner, &made.name).await,
+        |invoice| invoice.state() == invoice::State::Paid,
+    )
+    .await;
     assert_eq!((paid.paid, paid.block), (amount("USD", 45, 0), None), "{point}");
     let list = ListPaymentsRequest { parent: people.customer.clone(), ..Default::default() };
     let payments = owner.payments().list_payments(list).await.unwrap().into_inner().payments;

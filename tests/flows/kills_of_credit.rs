@@ -1,5 +1,6 @@
-//! A line is switched on, and pays later together with credit and a card, while invoicing, credit or the wallet is
-//! killed with SIGKILL at each point, each in a process of its own. It always ends whole: drawn once, or released.
+//! A line is switched on, and pays later together with credit and a card, while invoicing, credit
+//! or the wallet is killed with SIGKILL at each point, each in a process of its own. It always ends
+//! whole: drawn once, or released.
 
 use crate::{
     invariants,
@@ -12,13 +13,17 @@ use crate::{
 use futures::StreamExt;
 use payterms_proto::{
     credit::v1::{
-        ActivateLineRequest, AuthorizeDrawRequest, CaptureDrawRequest, CreditLine, GetCreditLineRequest, Programme, VoidDrawRequest,
-        credit_line, draw,
+        ActivateLineRequest, AuthorizeDrawRequest, CaptureDrawRequest, CreditLine,
+        GetCreditLineRequest, Programme, VoidDrawRequest, credit_line, draw,
     },
     invoicing::v1::{
-        CreatePaymentRequest, GetInvoiceRequest, Invoice, InvoiceToPay, ListInvoicesRequest, Payment, invoice, payment::State,
+        CreatePaymentRequest, GetInvoiceRequest, Invoice, InvoiceToPay, ListInvoicesRequest,
+        Payment, invoice, payment::State,
     },
-    wallet::v1::{GetBalanceRequest, GrantCreditRequest, ListPaymentMethodsRequest, PaymentMethod, payment_method::Kind},
+    wallet::v1::{
+        GetBalanceRequest, GrantCreditRequest, ListPaymentMethodsRequest, PaymentMethod,
+        payment_method::Kind,
+    },
 };
 use payterms_suite::{Session, client::request_id};
 use tonic::Status;
@@ -68,7 +73,10 @@ const PURCHASED: [(&str, &str); 6] = [
 ];
 
 /// Where one that is voided may die.
-const VOIDED: [(&str, &str); 2] = [("credit", "purchase.before_void"), ("credit", "commit.after /payterms.credit.v1.DrawService/VoidDraw")];
+const VOIDED: [(&str, &str); 2] = [
+    ("credit", "purchase.before_void"),
+    ("credit", "commit.after /payterms.credit.v1.DrawService/VoidDraw"),
+];
 
 /// Scenarios at once: most of their time they wait for a lease to lapse.
 const AT_ONCE: usize = 3;
@@ -88,7 +96,10 @@ async fn all(on_postgres: bool) {
     let declined = DECLINED.into_iter().map(|point| (point, "tok_declined"));
     let pays = paid.chain(declined).map(|(point, token)| pays_later(point, token, on_postgres));
     futures::stream::iter(pays).for_each_concurrent(AT_ONCE, |scenario| scenario).await;
-    let bought = PURCHASED.into_iter().map(|point| (point, true)).chain(VOIDED.into_iter().map(|point| (point, false)));
+    let bought = PURCHASED
+        .into_iter()
+        .map(|point| (point, true))
+        .chain(VOIDED.into_iter().map(|point| (point, false)));
     let bought = bought.map(|(point, captured)| buys(point, captured, on_postgres));
     futures::stream::iter(bought).for_each_concurrent(AT_ONCE, |scenario| scenario).await;
     let switched = ACTIVATED.into_iter().map(|point| switches_on(point, on_postgres));
@@ -116,10 +127,20 @@ async fn switches_on((service, point): (&'static str, &'static str), on_postgres
     let request = ActivateLineRequest { request_id: request_id(), name: line.name.clone() };
     let (caller, sent) = (people.admin.clone(), request.clone());
     services.die_at(service, point, async move { caller.lines().activate_line(sent).await }).await;
-    let activate =
-        async || people.admin.lines().activate_line(request.clone()).await.map(|answer| answer.into_inner().credit_line.unwrap());
+    let activate = async || {
+        people
+            .admin
+            .lines()
+            .activate_line(request.clone())
+            .await
+            .map(|answer| answer.into_inner().credit_line.unwrap())
+    };
     let line = retry(activate).await;
-    assert_eq!((line.state(), retry(activate).await), (credit_line::State::Active, line), "{point}: one answer");
+    assert_eq!(
+        (line.state(), retry(activate).await),
+        (credit_line::State::Active, line),
+        "{point}: one answer"
+    );
     let default = methods(&people)
         .await
         .into_iter()
@@ -131,16 +152,31 @@ async fn switches_on((service, point): (&'static str, &'static str), on_postgres
 }
 
 /// 100 = 30 credit + 50 card + 20 line.
-async fn pays_later((service, point): (&'static str, &'static str), token: &str, on_postgres: bool) {
+async fn pays_later(
+    (service, point): (&'static str, &'static str),
+    token: &str,
+    on_postgres: bool,
+) {
     let Some(rig) = rig::start(on_postgres).await else { return };
     let (people, line) = prepare(&rig, token).await;
     let activate = ActivateLineRequest { request_id: request_id(), name: line.name.clone() };
     retry(async || people.admin.lines().activate_line(activate.clone()).await).await;
-    let grant = GrantCreditRequest { request_id: request_id(), wallet: people.wallet.clone(), amount: usd(30), ..Default::default() };
+    let grant = GrantCreditRequest {
+        request_id: request_id(),
+        wallet: people.wallet.clone(),
+        amount: usd(30),
+        ..Default::default()
+    };
     rig.someone("STAFF", None).lots().grant_credit(grant).await.unwrap();
     let owner = rig.someone("OWNER", None);
-    let invoice = issued(&owner, draft(&people.customer, "USD", vec![item("Plan", usd(100))])).await;
-    let card = methods(&people).await.into_iter().find(|payment_method| payment_method.kind() == Kind::Card).unwrap().name;
+    let invoice =
+        issued(&owner, draft(&people.customer, "USD", vec![item("Plan", usd(100))])).await;
+    let card = methods(&people)
+        .await
+        .into_iter()
+        .find(|payment_method| payment_method.kind() == Kind::Card)
+        .unwrap()
+        .name;
     let mut services = Services::of(rig).await;
     let request = CreatePaymentRequest {
         request_id: request_id(),
@@ -150,8 +186,17 @@ async fn pays_later((service, point): (&'static str, &'static str), token: &str,
         ..Default::default()
     };
     let (caller, sent) = (people.admin.clone(), request.clone());
-    services.die_at(service, point, async move { caller.payments().create_payment(sent).await }).await;
-    let pay = async || people.admin.payments().create_payment(request.clone()).await.map(|answer| answer.into_inner().payment.unwrap());
+    services
+        .die_at(service, point, async move { caller.payments().create_payment(sent).await })
+        .await;
+    let pay = async || {
+        people
+            .admin
+            .payments()
+            .create_payment(request.clone())
+            .await
+            .map(|answer| answer.into_inner().payment.unwrap())
+    };
     let payment: Payment = retry(pay).await;
     assert_eq!(retry(pay).await, payment, "{point}: one answer");
     ended(&people, (&payment, &invoice, &line), (point, token == "tok_visa")).await;
@@ -164,7 +209,8 @@ async fn pays_later((service, point): (&'static str, &'static str), token: &str,
     credit_agrees_in(data, postgres).await;
 }
 
-/// Buys for 20 without an invoice: whoever dies, there is one answer to each request, and one invoice or none.
+/// Buys for 20 without an invoice: whoever dies, there is one answer to each request, and one
+/// invoice or none.
 async fn buys((service, point): (&'static str, &'static str), captured: bool, on_postgres: bool) {
     let Some(rig) = rig::start(on_postgres).await else { return };
     let (people, line) = prepare(&rig, "tok_visa").await;
@@ -173,7 +219,12 @@ async fn buys((service, point): (&'static str, &'static str), captured: bool, on
     let (shop, owner) = (rig.someone("SERVICE", None), rig.someone("OWNER", None));
     let mut services = Services::of(rig).await;
     let (parent, lines) = (line.name.clone(), vec![item("Tea", usd(20))]);
-    let request = AuthorizeDrawRequest { request_id: request_id(), parent, lines, ..AuthorizeDrawRequest::default() };
+    let request = AuthorizeDrawRequest {
+        request_id: request_id(),
+        parent,
+        lines,
+        ..AuthorizeDrawRequest::default()
+    };
     let ids = [request_id(), request_id()];
     let buy = move |shop: Session| {
         let (request, ids) = (request.clone(), ids.clone());
@@ -182,9 +233,17 @@ async fn buys((service, point): (&'static str, &'static str), captured: bool, on
             let (name, [capture, void]) = (draw.name, ids);
             if captured {
                 let request = CaptureDrawRequest { request_id: capture, name, lines: Vec::new() };
-                Ok::<_, Status>(shop.draws().capture_draw(request).await?.into_inner().draw.unwrap())
+                Ok::<_, Status>(
+                    shop.draws().capture_draw(request).await?.into_inner().draw.unwrap(),
+                )
             } else {
-                Ok(shop.draws().void_draw(VoidDrawRequest { request_id: void, name }).await?.into_inner().draw.unwrap())
+                Ok(shop
+                    .draws()
+                    .void_draw(VoidDrawRequest { request_id: void, name })
+                    .await?
+                    .into_inner()
+                    .draw
+                    .unwrap())
             }
         }
     };
@@ -195,8 +254,15 @@ async fn buys((service, point): (&'static str, &'static str), captured: bool, on
         (captured, draw),
         "{point}: one answer"
     );
-    let list = ListInvoicesRequest { parent: people.customer.clone(), ..ListInvoicesRequest::default() };
-    let made = async || owner.invoices().list_invoices(list.clone()).await.map(|answer| answer.into_inner().invoices);
+    let list =
+        ListInvoicesRequest { parent: people.customer.clone(), ..ListInvoicesRequest::default() };
+    let made = async || {
+        owner
+            .invoices()
+            .list_invoices(list.clone())
+            .await
+            .map(|answer| answer.into_inner().invoices)
+    };
     let made = until(made, |invoices| invoices.len() == usize::from(captured)).await;
     for this_invoice in &made {
         assert_eq!(
@@ -208,25 +274,52 @@ async fn buys((service, point): (&'static str, &'static str), captured: bool, on
     let (data, postgres) = (services.rig().data(), services.rig().postgres.as_deref());
     credit_agrees_in(data, postgres).await;
     invariants::hold_in(data, postgres).await;
-    assert_eq!(owner.invoices().list_invoices(list).await.unwrap().into_inner().invoices, made, "{point}: exactly one, or none");
+    assert_eq!(
+        owner.invoices().list_invoices(list).await.unwrap().into_inner().invoices,
+        made,
+        "{point}: exactly one, or none"
+    );
 }
 
-async fn ended(people: &People, (payment, invoice, line): (&Payment, &Invoice, &CreditLine), (point, paid): (&str, bool)) {
+async fn ended(
+    people: &People,
+    (payment, invoice, line): (&Payment, &Invoice, &CreditLine),
+    (point, paid): (&str, bool),
+) {
     let read = async || {
         let get = GetInvoiceRequest { name: invoice.name.clone() };
-        people.admin.invoices().get_invoice(get).await.map(|answer| answer.into_inner().invoice.unwrap())
+        people
+            .admin
+            .invoices()
+            .get_invoice(get)
+            .await
+            .map(|answer| answer.into_inner().invoice.unwrap())
     };
     let left = async || {
         let get = GetBalanceRequest { name: people.wallet.clone(), as_of: None };
-        people.admin.wallets().get_balance(get).await.map(|answer| answer.into_inner().balance.unwrap().available)
+        people
+            .admin
+            .wallets()
+            .get_balance(get)
+            .await
+            .map(|answer| answer.into_inner().balance.unwrap().available)
     };
     let drawn = async || {
         let get = GetCreditLineRequest { name: line.name.clone() };
-        people.admin.lines().get_credit_line(get).await.map(|answer| answer.into_inner().credit_line.unwrap().exposure)
+        people
+            .admin
+            .lines()
+            .get_credit_line(get)
+            .await
+            .map(|answer| answer.into_inner().credit_line.unwrap().exposure)
     };
     let state = if paid { State::Succeeded } else { State::Failed };
     let invoice = until(read, |invoice| invoice.pending == usd(0)).await;
-    assert_eq!((payment.state(), invoice.state(), invoice.deferral.is_some()), (state, invoice::State::Open, paid), "{point}");
+    assert_eq!(
+        (payment.state(), invoice.state(), invoice.deferral.is_some()),
+        (state, invoice::State::Open, paid),
+        "{point}"
+    );
     let stands = (until(left, |_| true).await, invoice.open, until(drawn, |_| true).await);
     let should = if paid { (usd(0), usd(20), usd(20)) } else { (usd(30), usd(100), usd(0)) };
     assert_eq!(stands, should, "{point}");

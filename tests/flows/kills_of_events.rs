@@ -1,4 +1,5 @@
-//! Who watches events misses none and gets none twice, while its connections are cut and services and gateway are killed.
+//! Who watches events misses none and gets none twice, while its connections are cut and services
+//! and gateway are killed.
 
 use crate::{
     events::{Reader, all_of, read_on},
@@ -22,15 +23,21 @@ use std::sync::{
 use tokio::sync::Mutex;
 use tonic::Code;
 
-/// Watches with the cursor of the last message, again and again, and breaks off after a few messages. A reader keeps events and
-/// cursor together, as a program would in one transaction.
-async fn watch(session: Session, parent: String, kept: Arc<Mutex<(Reader, String)>>, done: Arc<AtomicBool>) {
+/// Watches with the cursor of the last message, again and again, and breaks off after a few
+/// messages. A reader keeps events and cursor together, as a program would in one transaction.
+async fn watch(
+    session: Session,
+    parent: String,
+    kept: Arc<Mutex<(Reader, String)>>,
+    done: Arc<AtomicBool>,
+) {
     for round in 0_usize.. {
         if done.load(Ordering::Relaxed) {
             return;
         }
         let cursor = kept.lock().await.1.clone();
-        let request = WatchEventsRequest { parent: parent.clone(), cursor, ..WatchEventsRequest::default() };
+        let request =
+            WatchEventsRequest { parent: parent.clone(), cursor, ..WatchEventsRequest::default() };
         let mut stream = match session.events().watch_events(request).await {
             Ok(stream) => stream.into_inner(),
             Err(status) => {
@@ -56,9 +63,17 @@ async fn watch(session: Session, parent: String, kept: Arc<Mutex<(Reader, String
     }
 }
 
-/// Whether a client comes again: the other end went away. A connection that breaks within a stream is UNKNOWN to tonic.
+/// Whether a client comes again: the other end went away. A connection that breaks within a stream
+/// is UNKNOWN to tonic.
 fn is_passing(status: &tonic::Status) -> bool {
-    matches!(status.code(), Code::Unavailable | Code::Unknown | Code::Cancelled | Code::Internal | Code::DeadlineExceeded)
+    matches!(
+        status.code(),
+        Code::Unavailable
+            | Code::Unknown
+            | Code::Cancelled
+            | Code::Internal
+            | Code::DeadlineExceeded
+    )
 }
 
 async fn nothing_is_missed(on_postgres: bool) {
@@ -67,14 +82,22 @@ async fn nothing_is_missed(on_postgres: bool) {
     grant(&rig, &people, 500).await;
     let (service, staff) = (rig.someone("SERVICE", None), rig.someone("STAFF", None));
     let mut services = Services::of(rig).await;
-    let (kept, done) = (Arc::new(Mutex::new((Reader::default(), String::new()))), Arc::new(AtomicBool::new(false)));
-    let watching = tokio::spawn(watch(staff.clone(), "tenants/acme".to_owned(), kept.clone(), done.clone()));
+    let (kept, done) = (
+        Arc::new(Mutex::new((Reader::default(), String::new()))),
+        Arc::new(AtomicBool::new(false)),
+    );
+    let watching =
+        tokio::spawn(watch(staff.clone(), "tenants/acme".to_owned(), kept.clone(), done.clone()));
     let stop = Arc::new(AtomicBool::new(false));
     let (wallet, until_stopped) = (people.wallet.clone(), stop.clone());
     let writing = tokio::spawn(async move {
         while !until_stopped.load(Ordering::Relaxed) {
-            let cent =
-                PostDebitRequest { request_id: request_id(), wallet: wallet.clone(), amount: amount("USD", 0, 1), ..Default::default() };
+            let cent = PostDebitRequest {
+                request_id: request_id(),
+                wallet: wallet.clone(),
+                amount: amount("USD", 0, 1),
+                ..Default::default()
+            };
             while service.postings().post_debit(cent.clone()).await.is_err() {
                 tokio::time::sleep(std::time::Duration::from_millis(20)).await;
             }
@@ -89,7 +112,8 @@ async fn nothing_is_missed(on_postgres: bool) {
     services.die_at("wallet", "outbox.after_positions", std::future::ready(())).await;
     stop.store(true, Ordering::Relaxed);
     writing.await.unwrap();
-    // In the end the watcher has what a reader has who reads all at once, and that comes to the balance.
+    // In the end the watcher has what a reader has who reads all at once, and that comes to the
+    // balance.
     let wallets = [people.wallet.clone()];
     let read_again = async || {
         let mut again = Reader::default();
@@ -122,10 +146,15 @@ async fn a_service_that_is_down_holds_up_its_own_events_alone() {
     let mut services = Services::of(rig).await;
     let mut request = ListEventsRequest { page_size: 500, ..all_of("tenants/acme") };
     let first = ListEventsRequest { page_size: 1, ..request.clone() };
-    request.cursor = retry(async || staff.events().list_events(first.clone()).await).await.into_inner().cursor;
+    request.cursor =
+        retry(async || staff.events().list_events(first.clone()).await).await.into_inner().cursor;
     services.stop("invoicing");
     let begin = all_of("tenants/acme");
-    assert_eq!(staff.events().list_events(begin).await.unwrap_err().code(), Code::Unavailable, "where to begin is not known");
+    assert_eq!(
+        staff.events().list_events(begin).await.unwrap_err().code(),
+        Code::Unavailable,
+        "where to begin is not known"
+    );
     let page = until(
         async || staff.events().list_events(request.clone()).await.map(tonic::Response::into_inner),
         |page| page.events.iter().any(|event| event.subject == people.wallet),
@@ -133,7 +162,11 @@ async fn a_service_that_is_down_holds_up_its_own_events_alone() {
     .await;
     assert_eq!(page.unreachable, ["invoicing"]);
     assert!(page.events.iter().all(|event| event.source != "invoicing"));
-    let watched = WatchEventsRequest { parent: "tenants/acme".into(), cursor: page.cursor, ..WatchEventsRequest::default() };
+    let watched = WatchEventsRequest {
+        parent: "tenants/acme".into(),
+        cursor: page.cursor,
+        ..WatchEventsRequest::default()
+    };
     let mut watch = staff.events().watch_events(watched).await.unwrap().into_inner();
     let mut reader = Reader::default();
     reader.take(page.events);
@@ -153,5 +186,8 @@ async fn a_service_that_is_down_holds_up_its_own_events_alone() {
     }
     drop(watch);
     reader.take(read_on(&staff, &mut request).await);
-    assert!(reader.events.iter().any(|event| event.r#type.ends_with(".CustomerChanged")), "what waited is told");
+    assert!(
+        reader.events.iter().any(|event| event.r#type.ends_with(".CustomerChanged")),
+        "what waited is told"
+    );
 }

@@ -1,5 +1,5 @@
-//! 100 = 30 credit + 70 card: invoicing or the wallet is killed with SIGKILL at each point of the flow,
-//! each in a process of its own. It always ends whole: paid once, or released.
+//! 100 = 30 credit + 70 card: invoicing or the wallet is killed with SIGKILL at each point of the
+//! flow, each in a process of its own. It always ends whole: paid once, or released.
 
 use crate::{
     invariants,
@@ -9,7 +9,10 @@ use crate::{
 };
 use futures::StreamExt;
 use payterms_proto::{
-    invoicing::v1::{CreatePaymentRequest, GetInvoiceRequest, Invoice, InvoiceToPay, Payment, invoice, payment::State},
+    invoicing::v1::{
+        CreatePaymentRequest, GetInvoiceRequest, Invoice, InvoiceToPay, Payment, invoice,
+        payment::State,
+    },
     wallet::v1::{GetBalanceRequest, GrantCreditRequest},
 };
 use payterms_suite::client::{amount, request_id};
@@ -58,9 +61,13 @@ async fn a_payment_survives_a_kill_of_either_service_on_postgres() {
 
 async fn all(on_postgres: bool) {
     let paid = POINTS.into_iter().map(|point| (point, "tok_visa"));
-    let lost = [(("wallet", "charge.after payment_charge"), "tok_lost_answer"), (("invoicing", "payment.after_charge"), "tok_lost_answer")];
+    let lost = [
+        (("wallet", "charge.after payment_charge"), "tok_lost_answer"),
+        (("invoicing", "payment.after_charge"), "tok_lost_answer"),
+    ];
     let declined = DECLINED.into_iter().map(|point| (point, "tok_declined"));
-    let scenarios = paid.chain(lost).chain(declined).map(|(point, token)| scenario(point, token, on_postgres));
+    let scenarios =
+        paid.chain(lost).chain(declined).map(|(point, token)| scenario(point, token, on_postgres));
     futures::stream::iter(scenarios).for_each_concurrent(AT_ONCE, |scenario| scenario).await;
 }
 
@@ -100,27 +107,54 @@ async fn scenario((service, point): (&'static str, &'static str), token: &str, o
     let mut services = Services::of(rig).await;
     let request = pays(&people, &invoice);
     let (caller, sent) = (people.admin.clone(), request.clone());
-    services.die_at(service, point, async move { caller.payments().create_payment(sent).await }).await;
-    let pay = async || people.admin.payments().create_payment(request.clone()).await.map(|answer| answer.into_inner().payment.unwrap());
+    services
+        .die_at(service, point, async move { caller.payments().create_payment(sent).await })
+        .await;
+    let pay = async || {
+        people
+            .admin
+            .payments()
+            .create_payment(request.clone())
+            .await
+            .map(|answer| answer.into_inner().payment.unwrap())
+    };
     let payment: Payment = retry(pay).await;
     assert_eq!(retry(pay).await, payment, "{point}: one answer");
     let read = async || {
         let get = GetInvoiceRequest { name: invoice.name.clone() };
-        people.admin.invoices().get_invoice(get).await.map(|answer| answer.into_inner().invoice.unwrap())
+        people
+            .admin
+            .invoices()
+            .get_invoice(get)
+            .await
+            .map(|answer| answer.into_inner().invoice.unwrap())
     };
     let left = async || {
         let get = GetBalanceRequest { name: people.wallet.clone(), as_of: None };
-        people.admin.wallets().get_balance(get).await.map(|answer| answer.into_inner().balance.unwrap().available)
+        people
+            .admin
+            .wallets()
+            .get_balance(get)
+            .await
+            .map(|answer| answer.into_inner().balance.unwrap().available)
     };
     if token == "tok_declined" {
         assert_eq!(payment.state(), State::Failed, "{point}");
         let invoice = until(read, |invoice| invoice.pending == amount("USD", 0, 0)).await;
-        assert_eq!((invoice.state(), invoice.paid), (invoice::State::Open, amount("USD", 0, 0)), "{point}");
+        assert_eq!(
+            (invoice.state(), invoice.paid),
+            (invoice::State::Open, amount("USD", 0, 0)),
+            "{point}"
+        );
         assert_eq!(until(left, |_| true).await, amount("USD", 30, 0), "{point}: released");
     } else {
         assert_eq!(payment.state(), State::Succeeded, "{point}");
         let invoice = until(read, |_| true).await;
-        assert_eq!((invoice.state(), invoice.paid), (invoice::State::Paid, amount("USD", 100, 0)), "{point}");
+        assert_eq!(
+            (invoice.state(), invoice.paid),
+            (invoice::State::Paid, amount("USD", 100, 0)),
+            "{point}"
+        );
         assert_eq!(until(left, |_| true).await, amount("USD", 0, 0), "{point}");
         assert_eq!(services.rig().charges().await, ["70"], "{point}: the provider charged once");
     }

@@ -12,16 +12,21 @@ use crate::{
 };
 use payterms_proto::{
     credit::v1::{
-        ActivateLineRequest, ChangeLimitRequest, CloseLineRequest, CreateProgrammeRequest, CreditLine, DeactivateLineRequest,
-        DeclineLineRequest, GetCreditLineRequest, GetExposureRequest, ListCreditLinesRequest, ListDrawsRequest, ListLineHistoryRequest,
+        ActivateLineRequest, ChangeLimitRequest, CloseLineRequest, CreateProgrammeRequest,
+        CreditLine, DeactivateLineRequest, DeclineLineRequest, GetCreditLineRequest,
+        GetExposureRequest, ListCreditLinesRequest, ListDrawsRequest, ListLineHistoryRequest,
         OfferLineRequest, Programme, ReactivateLineRequest, RestoreLineRequest, SuspendLineRequest,
         credit_line::{State, Suspension},
         draw,
     },
     google::r#type::{Date, Money},
-    invoicing::v1::{CreatePaymentRequest, Invoice, InvoiceToPay, PayLaterRequest, Payment, TenderToUse, invoice, payment, payment_tender},
+    invoicing::v1::{
+        CreatePaymentRequest, Invoice, InvoiceToPay, PayLaterRequest, Payment, TenderToUse,
+        invoice, payment, payment_tender,
+    },
     wallet::v1::{
-        ListPaymentMethodsRequest, RemovePaymentMethodRequest, SetCollectionMethodRequest, SetPurchaseDefaultRequest, payment_method::Kind,
+        ListPaymentMethodsRequest, RemovePaymentMethodRequest, SetCollectionMethodRequest,
+        SetPurchaseDefaultRequest, payment_method::Kind,
     },
 };
 use payterms_suite::{
@@ -56,14 +61,28 @@ pub(crate) fn usd(units: i64) -> Option<Money> {
 }
 
 pub(crate) async fn programme(owner: &Session, programme: Programme) -> Programme {
-    let changed = Programme { title: "Pay later".into(), countries: vec!["GB".into()], ..programme };
-    let request =
-        CreateProgrammeRequest { request_id: request_id(), parent: "tenants/acme".into(), programme: Some(changed), ..Default::default() };
+    let changed =
+        Programme { title: "Pay later".into(), countries: vec!["GB".into()], ..programme };
+    let request = CreateProgrammeRequest {
+        request_id: request_id(),
+        parent: "tenants/acme".into(),
+        programme: Some(changed),
+        ..Default::default()
+    };
     // Credit may not have heard of the tenant yet.
-    retry(async || owner.programmes().create_programme(request.clone()).await).await.into_inner().programme.unwrap()
+    retry(async || owner.programmes().create_programme(request.clone()).await)
+        .await
+        .into_inner()
+        .programme
+        .unwrap()
 }
 
-pub(crate) async fn offer(owner: &Session, customer: &str, programme: &str, limit: i64) -> Result<CreditLine, Status> {
+pub(crate) async fn offer(
+    owner: &Session,
+    customer: &str,
+    programme: &str,
+    limit: i64,
+) -> Result<CreditLine, Status> {
     let request = OfferLineRequest {
         request_id: request_id(),
         parent: customer.into(),
@@ -109,10 +128,22 @@ impl Credit {
         issued(&self.owner, draft).await
     }
 
-    pub(crate) async fn pay(&self, invoices: &[&Invoice], tenders: Vec<TenderToUse>) -> Result<Payment, Status> {
-        let invoices = invoices.iter().map(|invoice| InvoiceToPay { invoice: invoice.name.clone(), amount: None }).collect();
-        let request =
-            CreatePaymentRequest { request_id: request_id(), parent: self.customer.clone(), invoices, tenders, ..Default::default() };
+    pub(crate) async fn pay(
+        &self,
+        invoices: &[&Invoice],
+        tenders: Vec<TenderToUse>,
+    ) -> Result<Payment, Status> {
+        let invoices = invoices
+            .iter()
+            .map(|invoice| InvoiceToPay { invoice: invoice.name.clone(), amount: None })
+            .collect();
+        let request = CreatePaymentRequest {
+            request_id: request_id(),
+            parent: self.customer.clone(),
+            invoices,
+            tenders,
+            ..Default::default()
+        };
         Ok(self.admin.payments().create_payment(request).await?.into_inner().payment.unwrap())
     }
 
@@ -128,24 +159,44 @@ impl Credit {
 
     pub(crate) async fn verbs(&self) -> Vec<String> {
         let list = ListLineHistoryRequest { parent: self.line.name.clone(), ..Default::default() };
-        let entries = self.admin.lines().list_line_history(list).await.unwrap().into_inner().entries;
+        let entries =
+            self.admin.lines().list_line_history(list).await.unwrap().into_inner().entries;
         entries.into_iter().map(|entry| entry.verb).collect()
     }
 
     /// The kinds of the purchase default and of the collection method.
     pub(crate) async fn pointers(&self) -> (Option<Kind>, Option<Kind>) {
-        let list = ListPaymentMethodsRequest { parent: self.customer.clone(), ..Default::default() };
-        let methods = self.admin.methods().list_payment_methods(list).await.unwrap().into_inner().payment_methods;
+        let list =
+            ListPaymentMethodsRequest { parent: self.customer.clone(), ..Default::default() };
+        let methods = self
+            .admin
+            .methods()
+            .list_payment_methods(list)
+            .await
+            .unwrap()
+            .into_inner()
+            .payment_methods;
         let of = |pick: fn(&payterms_proto::wallet::v1::PaymentMethod) -> bool| {
-            methods.iter().find(|method| pick(method)).map(payterms_proto::wallet::v1::PaymentMethod::kind)
+            methods
+                .iter()
+                .find(|method| pick(method))
+                .map(payterms_proto::wallet::v1::PaymentMethod::kind)
         };
         (of(|method| method.purchase_default), of(|method| method.collection_method))
     }
 
     /// The newest card's name.
     pub(crate) async fn card(&self) -> String {
-        let list = ListPaymentMethodsRequest { parent: self.customer.clone(), ..Default::default() };
-        let methods = self.admin.methods().list_payment_methods(list).await.unwrap().into_inner().payment_methods;
+        let list =
+            ListPaymentMethodsRequest { parent: self.customer.clone(), ..Default::default() };
+        let methods = self
+            .admin
+            .methods()
+            .list_payment_methods(list)
+            .await
+            .unwrap()
+            .into_inner()
+            .payment_methods;
         methods.iter().find(|method| method.kind() == Kind::Card).unwrap().name.clone()
     }
 
@@ -158,43 +209,76 @@ const LAST_OF_FEBRUARY: Option<Date> = Some(Date { year: 2026, month: 2, day: 28
 
 async fn a_line_is_offered_activated_drawn_on_and_repaid(world: &World) {
     let credit = offered(world, 1_000, Programme::default()).await;
-    assert_eq!((credit.line.state(), credit.line.limit.clone(), credit.line.available.clone()), (State::Offered, usd(1_000), usd(0)));
+    assert_eq!(
+        (credit.line.state(), credit.line.limit.clone(), credit.line.available.clone()),
+        (State::Offered, usd(1_000), usd(0))
+    );
     assert_eq!(credit.pointers().await, (Some(Kind::Card), Some(Kind::Card)));
     let request = ActivateLineRequest { request_id: request_id(), name: credit.line.name.clone() };
-    let line = credit.admin.lines().activate_line(request.clone()).await.unwrap().into_inner().credit_line.unwrap();
+    let line = credit
+        .admin
+        .lines()
+        .activate_line(request.clone())
+        .await
+        .unwrap()
+        .into_inner()
+        .credit_line
+        .unwrap();
     assert_eq!((line.state(), line.available.clone()), (State::Active, usd(1_000)));
     let again = credit.admin.lines().activate_line(request).await.unwrap();
     assert!(again.metadata().contains_key("idempotent-replayed"));
     assert_eq!(again.into_inner().credit_line, Some(line));
-    assert_eq!(credit.pointers().await, (Some(Kind::CreditLine), Some(Kind::Card)), "two pointers: what is collected stays with the card");
+    assert_eq!(
+        credit.pointers().await,
+        (Some(Kind::CreditLine), Some(Kind::Card)),
+        "two pointers: what is collected stays with the card"
+    );
 
     // Bought in January, owed at the end of February.
     let invoice = credit.invoice(400).await;
     let payment = credit.pay(&[&invoice], vec![by("", None)]).await.unwrap();
     assert_eq!(payment.state(), payment::State::Succeeded);
-    assert_eq!((payment.allocations[0].paid.clone(), payment.allocations[0].deferred.clone()), (usd(0), usd(400)));
+    assert_eq!(
+        (payment.allocations[0].paid.clone(), payment.allocations[0].deferred.clone()),
+        (usd(0), usd(400))
+    );
     assert!(payment.tenders[0].credit_line);
     let deferred = read(&credit.owner, &invoice.name).await.unwrap();
-    assert_eq!((deferred.state(), deferred.open.clone(), deferred.due_date), (invoice::State::Open, usd(400), LAST_OF_FEBRUARY));
+    assert_eq!(
+        (deferred.state(), deferred.open.clone(), deferred.due_date),
+        (invoice::State::Open, usd(400), LAST_OF_FEBRUARY)
+    );
     let deferral = deferred.deferral.clone().unwrap();
     assert_eq!(
         (deferral.credit_line, deferral.amount, deferral.purchase_date),
         (credit.line.name.clone(), usd(400), Some(Date { year: 2026, month: 1, day: 1 }))
     );
     let line = credit.read().await;
-    assert_eq!((line.exposure.clone(), line.available.clone(), line.next_due_date), (usd(400), usd(600), LAST_OF_FEBRUARY));
+    assert_eq!(
+        (line.exposure.clone(), line.available.clone(), line.next_due_date),
+        (usd(400), usd(600), LAST_OF_FEBRUARY)
+    );
     let draws = ListDrawsRequest { parent: line.name.clone(), ..Default::default() };
     let draws = credit.admin.draws().list_draws(draws).await.unwrap().into_inner().draws;
-    assert_eq!((draws.len(), draws[0].state(), draws[0].invoice.clone()), (1, draw::State::Captured, invoice.name.clone()));
+    assert_eq!(
+        (draws.len(), draws[0].state(), draws[0].invoice.clone()),
+        (1, draw::State::Captured, invoice.name.clone())
+    );
 
     // On its due date it is collected from the card, and the limit is free again.
     advance(world, START + 59 * DAY).await;
     assert_eq!(read(&credit.owner, &invoice.name).await.unwrap().state(), invoice::State::Paid);
     credit.owes(0).await;
-    let then =
-        GetExposureRequest { name: line.name.clone(), at_time: Some(prost_types::Timestamp { seconds: START + 30 * DAY, nanos: 0 }) };
+    let then = GetExposureRequest {
+        name: line.name.clone(),
+        at_time: Some(prost_types::Timestamp { seconds: START + 30 * DAY, nanos: 0 }),
+    };
     let was = credit.admin.lines().get_exposure(then).await.unwrap().into_inner();
-    assert_eq!((was.captured, was.repaid, was.exposure), (usd(400), usd(0), usd(400)), "what it was at a past instant");
+    assert_eq!(
+        (was.captured, was.repaid, was.exposure),
+        (usd(400), usd(0), usd(400)),
+        "what it was at a past instant"
+    );
     assert_eq!(credit.verbs().await, ["OFFER", "ACTIVATE"]);
     invariants::hold(world).await;
     invariants::books_agree(world).await;
@@ -204,20 +288,48 @@ async fn a_line_is_offered_activated_drawn_on_and_repaid(world: &World) {
 pub(crate) async fn deactivating_needs_another_method(world: &World) {
     let credit = active(world, 1_000).await;
     let off = async |session: &Session| {
-        let request = DeactivateLineRequest { request_id: request_id(), name: credit.line.name.clone() };
-        Ok::<_, Status>(session.lines().deactivate_line(request).await?.into_inner().credit_line.unwrap())
+        let request =
+            DeactivateLineRequest { request_id: request_id(), name: credit.line.name.clone() };
+        Ok::<_, Status>(
+            session.lines().deactivate_line(request).await?.into_inner().credit_line.unwrap(),
+        )
     };
     // A line is neither removed nor collected by.
-    let remove = RemovePaymentMethodRequest { request_id: request_id(), name: credit.method(), ..Default::default() };
-    assert_eq!(reason(&credit.admin.methods().remove_payment_method(remove).await.unwrap_err()), "CREDIT_LINE_NOT_ALLOWED");
-    let collect = SetCollectionMethodRequest { request_id: request_id(), name: credit.method(), ..Default::default() };
-    assert_eq!(reason(&credit.admin.methods().set_collection_method(collect).await.unwrap_err()), "CREDIT_LINE_NOT_ALLOWED");
-    let remove = RemovePaymentMethodRequest { request_id: request_id(), name: credit.card().await, ..Default::default() };
+    let remove = RemovePaymentMethodRequest {
+        request_id: request_id(),
+        name: credit.method(),
+        ..Default::default()
+    };
+    assert_eq!(
+        reason(&credit.admin.methods().remove_payment_method(remove).await.unwrap_err()),
+        "CREDIT_LINE_NOT_ALLOWED"
+    );
+    let collect = SetCollectionMethodRequest {
+        request_id: request_id(),
+        name: credit.method(),
+        ..Default::default()
+    };
+    assert_eq!(
+        reason(&credit.admin.methods().set_collection_method(collect).await.unwrap_err()),
+        "CREDIT_LINE_NOT_ALLOWED"
+    );
+    let remove = RemovePaymentMethodRequest {
+        request_id: request_id(),
+        name: credit.card().await,
+        ..Default::default()
+    };
     credit.admin.methods().remove_payment_method(remove).await.unwrap();
     assert_eq!(credit.pointers().await, (Some(Kind::CreditLine), None));
     let refused = off(&credit.admin).await.unwrap_err();
-    assert_eq!((refused.code(), reason(&refused)), (Code::FailedPrecondition, "OTHER_METHOD_REQUIRED".to_owned()));
-    assert_eq!(credit.read().await.state(), State::Active, "refused after its intent: it stays as it was");
+    assert_eq!(
+        (refused.code(), reason(&refused)),
+        (Code::FailedPrecondition, "OTHER_METHOD_REQUIRED".to_owned())
+    );
+    assert_eq!(
+        credit.read().await.state(),
+        State::Active,
+        "refused after its intent: it stays as it was"
+    );
     card(world, &credit.admin, &credit.customer, "tok_mastercard").await;
     assert_eq!(off(&credit.admin).await.unwrap().state(), State::Inactive);
     assert_eq!(credit.pointers().await, (Some(Kind::Card), Some(Kind::Card)));
@@ -225,7 +337,19 @@ pub(crate) async fn deactivating_needs_another_method(world: &World) {
     let refused = credit.pay(&[&invoice], vec![by(&credit.method(), None)]).await.unwrap_err();
     assert_eq!(refused.code(), Code::NotFound, "what is put aside is no method");
     let on = ReactivateLineRequest { request_id: request_id(), name: credit.line.name.clone() };
-    assert_eq!(credit.admin.lines().reactivate_line(on).await.unwrap().into_inner().credit_line.unwrap().state(), State::Active);
+    assert_eq!(
+        credit
+            .admin
+            .lines()
+            .reactivate_line(on)
+            .await
+            .unwrap()
+            .into_inner()
+            .credit_line
+            .unwrap()
+            .state(),
+        State::Active
+    );
     assert_eq!(credit.pointers().await, (Some(Kind::CreditLine), Some(Kind::Card)));
     assert_eq!(credit.verbs().await, ["OFFER", "ACTIVATE", "DEACTIVATE", "REACTIVATE"]);
 }
@@ -234,32 +358,57 @@ pub(crate) async fn past_due_suspends_and_payment_restores(world: &World) {
     let credit = active(world, 1_000).await;
     let visa = credit.card().await;
     let bad = card(world, &credit.admin, &credit.customer, "tok_declined").await;
-    let collect = |name: &str| SetCollectionMethodRequest { request_id: request_id(), name: name.to_owned(), ..Default::default() };
+    let collect = |name: &str| SetCollectionMethodRequest {
+        request_id: request_id(),
+        name: name.to_owned(),
+        ..Default::default()
+    };
     credit.admin.methods().set_collection_method(collect(&bad)).await.unwrap();
     let invoice = credit.invoice(300).await;
     credit.pay(&[&invoice], vec![by("", None)]).await.unwrap();
     advance(world, START + 59 * DAY).await;
-    assert_eq!(credit.read().await.state(), State::Suspended, "1 March in New York is the day after");
+    assert_eq!(
+        credit.read().await.state(),
+        State::Suspended,
+        "1 March in New York is the day after"
+    );
     let line = credit.read().await;
-    assert_eq!((line.suspensions(), line.available.clone()).0.collect::<Vec<_>>(), [Suspension::PastDue]);
+    assert_eq!(
+        (line.suspensions(), line.available.clone()).0.collect::<Vec<_>>(),
+        [Suspension::PastDue]
+    );
     let another = credit.invoice(10).await;
     let refused = credit.pay(&[&another], vec![by("", None)]).await.unwrap_err();
     assert_eq!(reason(&refused), "LINE_STATE");
     // A second reason: both must go.
     let name = credit.line.name.clone();
-    let suspend =
-        SuspendLineRequest { request_id: request_id(), name: name.clone(), explanation: "We talk first.".into(), ..Default::default() };
-    let line = credit.owner.lines().suspend_line(suspend).await.unwrap().into_inner().credit_line.unwrap();
+    let suspend = SuspendLineRequest {
+        request_id: request_id(),
+        name: name.clone(),
+        explanation: "We talk first.".into(),
+        ..Default::default()
+    };
+    let line =
+        credit.owner.lines().suspend_line(suspend).await.unwrap().into_inner().credit_line.unwrap();
     assert_eq!(line.suspensions().collect::<Vec<_>>(), [Suspension::PastDue, Suspension::ByTenant]);
     let paid = credit.pay(&[&invoice], vec![by(&visa, None)]).await.unwrap();
     assert_eq!(paid.state(), payment::State::Succeeded);
     credit.owes(0).await;
     assert_eq!(credit.read().await.state(), State::Suspended, "the tenant has not lifted its own");
-    let restore = RestoreLineRequest { request_id: request_id(), name, explanation: String::new(), ..Default::default() };
-    let line = credit.owner.lines().restore_line(restore).await.unwrap().into_inner().credit_line.unwrap();
+    let restore = RestoreLineRequest {
+        request_id: request_id(),
+        name,
+        explanation: String::new(),
+        ..Default::default()
+    };
+    let line =
+        credit.owner.lines().restore_line(restore).await.unwrap().into_inner().credit_line.unwrap();
     assert_eq!((line.state(), line.suspensions.len()), (State::Active, 0));
     credit.pay(&[&another], vec![by("", None)]).await.unwrap();
-    assert_eq!(credit.verbs().await, ["OFFER", "ACTIVATE", "SUSPEND", "SUSPEND", "RESTORE", "RESTORE"]);
+    assert_eq!(
+        credit.verbs().await,
+        ["OFFER", "ACTIVATE", "SUSPEND", "SUSPEND", "RESTORE", "RESTORE"]
+    );
     invariants::hold(world).await;
     invariants::books_agree(world).await;
     credit_agrees(world).await;
@@ -278,9 +427,13 @@ async fn a_split_payment_is_one_intent(world: &World) {
     let bad = card(world, &credit.admin, &credit.customer, "tok_declined").await;
     let three = credit.invoice(80).await;
     let failed = credit.pay(&[&three], vec![by(&bad, usd(20)), by("", None)]).await.unwrap();
-    let states: Vec<_> = failed.tenders.iter().map(|tender| (tender.credit_line, tender.state())).collect();
+    let states: Vec<_> =
+        failed.tenders.iter().map(|tender| (tender.credit_line, tender.state())).collect();
     assert_eq!(failed.state(), payment::State::Failed);
-    assert_eq!(states, [(false, payment_tender::State::Failed), (true, payment_tender::State::Released)]);
+    assert_eq!(
+        states,
+        [(false, payment_tender::State::Failed), (true, payment_tender::State::Released)]
+    );
     assert_eq!((credit.read().await.exposure, kept(&three).await.deferral), (usd(30), None));
     invariants::hold(world).await;
     invariants::books_agree(world).await;
@@ -293,11 +446,15 @@ pub(crate) async fn members_pay_later_only_where_the_line_is_the_default(world: 
     let (one, two) = (credit.invoice(100).await, credit.invoice(50).await);
     let later = async |invoice: &Invoice| {
         let (parent, invoices) = (credit.customer.clone(), vec![invoice.name.clone()]);
-        let request = PayLaterRequest { request_id: request_id(), parent, invoices, ..Default::default() };
+        let request =
+            PayLaterRequest { request_id: request_id(), parent, invoices, ..Default::default() };
         Ok::<_, Status>(member.payments().pay_later(request).await?.into_inner().payment.unwrap())
     };
     let payment = later(&one).await.unwrap();
-    assert_eq!((payment.state(), payment.allocations[0].deferred.clone()), (payment::State::Succeeded, usd(100)));
+    assert_eq!(
+        (payment.state(), payment.allocations[0].deferred.clone()),
+        (payment::State::Succeeded, usd(100))
+    );
     // By nothing else.
     let request = CreatePaymentRequest {
         request_id: request_id(),
@@ -306,12 +463,20 @@ pub(crate) async fn members_pay_later_only_where_the_line_is_the_default(world: 
         tenders: vec![by("", None)],
         ..Default::default()
     };
-    assert_eq!(member.payments().create_payment(request).await.unwrap_err().code(), Code::PermissionDenied);
+    assert_eq!(
+        member.payments().create_payment(request).await.unwrap_err().code(),
+        Code::PermissionDenied
+    );
     let visa = credit.card().await;
-    let default = SetPurchaseDefaultRequest { request_id: request_id(), name: visa, ..Default::default() };
+    let default =
+        SetPurchaseDefaultRequest { request_id: request_id(), name: visa, ..Default::default() };
     credit.admin.methods().set_purchase_default(default).await.unwrap();
     assert_eq!(reason(&later(&two).await.unwrap_err()), "LINE_NOT_DEFAULT");
-    let default = SetPurchaseDefaultRequest { request_id: request_id(), name: credit.method(), ..Default::default() };
+    let default = SetPurchaseDefaultRequest {
+        request_id: request_id(),
+        name: credit.method(),
+        ..Default::default()
+    };
     credit.admin.methods().set_purchase_default(default).await.unwrap();
     later(&two).await.unwrap();
     assert_eq!(credit.read().await.exposure, usd(150));
@@ -319,16 +484,31 @@ pub(crate) async fn members_pay_later_only_where_the_line_is_the_default(world: 
 
 async fn what_cannot_be_deferred_is_refused_before_anything_moves(world: &World) {
     let credit = active(world, 100).await;
-    let refused = async |invoices: &[&Invoice], tenders| credit.pay(invoices, tenders).await.unwrap_err();
+    let refused =
+        async |invoices: &[&Invoice], tenders| credit.pay(invoices, tenders).await.unwrap_err();
     let (large, small) = (credit.invoice(101).await, credit.invoice(40).await);
     let status = refused(&[&large], vec![by("", None)]).await;
     let figures = status.get_error_details().error_info().unwrap().metadata.clone();
-    assert_eq!((reason(&status), figures["available"].as_str(), figures["asked"].as_str()), ("CREDIT_LIMIT_EXCEEDED".into(), "100", "101"));
-    assert_eq!(reason(&refused(&[&small], vec![by("", usd(39))]).await), "TENDERS_MISMATCH", "the line covers all that is left");
-    let euros = issued(&credit.owner, draft(&credit.customer, "EUR", vec![item("Plan", amount("EUR", 10, 0))])).await;
+    assert_eq!(
+        (reason(&status), figures["available"].as_str(), figures["asked"].as_str()),
+        ("CREDIT_LIMIT_EXCEEDED".into(), "100", "101")
+    );
+    assert_eq!(
+        reason(&refused(&[&small], vec![by("", usd(39))]).await),
+        "TENDERS_MISMATCH",
+        "the line covers all that is left"
+    );
+    let euros = issued(
+        &credit.owner,
+        draft(&credit.customer, "EUR", vec![item("Plan", amount("EUR", 10, 0))]),
+    )
+    .await;
     let status = refused(&[&euros], vec![by("", None)]).await;
     assert_eq!(
-        (reason(&status), status.get_error_details().error_info().unwrap().metadata["currency"].as_str()),
+        (
+            reason(&status),
+            status.get_error_details().error_info().unwrap().metadata["currency"].as_str()
+        ),
         ("CURRENCY_MISMATCH".into(), "USD")
     );
     credit.pay(&[&small], vec![by("", None)]).await.unwrap();
@@ -344,9 +524,13 @@ async fn what_cannot_be_deferred_is_refused_before_anything_moves(world: &World)
         etag: String::new(),
         ..Default::default()
     };
-    assert_eq!(reason(&credit.owner.lines().change_limit(cut.clone()).await.unwrap_err()), "LIMIT_REASONS_REQUIRED");
+    assert_eq!(
+        reason(&credit.owner.lines().change_limit(cut.clone()).await.unwrap_err()),
+        "LIMIT_REASONS_REQUIRED"
+    );
     let cut = ChangeLimitRequest { reasons: vec!["Less turnover.".into()], ..cut };
-    let line = credit.owner.lines().change_limit(cut).await.unwrap().into_inner().credit_line.unwrap();
+    let line =
+        credit.owner.lines().change_limit(cut).await.unwrap().into_inner().credit_line.unwrap();
     assert_eq!(
         (line.exposure.clone(), line.available.clone(), line.limit_reasons.clone()),
         (usd(40), usd(0), vec!["Less turnover.".to_owned()])
@@ -360,38 +544,75 @@ async fn what_cannot_be_deferred_is_refused_before_anything_moves(world: &World)
         etag: String::new(),
         ..Default::default()
     };
-    assert_eq!(reason(&credit.owner.lines().change_limit(above).await.unwrap_err()), "LIMIT_ABOVE_CAP");
+    assert_eq!(
+        reason(&credit.owner.lines().change_limit(above).await.unwrap_err()),
+        "LIMIT_ABOVE_CAP"
+    );
     invariants::hold(world).await;
     invariants::books_agree(world).await;
     credit_agrees(world).await;
 }
 
-pub(crate) async fn an_offer_expires_or_is_declined_and_a_line_closes_once_nothing_is_owed(world: &World) {
+pub(crate) async fn an_offer_expires_or_is_declined_and_a_line_closes_once_nothing_is_owed(
+    world: &World,
+) {
     let credit = offered(world, 100, Programme::default()).await;
     let programme = credit.line.programme.clone();
     let twice = offer(&credit.owner, &credit.customer, &programme, 10).await.unwrap_err();
     assert_eq!(reason(&twice), "LINE_EXISTS");
     advance(world, START + 31 * DAY).await;
     assert_eq!(credit.read().await.state(), State::Expired);
-    assert_eq!(reason(&activate(&credit.admin, &credit.line.name).await.unwrap_err()), "LINE_STATE");
+    assert_eq!(
+        reason(&activate(&credit.admin, &credit.line.name).await.unwrap_err()),
+        "LINE_STATE"
+    );
     let second = offer(&credit.owner, &credit.customer, &programme, 100).await.unwrap();
-    let decline = DeclineLineRequest { request_id: request_id(), name: second.name, ..Default::default() };
-    let declined = credit.admin.lines().decline_line(decline).await.unwrap().into_inner().credit_line.unwrap();
+    let decline =
+        DeclineLineRequest { request_id: request_id(), name: second.name, ..Default::default() };
+    let declined =
+        credit.admin.lines().decline_line(decline).await.unwrap().into_inner().credit_line.unwrap();
     assert_eq!(declined.state(), State::DeclinedByCustomer);
     let third = offer(&credit.owner, &credit.customer, &programme, 100).await.unwrap();
     let credit = Credit { line: activate(&credit.admin, &third.name).await.unwrap(), ..credit };
     let invoice = credit.invoice(60).await;
     credit.pay(&[&invoice], vec![by("", None)]).await.unwrap();
-    let close = || CloseLineRequest { request_id: request_id(), name: credit.line.name.clone(), explanation: "We part.".into() };
+    let close = || CloseLineRequest {
+        request_id: request_id(),
+        name: credit.line.name.clone(),
+        explanation: "We part.".into(),
+    };
     let status = credit.owner.lines().close_line(close()).await.unwrap_err();
     assert_eq!(reason(&status), "LINE_IN_USE");
     let visa = credit.card().await;
     credit.pay(&[&invoice], vec![by(&visa, None)]).await.unwrap();
     credit.owes(0).await;
-    assert_eq!(credit.owner.lines().close_line(close()).await.unwrap().into_inner().credit_line.unwrap().state(), State::Closed);
-    assert_eq!(credit.pointers().await, (Some(Kind::Card), Some(Kind::Card)), "a card takes its place");
-    let list = ListCreditLinesRequest { parent: "tenants/acme".into(), states: vec![State::Closed.into()], ..Default::default() };
-    assert_eq!(credit.owner.lines().list_credit_lines(list).await.unwrap().into_inner().credit_lines.len(), 1);
+    assert_eq!(
+        credit
+            .owner
+            .lines()
+            .close_line(close())
+            .await
+            .unwrap()
+            .into_inner()
+            .credit_line
+            .unwrap()
+            .state(),
+        State::Closed
+    );
+    assert_eq!(
+        credit.pointers().await,
+        (Some(Kind::Card), Some(Kind::Card)),
+        "a card takes its place"
+    );
+    let list = ListCreditLinesRequest {
+        parent: "tenants/acme".into(),
+        states: vec![State::Closed.into()],
+        ..Default::default()
+    };
+    assert_eq!(
+        credit.owner.lines().list_credit_lines(list).await.unwrap().into_inner().credit_lines.len(),
+        1
+    );
     invariants::hold(world).await;
     invariants::books_agree(world).await;
     credit_agrees(world).await;

@@ -1,4 +1,5 @@
-//! Payments, credit notes, receipts, top-ups, credit lines, draws and plans are found over all customers of a tenant.
+//! Payments, credit notes, receipts, top-ups, credit lines, draws and plans are found over all
+//! customers of a tenant.
 
 use crate::{
     invariants,
@@ -12,8 +13,8 @@ use crate::{
 use payterms_proto::{
     credit::v1::{ListCreditLinesRequest, ListDrawsRequest},
     invoicing::v1::{
-        CreateCreditNoteRequest, InvoiceToPay, ListCreditNotesRequest, ListPaymentsRequest, ListReceiptsRequest,
-        RecordOutsidePaymentRequest,
+        CreateCreditNoteRequest, InvoiceToPay, ListCreditNotesRequest, ListPaymentsRequest,
+        ListReceiptsRequest, RecordOutsidePaymentRequest,
     },
     plans::v1::ListPlansRequest,
     wallet::v1::ListTopUpsRequest,
@@ -62,31 +63,82 @@ macro_rules! names {
     }};
 }
 
-async fn payments(session: &Session, parent: &str, filter: &str, order: &str) -> Result<Vec<String>, Status> {
+async fn payments(
+    session: &Session,
+    parent: &str,
+    filter: &str,
+    order: &str,
+) -> Result<Vec<String>, Status> {
     names!(session.payments(), list_payments, ListPaymentsRequest, payments, parent, filter, order)
 }
 
-async fn notes(session: &Session, parent: &str, filter: &str, order: &str) -> Result<Vec<String>, Status> {
-    names!(session.invoices(), list_credit_notes, ListCreditNotesRequest, credit_notes, parent, filter, order)
+async fn notes(
+    session: &Session,
+    parent: &str,
+    filter: &str,
+    order: &str,
+) -> Result<Vec<String>, Status> {
+    names!(
+        session.invoices(),
+        list_credit_notes,
+        ListCreditNotesRequest,
+        credit_notes,
+        parent,
+        filter,
+        order
+    )
 }
 
-async fn receipts(session: &Session, parent: &str, filter: &str, order: &str) -> Result<Vec<String>, Status> {
+async fn receipts(
+    session: &Session,
+    parent: &str,
+    filter: &str,
+    order: &str,
+) -> Result<Vec<String>, Status> {
     names!(session.receipts(), list_receipts, ListReceiptsRequest, receipts, parent, filter, order)
 }
 
-async fn top_ups(session: &Session, parent: &str, filter: &str, order: &str) -> Result<Vec<String>, Status> {
+async fn top_ups(
+    session: &Session,
+    parent: &str,
+    filter: &str,
+    order: &str,
+) -> Result<Vec<String>, Status> {
     names!(session.top_ups(), list_top_ups, ListTopUpsRequest, top_ups, parent, filter, order)
 }
 
-async fn credit_lines(session: &Session, parent: &str, filter: &str, order: &str) -> Result<Vec<String>, Status> {
-    names!(session.lines(), list_credit_lines, ListCreditLinesRequest, credit_lines, parent, filter, order)
+async fn credit_lines(
+    session: &Session,
+    parent: &str,
+    filter: &str,
+    order: &str,
+) -> Result<Vec<String>, Status> {
+    names!(
+        session.lines(),
+        list_credit_lines,
+        ListCreditLinesRequest,
+        credit_lines,
+        parent,
+        filter,
+        order
+    )
 }
 
-async fn draws(session: &Session, parent: &str, filter: &str, order: &str) -> Result<Vec<String>, Status> {
+async fn draws(
+    session: &Session,
+    parent: &str,
+    filter: &str,
+    order: &str,
+) -> Result<Vec<String>, Status> {
     names!(session.draws(), list_draws, ListDrawsRequest, draws, parent, filter, order)
 }
 
-async fn plans(session: &Session, parent: &str, filter: &str, order: &str) -> Result<Vec<String>, Status> {
+async fn plans(
+    session: &Session,
+    parent: &str,
+    filter: &str,
+    order: &str,
+) -> Result<Vec<String>, Status> {
     names!(session.plans(), list_plans, ListPlansRequest, plans, parent, filter, order)
 }
 
@@ -96,7 +148,8 @@ async fn payments_and_credit_notes_are_found_over_all_customers(world: &World) {
     let customers = [world.customer("acme", "GB").await, world.customer("acme", "GB").await];
     let (mut paid, mut credited, mut invoices) = (Vec::new(), Vec::new(), Vec::new());
     for (place, customer) in customers.iter().enumerate() {
-        let made = issued(&owner, draft(customer, "USD", vec![line("Plan", amount("USD", 100, 0))])).await;
+        let made =
+            issued(&owner, draft(customer, "USD", vec![line("Plan", amount("USD", 100, 0))])).await;
         let units = 10 * (i64::try_from(place).unwrap() + 1);
         let pay = RecordOutsidePaymentRequest {
             request_id: request_id(),
@@ -107,17 +160,47 @@ async fn payments_and_credit_notes_are_found_over_all_customers(world: &World) {
             receive_date: None,
             ..Default::default()
         };
-        paid.push(owner.payments().record_outside_payment(pay).await.unwrap().into_inner().payment.unwrap());
+        paid.push(
+            owner
+                .payments()
+                .record_outside_payment(pay)
+                .await
+                .unwrap()
+                .into_inner()
+                .payment
+                .unwrap(),
+        );
         let (parent, explanation) = (made.name.clone(), "Discount".to_owned());
-        let note = CreateCreditNoteRequest { request_id: request_id(), parent, amount: amount("USD", units + 1, 0), explanation };
-        credited.push(owner.invoices().create_credit_note(note).await.unwrap().into_inner().credit_note.unwrap());
+        let note = CreateCreditNoteRequest {
+            request_id: request_id(),
+            parent,
+            amount: amount("USD", units + 1, 0),
+            explanation,
+        };
+        credited.push(
+            owner
+                .invoices()
+                .create_credit_note(note)
+                .await
+                .unwrap()
+                .into_inner()
+                .credit_note
+                .unwrap(),
+        );
         invoices.push(made.name);
     }
     let everyone = "tenants/acme/customers/-";
     let [first, second] = [0, 1].map(|place| vec![paid[place].name.clone()]);
     let both = |a: &[String], b: &[String]| a.iter().chain(b).cloned().collect::<Vec<_>>();
-    assert_eq!(payments(&owner, everyone, "", "").await.unwrap(), both(&second, &first), "the newest first");
-    assert_eq!(payments(&owner, everyone, "", "effective_date").await.unwrap(), both(&first, &second));
+    assert_eq!(
+        payments(&owner, everyone, "", "").await.unwrap(),
+        both(&second, &first),
+        "the newest first"
+    );
+    assert_eq!(
+        payments(&owner, everyone, "", "effective_date").await.unwrap(),
+        both(&first, &second)
+    );
     for (filter, found) in [
         ("state = SUCCEEDED AND amount >= 20".to_owned(), &second),
         ("amount < 20".to_owned(), &first),
@@ -132,7 +215,11 @@ async fn payments_and_credit_notes_are_found_over_all_customers(world: &World) {
     }
     let [first, second] = [0, 1].map(|place| vec![credited[place].name.clone()]);
     let all = format!("{everyone}/invoices/-");
-    assert_eq!(notes(&owner, &all, "", "").await.unwrap(), both(&first, &second), "the oldest first");
+    assert_eq!(
+        notes(&owner, &all, "", "").await.unwrap(),
+        both(&first, &second),
+        "the oldest first"
+    );
     assert_eq!(notes(&owner, &all, "", "issue_date desc").await.unwrap(), both(&second, &first));
     for (parent, filter, found) in [
         (all.clone(), format!("number = \"{}\"", credited[1].number), &second),
@@ -149,7 +236,10 @@ async fn payments_and_credit_notes_are_found_over_all_customers(world: &World) {
     let member = world.someone("MEMBER", Some(&customers[0]));
     assert_eq!(payments(&member, everyone, "", "").await.unwrap(), [paid[0].name.clone()]);
     assert_eq!(notes(&member, &all, "", "").await.unwrap(), first);
-    assert_eq!(notes(&member, &format!("{}/invoices/-", customers[1]), "", "").await.unwrap_err().code(), Code::NotFound);
+    assert_eq!(
+        notes(&member, &format!("{}/invoices/-", customers[1]), "", "").await.unwrap_err().code(),
+        Code::NotFound
+    );
     let bad = payments(&owner, everyone, "number = 1", "amount").await.unwrap_err();
     assert_eq!(violations(&bad), ["filter: FILTER_INVALID", "order_by: ORDER_BY_INVALID"]);
     assert_eq!(
@@ -166,14 +256,25 @@ async fn top_ups_and_receipts_are_found_over_all_customers(world: &World) {
     let other_wallet = world.wallet(&other, "USD").await;
     let other_admin = world.someone("CUSTOMER_ADMIN", Some(&other));
     let mut bought = Vec::new();
-    for (admin, customer, wallet, units) in [(&admin, &customer, &wallet, 50), (&other_admin, &other, &other_wallet, 80)] {
+    for (admin, customer, wallet, units) in
+        [(&admin, &customer, &wallet, 50), (&other_admin, &other, &other_wallet, 80)]
+    {
         let method = card(world, admin, customer, "tok_visa").await;
-        let made = admin.top_ups().create_top_up(buy(wallet, &method, amount("USD", units, 0))).await.unwrap().into_inner();
+        let made = admin
+            .top_ups()
+            .create_top_up(buy(wallet, &method, amount("USD", units, 0)))
+            .await
+            .unwrap()
+            .into_inner();
         bought.push(made.top_up.unwrap().name);
     }
     let all = "tenants/acme/customers/-/wallets/-";
     let [first, second] = [0, 1].map(|place| vec![bought[place].clone()]);
-    assert_eq!(top_ups(&owner, all, "", "").await.unwrap(), [bought[1].clone(), bought[0].clone()], "the newest first");
+    assert_eq!(
+        top_ups(&owner, all, "", "").await.unwrap(),
+        [bought[1].clone(), bought[0].clone()],
+        "the newest first"
+    );
     assert_eq!(top_ups(&owner, all, "", "create_time").await.unwrap(), bought);
     for (filter, found) in [
         ("amount > 50".to_owned(), &second),
@@ -193,10 +294,21 @@ async fn top_ups_and_receipts_are_found_over_all_customers(world: &World) {
     assert_eq!(top_ups(&owner, &nobody, "", "").await.unwrap_err().code(), Code::NotFound);
     // The receipts come by event.
     let everyone = "tenants/acme/customers/-";
-    let found = until(async || receipts(&owner, everyone, "", "create_time").await, |found| found.len() == 2).await;
-    let of = |customer: &str| found.iter().filter(|text| text.starts_with(customer)).cloned().collect::<Vec<_>>();
+    let found = until(
+        async || receipts(&owner, everyone, "", "create_time").await,
+        |found| found.len() == 2,
+    )
+    .await;
+    let of = |customer: &str| {
+        found.iter().filter(|text| text.starts_with(customer)).cloned().collect::<Vec<_>>()
+    };
     assert_eq!(receipts(&owner, everyone, "amount >= 80", "").await.unwrap(), of(&other));
-    assert_eq!(receipts(&owner, everyone, &format!("wallet = {wallet} AND currency = USD"), "issue_date").await.unwrap(), of(&customer));
+    assert_eq!(
+        receipts(&owner, everyone, &format!("wallet = {wallet} AND currency = USD"), "issue_date")
+            .await
+            .unwrap(),
+        of(&customer)
+    );
     assert_eq!(receipts(&admin, everyone, "", "").await.unwrap(), of(&customer));
     assert!(receipts(&owner, everyone, "issue_date < 2020-01-01", "").await.unwrap().is_empty());
     invariants::hold(world).await;
@@ -206,12 +318,18 @@ async fn lines_and_draws_are_found_over_all_customers(world: &World) {
     let credit = lines::active(world, 500).await;
     let other = world.customer("acme", "GB").await;
     let programme = credit.line.programme.clone();
-    let offered = crate::rig::retry(async || lines::offer(&credit.owner, &other, &programme, 300).await).await.name;
+    let offered =
+        crate::rig::retry(async || lines::offer(&credit.owner, &other, &programme, 300).await)
+            .await
+            .name;
     let text = credit.line.name.clone();
     let everyone = "tenants/acme/customers/-";
     let (first, second) = (vec![text.clone()], vec![offered.clone()]);
     for parent in [everyone, "tenants/acme"] {
-        assert_eq!(credit_lines(&credit.owner, parent, "", "").await.unwrap(), [offered.clone(), text.clone()]);
+        assert_eq!(
+            credit_lines(&credit.owner, parent, "", "").await.unwrap(),
+            [offered.clone(), text.clone()]
+        );
     }
     for (filter, found) in [
         ("state = OFFERED".to_owned(), &second),
@@ -219,9 +337,17 @@ async fn lines_and_draws_are_found_over_all_customers(world: &World) {
         (format!("customer = {other}"), &second),
         (format!("programme = {programme} AND state != OFFERED"), &first),
     ] {
-        assert_eq!(credit_lines(&credit.owner, everyone, &filter, "").await.unwrap(), *found, "{filter}");
+        assert_eq!(
+            credit_lines(&credit.owner, everyone, &filter, "").await.unwrap(),
+            *found,
+            "{filter}"
+        );
     }
-    assert_eq!(credit_lines(&credit.admin, everyone, "", "").await.unwrap(), first, "a member's own");
+    assert_eq!(
+        credit_lines(&credit.admin, everyone, "", "").await.unwrap(),
+        first,
+        "a member's own"
+    );
     let invoice = credit.invoice(100).await;
     credit.pay(&[&invoice], vec![crate::payments::by("", None)]).await.unwrap();
     credit.owes(100).await;
@@ -236,11 +362,17 @@ async fn lines_and_draws_are_found_over_all_customers(world: &World) {
         (format!("customer != {other}"), true),
         (format!("credit_line = {offered}"), false),
     ] {
-        assert_eq!(!draws(&credit.owner, &all, &filter, "").await.unwrap().is_empty(), found, "{filter}");
+        assert_eq!(
+            !draws(&credit.owner, &all, &filter, "").await.unwrap().is_empty(),
+            found,
+            "{filter}"
+        );
     }
     assert_eq!(draws(&credit.admin, &all, "", "").await.unwrap(), drawn);
     assert_eq!(draws(&credit.owner, &text, "", "create_time").await.unwrap(), drawn);
-    assert!(draws(&credit.owner, &format!("{other}/creditLines/-"), "", "").await.unwrap().is_empty());
+    assert!(
+        draws(&credit.owner, &format!("{other}/creditLines/-"), "", "").await.unwrap().is_empty()
+    );
     assert_eq!(draws(&credit.admin, &offered, "", "").await.unwrap_err().code(), Code::NotFound);
     invariants::hold(world).await;
 }
@@ -260,19 +392,36 @@ async fn plans_are_found_over_all_customers(world: &World) {
         (format!("customer = {}", desk.customer).as_str(), true),
     ] {
         for order in ["", "next_due_date desc", "create_time"] {
-            let this_texts: BTreeSet<_> = plans(&desk.owner, everyone, filter, order).await.unwrap().into_iter().collect();
+            let this_texts: BTreeSet<_> =
+                plans(&desk.owner, everyone, filter, order).await.unwrap().into_iter().collect();
             assert_eq!(!this_texts.is_empty(), found, "{filter} {order}");
         }
     }
     assert_eq!(plans(&desk.owner, "tenants/acme", "", "").await.unwrap(), texts);
     assert_eq!(plans(&desk.admin, everyone, "", "").await.unwrap(), texts, "a member's own");
     let stranger = world.customer("acme", "GB").await;
-    assert!(plans(&world.someone("MEMBER", Some(&stranger)), everyone, "", "").await.unwrap().is_empty());
-    assert_eq!(plans(&desk.admin, "tenants/acme", "", "").await.unwrap_err().code(), Code::NotFound, "the tenant's list");
+    assert!(
+        plans(&world.someone("MEMBER", Some(&stranger)), everyone, "", "")
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert_eq!(
+        plans(&desk.admin, "tenants/acme", "", "").await.unwrap_err().code(),
+        Code::NotFound,
+        "the tenant's list"
+    );
     // Once it runs its next instalment is due on a day.
     crate::plans::approve(&desk.owner, &made, due.total.clone()).await.unwrap();
-    let running = until(async || plans(&desk.owner, everyone, "state = ACTIVE", "").await, |found| !found.is_empty()).await;
+    let running = until(
+        async || plans(&desk.owner, everyone, "state = ACTIVE", "").await,
+        |found| !found.is_empty(),
+    )
+    .await;
     assert_eq!(running, texts);
-    assert_eq!(plans(&desk.owner, everyone, "next_due_date < 2030-01-01", "next_due_date").await.unwrap(), texts);
+    assert_eq!(
+        plans(&desk.owner, everyone, "next_due_date < 2030-01-01", "next_due_date").await.unwrap(),
+        texts
+    );
     invariants::hold(world).await;
 }

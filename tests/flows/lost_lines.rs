@@ -1,5 +1,5 @@
-//! The line to the database is lost without a word: the service says so, takes a new connection, works again, and ends
-//! when it is told to.
+//! The line to the database is lost without a word: the service says so, takes a new connection,
+//! works again, and ends when it is told to.
 
 use crate::{invariants, kills::grant, rig};
 use payterms_proto::wallet::v1::PostDebitRequest;
@@ -13,7 +13,9 @@ use tonic::Status;
 
 async fn readiness(services: &Services) -> Result<u16, Status> {
     let answer = reqwest::get(format!("http://{}/readyz", services.at("wallet"))).await;
-    answer.map(|answer| answer.status().as_u16()).map_err(|error| Status::unavailable(error.to_string()))
+    answer
+        .map(|answer| answer.status().as_u16())
+        .map_err(|error| Status::unavailable(error.to_string()))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -23,7 +25,11 @@ async fn a_line_to_the_database_that_is_lost_is_replaced() {
     grant(&rig, &people, 100).await;
     let place = rig.postgres.clone().unwrap();
     let (server, name) = place.split_once('/').unwrap();
-    let line = SlowLine::open(tokio::net::lookup_host(server).await.unwrap().next().unwrap(), Duration::ZERO).await;
+    let line = SlowLine::open(
+        tokio::net::lookup_host(server).await.unwrap().next().unwrap(),
+        Duration::ZERO,
+    )
+    .await;
     rig.postgres = Some(format!("{}/{name}", line.address));
     let mut services = Services::of(rig).await;
     let service = services.rig().someone("SERVICE", None);
@@ -33,7 +39,9 @@ async fn a_line_to_the_database_that_is_lost_is_replaced() {
         amount: amount("USD", 1, 0),
         ..PostDebitRequest::default()
     };
-    let post = async |request: PostDebitRequest| retry(async || service.postings().post_debit(request.clone()).await).await;
+    let post = async |request: PostDebitRequest| {
+        retry(async || service.postings().post_debit(request.clone()).await).await
+    };
     let mut answered = Vec::new();
     for _ in 0..5 {
         let request = debit();

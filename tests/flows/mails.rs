@@ -12,9 +12,10 @@ use crate::{
 };
 use payterms_proto::{
     invoicing::v1::{
-        BusinessDetails, Contact, Customer, GetMailRequest, GetMailTemplateRequest, ListMailsRequest, Mail, MailKind, MailTemplate,
-        PreviewMailTemplateRequest, ResetMailTemplateRequest, RetryMailRequest, Tenant, UpdateCustomerRequest, UpdateMailTemplateRequest,
-        UpdateTenantRequest, mail::State,
+        BusinessDetails, Contact, Customer, GetMailRequest, GetMailTemplateRequest,
+        ListMailsRequest, Mail, MailKind, MailTemplate, PreviewMailTemplateRequest,
+        ResetMailTemplateRequest, RetryMailRequest, Tenant, UpdateCustomerRequest,
+        UpdateMailTemplateRequest, UpdateTenantRequest, mail::State,
     },
     wallet::v1::{AutoRecharge, PostFeeRequest},
 };
@@ -40,27 +41,42 @@ on_both!(
 );
 
 pub(crate) async fn mails(session: &Session, kind: MailKind) -> Vec<Mail> {
-    let list = ListMailsRequest { parent: "tenants/acme".into(), page_size: 500, ..Default::default() };
+    let list =
+        ListMailsRequest { parent: "tenants/acme".into(), page_size: 500, ..Default::default() };
     let found = session.mails().list_mails(list).await.unwrap().into_inner().mails;
     found.into_iter().filter(|mail| mail.kind() == kind).collect()
 }
 
 /// Waits for so many mails of a kind that are sent, or have failed; the newest first.
 pub(crate) async fn mails_of(session: &Session, kind: MailKind, count: usize) -> Vec<Mail> {
-    let ended = |found: &Vec<Mail>| found.len() >= count && found.iter().all(|mail| mail.state() != State::Pending);
+    let ended = |found: &Vec<Mail>| {
+        found.len() >= count && found.iter().all(|mail| mail.state() != State::Pending)
+    };
     let found = until(async || Ok(mails(session, kind).await), ended).await;
     assert_eq!(found.len(), count, "{kind:?}");
     found
 }
 
 pub(crate) async fn text(session: &Session, mail: &Mail) -> String {
-    session.mails().get_mail(GetMailRequest { name: mail.name.clone() }).await.unwrap().into_inner().mail.unwrap().text
+    session
+        .mails()
+        .get_mail(GetMailRequest { name: mail.name.clone() })
+        .await
+        .unwrap()
+        .into_inner()
+        .mail
+        .unwrap()
+        .text
 }
 
 async fn update(session: &Session, customer: Customer, paths: &[&str]) {
     let mask = FieldMask { paths: paths.iter().map(|path| (*path).to_owned()).collect() };
-    let update =
-        UpdateCustomerRequest { request_id: request_id(), customer: Some(customer), update_mask: Some(mask), ..Default::default() };
+    let update = UpdateCustomerRequest {
+        request_id: request_id(),
+        customer: Some(customer),
+        update_mask: Some(mask),
+        ..Default::default()
+    };
     session.customers().update_customer(update).await.unwrap();
 }
 
@@ -73,17 +89,33 @@ async fn a_receipt_is_mailed_once_to_all_who_want_documents(world: &World) {
     let till = till(world, 0).await;
     business(world, acme()).await;
     card(world, &till.admin, &till.customer, "tok_visa").await;
-    let contact = |email: &str, receives_documents| Contact { name: String::new(), email: email.into(), receives_documents };
-    let contacts = vec![contact("books@brightside.example", true), contact("ceo@brightside.example", false)];
-    update(&till.admin, Customer { name: till.customer.clone(), contacts, ..Customer::default() }, &["contacts"]).await;
+    let contact = |email: &str, receives_documents| Contact {
+        name: String::new(),
+        email: email.into(),
+        receives_documents,
+    };
+    let contacts =
+        vec![contact("books@brightside.example", true), contact("ceo@brightside.example", false)];
+    update(
+        &till.admin,
+        Customer { name: till.customer.clone(), contacts, ..Customer::default() },
+        &["contacts"],
+    )
+    .await;
     till.admin.top_ups().create_top_up(buy(&till.wallet, "", amount("USD", 25, 0))).await.unwrap();
     let receipt = receipts_of(&till.admin, &till.customer, 1).await.remove(0);
     let mail = mails_of(&till.owner, MailKind::Receipt, 1).await.remove(0);
-    assert_eq!((mail.state(), mail.attempt_count, mail.attachments.clone()), (State::Sent, 1, vec![receipt.name.clone()]));
+    assert_eq!(
+        (mail.state(), mail.attempt_count, mail.attachments.clone()),
+        (State::Sent, 1, vec![receipt.name.clone()])
+    );
     assert_eq!(mail.recipients, ["billing@brightside.example", "books@brightside.example"]);
     assert_eq!(mail.subject, format!("Receipt {} from Acme Telecom", receipt.number));
     let words = text(&till.owner, &mail).await;
-    assert!(words.contains("25.00\u{a0}USD") && words.contains("https://pay.acme.example/receipts/"), "{words}");
+    assert!(
+        words.contains("25.00\u{a0}USD") && words.contains("https://pay.acme.example/receipts/"),
+        "{words}"
+    );
     let eml = eml(world.folder.path(), &mail);
     for part in [
         "Message-ID: <",
@@ -95,7 +127,12 @@ async fn a_receipt_is_mailed_once_to_all_who_want_documents(world: &World) {
         assert!(eml.contains(part), "{part} in {eml}");
     }
     // French words for who reads French; to nobody where there is no address.
-    update(&till.admin, Customer { name: till.customer.clone(), locale: "fr".into(), ..Customer::default() }, &["locale"]).await;
+    update(
+        &till.admin,
+        Customer { name: till.customer.clone(), locale: "fr".into(), ..Customer::default() },
+        &["locale"],
+    )
+    .await;
     till.admin.top_ups().create_top_up(buy(&till.wallet, "", amount("USD", 25, 0))).await.unwrap();
     let french = mails_of(&till.owner, MailKind::Receipt, 2).await.remove(0);
     assert!(french.subject.starts_with("Reçu RC-"), "{}", french.subject);
@@ -108,7 +145,8 @@ async fn a_failed_collection_is_mailed_with_its_next_try(world: &World) {
     assert!(first.subject.contains(&desk.invoice.number), "{}", first.subject);
     let words = text(&desk.owner, &first).await;
     assert!(
-        words.contains("it failed: the card was declined by its bank.") && words.contains("We will try again on 1 February 2026"),
+        words.contains("it failed: the card was declined by its bank.")
+            && words.contains("We will try again on 1 February 2026"),
         "{words}"
     );
     advance(world, DUE + 9 * DAY).await;
@@ -131,26 +169,54 @@ async fn a_bank_that_asks_for_the_cardholder_is_mailed_with_a_link(world: &World
 async fn a_failed_recharge_and_prepayment_that_goes_off_are_mailed(world: &World) {
     let (_, wallet, admin) = stocked(world, "tok_declined").await;
     let owner = world.someone("OWNER", None);
-    set(&admin, &wallet, AutoRecharge { repair_negative: true, ..AutoRecharge::default() }).await.unwrap();
-    let fee =
-        PostFeeRequest { request_id: request_id(), wallet, amount: amount("USD", 130, 0), description: "Porting".into(), unlisted: false };
+    set(&admin, &wallet, AutoRecharge { repair_negative: true, ..AutoRecharge::default() })
+        .await
+        .unwrap();
+    let fee = PostFeeRequest {
+        request_id: request_id(),
+        wallet,
+        amount: amount("USD", 130, 0),
+        description: "Porting".into(),
+        unlisted: false,
+    };
     owner.postings().post_fee(fee).await.unwrap();
     advance(world, START + 3_600).await;
     let mail = mails_of(&owner, MailKind::RechargeFailed, 1).await.remove(0);
     assert!(mail.subject.contains("did not go through"), "{}", mail.subject);
     advance(world, START + 20 * DAY).await;
     mails_of(&owner, MailKind::RechargeFailed, 5).await;
-    business(world, BusinessDetails { contact_email: "owner@acme.example".into(), ..BusinessDetails::default() }).await;
+    business(
+        world,
+        BusinessDetails {
+            contact_email: "owner@acme.example".into(),
+            ..BusinessDetails::default()
+        },
+    )
+    .await;
     let hidden = Tenant { name: "tenants/acme".into(), invoices_hidden: true, ..Tenant::default() };
     let mask = FieldMask { paths: vec!["invoices_hidden".into()] };
-    let update = UpdateTenantRequest { request_id: request_id(), tenant: Some(hidden), update_mask: Some(mask), ..Default::default() };
+    let update = UpdateTenantRequest {
+        request_id: request_id(),
+        tenant: Some(hidden),
+        update_mask: Some(mask),
+        ..Default::default()
+    };
     owner.tenants().update_tenant(update).await.unwrap();
     let mail = mails_of(&owner, MailKind::PrepaymentTurnedOff, 1).await.remove(0);
-    assert_eq!((mail.recipients.clone(), mail.customer.as_str()), (vec!["owner@acme.example".to_owned()], ""));
+    assert_eq!(
+        (mail.recipients.clone(), mail.customer.as_str()),
+        (vec!["owner@acme.example".to_owned()], "")
+    );
 }
 
 fn template(kind: MailKind, subject: &str, text: &str) -> MailTemplate {
-    MailTemplate { kind: kind.into(), locale: "en".into(), subject: subject.into(), text: text.into(), customized: false }
+    MailTemplate {
+        kind: kind.into(),
+        locale: "en".into(),
+        subject: subject.into(),
+        text: text.into(),
+        customized: false,
+    }
 }
 
 pub(crate) async fn templates_are_the_tenants_strict_and_sandboxed(world: &World) {
@@ -164,20 +230,47 @@ pub(crate) async fn templates_are_the_tenants_strict_and_sandboxed(world: &World
         ..Default::default()
     };
     let wrong = |status: Status| (reason(&status), status.message().to_owned());
-    let (why, said) = wrong(owner.templates().update_mail_template(set("Hi", "one\n{{ secret }}")).await.unwrap_err());
+    let (why, said) = wrong(
+        owner.templates().update_mail_template(set("Hi", "one\n{{ secret }}")).await.unwrap_err(),
+    );
     assert_eq!(why, "TEMPLATE_INVALID");
     assert!(said.contains("text") && said.contains("line 2"), "{said}");
-    let ours = GetMailTemplateRequest { parent: "tenants/acme".into(), kind: MailKind::Receipt.into(), locale: "en".into() };
-    let read = async || owner.templates().get_mail_template(ours.clone()).await.unwrap().into_inner().mail_template.unwrap();
+    let ours = GetMailTemplateRequest {
+        parent: "tenants/acme".into(),
+        kind: MailKind::Receipt.into(),
+        locale: "en".into(),
+    };
+    let read = async || {
+        owner
+            .templates()
+            .get_mail_template(ours.clone())
+            .await
+            .unwrap()
+            .into_inner()
+            .mail_template
+            .unwrap()
+    };
     assert!(!read().await.customized);
-    owner.templates().update_mail_template(set("Thanks, {{ customer }}", "You paid {{ amount }}.\nBye")).await.unwrap();
+    owner
+        .templates()
+        .update_mail_template(set("Thanks, {{ customer }}", "You paid {{ amount }}.\nBye"))
+        .await
+        .unwrap();
     assert!(read().await.customized);
     till.admin.top_ups().create_top_up(buy(&till.wallet, "", amount("USD", 25, 0))).await.unwrap();
     let mail = mails_of(owner, MailKind::Receipt, 1).await.remove(0);
-    assert_eq!((mail.subject.as_str(), text(owner, &mail).await.as_str()), ("Thanks, Brightside Ltd", "You paid 25.00\u{a0}USD.\nBye"));
-    let tried =
-        PreviewMailTemplateRequest { parent: "tenants/acme".into(), mail_template: Some(template(MailKind::Receipt, "{{ number }}", "x")) };
-    assert_eq!(owner.templates().preview_mail_template(tried).await.unwrap().into_inner().subject, "RC-2026-000001");
+    assert_eq!(
+        (mail.subject.as_str(), text(owner, &mail).await.as_str()),
+        ("Thanks, Brightside Ltd", "You paid 25.00\u{a0}USD.\nBye")
+    );
+    let tried = PreviewMailTemplateRequest {
+        parent: "tenants/acme".into(),
+        mail_template: Some(template(MailKind::Receipt, "{{ number }}", "x")),
+    };
+    assert_eq!(
+        owner.templates().preview_mail_template(tried).await.unwrap().into_inner().subject,
+        "RC-2026-000001"
+    );
     let reset = ResetMailTemplateRequest {
         request_id: request_id(),
         parent: "tenants/acme".into(),
@@ -220,7 +313,14 @@ async fn a_real_smtp_server_takes_refuses_and_comes_back() {
     let rig = rig::start_with(false, &options).await.unwrap();
     let people = rig.prepare("tok_visa").await;
     let owner = rig.someone("OWNER", None);
-    let top_up = async || people.admin.top_ups().create_top_up(buy(&people.wallet, "", amount("USD", 25, 0))).await.unwrap();
+    let top_up = async || {
+        people
+            .admin
+            .top_ups()
+            .create_top_up(buy(&people.wallet, "", amount("USD", 25, 0)))
+            .await
+            .unwrap()
+    };
     // Nobody listens: the mail waits for its next try.
     top_up().await;
     let waiting = |found: &Vec<Mail>| found.iter().any(|mail| mail.failure_reason == "UNREACHABLE");
@@ -228,20 +328,38 @@ async fn a_real_smtp_server_takes_refuses_and_comes_back() {
     assert_eq!(until(list, waiting).await[0].state(), State::Pending);
     let server = smtp(&python, kept.path(), port, None);
     top_up().await;
-    let sent = |count: usize| move |found: &Vec<Mail>| found.iter().filter(|mail| mail.state() == State::Sent).count() == count;
+    let sent = |count: usize| {
+        move |found: &Vec<Mail>| {
+            found.iter().filter(|mail| mail.state() == State::Sent).count() == count
+        }
+    };
     until(list, sent(1)).await;
     let taken = std::fs::read_to_string(kept.path().join("1.eml")).unwrap();
     assert!(taken.contains("application/pdf") && taken.contains("Receipt RC-"), "{taken}");
     // A mail client has the choice of two parts that say the same.
-    assert!(taken.contains("multipart/mixed") && taken.contains("multipart/alternative"), "{taken}");
-    let shown = |suffix: &str| std::fs::read_to_string(kept.path().join(format!("1.{suffix}"))).unwrap();
+    assert!(
+        taken.contains("multipart/mixed") && taken.contains("multipart/alternative"),
+        "{taken}"
+    );
+    let shown =
+        |suffix: &str| std::fs::read_to_string(kept.path().join(format!("1.{suffix}"))).unwrap();
     let (plain, page) = (shown("txt"), shown("html"));
     assert!(plain.contains("We have received 25.00\u{a0}USD") && !plain.contains('<'), "{plain}");
-    assert!(page.starts_with("<!doctype html>") && page.contains("We have received 25.00\u{a0}USD"), "{page}");
-    assert!(!page.contains("src=") && !page.contains("<script") && !page.contains("<link"), "nothing is fetched: {page}");
+    assert!(
+        page.starts_with("<!doctype html>") && page.contains("We have received 25.00\u{a0}USD"),
+        "{page}"
+    );
+    assert!(
+        !page.contains("src=") && !page.contains("<script") && !page.contains("<link"),
+        "nothing is fetched: {page}"
+    );
     // An address that does not exist is final, until somebody mends it and sends the mail again.
     let change = async |email: &str| {
-        let customer = Customer { name: people.customer.clone(), billing_email: email.into(), ..Customer::default() };
+        let customer = Customer {
+            name: people.customer.clone(),
+            billing_email: email.into(),
+            ..Customer::default()
+        };
         update(&people.admin, customer, &["billing_email"]).await;
     };
     change("nobody@brightside.example").await;
@@ -250,10 +368,17 @@ async fn a_real_smtp_server_takes_refuses_and_comes_back() {
     let failed = until(list, refused).await.remove(0);
     assert_eq!((failed.failure_reason.as_str(), failed.attempt_count), ("REFUSED", 1));
     let again = RetryMailRequest { request_id: request_id(), name: failed.name.clone() };
-    assert_eq!(owner.mails().retry_mail(again).await.unwrap().into_inner().mail.unwrap().state(), State::Pending);
+    assert_eq!(
+        owner.mails().retry_mail(again).await.unwrap().into_inner().mail.unwrap().state(),
+        State::Pending
+    );
     until(list, refused).await;
     // One dead address of several keeps the mail from nobody else.
-    let dead = Contact { name: "Gone".into(), email: "nobody@elsewhere.example".into(), receives_documents: true };
+    let dead = Contact {
+        name: "Gone".into(),
+        email: "nobody@elsewhere.example".into(),
+        receives_documents: true,
+    };
     let customer = Customer {
         name: people.customer.clone(),
         billing_email: "billing@brightside.example".into(),
@@ -270,22 +395,37 @@ async fn a_real_smtp_server_takes_refuses_and_comes_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mail_server_of_a_private_authority_takes_mails_from_who_knows_it() {
     let Some(python) = clients::python_with("aiosmtpd") else { return };
-    let (kept, port, authority) = (tempfile::tempdir().unwrap(), free_address().port(), Authority::new("mail"));
+    let (kept, port, authority) =
+        (tempfile::tempdir().unwrap(), free_address().port(), Authority::new("mail"));
     authority.issue(kept.path(), &["localhost"]);
     let believed = kept.path().join("authority.crt");
     std::fs::write(&believed, authority.pem()).unwrap();
     let _server = smtp(&python, kept.path(), port, Some(kept.path()));
     let believed = format!("--mail-ca={}", believed.display());
-    for (password, options, state) in
-        [("right", vec![], State::Pending), ("wrong", vec![believed.clone()], State::Pending), ("right", vec![believed], State::Sent)]
-    {
-        let options = [vec![format!("--mail=smtps://payterms:{password}@localhost:{port}")], options].concat();
+    for (password, options, state) in [
+        ("right", vec![], State::Pending),
+        ("wrong", vec![believed.clone()], State::Pending),
+        ("right", vec![believed], State::Sent),
+    ] {
+        let options =
+            [vec![format!("--mail=smtps://payterms:{password}@localhost:{port}")], options]
+                .concat();
         let rig = rig::start_with(false, &options).await.unwrap();
         let people = rig.prepare("tok_visa").await;
         let owner = rig.someone("OWNER", None);
-        people.admin.top_ups().create_top_up(buy(&people.wallet, "", amount("USD", 25, 0))).await.unwrap();
-        let is_decided = |found: &Vec<Mail>| found.iter().any(|mail| mail.state() == State::Sent || mail.failure_reason == "UNREACHABLE");
-        let mail = until(async || Ok(mails(&owner, MailKind::Receipt).await), is_decided).await.remove(0);
+        people
+            .admin
+            .top_ups()
+            .create_top_up(buy(&people.wallet, "", amount("USD", 25, 0)))
+            .await
+            .unwrap();
+        let is_decided = |found: &Vec<Mail>| {
+            found
+                .iter()
+                .any(|mail| mail.state() == State::Sent || mail.failure_reason == "UNREACHABLE")
+        };
+        let mail =
+            until(async || Ok(mails(&owner, MailKind::Receipt).await), is_decided).await.remove(0);
         assert_eq!(mail.state(), state, "{password} {options:?}");
     }
 }

@@ -1,4 +1,5 @@
-//! Metered services: used in the wallet, billed here after the month's end, each with its own status.
+//! Metered services: used in the wallet, billed here after the month's end, each with its own
+//! status.
 
 use crate::{
     clocks::{advance, at, start},
@@ -12,9 +13,11 @@ use payterms_proto::{
     common::v1::RepublishRequest,
     google::r#type::Decimal,
     invoicing::v1::{
-        CreatePaymentRequest, Customer, DisableMeteredServiceRequest, DunningSettings, EnableMeteredServiceRequest,
-        GetMeteredServiceRequest, Invoice, InvoiceToPay, ListInvoicesRequest, ListMeteredServicesRequest, MailKind, MeteredService,
-        PaymentTerm, Tenant, UpdateCustomerRequest, UpdateTenantRequest, invoice, metered_service::State, payment_term::Kind,
+        CreatePaymentRequest, Customer, DisableMeteredServiceRequest, DunningSettings,
+        EnableMeteredServiceRequest, GetMeteredServiceRequest, Invoice, InvoiceToPay,
+        ListInvoicesRequest, ListMeteredServicesRequest, MailKind, MeteredService, PaymentTerm,
+        Tenant, UpdateCustomerRequest, UpdateTenantRequest, invoice, metered_service::State,
+        payment_term::Kind,
     },
     wallet::v1::{RecordUsageRequest, UsageRecord},
 };
@@ -80,12 +83,21 @@ impl Yard {
         let made = self.owner.metered_services().enable_metered_service(request).await?;
         // A use may go through another gateway, which has not seen this answer.
         let seen = self.owner.after(&made);
-        let list = payterms_proto::wallet::v1::ListWalletsRequest { parent: self.customer.clone(), ..Default::default() };
+        let list = payterms_proto::wallet::v1::ListWalletsRequest {
+            parent: self.customer.clone(),
+            ..Default::default()
+        };
         seen.wallets().list_wallets(list).await?;
         Ok(made.into_inner().metered_service.unwrap())
     }
 
-    pub(crate) async fn uses(&self, world: &World, product: &str, quantity: &str, used: Option<i64>) -> Result<UsageRecord, Status> {
+    pub(crate) async fn uses(
+        &self,
+        world: &World,
+        product: &str,
+        quantity: &str,
+        used: Option<i64>,
+    ) -> Result<UsageRecord, Status> {
         let request = RecordUsageRequest {
             request_id: request_id(),
             wallet: self.wallet.clone(),
@@ -95,14 +107,29 @@ impl Yard {
             usage_time: used.and_then(at),
             ..Default::default()
         };
-        world.someone("SERVICE", None).usage().record_usage(request).await.map(|answer| answer.into_inner().usage_record.unwrap())
+        world
+            .someone("SERVICE", None)
+            .usage()
+            .record_usage(request)
+            .await
+            .map(|answer| answer.into_inner().usage_record.unwrap())
     }
 
     async fn suspend_after(&self, days: i32) {
-        let dunning = DunningSettings { suspend_overdue_services: true, suspend_after_days: days, reminder_days: Vec::new() };
-        let tenant = Tenant { name: "tenants/acme".into(), dunning: Some(dunning), ..Tenant::default() };
+        let dunning = DunningSettings {
+            suspend_overdue_services: true,
+            suspend_after_days: days,
+            reminder_days: Vec::new(),
+        };
+        let tenant =
+            Tenant { name: "tenants/acme".into(), dunning: Some(dunning), ..Tenant::default() };
         let mask = FieldMask { paths: vec!["dunning".into()] };
-        let update = UpdateTenantRequest { request_id: request_id(), tenant: Some(tenant), update_mask: Some(mask), ..Default::default() };
+        let update = UpdateTenantRequest {
+            request_id: request_id(),
+            tenant: Some(tenant),
+            update_mask: Some(mask),
+            ..Default::default()
+        };
         self.owner.tenants().update_tenant(update).await.unwrap();
     }
 
@@ -113,7 +140,15 @@ impl Yard {
 
     async fn state(&self, name: &str) -> State {
         let get = GetMeteredServiceRequest { name: name.into() };
-        self.admin.metered_services().get_metered_service(get).await.unwrap().into_inner().metered_service.unwrap().state()
+        self.admin
+            .metered_services()
+            .get_metered_service(get)
+            .await
+            .unwrap()
+            .into_inner()
+            .metered_service
+            .unwrap()
+            .state()
     }
 }
 
@@ -133,15 +168,37 @@ async fn two_services_are_billed_apart_and_nothing_used_is_no_invoice(world: &Wo
     advance(world, FEBRUARY + 2 * 3_600 + 60).await;
     let mut bills = yard.invoices().await;
     bills.sort_by_key(|bill| bill.total.as_ref().unwrap().units);
-    let told: Vec<_> = bills.iter().map(|bill| (bill.metered_service.as_str(), bill.total.clone(), bill.state())).collect();
+    let told: Vec<_> = bills
+        .iter()
+        .map(|bill| (bill.metered_service.as_str(), bill.total.clone(), bill.state()))
+        .collect();
     let paid = invoice::State::Paid;
-    assert_eq!(told, [(sms.name.as_str(), amount("USD", 2, 0), paid), (maps.name.as_str(), amount("USD", 25, 13), paid)]);
+    assert_eq!(
+        told,
+        [
+            (sms.name.as_str(), amount("USD", 2, 0), paid),
+            (maps.name.as_str(), amount("USD", 25, 13), paid)
+        ]
+    );
     let issued = bills[0].issue_date.as_ref().unwrap();
-    assert_eq!((issued.month, issued.day, bills[0].lines[0].description.as_str()), (2, 1, "SMS, January 2026"));
+    assert_eq!(
+        (issued.month, issued.day, bills[0].lines[0].description.as_str()),
+        (2, 1, "SMS, January 2026")
+    );
     advance(world, FEBRUARY + 40 * DAY).await;
     assert_eq!(yard.invoices().await.len(), 2, "nothing used, no invoice");
     let list = ListMeteredServicesRequest { parent: yard.customer.clone(), ..Default::default() };
-    assert_eq!(yard.admin.metered_services().list_metered_services(list).await.unwrap().into_inner().metered_services.len(), 3);
+    assert_eq!(
+        yard.admin
+            .metered_services()
+            .list_metered_services(list)
+            .await
+            .unwrap()
+            .into_inner()
+            .metered_services
+            .len(),
+        3
+    );
     invariants::hold(world).await;
     invariants::books_agree(world).await;
 }
@@ -152,9 +209,15 @@ async fn every_month_is_told_again_by_itself_and_billed_once(world: &World) {
     yard.uses(world, "maps", "40", None).await.unwrap();
     advance(world, FEBRUARY + DAY).await;
     yard.uses(world, "maps", "80", None).await.unwrap();
-    let customer = Customer { name: yard.customer.clone(), locale: "fr".into(), ..Customer::default() };
+    let customer =
+        Customer { name: yard.customer.clone(), locale: "fr".into(), ..Customer::default() };
     let update_mask = Some(FieldMask { paths: vec!["locale".into()] });
-    let french = UpdateCustomerRequest { request_id: request_id(), customer: Some(customer), update_mask, ..Default::default() };
+    let french = UpdateCustomerRequest {
+        request_id: request_id(),
+        customer: Some(customer),
+        update_mask,
+        ..Default::default()
+    };
     yard.admin.customers().update_customer(french).await.unwrap();
     advance(world, FEBRUARY + 28 * DAY + 60).await;
     let bills = yard.invoices().await;
@@ -167,7 +230,13 @@ async fn every_month_is_told_again_by_itself_and_billed_once(world: &World) {
         aggregate_type: "metered_usage".into(),
         ..RepublishRequest::default()
     };
-    let answer = world.someone("OPERATOR", None).operations("wallet").republish(request).await.unwrap().into_inner();
+    let answer = world
+        .someone("OPERATOR", None)
+        .operations("wallet")
+        .republish(request)
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!(answer.snapshot_count, 2);
     advance(world, FEBRUARY + 29 * DAY).await;
     assert_eq!(yard.invoices().await.len(), 2);
@@ -183,10 +252,17 @@ async fn each_missing_thing_is_named_when_enabled_and_when_used(world: &World) {
     };
     let update = async |customer: Customer| {
         let mask = FieldMask { paths: vec!["legal_name".into(), "billing_address".into()] };
-        let update =
-            UpdateCustomerRequest { request_id: request_id(), customer: Some(customer), update_mask: Some(mask), ..Default::default() };
+        let update = UpdateCustomerRequest {
+            request_id: request_id(),
+            customer: Some(customer),
+            update_mask: Some(mask),
+            ..Default::default()
+        };
         let made = yard.admin.customers().update_customer(update).await.unwrap();
-        let list = payterms_proto::wallet::v1::ListWalletsRequest { parent: yard.customer.clone(), ..Default::default() };
+        let list = payterms_proto::wallet::v1::ListWalletsRequest {
+            parent: yard.customer.clone(),
+            ..Default::default()
+        };
         yard.admin.after(&made).wallets().list_wallets(list).await.unwrap();
         made.into_inner().customer.unwrap()
     };
@@ -205,7 +281,11 @@ async fn each_missing_thing_is_named_when_enabled_and_when_used(world: &World) {
         ..Default::default()
     };
     let both = yard.owner.metered_services().enable_metered_service(request).await.unwrap_err();
-    assert_eq!(conditions(&both), ["collection_method", "tax_rules"], "a month that could not be billed is not begun");
+    assert_eq!(
+        conditions(&both),
+        ["collection_method", "tax_rules"],
+        "a month that could not be billed is not begun"
+    );
     let only_method = yard.enable("maps").await.unwrap_err();
     assert_eq!(reason(&only_method), "COLLECTION_METHOD_REQUIRED");
     update(without("", None)).await;
@@ -224,7 +304,10 @@ async fn each_missing_thing_is_named_when_enabled_and_when_used(world: &World) {
     yard.uses(world, "maps", "1", None).await.unwrap();
     update(without("", None)).await;
     let used = yard.uses(world, "maps", "1", None).await.unwrap_err();
-    assert_eq!((reason(&used).as_str(), conditions(&used)), ("PROFILE_INCOMPLETE", vec!["legal_name".into(), "billing_address".into()]));
+    assert_eq!(
+        (reason(&used).as_str(), conditions(&used)),
+        ("PROFILE_INCOMPLETE", vec!["legal_name".into(), "billing_address".into()])
+    );
     let twice = yard.enable("maps").await.unwrap_err();
     assert_eq!(reason(&twice), "PROFILE_INCOMPLETE");
 }
@@ -248,9 +331,17 @@ pub(crate) async fn a_permanent_failure_suspends_and_payment_restores(world: &Wo
     mails_of(&yard.owner, MailKind::ServiceSuspended, 1).await;
     let refused = yard.uses(world, "maps", "1", None).await.unwrap_err();
     assert_eq!(reason(&refused), "SERVICE_STATE");
-    let disable = DisableMeteredServiceRequest { request_id: request_id(), name: service.name.clone(), ..Default::default() };
+    let disable = DisableMeteredServiceRequest {
+        request_id: request_id(),
+        name: service.name.clone(),
+        ..Default::default()
+    };
     yard.admin.metered_services().disable_metered_service(disable).await.unwrap();
-    assert_eq!(yard.enable("maps").await.unwrap().state(), State::Overdue, "what it owes is not forgotten");
+    assert_eq!(
+        yard.enable("maps").await.unwrap().state(),
+        State::Overdue,
+        "what it owes is not forgotten"
+    );
     let bill = yard.invoices().await.remove(0);
     let good = card(world, &yard.admin, &yard.customer, "tok_visa").await;
     let pay = CreatePaymentRequest {
@@ -280,16 +371,27 @@ async fn what_comes_late_is_billed_with_the_open_month(world: &World) {
     assert_eq!(reason(&old), "USAGE_TOO_OLD");
     advance(world, FEBRUARY + 28 * DAY + 60).await;
     let totals: Vec<_> = yard.invoices().await.into_iter().map(|bill| bill.total).collect();
-    assert_eq!(totals, [amount("USD", 2, 0), amount("USD", 10, 0)], "the late use is on February's bill");
+    assert_eq!(
+        totals,
+        [amount("USD", 2, 0), amount("USD", 10, 0)],
+        "the late use is on February's bill"
+    );
 }
 
 async fn what_is_disabled_is_billed_and_not_used(world: &World) {
     let yard = yard(world, Some("tok_visa")).await;
     let service = yard.enable("maps").await.unwrap();
     yard.uses(world, "maps", "40", None).await.unwrap();
-    let disable = DisableMeteredServiceRequest { request_id: request_id(), name: service.name.clone(), ..Default::default() };
+    let disable = DisableMeteredServiceRequest {
+        request_id: request_id(),
+        name: service.name.clone(),
+        ..Default::default()
+    };
     yard.admin.metered_services().disable_metered_service(disable).await.unwrap();
-    let refused = crate::rig::until(async || Ok(yard.uses(world, "maps", "0", None).await), Result::is_err).await.unwrap_err();
+    let refused =
+        crate::rig::until(async || Ok(yard.uses(world, "maps", "0", None).await), Result::is_err)
+            .await
+            .unwrap_err();
     assert_eq!(reason(&refused), "SERVICE_STATE");
     advance(world, FEBRUARY + 60).await;
     assert_eq!(yard.invoices().await.remove(0).total, amount("USD", 10, 0));
@@ -315,19 +417,34 @@ pub(crate) async fn the_customers_admin_enables_and_disables_on_the_tenants_term
         metered_service: Some(service),
         ..Default::default()
     };
-    let refused = yard.admin.metered_services().enable_metered_service(ask(service.clone())).await.unwrap_err();
+    let refused = yard
+        .admin
+        .metered_services()
+        .enable_metered_service(ask(service.clone()))
+        .await
+        .unwrap_err();
     assert_eq!(
         violations(&refused),
-        ["prices_include_tax", "tax_category", "payment_term"].map(|field| format!("metered_service.{field}: TERMS_OF_TENANT"))
+        ["prices_include_tax", "tax_category", "payment_term"]
+            .map(|field| format!("metered_service.{field}: TERMS_OF_TENANT"))
     );
-    let plain = MeteredService { prices_include_tax: false, tax_category: String::new(), payment_term: None, ..service };
+    let plain = MeteredService {
+        prices_include_tax: false,
+        tax_category: String::new(),
+        payment_term: None,
+        ..service
+    };
     let enable = async |session: &Session| {
         let made = session.metered_services().enable_metered_service(ask(plain.clone())).await?;
         Ok::<_, Status>(made.into_inner().metered_service.unwrap())
     };
     let made = enable(&yard.admin).await.unwrap();
     assert_eq!((made.state(), made.payment_term.unwrap().days), (State::Active, 0));
-    let disable = |name: &str| DisableMeteredServiceRequest { request_id: request_id(), name: name.into(), ..Default::default() };
+    let disable = |name: &str| DisableMeteredServiceRequest {
+        request_id: request_id(),
+        name: name.into(),
+        ..Default::default()
+    };
     yard.admin.metered_services().disable_metered_service(disable(&made.name)).await.unwrap();
     assert_eq!(yard.state(&made.name).await, State::Disabled);
     // The tenant sells it on other terms; the customer's admin takes it up again on those.

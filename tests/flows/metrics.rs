@@ -1,5 +1,5 @@
-//! Metrics: Prometheus reads them from a running suite, they say what the API says, and the pages and the alerts name those
-//! that there are.
+//! Metrics: Prometheus reads them from a running suite, they say what the API says, and the pages
+//! and the alerts name those that there are.
 
 use crate::wallets::debit;
 use payterms_proto::wallet::v1::GrantCreditRequest;
@@ -38,8 +38,11 @@ impl Measured {
         let folder = tempfile::tempdir().unwrap();
         let binary = env!("CARGO_BIN_EXE_payterms-under-test");
         let simulator = Process::simulator(binary, folder.path(), provider, gateway).await;
-        let options = [&[format!("--metrics={metrics}"), "--figures-seconds=1".to_owned()], more].concat();
-        let suite = Process::suite(binary, folder.path(), (gateway, provider), postgres, None, &options).await;
+        let options =
+            [&[format!("--metrics={metrics}"), "--figures-seconds=1".to_owned()], more].concat();
+        let suite =
+            Process::suite(binary, folder.path(), (gateway, provider), postgres, None, &options)
+                .await;
         Self { metrics, gateway, folder, _processes: (simulator, suite) }
     }
 
@@ -49,10 +52,19 @@ impl Measured {
 
     /// The samples by name and labels, as Prometheus reads them.
     async fn scrape(&self) -> BTreeMap<String, f64> {
-        let text =
-            reqwest::get(format!("http://{}/metrics", self.metrics)).await.unwrap().error_for_status().unwrap().text().await.unwrap();
+        let text = reqwest::get(format!("http://{}/metrics", self.metrics))
+            .await
+            .unwrap()
+            .error_for_status()
+            .unwrap()
+            .text()
+            .await
+            .unwrap();
         let lines = text.lines().filter(|line| !line.starts_with('#'));
-        lines.filter_map(|line| line.rsplit_once(' ')).map(|(name, value)| (name.to_owned(), value.parse().unwrap())).collect()
+        lines
+            .filter_map(|line| line.rsplit_once(' '))
+            .map(|(name, value)| (name.to_owned(), value.parse().unwrap()))
+            .collect()
     }
 
     /// Waits until samples have these values.
@@ -60,7 +72,9 @@ impl Measured {
         let mut seen = BTreeMap::new();
         for _ in 0..300 {
             seen = self.scrape().await;
-            if wanted.iter().all(|(name, value)| seen.get(*name).is_some_and(|seen| seen.to_string() == value.to_string())) {
+            if wanted.iter().all(|(name, value)| {
+                seen.get(*name).is_some_and(|seen| seen.to_string() == value.to_string())
+            }) {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -76,8 +90,12 @@ async fn figures_are_those_of_the_api(postgres: Option<&str>) {
     let customer = customer_of(&owner, "acme", "GB").await;
     let service = measured.someone("SERVICE", None);
     let wallet = wallet_of(&service, &customer, "JPY").await;
-    let grant =
-        GrantCreditRequest { request_id: request_id(), wallet: wallet.clone(), amount: amount("JPY", 500, 0), ..Default::default() };
+    let grant = GrantCreditRequest {
+        request_id: request_id(),
+        wallet: wallet.clone(),
+        amount: amount("JPY", 500, 0),
+        ..Default::default()
+    };
     measured.someone("STAFF", None).lots().grant_credit(grant).await.unwrap();
     let request = debit(&wallet, amount("JPY", 120, 0));
     service.postings().post_debit(request.clone()).await.unwrap();
@@ -90,7 +108,10 @@ async fn figures_are_those_of_the_api(postgres: Option<&str>) {
     };
     measured
         .shows(&[
-            ("payterms_credit_outstanding{payterms_currency=\"JPY\",payterms_part=\"wallet\"}", 380.0),
+            (
+                "payterms_credit_outstanding{payterms_currency=\"JPY\",payterms_part=\"wallet\"}",
+                380.0,
+            ),
             ("payterms_credit_held{payterms_currency=\"JPY\",payterms_part=\"wallet\"}", 0.0),
             ("payterms_credit_owed{payterms_currency=\"JPY\",payterms_part=\"wallet\"}", 0.0),
             ("payterms_ledger_imbalance{payterms_currency=\"JPY\",payterms_part=\"wallet\"}", 0.0),
@@ -101,16 +122,29 @@ async fn figures_are_those_of_the_api(postgres: Option<&str>) {
         ])
         .await;
     // What a caller invents is one label.
-    let invented = format!("http://{}/payterms.wallet.v1.PostingService/Invented", measured.gateway);
-    reqwest::Client::new().post(invented).header("content-type", "application/json").body("{}").send().await.unwrap();
+    let invented =
+        format!("http://{}/payterms.wallet.v1.PostingService/Invented", measured.gateway);
+    reqwest::Client::new()
+        .post(invented)
+        .header("content-type", "application/json")
+        .body("{}")
+        .send()
+        .await
+        .unwrap();
     let seen = measured.scrape().await;
-    assert!(!seen.keys().any(|name| name.contains("Invented") || name.contains("acme") || name.contains(&customer)), "{seen:#?}");
+    assert!(
+        !seen.keys().any(|name| name.contains("Invented")
+            || name.contains("acme")
+            || name.contains(&customer)),
+        "{seen:#?}"
+    );
     let (pages, _) = page();
     let family = |name: &String| {
         let name = name.split('{').next().unwrap_or_default();
         metric_of(name, &pages).unwrap_or(name).to_owned()
     };
-    let families: BTreeSet<_> = seen.keys().map(family).filter(|name| name != "target_info").collect();
+    let families: BTreeSet<_> =
+        seen.keys().map(family).filter(|name| name != "target_info").collect();
     let missing: Vec<_> = families.difference(&pages).collect();
     assert!(missing.is_empty(), "docs/metrics.md does not have {missing:?}");
 }
@@ -133,15 +167,21 @@ fn read(path: &str) -> String {
 
 /// The words in a text that begin like the names of our metrics and labels.
 fn names_in(text: &str) -> BTreeSet<String> {
-    let words = text.split(|letter: char| !(letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_'));
-    let ours = words.filter(|word| ["payterms_", "rpc_", "db_client_"].iter().any(|begin| word.starts_with(begin)));
+    let words = text.split(|letter: char| {
+        !(letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_')
+    });
+    let ours = words.filter(|word| {
+        ["payterms_", "rpc_", "db_client_"].iter().any(|begin| word.starts_with(begin))
+    });
     ours.map(str::to_owned).collect()
 }
 
-/// The metrics of docs/metrics.md, which are in the first column of its tables, and the labels, which are in the others.
+/// The metrics of docs/metrics.md, which are in the first column of its tables, and the labels,
+/// which are in the others.
 fn page() -> (BTreeSet<String>, BTreeSet<String>) {
     let text = read("docs/metrics.md");
-    let rows: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("| ")?.split_once(" | ")).collect();
+    let rows: Vec<_> =
+        text.lines().filter_map(|line| line.strip_prefix("| ")?.split_once(" | ")).collect();
     let metrics = rows.iter().flat_map(|(first, _)| names_in(first)).collect();
     (metrics, rows.iter().flat_map(|(_, rest)| names_in(rest)).collect())
 }
@@ -156,7 +196,8 @@ fn metric_of<'a>(series: &'a str, metrics: &BTreeSet<String>) -> Option<&'a str>
 fn metrics_in(file: &str) -> BTreeSet<String> {
     let (metrics, labels) = page();
     let text = read(file);
-    let queries = text.lines().filter(|line| !line.contains("summary:")).collect::<Vec<_>>().join("\n");
+    let queries =
+        text.lines().filter(|line| !line.contains("summary:")).collect::<Vec<_>>().join("\n");
     let asked: BTreeSet<_> = names_in(&queries).difference(&labels).cloned().collect();
     let unknown: Vec<_> = asked.iter().filter(|name| metric_of(name, &metrics).is_none()).collect();
     assert!(unknown.is_empty(), "{file} asks for {unknown:?}, which docs/metrics.md does not have");
@@ -167,16 +208,27 @@ fn metrics_in(file: &str) -> BTreeSet<String> {
 fn the_dashboard_shows_every_metric_of_money_and_queues() {
     let shown = metrics_in("k8s/components/monitoring/dashboard.json");
     let (metrics, _) = page();
-    let hidden = ["payterms_requests_replayed_total", "payterms_batch_duration_seconds", "payterms_jobs_due", "payterms_flows_open"];
-    let ours = metrics.iter().filter(|name| name.starts_with("payterms_") && !name.starts_with("payterms_database_"));
-    let missing: Vec<_> =
-        ours.filter(|name| !hidden.contains(&name.as_str()) && !shown.iter().any(|shown| shown.starts_with(*name))).collect();
+    let hidden = [
+        "payterms_requests_replayed_total",
+        "payterms_batch_duration_seconds",
+        "payterms_jobs_due",
+        "payterms_flows_open",
+    ];
+    let ours = metrics
+        .iter()
+        .filter(|name| name.starts_with("payterms_") && !name.starts_with("payterms_database_"));
+    let missing: Vec<_> = ours
+        .filter(|name| {
+            !hidden.contains(&name.as_str()) && !shown.iter().any(|shown| shown.starts_with(*name))
+        })
+        .collect();
     assert!(missing.is_empty(), "the dashboard has no {missing:?}");
 }
 
 #[test]
 fn no_panel_of_the_dashboard_hides_another() {
-    let dashboard: serde_json::Value = serde_json::from_str(&read("k8s/components/monitoring/dashboard.json")).unwrap();
+    let dashboard: serde_json::Value =
+        serde_json::from_str(&read("k8s/components/monitoring/dashboard.json")).unwrap();
     let panels = dashboard["panels"].as_array().unwrap();
     for of in ["id", "gridPos"] {
         let all: BTreeSet<_> = panels.iter().map(|panel| panel[of].to_string()).collect();
@@ -187,7 +239,8 @@ fn no_panel_of_the_dashboard_hides_another() {
 /// The names of metrics in the sources, as Prometheus shows them.
 fn names_in_sources() -> BTreeSet<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let mut folders: Vec<PathBuf> = ["crates/chassis/src", "services"].iter().map(|folder| root.join(folder)).collect();
+    let mut folders: Vec<PathBuf> =
+        ["crates/chassis/src", "services"].iter().map(|folder| root.join(folder)).collect();
     let mut names = BTreeSet::new();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
@@ -196,8 +249,12 @@ fn names_in_sources() -> BTreeSet<String> {
             } else if entry.extension().is_some_and(|kind| kind == "rs") {
                 let text = fs::read_to_string(&entry).unwrap();
                 let literals = text.split('"').filter(|literal| {
-                    let ours = ["payterms.", "rpc.server.", "db.client.connection."].iter().any(|begin| literal.starts_with(begin));
-                    ours && literal.chars().all(|letter| letter.is_ascii_lowercase() || letter == '.' || letter == '_')
+                    let ours = ["payterms.", "rpc.server.", "db.client.connection."]
+                        .iter()
+                        .any(|begin| literal.starts_with(begin));
+                    ours && literal
+                        .chars()
+                        .all(|letter| letter.is_ascii_lowercase() || letter == '.' || letter == '_')
                 });
                 names.extend(literals.map(|name| name.replace('.', "_")));
             }
@@ -210,26 +267,49 @@ fn names_in_sources() -> BTreeSet<String> {
 fn every_metric_of_the_page_is_in_the_sources() {
     let sources = names_in_sources();
     let units = ["_seconds", "_total"];
-    let bare = |name: &String| units.iter().find_map(|unit| name.strip_suffix(unit)).unwrap_or(name).to_owned();
-    let unknown: Vec<_> = page().0.into_iter().filter(|name| !sources.contains(&bare(name)) && !sources.contains(name)).collect();
+    let bare = |name: &String| {
+        units.iter().find_map(|unit| name.strip_suffix(unit)).unwrap_or(name).to_owned()
+    };
+    let unknown: Vec<_> = page()
+        .0
+        .into_iter()
+        .filter(|name| !sources.contains(&bare(name)) && !sources.contains(name))
+        .collect();
     assert!(unknown.is_empty(), "docs/metrics.md has {unknown:?}, which no source has");
 }
 
 #[test]
 fn every_alert_asks_for_metrics_of_the_page_and_has_a_section_in_the_runbook() {
     assert!(!metrics_in("k8s/components/monitoring/alerts.yaml").is_empty());
-    let (alerts, runbook) = (read("k8s/components/monitoring/alerts.yaml"), read("docs/runbooks/alerts.md").to_lowercase());
-    let anchors: Vec<_> = alerts.lines().filter_map(|line| line.split_once("alerts.md#").map(|(_, anchor)| anchor)).collect();
+    let (alerts, runbook) = (
+        read("k8s/components/monitoring/alerts.yaml"),
+        read("docs/runbooks/alerts.md").to_lowercase(),
+    );
+    let anchors: Vec<_> = alerts
+        .lines()
+        .filter_map(|line| line.split_once("alerts.md#").map(|(_, anchor)| anchor))
+        .collect();
     assert_eq!(anchors.len(), alerts.matches("- alert:").count(), "each alert names its section");
     for anchor in anchors {
-        assert!(runbook.contains(&format!("\n## {}\n", anchor.replace('-', " "))), "no section {anchor}");
+        assert!(
+            runbook.contains(&format!("\n## {}\n", anchor.replace('-', " "))),
+            "no section {anchor}"
+        );
     }
 }
 
 /// The program, if it is installed. Where `CI` is set it must be.
 fn installed(program: &str) -> bool {
-    let found = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
-    assert!(found || std::env::var_os("CI").is_none(), "{program} is not installed: apt-get install prometheus");
+    let found = Command::new(program)
+        .arg("--version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok();
+    assert!(
+        found || std::env::var_os("CI").is_none(),
+        "{program} is not installed: apt-get install prometheus"
+    );
     if !found {
         eprintln!("{program} is not installed, so nothing is tested with it");
     }
@@ -251,11 +331,21 @@ fn rules(folder: &Path) -> PathBuf {
     let alerts = read("k8s/components/monitoring/alerts.yaml");
     let (_, groups) = alerts.split_once("\nspec:\n").unwrap();
     let file = folder.join("rules.yaml");
-    fs::write(&file, groups.lines().map(|line| line.strip_prefix("  ").unwrap_or(line)).collect::<Vec<_>>().join("\n") + "\n").unwrap();
+    fs::write(
+        &file,
+        groups
+            .lines()
+            .map(|line| line.strip_prefix("  ").unwrap_or(line))
+            .collect::<Vec<_>>()
+            .join("\n")
+            + "\n",
+    )
+    .unwrap();
     file
 }
 
-/// A gateway whose lines have TLS, and where its metrics are read: the suite in one process has no certificates.
+/// A gateway whose lines have TLS, and where its metrics are read: the suite in one process has no
+/// certificates.
 async fn guarded(folder: &Path, keys: &Path) -> (Process, SocketAddr) {
     let authority = Authority::new("parts");
     for (place, name) in [("part", "gateway"), ("door", DOOR)] {
@@ -272,7 +362,17 @@ async fn guarded(folder: &Path, keys: &Path) -> (Process, SocketAddr) {
         format!("--metrics={metrics}"),
         "--mode=development".to_owned(),
     ];
-    (Process::service(env!("CARGO_BIN_EXE_payterms-under-test"), "gateway", free_address(), &arguments, &[]).await, metrics)
+    (
+        Process::service(
+            env!("CARGO_BIN_EXE_payterms-under-test"),
+            "gateway",
+            free_address(),
+            &arguments,
+            &[],
+        )
+        .await,
+        metrics,
+    )
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -286,20 +386,37 @@ async fn prometheus_reads_every_metric_of_the_alerts() {
     shop::open(&owner, "acme").await.unwrap();
     let customer = customer_of(&owner, "acme", "GB").await;
     wallet_of(&measured.someone("SERVICE", None), &customer, "USD").await;
-    shop::save_card(&measured.someone("CUSTOMER_ADMIN", Some(&customer)), measured.gateway, &customer, "tok_visa").await.unwrap().unwrap();
+    shop::save_card(
+        &measured.someone("CUSTOMER_ADMIN", Some(&customer)),
+        measured.gateway,
+        &customer,
+        "tok_visa",
+    )
+    .await
+    .unwrap()
+    .unwrap();
     let folder = tempfile::tempdir().unwrap();
     let file = rules(folder.path());
     let (config, at) = (folder.path().join("prometheus.yaml"), free_address());
-    let (_guarded, with_certificates) = guarded(folder.path(), &measured.folder.path().join("keys")).await;
+    let (_guarded, with_certificates) =
+        guarded(folder.path(), &measured.folder.path().join("keys")).await;
     let targets = format!("'{}', '{with_certificates}'", measured.metrics);
-    let scrape = format!("scrape_configs: [{{job_name: payterms, static_configs: [{{targets: [{targets}]}}]}}]");
-    let text = format!("global: {{scrape_interval: 1s, evaluation_interval: 1s}}\nrule_files: ['{}']\n{scrape}\n", file.display());
+    let scrape = format!(
+        "scrape_configs: [{{job_name: payterms, static_configs: [{{targets: [{targets}]}}]}}]"
+    );
+    let text = format!(
+        "global: {{scrape_interval: 1s, evaluation_interval: 1s}}\nrule_files: ['{}']\n{scrape}\n",
+        file.display()
+    );
     fs::write(&config, text).unwrap();
     let mut prometheus = Command::new("prometheus");
     prometheus
         .arg(format!("--config.file={}", config.display()))
         .arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()));
-    prometheus.arg(format!("--web.listen-address={at}")).stdout(Stdio::null()).stderr(Stdio::null());
+    prometheus
+        .arg(format!("--web.listen-address={at}"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     let _prometheus = Ended(prometheus.spawn().unwrap());
     let mut missing = metrics_in("k8s/components/monitoring/alerts.yaml");
     let client = reqwest::Client::new();
@@ -322,13 +439,20 @@ async fn prometheus_reads_every_metric_of_the_alerts() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     assert!(missing.is_empty(), "Prometheus has no {missing:?}");
-    let ends = client.get(format!("http://{at}/api/v1/query?query=payterms_certificates_remaining_seconds")).send().await;
+    let ends = client
+        .get(format!("http://{at}/api/v1/query?query=payterms_certificates_remaining_seconds"))
+        .send()
+        .await;
     let ends = ends.unwrap().text().await.unwrap();
     for purpose in ["part", "authority", "door"] {
         assert!(ends.contains(&format!("\"payterms_certificate\":\"{purpose}\"")), "{ends}");
     }
-    let rules = client.get(format!("http://{at}/api/v1/rules")).send().await.unwrap().text().await.unwrap();
-    assert!(rules.contains("PaytermsLedgerImbalance") && !rules.contains("\"health\":\"err\""), "{rules}");
+    let rules =
+        client.get(format!("http://{at}/api/v1/rules")).send().await.unwrap().text().await.unwrap();
+    assert!(
+        rules.contains("PaytermsLedgerImbalance") && !rules.contains("\"health\":\"err\""),
+        "{rules}"
+    );
 }
 
 #[test]
@@ -338,7 +462,20 @@ fn the_alerts_fire_when_they_should() {
     }
     let folder = tempfile::tempdir().unwrap();
     rules(folder.path());
-    fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("monitoring/alerts.yaml"), folder.path().join("tests.yaml")).unwrap();
-    let played = Command::new("promtool").args(["test", "rules", "tests.yaml"]).current_dir(folder.path()).output().unwrap();
-    assert!(played.status.success(), "{}{}", String::from_utf8_lossy(&played.stdout), String::from_utf8_lossy(&played.stderr));
+    fs::copy(
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("monitoring/alerts.yaml"),
+        folder.path().join("tests.yaml"),
+    )
+    .unwrap();
+    let played = Command::new("promtool")
+        .args(["test", "rules", "tests.yaml"])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    assert!(
+        played.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&played.stdout),
+        String::from_utf8_lossy(&played.stderr)
+    );
 }

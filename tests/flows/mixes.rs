@@ -1,11 +1,15 @@
-//! Random batches against a sequential model: the same verbs, one after the other, on wallets in memory that are never
-//! stored. Whatever is done together comes to the same, item by item and row by row.
+//! Random batches against a sequential model: the same verbs, one after the other, on wallets in
+//! memory that are never stored. Whatever is done together comes to the same, item by item and row
+//! by row.
 
 use super::batch_calls::{Hand, call, item, usd};
 use chrono::{DateTime, TimeDelta, Utc};
 use payterms_chassis::{Db, sql, tenants};
 use payterms_kernel::{Clock, Currency, Id, IdSource, Kind, Refusal, TenantId};
-use payterms_proto::wallet::v1::{AuthorizeHoldResponse, CaptureHoldResponse, PostDebitResponse, RecordUsageResponse, VoidHoldResponse};
+use payterms_proto::wallet::v1::{
+    AuthorizeHoldResponse, CaptureHoldResponse, PostDebitResponse, RecordUsageResponse,
+    VoidHoldResponse,
+};
 use payterms_testkit::postgres;
 use payterms_wallet::{
     commands::{
@@ -64,19 +68,28 @@ impl Own {
     fn asks(&self, dice: &mut StdRng, now: DateTime<Utc>) -> BatchCommand {
         let wallet = self.named.clone();
         let hold = || self.holds.choose(&mut StdRng::seed_from_u64(7)).map(|(id, _)| *id);
-        let take = |cents| Take { wallet: wallet.clone(), amount: usd(cents), description: String::new(), unlisted: true };
+        let take = |cents| Take {
+            wallet: wallet.clone(),
+            amount: usd(cents),
+            description: String::new(),
+            unlisted: true,
+        };
         let named = |hold| HoldRef { wallet: wallet.clone(), hold };
         let some = self.holds.choose(dice).map(|(id, _)| *id).or_else(hold);
         match (dice.random_range(0..10), some) {
             (0..3, _) => BatchCommand::Take(take(dice.random_range(1..400)), TransferKind::Debit),
             (3, _) => BatchCommand::Take(take(dice.random_range(1..50)), TransferKind::Fee),
             (4, _) | (5..7, None) => {
-                let expires = dice.random_bool(0.5).then(|| now + TimeDelta::hours(dice.random_range(1..40)));
+                let expires =
+                    dice.random_bool(0.5).then(|| now + TimeDelta::hours(dice.random_range(1..40)));
                 BatchCommand::Authorize(take(dice.random_range(1..300)), expires)
             }
             (5, Some(hold)) => {
                 let amount = dice.random_bool(0.6).then(|| usd(dice.random_range(1..300)));
-                BatchCommand::Capture(named(hold), Capture { amount, ends_hold: dice.random_bool(0.5) })
+                BatchCommand::Capture(
+                    named(hold),
+                    Capture { amount, ends_hold: dice.random_bool(0.5) },
+                )
             }
             (6, Some(hold)) => BatchCommand::Void(named(hold)),
             (7, _) => BatchCommand::Void(named(Id::from_uuid(Uuid::from_u128(dice.random())))),
@@ -94,7 +107,13 @@ impl Own {
     }
 
     /// Does it in the model; `real` is the hold that the database made.
-    fn does(&mut self, ids: &mut IdSource, command: &BatchCommand, real: Option<Id<Hold>>, now: DateTime<Utc>) -> Result<Came, Refusal> {
+    fn does(
+        &mut self,
+        ids: &mut IdSource,
+        command: &BatchCommand,
+        real: Option<Id<Hold>>,
+        now: DateTime<Utc>,
+    ) -> Result<Came, Refusal> {
         let mut wallet = self.wallet.clone();
         let taken = |posting: &payterms_wallet_domain::Posting| Came::Taken {
             amount: posting.amount.micros(),
@@ -108,15 +127,26 @@ impl Own {
             captured: hold.captured.micros(),
             left,
         };
-        let place = |id: &Id<Hold>| self.holds.iter().position(|(each, _)| each == id).ok_or_else(Refusal::not_found);
+        let place = |id: &Id<Hold>| {
+            self.holds.iter().position(|(each, _)| each == id).ok_or_else(Refusal::not_found)
+        };
         let came = match command {
             BatchCommand::Take(take, kind) => {
                 let into_negative = *kind == TransferKind::Fee;
-                let debit = Debit { amount: take.amount, kind: *kind, into_negative, description: String::new() };
+                let debit = Debit {
+                    amount: take.amount,
+                    kind: *kind,
+                    into_negative,
+                    description: String::new(),
+                };
                 taken(&posting::debit(&mut wallet, ids, debit, now)?)
             }
             BatchCommand::Authorize(take, expires_at) => {
-                let order = Authorization { amount: take.amount, expires_at: *expires_at, description: String::new() };
+                let order = Authorization {
+                    amount: take.amount,
+                    expires_at: *expires_at,
+                    description: String::new(),
+                };
                 let hold = hold::authorize(&mut wallet, ids, order, now)?;
                 let came = held(&hold, None);
                 self.holds.extend(real.map(|id| (id, hold)));
@@ -140,7 +170,13 @@ impl Own {
             }
             BatchCommand::Use(_, used) => {
                 let today = now.date_naive();
-                let record = usage::record(&mut wallet, ids, used.clone(), usage::UseDays { used_on: today, today }, now)?;
+                let record = usage::record(
+                    &mut wallet,
+                    ids,
+                    used.clone(),
+                    usage::UseDays { used_on: today, today },
+                    now,
+                )?;
                 Came::Use { amount: record.amount.micros(), charged: record.transfer.is_some() }
             }
         };
@@ -162,7 +198,15 @@ fn outcome_of(command: &BatchCommand, answer: &[u8]) -> (Came, Option<Id<Hold>>)
         let state = hold.state().as_str_name();
         let states = ["ACTIVE", "CAPTURED", "VOIDED", "EXPIRED"];
         let state = states.into_iter().find(|name| state.ends_with(name)).unwrap();
-        (Came::Hold { state, amount: micros(hold.amount), captured: micros(hold.captured), left }, id)
+        (
+            Came::Hold {
+                state,
+                amount: micros(hold.amount),
+                captured: micros(hold.captured),
+                left,
+            },
+            id,
+        )
     };
     match command {
         // The two answers have the same shape.
@@ -170,20 +214,35 @@ fn outcome_of(command: &BatchCommand, answer: &[u8]) -> (Came, Option<Id<Hold>>)
             let posting = PostDebitResponse::decode(answer).unwrap().posting.unwrap();
             let parts = posting.parts.into_iter().map(|part| micros(part.amount)).collect();
             (
-                Came::Taken { amount: micros(posting.amount), balance: micros(posting.balance_after), sequence: posting.sequence, parts },
+                Came::Taken {
+                    amount: micros(posting.amount),
+                    balance: micros(posting.balance_after),
+                    sequence: posting.sequence,
+                    parts,
+                },
                 None,
             )
         }
-        BatchCommand::Authorize(..) => held(AuthorizeHoldResponse::decode(answer).unwrap().hold.unwrap(), None),
+        BatchCommand::Authorize(..) => {
+            held(AuthorizeHoldResponse::decode(answer).unwrap().hold.unwrap(), None)
+        }
         BatchCommand::Capture(..) => {
             let this_answer = CaptureHoldResponse::decode(answer).unwrap();
             let left = micros(this_answer.posting.unwrap().balance_after);
             (held(this_answer.hold.unwrap(), Some(left)).0, None)
         }
-        BatchCommand::Void(_) => (held(VoidHoldResponse::decode(answer).unwrap().hold.unwrap(), None).0, None),
+        BatchCommand::Void(_) => {
+            (held(VoidHoldResponse::decode(answer).unwrap().hold.unwrap(), None).0, None)
+        }
         BatchCommand::Use(..) => {
             let usage_record = RecordUsageResponse::decode(answer).unwrap().usage_record.unwrap();
-            (Came::Use { amount: micros(usage_record.amount), charged: !usage_record.transfer_id.is_empty() }, None)
+            (
+                Came::Use {
+                    amount: micros(usage_record.amount),
+                    charged: !usage_record.transfer_id.is_empty(),
+                },
+                None,
+            )
         }
     }
 }
@@ -218,12 +277,21 @@ impl Table {
             tenants::register(table.db.connection(), &tenant, false, "UTC").await.unwrap();
             let mut wallets = Vec::new();
             for _ in 0..4 {
-                let (customer, id) = (Id::from_uuid(Uuid::from_u128(table.dice.random())), table.ids.make());
+                let (customer, id) =
+                    (Id::from_uuid(Uuid::from_u128(table.dice.random())), table.ids.make());
                 let wallet = Wallet::open(id, customer, Currency::parse("USD").unwrap(), now);
-                let tx = table.db.begin(&call(&tenant, Uuid::from_u128(table.dice.random()), "staff")).await.unwrap();
+                let tx = table
+                    .db
+                    .begin(&call(&tenant, Uuid::from_u128(table.dice.random()), "staff"))
+                    .await
+                    .unwrap();
                 wallets::insert(&tx, &wallet).await.unwrap();
                 tx.commit_rows().await.unwrap();
-                wallets.push(Own { named: WalletRef { tenant: tenant.clone(), customer, wallet: id }, wallet, holds: Vec::new() });
+                wallets.push(Own {
+                    named: WalletRef { tenant: tenant.clone(), customer, wallet: id },
+                    wallet,
+                    holds: Vec::new(),
+                });
             }
             table.shops.push(Shop { tenant, wallets, done: HashMap::new(), ids: Vec::new() });
         }
@@ -238,10 +306,17 @@ impl Table {
             tax_kind: None,
             priority: self.dice.random_range(0..3),
             amount: usd(self.dice.random_range(1..2_000)),
-            expires_at: self.dice.random_bool(0.5).then(|| self.clock.now() + TimeDelta::hours(self.dice.random_range(1..30))),
+            expires_at: self
+                .dice
+                .random_bool(0.5)
+                .then(|| self.clock.now() + TimeDelta::hours(self.dice.random_range(1..30))),
             description: String::new(),
         };
-        let mut tx = self.db.begin(&call(&shop_wallet.named.tenant, Uuid::from_u128(self.dice.random()), "staff")).await.unwrap();
+        let mut tx = self
+            .db
+            .begin(&call(&shop_wallet.named.tenant, Uuid::from_u128(self.dice.random()), "staff"))
+            .await
+            .unwrap();
         let mut locked = wallets::lock_many(&tx, &[shop_wallet.named.wallet]).await.unwrap();
         assert_eq!(locked[0].wallet, shop_wallet.wallet);
         locked[0].wallet.grant(tx.ids(), new, self.clock.now()).unwrap();
@@ -253,7 +328,8 @@ impl Table {
         shop_wallet.wallet = after;
     }
 
-    /// A mix of a tenant: fresh requests, repeated ones, ids with other content, and ids of other tenants.
+    /// A mix of a tenant: fresh requests, repeated ones, ids with other content, and ids of other
+    /// tenants.
     fn mix(&mut self, shop: usize) -> Vec<BatchItem> {
         let foreign = self.shops[(shop + 1) % TENANTS.len()].ids.choose(&mut self.dice).copied();
         let this_shop = &self.shops[shop];
@@ -264,12 +340,18 @@ impl Table {
             let command = wallet.asks(&mut self.dice, self.clock.now());
             let known = match self.dice.random_range(0..4) {
                 0 => items.choose(&mut self.dice).cloned(),
-                _ => this_shop.ids.choose(&mut self.dice).and_then(|id| this_shop.done.get(id)).map(|(item, _)| item.clone()),
+                _ => this_shop
+                    .ids
+                    .choose(&mut self.dice)
+                    .and_then(|id| this_shop.done.get(id))
+                    .map(|(item, _)| item.clone()),
             };
             items.push(match (self.dice.random_range(0..12), known) {
                 (0 | 1, Some(known)) => known,
                 (2, Some(known)) => item(&this_shop.tenant, known.call.request_id, command),
-                (3, _) => item(&this_shop.tenant, foreign.unwrap_or_else(|| Uuid::from_u128(1)), command),
+                (3, _) => {
+                    item(&this_shop.tenant, foreign.unwrap_or_else(|| Uuid::from_u128(1)), command)
+                }
                 _ => item(&this_shop.tenant, Uuid::from_u128(self.dice.random()), command),
             });
         }
@@ -299,11 +381,17 @@ impl Table {
                 }
                 continue;
             }
-            let wallet = this_shop.wallets.iter_mut().find(|wallet| wallet.named.wallet == wallet_of(&item.command)).unwrap();
-            let real = outcome.as_ref().ok().map(|answer| outcome_of(&item.command, &answer.message));
+            let wallet = this_shop
+                .wallets
+                .iter_mut()
+                .find(|wallet| wallet.named.wallet == wallet_of(&item.command))
+                .unwrap();
+            let real =
+                outcome.as_ref().ok().map(|answer| outcome_of(&item.command, &answer.message));
             let hold = real.as_ref().and_then(|(_, hold)| *hold);
-            let expected =
-                wallet.does(&mut self.ids, &item.command, hold, self.clock.now()).unwrap_or_else(|refusal| Came::Refused(refusal.reason));
+            let expected = wallet
+                .does(&mut self.ids, &item.command, hold, self.clock.now())
+                .unwrap_or_else(|refusal| Came::Refused(refusal.reason));
             match (outcome, real) {
                 (Ok(answer), Some((came, _))) => {
                     assert_eq!(came, expected, "{item:?}");
@@ -325,14 +413,34 @@ impl Table {
         let this_shop = &self.shops[shop];
         let read = self.db.read(&this_shop.tenant).await.unwrap();
         for Own { named, wallet, .. } in &this_shop.wallets {
-            let stored = wallets::find(&read, &this_shop.tenant, named.customer, named.wallet).await.unwrap().unwrap();
+            let stored = wallets::find(&read, &this_shop.tenant, named.customer, named.wallet)
+                .await
+                .unwrap()
+                .unwrap();
             // Readers do not load debts.
             assert_eq!(stored, Wallet { debts: Vec::new(), ..wallet.clone() });
             let select = "SELECT sequence, amount FROM debts WHERE tenant = $1 AND wallet_id = $2 ORDER BY sequence";
-            let rows = sql::all(&read, select, vec![this_shop.tenant.as_str().into(), named.wallet.uuid().into()]).await.unwrap();
-            let debts: Vec<(i64, i64)> =
-                rows.iter().map(|row| (row.try_get("", "sequence").unwrap(), row.try_get("", "amount").unwrap())).collect();
-            assert_eq!(debts, wallet.debts.iter().map(|debt| (debt.sequence, debt.left.micros())).collect::<Vec<_>>());
+            let rows = sql::all(
+                &read,
+                select,
+                vec![this_shop.tenant.as_str().into(), named.wallet.uuid().into()],
+            )
+            .await
+            .unwrap();
+            let debts: Vec<(i64, i64)> = rows
+                .iter()
+                .map(|row| {
+                    (row.try_get("", "sequence").unwrap(), row.try_get("", "amount").unwrap())
+                })
+                .collect();
+            assert_eq!(
+                debts,
+                wallet
+                    .debts
+                    .iter()
+                    .map(|debt| (debt.sequence, debt.left.micros()))
+                    .collect::<Vec<_>>()
+            );
         }
     }
 }
@@ -367,7 +475,12 @@ async fn play(db: Db, clock: Hand, mixes: usize) {
         table.agrees(shop).await;
     }
     let done: usize = table.shops.iter().map(|shop| shop.done.len()).sum();
-    assert!(done > mixes && table.replayed > mixes / 2 && table.refused > mixes / 2, "{done} {} {}", table.replayed, table.refused);
+    assert!(
+        done > mixes && table.replayed > mixes / 2 && table.refused > mixes / 2,
+        "{done} {} {}",
+        table.replayed,
+        table.refused
+    );
     table.db.close().await;
 }
 
@@ -383,8 +496,15 @@ async fn batches_come_to_the_same_as_calls_alone_on_sqlite() {
     let (folder, clock) = (tempfile::tempdir().unwrap(), Hand::default());
     let url = format!("sqlite:{}", folder.path().join("wallet.db").display());
     let db = Db::open(&url, "wallet", Arc::new(clock.clone())).await.unwrap();
-    payterms_migrations::migrate_sqlite(&db.schema_connection().await.unwrap(), "wallet").await.unwrap();
-    play(db.with_requests_in(<payterms_wallet::Wallet as payterms_chassis::Service>::REQUESTS_IN), clock, MIXES[0]).await;
+    payterms_migrations::migrate_sqlite(&db.schema_connection().await.unwrap(), "wallet")
+        .await
+        .unwrap();
+    play(
+        db.with_requests_in(<payterms_wallet::Wallet as payterms_chassis::Service>::REQUESTS_IN),
+        clock,
+        MIXES[0],
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,7 @@
-//! docs/deploying.md as its reader follows it, up to a running cluster: each block runs as it stands, beside stand-ins for the registry,
-//! the database's server and the cluster. What `kubectl` and `helm` can do without a cluster they do: objects are made of the files that are
-//! named, overlays and the chart are rendered.
+//! docs/deploying.md as its reader follows it, up to a running cluster: each block runs as it
+//! stands, beside stand-ins for the registry, the database's server and the cluster. What `kubectl`
+//! and `helm` can do without a cluster they do: objects are made of the files that are named,
+//! overlays and the chart are rendered.
 
 use crate::{
     clients::has,
@@ -26,8 +27,16 @@ esac"#;
 #[expect(clippy::disallowed_methods, reason = "tests are configured by the environment")]
 fn named(variable: &str, program: &str) -> Option<String> {
     let found = std::env::var(variable).unwrap_or_else(|_| program.to_owned());
-    let is_there = Command::new(&found).arg("version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
-    assert!(is_there || std::env::var("CI").is_err(), "{program} is not to be had ({variable}), and CI is set");
+    let is_there = Command::new(&found)
+        .arg("version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok();
+    assert!(
+        is_there || std::env::var("CI").is_err(),
+        "{program} is not to be had ({variable}), and CI is set"
+    );
     is_there.then_some(found)
 }
 
@@ -37,12 +46,15 @@ fn root() -> PathBuf {
 
 /// The block in which something stands, and its place.
 fn place_of(page: &[Block], text: &str) -> usize {
-    page.iter().position(|block| block.shell.contains(text)).unwrap_or_else(|| panic!("no block has {text}"))
+    page.iter()
+        .position(|block| block.shell.contains(text))
+        .unwrap_or_else(|| panic!("no block has {text}"))
 }
 
 #[test]
 fn the_first_calls_are_those_that_were_tried_on_a_machine() {
-    let [cluster, machine] = ["deploying.md", "deploying-on-a-machine.md"].map(|page| blocks_of(&root().join("docs").join(page)));
+    let [cluster, machine] = ["deploying.md", "deploying-on-a-machine.md"]
+        .map(|page| blocks_of(&root().join("docs").join(page)));
     let calls = |page: &[Block]| page[place_of(page, "CreateTenant '")].shell.clone();
     assert_eq!(calls(&cluster), calls(&machine));
 }
@@ -50,7 +62,9 @@ fn the_first_calls_are_those_that_were_tried_on_a_machine() {
 #[test]
 #[expect(clippy::disallowed_methods, reason = "programs are looked for where the test's own are")]
 fn the_page_leads_from_a_checkout_to_the_objects_of_a_cluster() {
-    let (Some(kubectl), Some(helm)) = (named("KUBECTL", "kubectl"), named("HELM", "helm")) else { return };
+    let (Some(kubectl), Some(helm)) = (named("KUBECTL", "kubectl"), named("HELM", "helm")) else {
+        return;
+    };
     if !["bash", "python3", "openssl"].iter().all(|program| has(program, "--version")) {
         return;
     }
@@ -58,7 +72,8 @@ fn the_page_leads_from_a_checkout_to_the_objects_of_a_cluster() {
     let [checkout, stand_ins] = ["checkout", "stand-ins"].map(|name| scratch.path().join(name));
     fs::create_dir(&checkout).unwrap();
     // A copy of the manifests, since kustomize follows no link out of its root.
-    let copied = Command::new("cp").arg("-R").arg(root().join("k8s")).arg(&checkout).status().unwrap();
+    let copied =
+        Command::new("cp").arg("-R").arg(root().join("k8s")).arg(&checkout).status().unwrap();
     assert!(copied.success());
     symlink(root().join("proto"), checkout.join("proto")).unwrap();
     // What the reader brings along.
@@ -75,19 +90,34 @@ fn the_page_leads_from_a_checkout_to_the_objects_of_a_cluster() {
 
     let page = blocks_of(&root().join("docs/deploying.md"));
     let (first, running) = (place_of(&page, "export REGISTRY="), place_of(&page, "operate health"));
-    let blocks = page[first..running].iter().chain([&page[place_of(&page, "helm upgrade --install")]]);
+    let blocks =
+        page[first..running].iter().chain([&page[place_of(&page, "helm upgrade --install")]]);
     let script = blocks.map(|block| block.shell.as_str()).collect::<Vec<_>>().join("\n");
     let path = format!("{}:{}", stand_ins.display(), std::env::var("PATH").unwrap());
     let mut bash = Command::new("bash");
-    bash.arg("-c").arg(format!("exec 2>&1\nset -eu\n{script}")).current_dir(&checkout).stdin(Stdio::null());
+    bash.arg("-c")
+        .arg(format!("exec 2>&1\nset -eu\n{script}"))
+        .current_dir(&checkout)
+        .stdin(Stdio::null());
     let run = bash.env("PATH", path).env("KUBECTL", kubectl).env("HELM", helm).output().unwrap();
     let said = String::from_utf8_lossy(&run.stdout);
     assert!(run.status.success(), "{}", said.lines().rev().take(20).collect::<Vec<_>>().join("\n"));
-    for made in ["secret/payterms-wallet-key", "secret/payterms-door-tls", "secret/payterms-plans-database", "secret/payterms-credit-bus"] {
+    for made in [
+        "secret/payterms-wallet-key",
+        "secret/payterms-door-tls",
+        "secret/payterms-plans-database",
+        "secret/payterms-credit-bus",
+    ] {
         assert!(said.contains(made), "{made}: {said}");
     }
-    // Once by the overlay, once by the chart: the four services and the gateway, and four migrations.
-    for (text, times) in [(DIGEST, 18), ("tls://nats.nats:4222", 8), ("cidr: 10.20.0.0/16", 10), ("cidr: 172.16.0.0/12", 0)] {
+    // Once by the overlay, once by the chart: the four services and the gateway, and four
+    // migrations.
+    for (text, times) in [
+        (DIGEST, 18),
+        ("tls://nats.nats:4222", 8),
+        ("cidr: 10.20.0.0/16", 10),
+        ("cidr: 172.16.0.0/12", 0),
+    ] {
         assert_eq!(said.matches(text).count(), times, "{text}");
     }
 }

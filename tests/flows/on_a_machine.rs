@@ -1,5 +1,6 @@
-//! Who has only docs/deploying-on-a-machine.md gets there: its blocks run as they stand, in one shell, in production mode, and those up to
-//! the start once more. Beside the shell are stand-ins for what a test cannot have: a release build, another user, systemd.
+//! Who has only docs/deploying-on-a-machine.md gets there: its blocks run as they stand, in one
+//! shell, in production mode, and those up to the start once more. Beside the shell are stand-ins
+//! for what a test cannot have: a release build, another user, systemd.
 
 use crate::{
     clients::has,
@@ -15,11 +16,13 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// Runs as who asks, and without the variables of who asks. What stands for the server's socket and its administrator is handed on.
+/// Runs as who asks, and without the variables of who asks. What stands for the server's socket and
+/// its administrator is handed on.
 const SUDO: &str = r#"server=()
 case $1 in useradd|chown) exit 0 ;; -u) server=(PGHOST="$PGHOST" PGUSER=postgres); shift 2 ;; esac
 exec env -i PATH="$PATH" UNITS="$UNITS" "${server[@]}" "$@""#;
-/// Starts the processes of units, with the environment that they name, and again when they end by themselves; what is enabled and runs stays.
+/// Starts the processes of units, with the environment that they name, and again when they end by
+/// themselves; what is enabled and runs stays.
 const SYSTEMCTL: &str = r#"verb=$1
 always() {
   while :; do
@@ -41,8 +44,9 @@ for word in "$@"; do
   always "$(value EnvironmentFile)" "$(value ExecStart)" >>"$UNITS/$name.log" 2>&1 &
   echo $! >"$UNITS/$name.pid"
 done"#;
-/// What the page does about certificates that end soon, done to those that were just made: all are renewed, each part takes its own without a
-/// restart, and the suite still answers. What parts read has no key of the authority.
+/// What the page does about certificates that end soon, done to those that were just made: all are
+/// renewed, each part takes its own without a restart, and the suite still answers. What parts read
+/// has no key of the authority.
 const RENEWED: &str = r#"[ -z "$(find "$P" -name authority.key)" ]
 [ "$(sudo env RENEW=400 k8s/certificates "$P/tls" "$AUTHORITY" "$NAME" | grep -c 'a certificate for')" = 6 ]
 soon() { for attempt in $(seq 100); do "$@" && return; sleep 0.2; done; return 1; }
@@ -72,14 +76,18 @@ pub(crate) fn program(folder: &Path, name: &str, shell: &str) {
 #[tokio::test(flavor = "multi_thread")]
 #[expect(clippy::disallowed_methods, reason = "programs are looked for where the test's own are")]
 async fn the_page_leads_from_a_checkout_to_a_verified_suite() {
-    if !["bash", "curl", "python3", "openssl", "psql"].iter().all(|program| has(program, "--version")) {
+    if !["bash", "curl", "python3", "openssl", "psql"]
+        .iter()
+        .all(|program| has(program, "--version"))
+    {
         return;
     }
     // Production asks for a server that keeps what it has confirmed.
     let Some(server) = postgres::private("-c fsync=on -c max_connections=100") else { return };
     let (host, port) = server.place.rsplit_once(':').unwrap();
     let scratch = tempfile::tempdir().unwrap();
-    let [checkout, bin, units, stand_ins] = ["checkout", "bin", "units", "stand-ins"].map(|name| scratch.path().join(name));
+    let [checkout, bin, units, stand_ins] =
+        ["checkout", "bin", "units", "stand-ins"].map(|name| scratch.path().join(name));
     for folder in [&checkout, &bin, &units] {
         fs::create_dir(folder).unwrap();
     }
@@ -90,7 +98,11 @@ async fn the_page_leads_from_a_checkout_to_a_verified_suite() {
     let built = checkout.join("target/release");
     program(&built, "payterms", &format!("exec '{BINARY}' \"$@\""));
     for part in ["wallet", "invoicing", "credit", "plans", "gateway", "migrate"] {
-        program(&built, &format!("payterms-{part}"), &format!("exec '{BINARY}' service {part} \"$@\""));
+        program(
+            &built,
+            &format!("payterms-{part}"),
+            &format!("exec '{BINARY}' service {part} \"$@\""),
+        );
     }
     program(&stand_ins, "cargo", "exit 0");
     program(&stand_ins, "sudo", SUDO);
@@ -100,8 +112,14 @@ async fn the_page_leads_from_a_checkout_to_a_verified_suite() {
     let mut script = "exec 2>&1\nset -eu\ntrap 'kill $(cat \"$UNITS\"/*.pid)' EXIT\n".to_owned();
     let started = page.iter().position(|block| block.shell.contains("systemctl enable")).unwrap();
     let again = page[..=started].iter().map(|block| block.shell.as_str());
-    let sealed = page.iter().find(|block| block.shell.contains("operate reseal")).unwrap().shell.as_str();
-    for block in page.iter().map(|block| block.shell.as_str()).chain(again).chain([RENEWED, SEALED, sealed, RESEALED]) {
+    let sealed =
+        page.iter().find(|block| block.shell.contains("operate reseal")).unwrap().shell.as_str();
+    for block in page
+        .iter()
+        .map(|block| block.shell.as_str())
+        .chain(again)
+        .chain([RENEWED, SEALED, sealed, RESEALED])
+    {
         writeln!(script, "{block}\necho '{END}'").unwrap();
     }
     // Fifteen ports in a row, below those that other tests take.
@@ -126,10 +144,21 @@ async fn the_page_leads_from_a_checkout_to_a_verified_suite() {
         logs.map(|file| fs::read_to_string(file).unwrap()).collect::<String>()
     };
     // What failed comes last: of a long report only the end is shown.
-    assert!(run.status.success(), "{}\nblock {} fails:\n{}", logs(), outputs.len(), outputs.last().unwrap());
+    assert!(
+        run.status.success(),
+        "{}\nblock {} fails:\n{}",
+        logs(),
+        outputs.len(),
+        outputs.last().unwrap()
+    );
     for (block, output) in page.iter().zip(&outputs) {
         for expected in &block.expected {
-            assert_eq!(missing(expected, output), None, "of\n{}\nthe page expects\n{expected}\nand sees\n{output}", block.shell);
+            assert_eq!(
+                missing(expected, output),
+                None,
+                "of\n{}\nthe page expects\n{expected}\nand sees\n{output}",
+                block.shell
+            );
         }
     }
 }
@@ -142,15 +171,26 @@ fn scripts_that_run_again_leave_what_is_there() {
     }
     let scratch = tempfile::tempdir().unwrap();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap();
-    let [keys, tls, first, second] = ["keys", "tls", "first", "second"].map(|name| scratch.path().join(name));
+    let [keys, tls, first, second] =
+        ["keys", "tls", "first", "second"].map(|name| scratch.path().join(name));
     let script = |name: &str, arguments: &[&Path], renew: &str| {
-        let run = Command::new(root.join("k8s").join(name)).args(arguments).env("RENEW", renew).output().unwrap();
+        let run = Command::new(root.join("k8s").join(name))
+            .args(arguments)
+            .env("RENEW", renew)
+            .output()
+            .unwrap();
         assert!(run.status.success(), "{name}: {}", String::from_utf8_lossy(&run.stderr));
     };
     let make_keys = || script("keys", &[&keys, Path::new("callers")], "30");
     make_keys();
     let keys_command = |arguments: &[&str]| {
-        let run = Command::new(BINARY).arg("keys").args(arguments).arg("--keys").arg(&keys).output().unwrap();
+        let run = Command::new(BINARY)
+            .arg("keys")
+            .args(arguments)
+            .arg("--keys")
+            .arg(&keys)
+            .output()
+            .unwrap();
         assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
     };
     for step in ["rotate", "switch"] {
@@ -176,17 +216,28 @@ fn scripts_that_run_again_leave_what_is_there() {
     }
     let shown = |name: &str| fs::read(tls.join("wallet").join(name)).unwrap();
     let certificate = shown("tls.crt");
-    assert_eq!(before.iter().find(|(name, _, _)| name == "tls.crt").unwrap().2, certificate, "not before it is asked for");
+    assert_eq!(
+        before.iter().find(|(name, _, _)| name == "tls.crt").unwrap().2,
+        certificate,
+        "not before it is asked for"
+    );
     script("certificates", &[&tls, &second], "400");
     assert_ne!(shown("tls.crt"), certificate);
     assert_eq!(fs::read_to_string(tls.join("wallet/ca.crt")).unwrap(), believed);
 }
 
-/// The files of a folder by name, each with its inode, which tells that it was not replaced, and its content.
+/// The files of a folder by name, each with its inode, which tells that it was not replaced, and
+/// its content.
 fn files_in(folder: &Path) -> Vec<(String, u64, Vec<u8>)> {
-    let file =
-        |entry: fs::DirEntry| (entry.file_name().into_string().unwrap(), entry.metadata().unwrap().ino(), fs::read(entry.path()).unwrap());
-    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| file(entry.unwrap())).collect();
+    let file = |entry: fs::DirEntry| {
+        (
+            entry.file_name().into_string().unwrap(),
+            entry.metadata().unwrap().ino(),
+            fs::read(entry.path()).unwrap(),
+        )
+    };
+    let mut files: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|entry| file(entry.unwrap())).collect();
     files.sort();
     files
 }

@@ -1,4 +1,5 @@
-//! The clock of payments: on time is judged by the day on which the bank booked it, not by the day on which it became known.
+//! The clock of payments: on time is judged by the day on which the bank booked it, not by the day
+//! on which it became known.
 
 use crate::{
     applications::{self, known},
@@ -18,8 +19,9 @@ use payterms_proto::{
     credit::v1::{Feature, Programme},
     google::r#type::{Date, Money},
     invoicing::v1::{
-        BankLine, BlockInvoiceRequest, Invoice, InvoiceToPay, ListPaymentsRequest, MailKind, Payment, RecordOutsidePaymentRequest,
-        UnblockInvoiceRequest, UnmatchBankLineRequest, block::Reason, invoice,
+        BankLine, BlockInvoiceRequest, Invoice, InvoiceToPay, ListPaymentsRequest, MailKind,
+        Payment, RecordOutsidePaymentRequest, UnblockInvoiceRequest, UnmatchBankLineRequest,
+        block::Reason, invoice,
     },
     plans::v1::{Plan, PlanSettings, ProposePlanRequest, ReinstatePlanRequest, plan::State},
 };
@@ -50,8 +52,15 @@ fn day(month: i32, day: i32) -> Option<Date> {
 }
 
 /// A statement with one line, booked on a day.
-async fn transfer(session: &Session, booked_on: &str, money: &str, text: &str) -> (BankLine, Payment) {
-    let file = String::from_utf8(camt(&[(money, text, &format!("{booked_on} {money}"))])).unwrap().replace("2026-01-02", booked_on);
+async fn transfer(
+    session: &Session,
+    booked_on: &str,
+    money: &str,
+    text: &str,
+) -> (BankLine, Payment) {
+    let file = String::from_utf8(camt(&[(money, text, &format!("{booked_on} {money}"))]))
+        .unwrap()
+        .replace("2026-01-02", booked_on);
     let imported = import(session, file.into_bytes()).await.unwrap();
     paid(session, &imported.bank_lines[0].name).await
 }
@@ -71,7 +80,8 @@ fn by_day(invoice: &Invoice) -> Vec<(Option<Date>, Option<Money>)> {
     invoice.paid_by_day.iter().map(|dated| (dated.date, dated.amount.clone())).collect()
 }
 
-/// A plan of 33.34 on 31 January and 33.33 on the last days of February and March, as its customer has promised to pay.
+/// A plan of 33.34 on 31 January and 33.33 on the last days of February and March, as its customer
+/// has promised to pay.
 async fn active(world: &World) -> (Desk, Plan) {
     let (desk, plan) = proposed(world, None).await;
     let active = approve(&world.someone("STAFF", None), &plan, plan.open.clone()).await.unwrap();
@@ -86,7 +96,10 @@ async fn breached(world: &World) -> (Desk, Plan) {
     let (desk, plan) = Box::pin(active(world)).await;
     advance(world, BREACH).await;
     let breached = becomes(&desk.admin, &plan.name, State::Breached).await;
-    assert_eq!((breached.breach_stands, breached.breach_count, breached.instalment_missed), (true, 1, true));
+    assert_eq!(
+        (breached.breach_stands, breached.breach_count, breached.instalment_missed),
+        (true, 1, true)
+    );
     mails_of(&desk.owner, MailKind::PlanBreached, 1).await;
     (desk, plan)
 }
@@ -102,11 +115,21 @@ async fn a_statement_of_the_next_morning_undoes_a_breach(world: &World) {
     let (_, payment) = transfer(&desk.owner, "2026-02-05", "33.34", &desk.invoice.number).await;
     assert_eq!(payment.effective_date, day(2, 5));
     let now = becomes(&desk.admin, &plan.name, State::Active).await;
-    assert_eq!((now.breach_stands, now.breach_count, now.instalment_missed), (false, 0, true), "late, but within the days of grace");
-    assert_eq!((now.due_at_once_date, blocked(&desk).await), (None, Some((Reason::PaymentPlanActive, plan.name.clone()))));
+    assert_eq!(
+        (now.breach_stands, now.breach_count, now.instalment_missed),
+        (false, 0, true),
+        "late, but within the days of grace"
+    );
+    assert_eq!(
+        (now.due_at_once_date, blocked(&desk).await),
+        (None, Some((Reason::PaymentPlanActive, plan.name.clone())))
+    );
     let mail = mails_of(&desk.owner, MailKind::PlanBreachUndone, 1).await.remove(0);
     let this_text = text(&desk.owner, &mail).await;
-    assert!(this_text.contains("had come in time") && this_text.contains("28 February 2026: 33.33"), "{this_text}");
+    assert!(
+        this_text.contains("had come in time") && this_text.contains("28 February 2026: 33.33"),
+        "{this_text}"
+    );
     let invoice = read(&desk.owner, &desk.invoice.name).await.unwrap();
     assert_eq!(by_day(&invoice), [(day(2, 5), amount("USD", 33, 34))]);
     // A blocked invoice is not reminded; the next instalment is announced as if nothing had been.
@@ -115,7 +138,10 @@ async fn a_statement_of_the_next_morning_undoes_a_breach(world: &World) {
     mails_of(&desk.owner, MailKind::InstalmentDue, 2).await;
     transfer(&desk.owner, "2026-02-24", "66.66", &desk.invoice.number).await;
     becomes(&desk.admin, &plan.name, State::Completed).await;
-    assert_eq!(verbs(&desk.owner, &plan).await, ["SEND", "APPROVE", "MISS", "BREACH", "UNDO_BREACH", "COMPLETE"]);
+    assert_eq!(
+        verbs(&desk.owner, &plan).await,
+        ["SEND", "APPROVE", "MISS", "BREACH", "UNDO_BREACH", "COMPLETE"]
+    );
     invariants::hold(world).await;
     plans_agree(world).await;
     invariants::books_agree(world).await;
@@ -136,8 +162,12 @@ async fn a_transfer_booked_too_late_stays_late(world: &World) {
 
 async fn without_days_of_grace_a_breach_is_undone_once(world: &World) {
     let desk = crate::collections::desk(world, None).await;
-    allow(&desk.owner, PlanSettings { grace_days: 0, ..PlanSettings::default() }, &["grace_days"]).await;
-    let asked = ProposePlanRequest { collect_automatically: false, ..proposal(&desk.customer, &[&desk.invoice], monthly(3, 31)) };
+    allow(&desk.owner, PlanSettings { grace_days: 0, ..PlanSettings::default() }, &["grace_days"])
+        .await;
+    let asked = ProposePlanRequest {
+        collect_automatically: false,
+        ..proposal(&desk.customer, &[&desk.invoice], monthly(3, 31))
+    };
     let asked = propose(&desk.admin, asked).await.unwrap();
     let plan = approve(&world.someone("STAFF", None), &asked, asked.open.clone()).await.unwrap();
     advance(world, MIDNIGHT + 31 * DAY).await;
@@ -148,12 +178,18 @@ async fn without_days_of_grace_a_breach_is_undone_once(world: &World) {
     let now = becomes(&desk.admin, &plan.name, State::Active).await;
     assert_eq!((now.breach_count, now.instalment_missed), (0, false));
     advance(world, MIDNIGHT + 50 * DAY).await;
-    assert_eq!(verbs(&desk.owner, &plan).await, ["SEND", "APPROVE", "MISS", "BREACH", "UNDO_BREACH"]);
+    assert_eq!(
+        verbs(&desk.owner, &plan).await,
+        ["SEND", "APPROVE", "MISS", "BREACH", "UNDO_BREACH"]
+    );
     // The second is missed: nothing disproves that.
     advance(world, MIDNIGHT + 70 * DAY).await;
     let now = becomes(&desk.admin, &plan.name, State::Breached).await;
     assert_eq!((now.breach_stands, now.breach_count), (true, 1));
-    assert_eq!(verbs(&desk.owner, &plan).await, ["SEND", "APPROVE", "MISS", "BREACH", "UNDO_BREACH", "MISS", "BREACH"]);
+    assert_eq!(
+        verbs(&desk.owner, &plan).await,
+        ["SEND", "APPROVE", "MISS", "BREACH", "UNDO_BREACH", "MISS", "BREACH"]
+    );
     invariants::hold(world).await;
     plans_agree(world).await;
 }
@@ -174,9 +210,17 @@ async fn where_another_block_stands_a_person_decides(world: &World) {
     assert_eq!((now.state(), now.breach_count), (State::Breached, 0), "it is seen, and not done");
     advance(world, BREACH + 3_600).await;
     assert_eq!(blocked(&desk).await, Some((Reason::Disputed, String::new())));
-    let unblock = UnblockInvoiceRequest { request_id: request_id(), name: desk.invoice.name.clone(), ..Default::default() };
+    let unblock = UnblockInvoiceRequest {
+        request_id: request_id(),
+        name: desk.invoice.name.clone(),
+        ..Default::default()
+    };
     staff.collections().unblock_invoice(unblock).await.unwrap();
-    let again = ReinstatePlanRequest { request_id: request_id(), name: plan.name.clone(), explanation: "Paid in time.".into() };
+    let again = ReinstatePlanRequest {
+        request_id: request_id(),
+        name: plan.name.clone(),
+        explanation: "Paid in time.".into(),
+    };
     let reinstated = staff.plans().reinstate_plan(again).await.unwrap().into_inner().plan.unwrap();
     assert_eq!((reinstated.state(), reinstated.breach_count), (State::Active, 0));
     invariants::hold(world).await;
@@ -192,12 +236,24 @@ pub(crate) async fn a_match_that_is_taken_back_opens_a_completed_plan(world: &Wo
     advance(world, MIDNIGHT + 40 * DAY).await;
     unmatch(&desk.owner, &line).await;
     let now = becomes(&desk.admin, &plan.name, State::Active).await;
-    assert_eq!((now.open.clone(), now.instalment_missed, now.breach_count), (amount("USD", 100, 0), false, 0));
+    assert_eq!(
+        (now.open.clone(), now.instalment_missed, now.breach_count),
+        (amount("USD", 100, 0), false, 0)
+    );
     assert_eq!(blocked(&desk).await, Some((Reason::PaymentPlanActive, plan.name.clone())));
-    assert_eq!(read(&desk.owner, &desk.invoice.name).await.unwrap().no_consequence_before, day(2, 13));
+    assert_eq!(
+        read(&desk.owner, &desk.invoice.name).await.unwrap().no_consequence_before,
+        day(2, 13)
+    );
     mails_of(&desk.owner, MailKind::PlanReopened, 1).await;
     advance(world, MIDNIGHT + 43 * DAY - 1).await;
-    assert_eq!((self::plan(&desk.admin, &plan.name).await.state(), mails(&desk.owner, MailKind::PlanLate).await.len()), (State::Active, 0));
+    assert_eq!(
+        (
+            self::plan(&desk.admin, &plan.name).await.state(),
+            mails(&desk.owner, MailKind::PlanLate).await.len()
+        ),
+        (State::Active, 0)
+    );
     advance(world, MIDNIGHT + 43 * DAY).await;
     let now = becomes(&desk.admin, &plan.name, State::InGrace).await;
     assert_eq!((now.grace_end_date, now.instalment_missed), (day(2, 17), true));
@@ -221,7 +277,10 @@ async fn nothing_follows_from_what_is_taken_back_before_the_third_day(world: &Wo
     unmatch(&desk.owner, &line).await;
     let open = read(&desk.owner, &desk.invoice.name).await.unwrap();
     let third = MIDNIGHT + 43 * DAY;
-    assert_eq!((open.due_date, open.no_consequence_before, open.paid_by_day.len()), (desk.invoice.due_date, day(2, 13), 0));
+    assert_eq!(
+        (open.due_date, open.no_consequence_before, open.paid_by_day.len()),
+        (desk.invoice.due_date, day(2, 13), 0)
+    );
     assert_eq!(open.collection.unwrap().next_attempt_time.map(|at| at.seconds), Some(third));
     advance(world, third - 1).await;
     assert!(mails(&desk.owner, MailKind::Reminder).await.is_empty());
@@ -252,16 +311,23 @@ pub(crate) async fn a_payment_outside_counts_from_the_day_on_which_it_came(world
     };
     let refused = record(outside(10, day(2, 11))).await.unwrap_err();
     assert_eq!(violations(&refused), ["receive_date: DATE_IN_FUTURE"]);
-    for (units, came, effective) in [(10, day(1, 30), day(1, 30)), (20, None, day(2, 10)), (30, day(2, 10), day(2, 10))] {
+    for (units, came, effective) in
+        [(10, day(1, 30), day(1, 30)), (20, None, day(2, 10)), (30, day(2, 10), day(2, 10))]
+    {
         assert_eq!(record(outside(units, came)).await.unwrap().effective_date, effective);
     }
     // Nobody pays an invoice before it is issued.
     let early = record(outside(5, Some(Date { year: 2025, month: 12, day: 30 }))).await.unwrap();
     assert_eq!(early.effective_date, Some(Date { year: 2025, month: 12, day: 30 }));
     let invoice = read(&desk.owner, &desk.invoice.name).await.unwrap();
-    let expected = [(day(1, 1), amount("USD", 5, 0)), (day(1, 30), amount("USD", 10, 0)), (day(2, 10), amount("USD", 50, 0))];
+    let expected = [
+        (day(1, 1), amount("USD", 5, 0)),
+        (day(1, 30), amount("USD", 10, 0)),
+        (day(2, 10), amount("USD", 50, 0)),
+    ];
     assert_eq!(by_day(&invoice), expected);
-    let list = ListPaymentsRequest { parent: desk.customer.clone(), page_size: 1, ..Default::default() };
+    let list =
+        ListPaymentsRequest { parent: desk.customer.clone(), page_size: 1, ..Default::default() };
     let payments = desk.owner.payments().list_payments(list).await.unwrap().into_inner().payments;
     let back = payterms_proto::invoicing::v1::UnapplyPaymentRequest {
         request_id: request_id(),
@@ -275,15 +341,26 @@ pub(crate) async fn a_payment_outside_counts_from_the_day_on_which_it_came(world
     invariants::hold(world).await;
 }
 
-/// Two invoices that were booked in time or late, and a plan that was kept to the day, all known only after its breach.
+/// Two invoices that were booked in time or late, and a plan that was kept to the day, all known
+/// only after its breach.
 async fn a_customer_who_paid_in_time_has_no_late_payment(world: &World) {
     let desk = applications::desk(world, Programme::default()).await;
     shop::open(&desk.owner, "acme").await.unwrap();
     world.wallet(&desk.customer, "USD").await;
     allow(&desk.owner, PlanSettings::default(), &[]).await;
-    let bill = async |units: i64| issued(&desk.owner, draft(&desk.customer, "USD", vec![line("Plan", amount("USD", units, 0))])).await;
-    let (in_time, late, planned, undone) = (bill(30).await, bill(20).await, bill(80).await, bill(10).await);
-    let asked = ProposePlanRequest { collect_automatically: false, ..proposal(&desk.customer, &[&planned], monthly(2, 31)) };
+    let bill = async |units: i64| {
+        issued(
+            &desk.owner,
+            draft(&desk.customer, "USD", vec![line("Plan", amount("USD", units, 0))]),
+        )
+        .await
+    };
+    let (in_time, late, planned, undone) =
+        (bill(30).await, bill(20).await, bill(80).await, bill(10).await);
+    let asked = ProposePlanRequest {
+        collect_automatically: false,
+        ..proposal(&desk.customer, &[&planned], monthly(2, 31))
+    };
     let asked = propose(&desk.admin, asked).await.unwrap();
     let plan = approve(&desk.owner, &asked, asked.open.clone()).await.unwrap();
     let (line, _) = transfer(&desk.owner, "2026-01-02", "10.00", &undone.number).await;
@@ -305,7 +382,11 @@ async fn a_customer_who_paid_in_time_has_no_late_payment(world: &World) {
             .map(|feature| known(&advice, feature).unwrap_or_default())
     };
     let name = desk.submitted().await;
-    assert_eq!(record(&name).await, ["1", "130", "1", "0"], "the one that was booked after its date");
+    assert_eq!(
+        record(&name).await,
+        ["1", "130", "1", "0"],
+        "the one that was booked after its date"
+    );
     invariants::hold(world).await;
     plans_agree(world).await;
     invariants::books_agree(world).await;
@@ -317,11 +398,17 @@ async fn again(world: &World, service: &str, step: &str, columns: &[(&str, &str)
     // An index over a column that goes: PostgreSQL drops it by itself.
     conn.execute_unprepared(&format!("DROP INDEX IF EXISTS {s}payments_by_day")).await.unwrap();
     for (table, column) in columns {
-        conn.execute_unprepared(&format!("ALTER TABLE {s}{table} DROP COLUMN {column}")).await.unwrap();
+        conn.execute_unprepared(&format!("ALTER TABLE {s}{table} DROP COLUMN {column}"))
+            .await
+            .unwrap();
     }
-    conn.execute_unprepared(&format!("DELETE FROM {s}seaql_migrations WHERE version = '{step}'")).await.unwrap();
+    conn.execute_unprepared(&format!("DELETE FROM {s}seaql_migrations WHERE version = '{step}'"))
+        .await
+        .unwrap();
     let migrated = match conn.get_database_backend() {
-        DbBackend::Postgres => payterms_migrations::migrate_postgres(&conn, service).await.map(drop),
+        DbBackend::Postgres => {
+            payterms_migrations::migrate_postgres(&conn, service).await.map(drop)
+        }
         _ => payterms_migrations::migrate_sqlite(&conn, service).await,
     };
     migrated.unwrap();
@@ -344,7 +431,11 @@ async fn what_was_stored_before_gets_its_days(world: &World) {
                 WHERE effective_on IS NOT NULL";
     let before = stored("invoicing", days).await;
     assert_eq!(before, ["2026-02-03", "2026-02-03:10000000 2026-02-06:20000000", "2026-02-06"]);
-    let columns = [("invoices", "paid_by_day"), ("invoices", "no_consequence_before"), ("payments", "effective_on")];
+    let columns = [
+        ("invoices", "paid_by_day"),
+        ("invoices", "no_consequence_before"),
+        ("payments", "effective_on"),
+    ];
     again(world, "invoicing", "invoicing_0007_effective_days", &columns).await;
     assert_eq!(stored("invoicing", days).await, before);
     let missed = "SELECT i.due_on || ' ' || p.breach_count FROM {s}instalments i JOIN {s}plans p ON p.tenant = i.tenant \

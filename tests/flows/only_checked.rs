@@ -1,4 +1,5 @@
-//! A write with `validate_only` is answered as it would be, and nothing is written; the same request without it then does what was checked.
+//! A write with `validate_only` is answered as it would be, and nothing is written; the same
+//! request without it then does what was checked.
 
 use crate::{
     clocks, invariants,
@@ -22,7 +23,8 @@ on_both!(what_is_only_checked_writes_nothing_and_then_is_done);
 const LEASES: &str = "intent_lease";
 
 async fn texts(conn: &DatabaseConnection, select: &str) -> Vec<String> {
-    let text = |row: &QueryResult| row.try_get::<Option<String>>("", "text").unwrap().unwrap_or_default();
+    let text =
+        |row: &QueryResult| row.try_get::<Option<String>>("", "text").unwrap().unwrap_or_default();
     sql::all(conn, select, vec![]).await.unwrap().iter().map(text).collect()
 }
 
@@ -42,10 +44,17 @@ async fn rows(world: &World, service: &str) -> BTreeMap<String, Vec<String>> {
         let row = if is_postgres {
             "t::text".to_owned()
         } else {
-            let columns = texts(&conn, &format!("SELECT 'quote(\"' || name || '\")' AS text FROM pragma_table_info('{table}')")).await;
+            let columns = texts(
+                &conn,
+                &format!(
+                    "SELECT 'quote(\"' || name || '\")' AS text FROM pragma_table_info('{table}')"
+                ),
+            )
+            .await;
             columns.join(" || ',' || ")
         };
-        let found = texts(&conn, &format!("SELECT {row} AS text FROM {schema}{table} t ORDER BY 1")).await;
+        let found =
+            texts(&conn, &format!("SELECT {row} AS text FROM {schema}{table} t ORDER BY 1")).await;
         all.insert(table, found);
     }
     conn.close().await.unwrap();
@@ -53,9 +62,13 @@ async fn rows(world: &World, service: &str) -> BTreeMap<String, Vec<String>> {
     all
 }
 
-/// Sends a write with `validate_only`, and then without it: nothing is written by the first, and both are answered alike. What earlier
-/// calls have caused may still be written meanwhile, so it is looked at again, each time by a request id of its own.
-async fn checked_and_done<M: prost::Message + PartialEq, F: Future<Output = Result<Response<M>, Status>>>(
+/// Sends a write with `validate_only`, and then without it: nothing is written by the first, and
+/// both are answered alike. What earlier calls have caused may still be written meanwhile, so it is
+/// looked at again, each time by a request id of its own.
+async fn checked_and_done<
+    M: prost::Message + PartialEq,
+    F: Future<Output = Result<Response<M>, Status>>,
+>(
     world: &World,
     service: &str,
     call: impl Fn(String, bool) -> F,
@@ -70,7 +83,11 @@ async fn checked_and_done<M: prost::Message + PartialEq, F: Future<Output = Resu
         if before == after {
             break;
         }
-        assert!(attempts.next().is_some(), "{:?}", before.iter().find(|(table, rows)| after.get(*table) != Some(rows)));
+        assert!(
+            attempts.next().is_some(),
+            "{:?}",
+            before.iter().find(|(table, rows)| after.get(*table) != Some(rows))
+        );
     }
     let id = request_id();
     let checked = call(id.clone(), true).await.unwrap();
@@ -90,9 +107,19 @@ async fn what_is_only_checked_writes_nothing_and_then_is_done(world: &World) {
     world.tenant("acme").await;
     clocks::start(world, "acme", "seed").await;
     let (owner, staff) = (world.someone("OWNER", None), world.someone("STAFF", None));
-    let new = Customer { legal_name: "Northwind Ltd".into(), country: "GB".into(), external_id: "crm/1".into(), ..Customer::default() };
+    let new = Customer {
+        legal_name: "Northwind Ltd".into(),
+        country: "GB".into(),
+        external_id: "crm/1".into(),
+        ..Customer::default()
+    };
     let create = |request_id, validate_only| {
-        let request = CreateCustomerRequest { request_id, parent: "tenants/acme".into(), customer: Some(new.clone()), validate_only };
+        let request = CreateCustomerRequest {
+            request_id,
+            parent: "tenants/acme".into(),
+            customer: Some(new.clone()),
+            validate_only,
+        };
         let staff = staff.clone();
         async move { staff.customers().create_customer(request).await }
     };
@@ -127,28 +154,55 @@ async fn what_is_only_checked_writes_nothing_and_then_is_done(world: &World) {
     checked_and_done(world, "wallet", grant).await;
     let write = |request_id, validate_only| {
         let request = draft(&customer, "USD", vec![line("Plan", amount("USD", 5, 0))]);
-        let request = payterms_proto::invoicing::v1::CreateInvoiceRequest { request_id, validate_only, ..request };
+        let request = payterms_proto::invoicing::v1::CreateInvoiceRequest {
+            request_id,
+            validate_only,
+            ..request
+        };
         let staff = staff.clone();
         async move { staff.invoices().create_invoice(request).await }
     };
     let invoice = Box::pin(checked_and_done(world, "invoicing", write)).await.invoice.unwrap().name;
     let issue = |request_id, validate_only| {
-        let request = FinalizeInvoiceRequest { request_id, name: invoice.clone(), validate_only, ..FinalizeInvoiceRequest::default() };
+        let request = FinalizeInvoiceRequest {
+            request_id,
+            name: invoice.clone(),
+            validate_only,
+            ..FinalizeInvoiceRequest::default()
+        };
         let owner = owner.clone();
         async move { owner.invoices().finalize_invoice(request).await }
     };
     let issued = checked_and_done(world, "invoicing", issue).await.invoice.unwrap();
-    assert!(issued.number.ends_with("000001"), "no number was taken by what was only checked: {}", issued.number);
+    assert!(
+        issued.number.ends_with("000001"),
+        "no number was taken by what was only checked: {}",
+        issued.number
+    );
     let void = |request_id, validate_only| {
-        let request = VoidInvoiceRequest { request_id, name: invoice.clone(), explanation: "Wrong".into(), validate_only };
+        let request = VoidInvoiceRequest {
+            request_id,
+            name: invoice.clone(),
+            explanation: "Wrong".into(),
+            validate_only,
+        };
         let owner = owner.clone();
         async move { owner.invoices().void_invoice(request).await }
     };
     checked_and_done(world, "invoicing", void).await;
     let allow = |request_id, validate_only| {
-        let settings = PlanSettings { name: "tenants/acme/planSettings".into(), proposals_allowed: true, ..PlanSettings::default() };
+        let settings = PlanSettings {
+            name: "tenants/acme/planSettings".into(),
+            proposals_allowed: true,
+            ..PlanSettings::default()
+        };
         let update_mask = Some(prost_types::FieldMask { paths: vec!["proposals_allowed".into()] });
-        let request = UpdatePlanSettingsRequest { request_id, plan_settings: Some(settings), update_mask, validate_only };
+        let request = UpdatePlanSettingsRequest {
+            request_id,
+            plan_settings: Some(settings),
+            update_mask,
+            validate_only,
+        };
         let owner = owner.clone();
         async move { owner.plan_settings().update_plan_settings(request).await }
     };

@@ -6,7 +6,10 @@ use payterms_kernel::SystemClock;
 use payterms_proto::{
     common::{
         peers::v1::DeliverRequest,
-        v1::{DeadLetter, DismissDeadLetterRequest, Event, ListDeadLettersRequest, RepublishRequest, RetryDeadLetterRequest},
+        v1::{
+            DeadLetter, DismissDeadLetterRequest, Event, ListDeadLettersRequest, RepublishRequest,
+            RetryDeadLetterRequest,
+        },
     },
     invoicing::v1::{Customer, UpdateCustomerRequest},
     wallet::v1::{ListWalletsRequest, OpenWalletRequest},
@@ -25,7 +28,10 @@ on_both!(
 );
 
 async fn run(conn: &DatabaseConnection, sql: String) -> u64 {
-    conn.execute_raw(Statement::from_string(conn.get_database_backend(), sql)).await.unwrap().rows_affected()
+    conn.execute_raw(Statement::from_string(conn.get_database_backend(), sql))
+        .await
+        .unwrap()
+        .rows_affected()
 }
 
 pub(crate) fn republish(aggregate: &str) -> RepublishRequest {
@@ -45,30 +51,57 @@ async fn a_service_that_lost_its_copies_learns_them_again(world: &World) {
     run(&conn, format!("DELETE FROM {s}inbox_heads WHERE aggregate_type = 'customer'")).await;
     run(&conn, format!("DELETE FROM {s}inbox")).await;
     conn.close().await.unwrap();
-    let open =
-        OpenWalletRequest { request_id: request_id(), parent: customers[0].clone(), currency_code: "USD".into(), ..Default::default() };
+    let open = OpenWalletRequest {
+        request_id: request_id(),
+        parent: customers[0].clone(),
+        currency_code: "USD".into(),
+        ..Default::default()
+    };
     let lost = world.someone("SERVICE", None).wallets().open_wallet(open).await.unwrap_err();
-    // The owner has it: whether the wallet says that its copy is behind depends on when it saw it last.
+    // The owner has it: whether the wallet says that its copy is behind depends on when it saw it
+    // last.
     assert!(["COPY_BEHIND", "RESOURCE_NOT_FOUND"].contains(&reason(&lost).as_str()), "{lost:?}");
     let operator = world.someone("OPERATOR", None);
     let request = republish("customer");
-    let answer = operator.operations("invoicing").republish(request.clone()).await.unwrap().into_inner();
+    let answer =
+        operator.operations("invoicing").republish(request.clone()).await.unwrap().into_inner();
     assert_eq!((answer.snapshot_count, answer.next_page_token.as_str()), (2, ""));
-    assert_eq!(operator.operations("invoicing").republish(request).await.unwrap().into_inner(), answer, "a replay");
+    assert_eq!(
+        operator.operations("invoicing").republish(request).await.unwrap().into_inner(),
+        answer,
+        "a replay"
+    );
     for customer in &customers {
-        let open =
-            OpenWalletRequest { request_id: request_id(), parent: customer.clone(), currency_code: "USD".into(), ..Default::default() };
-        until(async || world.someone("SERVICE", None).wallets().open_wallet(open.clone()).await, |_| true).await;
+        let open = OpenWalletRequest {
+            request_id: request_id(),
+            parent: customer.clone(),
+            currency_code: "USD".into(),
+            ..Default::default()
+        };
+        until(
+            async || world.someone("SERVICE", None).wallets().open_wallet(open.clone()).await,
+            |_| true,
+        )
+        .await;
     }
-    let unknown = operator.operations("invoicing").republish(republish("nothing")).await.unwrap_err();
+    let unknown =
+        operator.operations("invoicing").republish(republish("nothing")).await.unwrap_err();
     assert_eq!(reason(&unknown), "AGGREGATE_TYPE_UNKNOWN");
-    let nowhere = operator.operations("nowhere").republish(republish("customer")).await.unwrap_err();
+    let nowhere =
+        operator.operations("nowhere").republish(republish("customer")).await.unwrap_err();
     assert_eq!(reason(&nowhere), "SERVICE_UNKNOWN");
 }
 
 async fn dead_letters(world: &World) -> Vec<DeadLetter> {
     let list = ListDeadLettersRequest::default();
-    world.someone("OPERATOR", None).operations("wallet").list_dead_letters(list).await.unwrap().into_inner().dead_letters
+    world
+        .someone("OPERATOR", None)
+        .operations("wallet")
+        .list_dead_letters(list)
+        .await
+        .unwrap()
+        .into_inner()
+        .dead_letters
 }
 
 /// Waits until the wallet has a dead letter.
@@ -90,7 +123,8 @@ pub(crate) async fn poison(world: &World, customer: &str) {
         data = if s.is_empty() { "x'FFFF'" } else { "'\\xFFFF'::bytea" },
     );
     assert_eq!(run(&conn, event).await, 1);
-    run(&conn, format!("UPDATE {s}aggregate_heads SET version = 2 WHERE aggregate_id = '{id}'")).await;
+    run(&conn, format!("UPDATE {s}aggregate_heads SET version = 2 WHERE aggregate_id = '{id}'"))
+        .await;
     conn.close().await.unwrap();
 }
 
@@ -98,7 +132,11 @@ pub(crate) async fn poison(world: &World, customer: &str) {
 pub(crate) fn update(customer: &str) -> UpdateCustomerRequest {
     UpdateCustomerRequest {
         request_id: request_id(),
-        customer: Some(Customer { name: customer.into(), tier: "gold".into(), ..Customer::default() }),
+        customer: Some(Customer {
+            name: customer.into(),
+            tier: "gold".into(),
+            ..Customer::default()
+        }),
         update_mask: Some(prost_types::FieldMask { paths: vec!["tier".into()] }),
         ..Default::default()
     }
@@ -113,7 +151,8 @@ pub(crate) async fn a_dead_letter_holds_only_its_own_aggregate_up(world: &World)
     let owner = world.someone("OWNER", None);
     let updated = owner.customers().update_customer(update(&customer)).await.unwrap();
     let followed = owner.after(&owner.customers().update_customer(update(&other)).await.unwrap());
-    let list = |customer: &str| ListWalletsRequest { parent: customer.into(), ..Default::default() };
+    let list =
+        |customer: &str| ListWalletsRequest { parent: customer.into(), ..Default::default() };
     until(async || followed.wallets().list_wallets(list(&other)).await, |_| true).await;
     until_dead(world).await;
     let letter = dead_letters(world).await.pop().unwrap();
@@ -138,27 +177,50 @@ pub(crate) async fn a_dead_letter_is_passed_over(world: &World) {
     until_dead(world).await;
     let name = dead_letters(world).await.pop().unwrap().name;
     let dismiss = DismissDeadLetterRequest { request_id: request_id(), name };
-    let answer = world.someone("OPERATOR", None).operations("wallet").dismiss_dead_letter(dismiss).await.unwrap().into_inner();
+    let answer = world
+        .someone("OPERATOR", None)
+        .operations("wallet")
+        .dismiss_dead_letter(dismiss)
+        .await
+        .unwrap()
+        .into_inner();
     assert!(answer.dismissed && answer.failure.is_empty(), "{answer:?}");
     let list = ListWalletsRequest { parent: customer, ..Default::default() };
-    until(async || owner.after(&updated).wallets().list_wallets(list.clone()).await, |_| true).await;
+    until(async || owner.after(&updated).wallets().list_wallets(list.clone()).await, |_| true)
+        .await;
     assert!(dead_letters(world).await.is_empty(), "what came behind it is applied");
 }
 
 async fn a_peer_delivers_its_own_events_only(world: &World) {
     world.tenant("acme").await;
     let peer = world.peer("invoicing", "wallet");
-    let event = |source: &str| Event { id: request_id(), source: source.into(), tenant: "acme".into(), version: 1, ..Event::default() };
+    let event = |source: &str| Event {
+        id: request_id(),
+        source: source.into(),
+        tenant: "acme".into(),
+        version: 1,
+        ..Event::default()
+    };
     let deliver = async |events: Vec<Event>| peer.inbox().deliver(DeliverRequest { events }).await;
     deliver(vec![event("invoicing")]).await.unwrap();
     let refused = deliver(vec![event("invoicing"), event("wallet")]).await.unwrap_err();
-    assert_eq!((refused.code(), reason(&refused).as_str()), (Code::InvalidArgument, "SOURCE_NOT_CALLER"));
-    assert_eq!(reason(&deliver(vec![event("invoicing"); 201]).await.unwrap_err()), "TOO_MANY_ITEMS");
+    assert_eq!(
+        (refused.code(), reason(&refused).as_str()),
+        (Code::InvalidArgument, "SOURCE_NOT_CALLER")
+    );
+    assert_eq!(
+        reason(&deliver(vec![event("invoicing"); 201]).await.unwrap_err()),
+        "TOO_MANY_ITEMS"
+    );
 }
 
 async fn count(conn: &DatabaseConnection, table: &str) -> i64 {
     let sql = format!("SELECT count(*) AS rows FROM {table}");
-    let row = conn.query_one_raw(Statement::from_string(conn.get_database_backend(), sql)).await.unwrap().unwrap();
+    let row = conn
+        .query_one_raw(Statement::from_string(conn.get_database_backend(), sql))
+        .await
+        .unwrap()
+        .unwrap();
     row.try_get("", "rows").unwrap()
 }
 
@@ -178,7 +240,11 @@ async fn old_rows_go(database: Database) {
     let old = if s.is_empty() { "'2020-01-01 00:00:00+00:00'" } else { "'2020-01-01'" };
     run(&conn, format!("UPDATE {s}outbox SET recorded_at = {old}")).await;
     run(&conn, format!("UPDATE {s}requests SET recorded_at = {old}")).await;
-    let behind = run(&conn, format!("UPDATE {s}outbox_cursors SET position = 1 WHERE subscriber = 'wallet'")).await;
+    let behind = run(
+        &conn,
+        format!("UPDATE {s}outbox_cursors SET position = 1 WHERE subscriber = 'wallet'"),
+    )
+    .await;
     assert_eq!(behind, 1);
     let events = count(&conn, &format!("{s}outbox")).await;
     assert!(events > 1, "{events} events");

@@ -1,4 +1,5 @@
-//! What a tenant's own systems write on resources: ids that are unique and found by, and labels; and ids of ours in capitals.
+//! What a tenant's own systems write on resources: ids that are unique and found by, and labels;
+//! and ids of ours in capitals.
 
 use crate::{
     invariants,
@@ -7,8 +8,9 @@ use crate::{
 };
 use payterms_proto::{
     invoicing::v1::{
-        CreateCustomerRequest, CreateInvoiceRequest, Customer, GetInvoiceRequest, ImportCustomersRequest, Invoice, ListCustomersRequest,
-        ListInvoicesRequest, UpdateCustomerRequest, UpdateInvoiceRequest,
+        CreateCustomerRequest, CreateInvoiceRequest, Customer, GetInvoiceRequest,
+        ImportCustomersRequest, Invoice, ListCustomersRequest, ListInvoicesRequest,
+        UpdateCustomerRequest, UpdateInvoiceRequest,
     },
     wallet::v1::{GetWalletRequest, ListWalletsRequest, OpenWalletRequest, PostDebitRequest},
 };
@@ -30,7 +32,9 @@ on_both!(
 
 /// A name or an id with its UUIDs in capitals.
 fn in_capitals(name: &str) -> String {
-    let parts = name.split('/').map(|part| if uuid::Uuid::try_parse(part).is_ok() { part.to_uppercase() } else { part.to_owned() });
+    let parts = name.split('/').map(|part| {
+        if uuid::Uuid::try_parse(part).is_ok() { part.to_uppercase() } else { part.to_owned() }
+    });
     parts.collect::<Vec<_>>().join("/")
 }
 
@@ -44,7 +48,11 @@ fn mask(paths: &[&str]) -> prost_types::FieldMask {
 
 /// The name that the refusal of a taken own id tells.
 pub(crate) fn taken_by(refused: &Status) -> String {
-    assert_eq!((refused.code(), reason(refused).as_str()), (Code::AlreadyExists, "EXTERNAL_ID_TAKEN"), "{refused:?}");
+    assert_eq!(
+        (refused.code(), reason(refused).as_str()),
+        (Code::AlreadyExists, "EXTERNAL_ID_TAKEN"),
+        "{refused:?}"
+    );
     refused.get_details_error_info().unwrap().metadata.get("name").cloned().unwrap_or_default()
 }
 
@@ -53,10 +61,17 @@ async fn ids_in_capitals_are_the_same_ids(world: &World) {
     let service = world.someone("SERVICE", None);
     grant(world, &in_capitals(&wallet), amount("USD", 10, 0), 0).await;
     let request = debit(&wallet, amount("USD", 1, 0));
-    let capitals = PostDebitRequest { request_id: in_capitals(&request.request_id), wallet: in_capitals(&wallet), ..request.clone() };
+    let capitals = PostDebitRequest {
+        request_id: in_capitals(&request.request_id),
+        wallet: in_capitals(&wallet),
+        ..request.clone()
+    };
     let first = service.postings().post_debit(capitals).await.unwrap();
     let again = service.postings().post_debit(request).await.unwrap();
-    assert!(again.metadata().contains_key("idempotent-replayed"), "the same request in lower case is a retry");
+    assert!(
+        again.metadata().contains_key("idempotent-replayed"),
+        "the same request in lower case is a retry"
+    );
     assert_eq!(first.into_inner(), again.into_inner());
     let read = GetWalletRequest { name: in_capitals(&wallet) };
     let found = service.wallets().get_wallet(read).await.unwrap().into_inner().wallet.unwrap();
@@ -71,28 +86,67 @@ async fn ids_in_capitals_are_the_same_ids(world: &World) {
     };
     world.wallet(&customer, "AUD").await;
     let named = format!("customer = {}", in_capitals(&customer));
-    let first = member.wallets().list_wallets(page(&in_capitals(&customer), "", &named)).await.unwrap().into_inner();
+    let first = member
+        .wallets()
+        .list_wallets(page(&in_capitals(&customer), "", &named))
+        .await
+        .unwrap()
+        .into_inner();
     let rest = page(&customer, &first.next_page_token, &format!("customer = {customer}"));
     let rest = member.wallets().list_wallets(rest).await.unwrap().into_inner();
-    assert_eq!((first.wallets[0].name.as_str(), rest.wallets.len()), (wallet.as_str(), 1), "one list, however its parent is written");
+    assert_eq!(
+        (first.wallets[0].name.as_str(), rest.wallets.len()),
+        (wallet.as_str(), 1),
+        "one list, however its parent is written"
+    );
     // What another service knows by a copy is waited for by its id, however that is written.
     let new = Customer { country: "GB".into(), ..Customer::default() };
-    let create =
-        CreateCustomerRequest { request_id: request_id(), parent: "tenants/acme".into(), customer: Some(new), ..Default::default() };
-    let made = world.someone("OWNER", None).customers().create_customer(create).await.unwrap().into_inner().customer.unwrap();
-    let open =
-        OpenWalletRequest { request_id: request_id(), parent: in_capitals(&made.name), currency_code: "USD".into(), ..Default::default() };
+    let create = CreateCustomerRequest {
+        request_id: request_id(),
+        parent: "tenants/acme".into(),
+        customer: Some(new),
+        ..Default::default()
+    };
+    let made = world
+        .someone("OWNER", None)
+        .customers()
+        .create_customer(create)
+        .await
+        .unwrap()
+        .into_inner()
+        .customer
+        .unwrap();
+    let open = OpenWalletRequest {
+        request_id: request_id(),
+        parent: in_capitals(&made.name),
+        currency_code: "USD".into(),
+        ..Default::default()
+    };
     service.wallets().open_wallet(open).await.unwrap();
     invariants::hold(world).await;
 }
 
 fn new_customer(external_id: &str, all: &[(&str, &str)]) -> CreateCustomerRequest {
-    let customer = Customer { country: "GB".into(), external_id: external_id.into(), labels: labels(all), ..Customer::default() };
-    CreateCustomerRequest { request_id: request_id(), parent: "tenants/acme".into(), customer: Some(customer), ..Default::default() }
+    let customer = Customer {
+        country: "GB".into(),
+        external_id: external_id.into(),
+        labels: labels(all),
+        ..Customer::default()
+    };
+    CreateCustomerRequest {
+        request_id: request_id(),
+        parent: "tenants/acme".into(),
+        customer: Some(customer),
+        ..Default::default()
+    }
 }
 
 async fn create(session: &Session, request: CreateCustomerRequest) -> Result<Customer, Status> {
-    session.customers().create_customer(request).await.map(|answer| answer.into_inner().customer.unwrap())
+    session
+        .customers()
+        .create_customer(request)
+        .await
+        .map(|answer| answer.into_inner().customer.unwrap())
 }
 
 /// The own ids of the customers of a list, by pages of two.
@@ -107,7 +161,12 @@ async fn customers(session: &Session, filter: &str, order_by: &str) -> Vec<Strin
             filter: filter.into(),
             order_by: order_by.into(),
         };
-        let page = session.customers().list_customers(request).await.unwrap_or_else(|status| panic!("{filter}: {status:?}")).into_inner();
+        let page = session
+            .customers()
+            .list_customers(request)
+            .await
+            .unwrap_or_else(|status| panic!("{filter}: {status:?}"))
+            .into_inner();
         found.extend(page.customers.into_iter().map(|customer| customer.external_id));
         if page.next_page_token.is_empty() {
             return found;
@@ -121,9 +180,15 @@ async fn a_customer_is_found_by_an_own_id_and_by_labels(world: &World) {
     let staff = world.someone("STAFF", None);
     let request = new_customer("crm/7", &[("region", "north"), ("cost-centre", "4 \"b\"")]);
     let first = create(&staff, request.clone()).await.unwrap();
-    assert_eq!((first.external_id.as_str(), &first.labels), ("crm/7", &request.customer.as_ref().unwrap().labels));
+    assert_eq!(
+        (first.external_id.as_str(), &first.labels),
+        ("crm/7", &request.customer.as_ref().unwrap().labels)
+    );
     assert_eq!(create(&staff, request).await.unwrap(), first, "a retry is the same customer");
-    assert_eq!(taken_by(&create(&staff, new_customer("crm/7", &[])).await.unwrap_err()), first.name);
+    assert_eq!(
+        taken_by(&create(&staff, new_customer("crm/7", &[])).await.unwrap_err()),
+        first.name
+    );
     let second = create(&staff, new_customer("crm/8", &[("region", "south")])).await.unwrap();
     create(&staff, new_customer("", &[])).await.unwrap();
     create(&staff, new_customer("CRM/7", &[("region", "")])).await.unwrap();
@@ -133,7 +198,10 @@ async fn a_customer_is_found_by_an_own_id_and_by_labels(world: &World) {
         ("labels.region = north", vec!["crm/7"]),
         ("labels.region != north", vec!["crm/8", "", "CRM/7"]),
         ("labels.region = \"\"", vec!["CRM/7"]),
-        ("labels.cost-centre = \"4 \\\"b\\\"\" AND labels.region = north AND country = GB", vec!["crm/7"]),
+        (
+            "labels.cost-centre = \"4 \\\"b\\\"\" AND labels.region = north AND country = GB",
+            vec!["crm/7"],
+        ),
         ("labels.other = north", vec![]),
         ("update_time > 2020-01-01T00:00:00Z", vec!["crm/7", "crm/8", "", "CRM/7"]),
         ("update_time < 2020-01-01T00:00:00Z", vec![]),
@@ -142,22 +210,45 @@ async fn a_customer_is_found_by_an_own_id_and_by_labels(world: &World) {
     }
     let change = |external_id: &str, all: &[(&str, &str)], paths: &[&str]| UpdateCustomerRequest {
         request_id: request_id(),
-        customer: Some(Customer { name: first.name.clone(), external_id: external_id.into(), labels: labels(all), ..Customer::default() }),
+        customer: Some(Customer {
+            name: first.name.clone(),
+            external_id: external_id.into(),
+            labels: labels(all),
+            ..Customer::default()
+        }),
         update_mask: Some(mask(paths)),
         ..Default::default()
     };
-    let clash = staff.customers().update_customer(change("crm/8", &[], &["external_id"])).await.unwrap_err();
+    let clash = staff
+        .customers()
+        .update_customer(change("crm/8", &[], &["external_id"]))
+        .await
+        .unwrap_err();
     assert_eq!(taken_by(&clash), second.name);
-    let changed = staff.customers().update_customer(change("", &[("tier", "a")], &["labels"])).await.unwrap();
+    let changed =
+        staff.customers().update_customer(change("", &[("tier", "a")], &["labels"])).await.unwrap();
     let changed = changed.into_inner().customer.unwrap();
     assert_eq!((changed.external_id.as_str(), changed.labels), ("crm/7", labels(&[("tier", "a")])));
-    assert_eq!(customers(&staff, "", "update_time").await, ["crm/8", "", "CRM/7", "crm/7"], "the one that was changed is the last");
+    assert_eq!(
+        customers(&staff, "", "update_time").await,
+        ["crm/8", "", "CRM/7", "crm/7"],
+        "the one that was changed is the last"
+    );
     assert_eq!(customers(&staff, "", "update_time desc").await, ["crm/7", "CRM/7", "", "crm/8"]);
     staff.customers().update_customer(change("", &[], &["external_id"])).await.unwrap();
-    assert_eq!(create(&staff, new_customer("crm/7", &[])).await.unwrap().external_id, "crm/7", "an id that was taken off is free");
+    assert_eq!(
+        create(&staff, new_customer("crm/7", &[])).await.unwrap().external_id,
+        "crm/7",
+        "an id that was taken off is free"
+    );
     let member = world.someone("CUSTOMER_ADMIN", Some(&first.name));
-    let refused = member.customers().update_customer(change("x", &[], &["external_id"])).await.unwrap_err();
-    assert_eq!(violations(&refused), ["update_mask: FIELD_MASK_INVALID"], "own ids are the tenant's");
+    let refused =
+        member.customers().update_customer(change("x", &[], &["external_id"])).await.unwrap_err();
+    assert_eq!(
+        violations(&refused),
+        ["update_mask: FIELD_MASK_INVALID"],
+        "own ids are the tenant's"
+    );
     let wrong = new_customer(" x", &[("Region", "a"), ("a", " b"), ("b", &"v".repeat(257))]);
     let texts = violations(&create(&staff, wrong).await.unwrap_err());
     assert_eq!(
@@ -171,7 +262,10 @@ async fn a_customer_is_found_by_an_own_id_and_by_labels(world: &World) {
     );
     let many: Vec<_> = (0..33).map(|n| format!("k{n}")).collect();
     let many: Vec<_> = many.iter().map(|key| (key.as_str(), "")).collect();
-    assert_eq!(violations(&create(&staff, new_customer("", &many)).await.unwrap_err()), ["customer.labels: TOO_MANY_ITEMS"]);
+    assert_eq!(
+        violations(&create(&staff, new_customer("", &many)).await.unwrap_err()),
+        ["customer.labels: TOO_MANY_ITEMS"]
+    );
     let csv = "country,external_id\nGB,crm/7\nGB,csv/1\nGB,csv/1\n";
     let import = ImportCustomersRequest {
         request_id: request_id(),
@@ -181,10 +275,16 @@ async fn a_customer_is_found_by_an_own_id_and_by_labels(world: &World) {
     };
     let imported = staff.customers().import_customers(import).await.unwrap().into_inner();
     assert_eq!((imported.added_count, imported.refused_count), (1, 2));
-    assert!(imported.rows[0].violations[0].starts_with("external_id: tenants/acme/customers/"), "{imported:?}");
+    assert!(
+        imported.rows[0].violations[0].starts_with("external_id: tenants/acme/customers/"),
+        "{imported:?}"
+    );
     assert!(imported.rows[2].violations[0].contains("earlier row"), "{imported:?}");
     let existing: Vec<_> = imported.rows.iter().map(|row| row.existing_customer.as_str()).collect();
-    assert!(existing[0].starts_with("tenants/acme/customers/") && existing[1].is_empty(), "{imported:?}");
+    assert!(
+        existing[0].starts_with("tenants/acme/customers/") && existing[1].is_empty(),
+        "{imported:?}"
+    );
     assert_eq!(existing[2], imported.rows[1].customer);
 }
 
@@ -218,9 +318,19 @@ async fn wallets_and_invoices_have_own_ids_and_labels(world: &World) {
         labels: labels(&[("team", "red")]),
         ..Default::default()
     };
-    let wallet = service.wallets().open_wallet(open("USD", "w-1")).await.unwrap().into_inner().wallet.unwrap();
+    let wallet = service
+        .wallets()
+        .open_wallet(open("USD", "w-1"))
+        .await
+        .unwrap()
+        .into_inner()
+        .wallet
+        .unwrap();
     assert_eq!((wallet.external_id.as_str(), &wallet.labels), ("w-1", &labels(&[("team", "red")])));
-    assert_eq!(taken_by(&service.wallets().open_wallet(open("AUD", "w-1")).await.unwrap_err()), wallet.name);
+    assert_eq!(
+        taken_by(&service.wallets().open_wallet(open("AUD", "w-1")).await.unwrap_err()),
+        wallet.name
+    );
     let again = service.wallets().open_wallet(open("USD", "w-1")).await.unwrap_err();
     assert_eq!(taken_by(&again), wallet.name, "though the customer has a wallet in the currency");
     service.wallets().open_wallet(open("AUD", "")).await.unwrap();
@@ -233,7 +343,11 @@ async fn wallets_and_invoices_have_own_ids_and_labels(world: &World) {
         ..Default::default()
     };
     let found = staff.wallets().list_wallets(by_id).await.unwrap().into_inner().wallets;
-    assert_eq!((found.len(), &found[0].name, &found[0].labels), (1, &wallet.name, &wallet.labels), "debits leave them as they are");
+    assert_eq!(
+        (found.len(), &found[0].name, &found[0].labels),
+        (1, &wallet.name, &wallet.labels),
+        "debits leave them as they are"
+    );
 
     let with = |external_id: &str| {
         let mut request = draft(&customer, "USD", vec![line("Plan", amount("USD", 5, 0))]);
@@ -241,20 +355,45 @@ async fn wallets_and_invoices_have_own_ids_and_labels(world: &World) {
         request.invoice.as_mut().unwrap().labels = labels(&[("run", "jan")]);
         request
     };
-    let new =
-        async |request: CreateInvoiceRequest| staff.invoices().create_invoice(request).await.map(|made| made.into_inner().invoice.unwrap());
+    let new = async |request: CreateInvoiceRequest| {
+        staff
+            .invoices()
+            .create_invoice(request)
+            .await
+            .map(|made| made.into_inner().invoice.unwrap())
+    };
     let first = new(with("inv-1")).await.unwrap();
     assert_eq!(taken_by(&new(with("inv-1")).await.unwrap_err()), first.name);
     let issued = finalize(&world.someone("OWNER", None), &first.name).await.unwrap();
-    assert_eq!((issued.external_id.as_str(), &issued.labels), ("inv-1", &labels(&[("run", "jan")])), "events carry what is issued");
+    assert_eq!(
+        (issued.external_id.as_str(), &issued.labels),
+        ("inv-1", &labels(&[("run", "jan")])),
+        "events carry what is issued"
+    );
     let update = |paths: &[&str]| UpdateInvoiceRequest {
         request_id: request_id(),
-        invoice: Some(Invoice { name: first.name.clone(), labels: labels(&[("run", "feb")]), memo: "m".into(), ..Invoice::default() }),
+        invoice: Some(Invoice {
+            name: first.name.clone(),
+            labels: labels(&[("run", "feb")]),
+            memo: "m".into(),
+            ..Invoice::default()
+        }),
         update_mask: Some(mask(paths)),
         ..Default::default()
     };
-    let changed = staff.invoices().update_invoice(update(&["labels"])).await.unwrap().into_inner().invoice.unwrap();
-    assert_eq!((changed.labels, changed.external_id.as_str()), (labels(&[("run", "feb")]), "inv-1"), "labels of what is issued may change");
+    let changed = staff
+        .invoices()
+        .update_invoice(update(&["labels"]))
+        .await
+        .unwrap()
+        .into_inner()
+        .invoice
+        .unwrap();
+    assert_eq!(
+        (changed.labels, changed.external_id.as_str()),
+        (labels(&[("run", "feb")]), "inv-1"),
+        "labels of what is issued may change"
+    );
     let refused = staff.invoices().update_invoice(update(&["labels", "memo"])).await.unwrap_err();
     assert_eq!(reason(&refused), "INVOICE_STATE");
     let list = |filter: &str| ListInvoicesRequest {
@@ -270,10 +409,18 @@ async fn wallets_and_invoices_have_own_ids_and_labels(world: &World) {
         ("labels.run != feb", vec!["inv-2"]),
         ("", vec!["inv-2", "inv-1"]),
     ] {
-        let found = staff.invoices().list_invoices(list(filter)).await.unwrap().into_inner().invoices;
-        assert_eq!(found.iter().map(|invoice| invoice.external_id.as_str()).collect::<Vec<_>>(), expected, "{filter}");
+        let found =
+            staff.invoices().list_invoices(list(filter)).await.unwrap().into_inner().invoices;
+        assert_eq!(
+            found.iter().map(|invoice| invoice.external_id.as_str()).collect::<Vec<_>>(),
+            expected,
+            "{filter}"
+        );
     }
     let read = GetInvoiceRequest { name: first.name.clone() };
-    assert_eq!(staff.invoices().get_invoice(read).await.unwrap().into_inner().invoice.unwrap().labels, labels(&[("run", "feb")]));
+    assert_eq!(
+        staff.invoices().get_invoice(read).await.unwrap().into_inner().invoice.unwrap().labels,
+        labels(&[("run", "feb")])
+    );
     invariants::hold(world).await;
 }

@@ -1,5 +1,5 @@
-//! Every parser that something from outside reaches, with hostile inputs: none overflows the stack, fills
-//! the memory or panics, and what a template or a file is refused for says so.
+//! Every parser that something from outside reaches, with hostile inputs: none overflows the stack,
+//! fills the memory or panics, and what a template or a file is refused for says so.
 
 use crate::fuzz::{Mutator, feed};
 use payterms_chassis::{Scope, bank_file::Reading as BankReading, call::Caller, call::Grant};
@@ -25,7 +25,13 @@ const TODAY: chrono::NaiveDate = chrono::NaiveDate::from_ymd_opt(2026, 7, 15).un
 on_both!(a_hostile_template_is_refused_and_the_service_goes_on);
 
 pub(crate) fn scope() -> Scope {
-    let caller = Caller { subject: "ann".into(), roles: vec!["ADMIN".into()], tenant: "acme".parse().ok(), customer: None, run_id: None };
+    let caller = Caller {
+        subject: "ann".into(),
+        roles: vec!["ADMIN".into()],
+        tenant: "acme".parse().ok(),
+        customer: None,
+        run_id: None,
+    };
     Scope { caller, grant: Grant::Tenant, method: "/a.B/C".into(), issuer: "gateway".into() }
 }
 
@@ -46,11 +52,15 @@ async fn a_hostile_template_is_refused_and_the_service_goes_on(world: &World) {
             text: text.into(),
             ..Default::default()
         };
-        let request = PreviewMailTemplateRequest { parent: "tenants/acme".into(), mail_template: Some(mail_template) };
+        let request = PreviewMailTemplateRequest {
+            parent: "tenants/acme".into(),
+            mail_template: Some(mail_template),
+        };
         owner.templates().preview_mail_template(request).await
     };
     for (open, inner) in [("-", "1"), ("not ", "number"), ("(", "1"), ("[", "1")] {
-        let refused = preview(&format!("{{{{ {}{inner} }}}}", open.repeat(3_000))).await.unwrap_err();
+        let refused =
+            preview(&format!("{{{{ {}{inner} }}}}", open.repeat(3_000))).await.unwrap_err();
         assert_eq!(reason(&refused), "TEMPLATE_INVALID");
         assert!(refused.message().contains("line 1"), "{}", refused.message());
     }
@@ -149,7 +159,10 @@ const STATEMENT: &[u8] = include_bytes!("../../crates/suite/demo/statement.xml")
 #[test]
 fn xml_and_statements() {
     let tenant: TenantId = "acme".parse().unwrap();
-    let small = crate::bank::camt_in("USD", &[("10.00", "INV-2026-000001", "B1"), ("11.00", "x &amp; y &#65;", "B2")]);
+    let small = crate::bank::camt_in(
+        "USD",
+        &[("10.00", "INV-2026-000001", "B1"), ("11.00", "x &amp; y &#65;", "B2")],
+    );
     let words = [
         "<",
         ">",
@@ -192,12 +205,25 @@ fn xml_and_statements() {
         ("<!DOCTYPE a [", "<!ENTITY a '&a;'>", "", "]><a/>"),
         ("<a>", "<!--", "-->", "</a>"),
         ("<", "a:", "", "/>"),
-        ("<Document><BkToCstmrStmt><Stmt>", "<Ntry>", "</Ntry>", "</Stmt></BkToCstmrStmt></Document>"),
+        (
+            "<Document><BkToCstmrStmt><Stmt>",
+            "<Ntry>",
+            "</Ntry>",
+            "</Stmt></BkToCstmrStmt></Document>",
+        ),
     ];
     feed(&[STATEMENT, &small], &words, &nests, |file| {
-        let refusals =
-            [read_bank_lines(file, &BankReading::default(), TODAY).err(), read_bank_file(&tenant, file, &Reading::default(), TODAY).err()];
-        assert!(refusals.iter().flatten().all(|refusal| refusal.reason == "BANK_FILE_INVALID" && refusal.kind == Kind::Invalid));
+        let refusals = [
+            read_bank_lines(file, &BankReading::default(), TODAY).err(),
+            read_bank_file(&tenant, file, &Reading::default(), TODAY).err(),
+        ];
+        assert!(
+            refusals
+                .iter()
+                .flatten()
+                .all(|refusal| refusal.reason == "BANK_FILE_INVALID"
+                    && refusal.kind == Kind::Invalid)
+        );
     });
 }
 
@@ -232,12 +258,21 @@ fn csv_files_and_their_mappings() {
         "NaN",
         "|",
     ];
-    let nests = [("country\n", "\"", "\"", ""), ("", ",", "", "\n"), ("Date;Amount\n", "1;", "", ""), ("Date;Amount\n", "1.", ",1", ";")];
+    let nests = [
+        ("country\n", "\"", "\"", ""),
+        ("", ",", "", "\n"),
+        ("Date;Amount\n", "1;", "", ""),
+        ("Date;Amount\n", "1.", ",1", ";"),
+    ];
     let orders = [DateOrder::YearMonthDay, DateOrder::DayMonthYear, DateOrder::MonthDayYear];
     let mapping = |place: usize| CsvMapping {
         date: ("Date".into(), orders[place % 3]),
         amount: if place.is_multiple_of(2) { "Amount".into() } else { String::new() },
-        sides: if place.is_multiple_of(2) { Default::default() } else { ("Amount".into(), "Balance".into()) },
+        sides: if place.is_multiple_of(2) {
+            Default::default()
+        } else {
+            ("Amount".into(), "Balance".into())
+        },
         balance: "Balance".into(),
         party: "Who".into(),
         reference: String::new(),
@@ -253,7 +288,12 @@ fn csv_files_and_their_mappings() {
     };
     feed(&[customers, bank, other], &words, &nests, |file| {
         let request_id = uuid::Uuid::nil().to_string();
-        let message = ImportCustomersRequest { request_id, parent: "tenants/acme".into(), csv: file.to_vec().into(), ..Default::default() };
+        let message = ImportCustomersRequest {
+            request_id,
+            parent: "tenants/acme".into(),
+            csv: file.to_vec().into(),
+            ..Default::default()
+        };
         let _ = customer_import::import_customers(request(message));
         for place in [0, file.len() % 12] {
             let reading = Reading { mapping: Some(mapping(place)), preset: None };
@@ -283,13 +323,21 @@ fn texts_on_documents() {
         "\t",
         "\u{feff}",
     ];
-    let samples = ["Müller & Söhne GmbH", "1 High Street", "INV-2026-000001 100.00\u{a0}USD", "क्षत्रिय ﷽ 👩‍👩‍👧"].map(str::as_bytes);
+    let samples =
+        ["Müller & Söhne GmbH", "1 High Street", "INV-2026-000001 100.00\u{a0}USD", "क्षत्रिय ﷽ 👩‍👩‍👧"]
+            .map(str::as_bytes);
     let print = || {
         let mut mutator = Mutator::new(&samples, &words);
         let mut text = || mutator.next_text().chars().take(300).collect::<String>();
         for _ in 0..60 {
-            let (name, amount) = (text(), Money::from_micros(Currency::parse("EUR").unwrap(), 10_000));
-            let transfer = epc::Transfer { name: &name, iban: "DE89370400440532013000", amount, reference: "RF54INV2026000042" };
+            let (name, amount) =
+                (text(), Money::from_micros(Currency::parse("EUR").unwrap(), 10_000));
+            let transfer = epc::Transfer {
+                name: &name,
+                iban: "DE89370400440532013000",
+                amount,
+                reference: "RF54INV2026000042",
+            };
             let sheet = paper::Sheet {
                 title: text(),
                 seller: vec![text(), text(), text()],
@@ -300,12 +348,23 @@ fn texts_on_documents() {
                 rows: vec![[text(), text(), text(), text()]],
                 sums: vec![(text(), text())],
                 sentences: vec![text()],
-                slip: Some(paper::Slip { title: text(), lines: vec![text()], code: transfer.code() }),
+                slip: Some(paper::Slip {
+                    title: text(),
+                    lines: vec![text()],
+                    code: transfer.code(),
+                }),
                 foot: text(),
                 page: text(),
             };
             paper::print(&sheet).unwrap();
         }
     };
-    std::thread::scope(|scope| std::thread::Builder::new().stack_size(1 << 20).spawn_scoped(scope, print).unwrap().join().unwrap());
+    std::thread::scope(|scope| {
+        std::thread::Builder::new()
+            .stack_size(1 << 20)
+            .spawn_scoped(scope, print)
+            .unwrap()
+            .join()
+            .unwrap()
+    });
 }

@@ -11,11 +11,15 @@ use crate::{
 use payterms_proto::{
     google::r#type::Money,
     invoicing::v1::{
-        ApplyCreditRequest, CreatePaymentRequest, GetPaymentRequest, Invoice, InvoiceToPay, ListPaymentsRequest, Payment,
-        QuotePaymentRequest, Tenant, TenderToUse, UpdateTenantRequest, VoidInvoiceRequest, WriteOffInvoiceRequest, invoice, payment::State,
+        ApplyCreditRequest, CreatePaymentRequest, GetPaymentRequest, Invoice, InvoiceToPay,
+        ListPaymentsRequest, Payment, QuotePaymentRequest, Tenant, TenderToUse,
+        UpdateTenantRequest, VoidInvoiceRequest, WriteOffInvoiceRequest, invoice, payment::State,
         payment_tender, tender_to_use::Source,
     },
-    wallet::v1::{GetBalanceRequest, ListHoldsRequest, TaxKind, UpdateWalletSettingsRequest, VoidHoldRequest, WalletSettings, hold},
+    wallet::v1::{
+        GetBalanceRequest, ListHoldsRequest, TaxKind, UpdateWalletSettingsRequest, VoidHoldRequest,
+        WalletSettings, hold,
+    },
 };
 use payterms_suite::{
     Session,
@@ -38,7 +42,8 @@ on_both!(
     a_quote_changes_nothing,
 );
 
-/// A shop, a customer with a wallet of so much credit, an invoice of a hundred, the customer's admin.
+/// A shop, a customer with a wallet of so much credit, an invoice of a hundred, the customer's
+/// admin.
 pub(crate) struct Till {
     pub customer: String,
     pub wallet: String,
@@ -60,7 +65,8 @@ async fn till_of(world: &World, credit: i64) -> Till {
     if credit > 0 {
         grant(world, &wallet, amount("USD", credit, 0), 0).await;
     }
-    let invoice = issued(&owner, draft(&customer, "USD", vec![line("Plan", amount("USD", 100, 0))])).await;
+    let invoice =
+        issued(&owner, draft(&customer, "USD", vec![line("Plan", amount("USD", 100, 0))])).await;
     let admin = world.someone("CUSTOMER_ADMIN", Some(&customer));
     Till { customer, wallet, invoice, admin, owner }
 }
@@ -94,12 +100,24 @@ impl Till {
 
     pub(crate) async fn available(&self) -> Option<Money> {
         let read = GetBalanceRequest { name: self.wallet.clone(), as_of: None };
-        self.admin.wallets().get_balance(read).await.unwrap().into_inner().balance.unwrap().available
+        self.admin
+            .wallets()
+            .get_balance(read)
+            .await
+            .unwrap()
+            .into_inner()
+            .balance
+            .unwrap()
+            .available
     }
 }
 
 async fn pay(session: &Session, request: CreatePaymentRequest) -> Result<Payment, Status> {
-    session.payments().create_payment(request).await.map(|answer| answer.into_inner().payment.unwrap())
+    session
+        .payments()
+        .create_payment(request)
+        .await
+        .map(|answer| answer.into_inner().payment.unwrap())
 }
 
 pub(crate) async fn thirty_by_credit_and_seventy_by_card(world: &World) {
@@ -111,7 +129,9 @@ pub(crate) async fn thirty_by_credit_and_seventy_by_card(world: &World) {
     let tenders: Vec<_> = payment
         .tenders
         .iter()
-        .map(|payment_tender| (payment_tender.credit, payment_tender.amount.clone(), payment_tender.state()))
+        .map(|payment_tender| {
+            (payment_tender.credit, payment_tender.amount.clone(), payment_tender.state())
+        })
         .collect();
     let paid = payment_tender::State::Succeeded;
     assert_eq!(tenders, [(true, amount("USD", 30, 0), paid), (false, amount("USD", 70, 0), paid)]);
@@ -119,12 +139,24 @@ pub(crate) async fn thirty_by_credit_and_seventy_by_card(world: &World) {
     assert!(again.metadata().contains_key("idempotent-replayed"));
     assert_eq!(again.into_inner().payment.unwrap(), payment);
     let invoice = till.invoice().await;
-    assert_eq!((invoice.state(), invoice.paid, invoice.open), (invoice::State::Paid, amount("USD", 100, 0), amount("USD", 0, 0)));
+    assert_eq!(
+        (invoice.state(), invoice.paid, invoice.open),
+        (invoice::State::Paid, amount("USD", 100, 0), amount("USD", 0, 0))
+    );
     assert_eq!(till.available().await, amount("USD", 0, 0));
-    let read = till.admin.payments().get_payment(GetPaymentRequest { name: payment.name.clone() }).await.unwrap().into_inner();
+    let read = till
+        .admin
+        .payments()
+        .get_payment(GetPaymentRequest { name: payment.name.clone() })
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!(read.payment, Some(payment));
     let list = ListPaymentsRequest { parent: till.customer.clone(), ..Default::default() };
-    assert_eq!(till.admin.payments().list_payments(list).await.unwrap().into_inner().payments.len(), 1);
+    assert_eq!(
+        till.admin.payments().list_payments(list).await.unwrap().into_inner().payments.len(),
+        1
+    );
     invariants::hold(world).await;
     invariants::books_agree(world).await;
 }
@@ -135,11 +167,17 @@ async fn a_decline_releases_all_and_stays_a_result(world: &World) {
     let request = till.request(vec![credit(amount("USD", 30, 0)), by("", None)]);
     for _ in 0..2 {
         let payment = pay(&till.admin, request.clone()).await.unwrap();
-        assert_eq!((payment.state(), payment.tenders[0].state()), (State::Failed, payment_tender::State::Released));
+        assert_eq!(
+            (payment.state(), payment.tenders[0].state()),
+            (State::Failed, payment_tender::State::Released)
+        );
         assert_eq!(payment.tenders[1].decline_code, "card_declined");
     }
     let invoice = till.invoice().await;
-    assert_eq!((invoice.state(), invoice.pending, invoice.paid), (invoice::State::Open, amount("USD", 0, 0), amount("USD", 0, 0)));
+    assert_eq!(
+        (invoice.state(), invoice.pending, invoice.paid),
+        (invoice::State::Open, amount("USD", 0, 0), amount("USD", 0, 0))
+    );
     assert_eq!(till.available().await, amount("USD", 30, 0));
     invariants::hold(world).await;
     invariants::books_agree(world).await;
@@ -150,7 +188,10 @@ async fn two_cards_may_end_partial(world: &World) {
     let good = card(world, &till.admin, &till.customer, "tok_visa").await;
     let bad = card(world, &till.admin, &till.customer, "tok_declined").await;
     let payment = till.pay(vec![by(&good, amount("USD", 40, 0)), by(&bad, None)]).await.unwrap();
-    assert_eq!((payment.state(), payment.allocations[0].paid.clone()), (State::Partial, amount("USD", 40, 0)));
+    assert_eq!(
+        (payment.state(), payment.allocations[0].paid.clone()),
+        (State::Partial, amount("USD", 40, 0))
+    );
     let invoice = till.invoice().await;
     assert_eq!((invoice.state(), invoice.open), (invoice::State::Open, amount("USD", 60, 0)));
     let none = till.pay(vec![by(&bad, amount("USD", 10, 0)), by(&good, None)]).await.unwrap();
@@ -166,8 +207,11 @@ async fn two_cards_may_end_partial(world: &World) {
 async fn all_that_is_open_is_paid_and_the_rest_becomes_credit(world: &World) {
     let till = till(world, 0).await;
     card(world, &till.admin, &till.customer, "tok_visa").await;
-    let second = issued(&till.owner, draft(&till.customer, "USD", vec![line("More", amount("USD", 50, 0))])).await;
-    issued(&till.owner, draft(&till.customer, "AUD", vec![line("Other", amount("AUD", 9, 0))])).await;
+    let second =
+        issued(&till.owner, draft(&till.customer, "USD", vec![line("More", amount("USD", 50, 0))]))
+            .await;
+    issued(&till.owner, draft(&till.customer, "AUD", vec![line("Other", amount("AUD", 9, 0))]))
+        .await;
     let all = |units| CreatePaymentRequest {
         request_id: request_id(),
         parent: till.customer.clone(),
@@ -177,11 +221,19 @@ async fn all_that_is_open_is_paid_and_the_rest_becomes_credit(world: &World) {
         ..Default::default()
     };
     let part = pay(&till.admin, all(120)).await.unwrap();
-    let parts: Vec<_> =
-        part.allocations.iter().map(|payment_allocation| (payment_allocation.invoice.clone(), payment_allocation.paid.clone())).collect();
+    let parts: Vec<_> = part
+        .allocations
+        .iter()
+        .map(|payment_allocation| {
+            (payment_allocation.invoice.clone(), payment_allocation.paid.clone())
+        })
+        .collect();
     assert_eq!(
         parts,
-        [(till.invoice.name.clone(), amount("USD", 100, 0)), (second.name.clone(), amount("USD", 20, 0))],
+        [
+            (till.invoice.name.clone(), amount("USD", 100, 0)),
+            (second.name.clone(), amount("USD", 20, 0))
+        ],
         "oldest due first"
     );
     let rest = pay(&till.admin, all(45)).await.unwrap();
@@ -205,16 +257,30 @@ async fn staff_apply_credit_in_part_and_taxed_credit_pays_no_tax(world: &World) 
         ..Default::default()
     };
     let request = apply(&till.customer, &till.invoice.name, amount("USD", 25, 0));
-    let applied = staff.payments().apply_credit(request).await.unwrap().into_inner().payment.unwrap();
-    assert_eq!((applied.state(), till.invoice().await.open), (State::Succeeded, amount("USD", 75, 0)));
-    let more = staff.payments().apply_credit(apply(&till.customer, &till.invoice.name, amount("USD", 75, 0))).await.unwrap_err();
-    assert_eq!((more.code(), reason(&more).as_str()), (Code::FailedPrecondition, "INSUFFICIENT_FUNDS"));
+    let applied =
+        staff.payments().apply_credit(request).await.unwrap().into_inner().payment.unwrap();
+    assert_eq!(
+        (applied.state(), till.invoice().await.open),
+        (State::Succeeded, amount("USD", 75, 0))
+    );
+    let more = staff
+        .payments()
+        .apply_credit(apply(&till.customer, &till.invoice.name, amount("USD", 75, 0)))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (more.code(), reason(&more).as_str()),
+        (Code::FailedPrecondition, "INSUFFICIENT_FUNDS")
+    );
     let pays = staff.payments().create_payment(till.request(vec![credit(None)])).await.unwrap_err();
     assert_eq!(reason(&pays), "ROLE_REQUIRED", "staff do not charge a customer's card");
     // Credit that was taxed when it was bought does not pay an invoice that is taxed.
     taxed(world, &[("AU", "", "10", false), ("GB", "", "0", false)]).await;
-    let settings =
-        WalletSettings { name: "tenants/acme/walletSettings".into(), top_up_tax_kind: TaxKind::TaxedSale.into(), ..Default::default() };
+    let settings = WalletSettings {
+        name: "tenants/acme/walletSettings".into(),
+        top_up_tax_kind: TaxKind::TaxedSale.into(),
+        ..Default::default()
+    };
     let mask = prost_types::FieldMask { paths: vec!["top_up_tax_kind".into()] };
     let update = UpdateWalletSettingsRequest {
         request_id: request_id(),
@@ -228,9 +294,12 @@ async fn staff_apply_credit_in_part_and_taxed_credit_pays_no_tax(world: &World) 
     let admin = world.someone("CUSTOMER_ADMIN", Some(&australian));
     card(world, &admin, &australian, "tok_visa").await;
     admin.top_ups().create_top_up(buy(&wallet, "", amount("USD", 55, 0))).await.unwrap();
-    let invoice = issued(&till.owner, draft(&australian, "USD", vec![line("Plan", amount("USD", 10, 0))])).await;
+    let invoice =
+        issued(&till.owner, draft(&australian, "USD", vec![line("Plan", amount("USD", 10, 0))]))
+            .await;
     assert_eq!(invoice.total, amount("USD", 11, 0));
-    let refused = staff.payments().apply_credit(apply(&australian, &invoice.name, None)).await.unwrap_err();
+    let refused =
+        staff.payments().apply_credit(apply(&australian, &invoice.name, None)).await.unwrap_err();
     assert_eq!(reason(&refused), "INSUFFICIENT_FUNDS");
     invariants::hold(world).await;
     invariants::books_agree(world).await;
@@ -244,7 +313,10 @@ async fn a_slow_card_keeps_the_payment_open_until_it_settles(world: &World) {
     card(world, &till.admin, &till.customer, "tok_slow").await;
     let request = till.request(vec![credit(amount("USD", 30, 0)), by("", None)]);
     let payment = pay(&till.admin, request.clone()).await.unwrap();
-    assert_eq!((payment.state(), till.invoice().await.pending), (State::Processing, amount("USD", 100, 0)));
+    assert_eq!(
+        (payment.state(), till.invoice().await.pending),
+        (State::Processing, amount("USD", 100, 0))
+    );
     assert_eq!(till.available().await, amount("USD", 0, 0));
     let service = world.someone("SERVICE", None);
     let holds = ListHoldsRequest { parent: till.wallet.clone(), ..Default::default() };
@@ -252,17 +324,37 @@ async fn a_slow_card_keeps_the_payment_open_until_it_settles(world: &World) {
     assert_eq!((held.state(), held.expire_time), (hold::State::Active, None));
     let void = VoidHoldRequest { request_id: request_id(), name: held.name };
     assert_eq!(reason(&service.holds().void_hold(void).await.unwrap_err()), "HOLD_OWNER");
-    let write_off = WriteOffInvoiceRequest { request_id: request_id(), name: till.invoice.name.clone(), ..Default::default() };
+    let write_off = WriteOffInvoiceRequest {
+        request_id: request_id(),
+        name: till.invoice.name.clone(),
+        ..Default::default()
+    };
     let pending = till.owner.invoices().write_off_invoice(write_off).await.unwrap_err();
-    assert_eq!((reason(&pending).as_str(), &metadata(&pending)["payment"]), ("PAYMENT_PENDING", &payment.name));
+    assert_eq!(
+        (reason(&pending).as_str(), &metadata(&pending)["payment"]),
+        ("PAYMENT_PENDING", &payment.name)
+    );
     let mut twice = till.request(vec![by("", None)]);
-    twice.invoices = vec![InvoiceToPay { invoice: till.invoice.name.clone(), amount: amount("USD", 1, 0) }];
+    twice.invoices =
+        vec![InvoiceToPay { invoice: till.invoice.name.clone(), amount: amount("USD", 1, 0) }];
     let twice = pay(&till.admin, twice).await.unwrap_err();
     let texts = metadata(&twice);
-    assert_eq!((reason(&twice).as_str(), &texts["payment"], &texts["invoice"]), ("PAYMENT_PENDING", &payment.name, &till.invoice.name));
+    assert_eq!(
+        (reason(&twice).as_str(), &texts["payment"], &texts["invoice"]),
+        ("PAYMENT_PENDING", &payment.name, &till.invoice.name)
+    );
     advance(world, START + 2 * 3_600).await;
-    let read = till.admin.payments().get_payment(GetPaymentRequest { name: payment.name.clone() }).await.unwrap().into_inner();
-    assert_eq!((read.payment.unwrap().state(), till.invoice().await.state()), (State::Succeeded, invoice::State::Paid));
+    let read = till
+        .admin
+        .payments()
+        .get_payment(GetPaymentRequest { name: payment.name.clone() })
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(
+        (read.payment.unwrap().state(), till.invoice().await.state()),
+        (State::Succeeded, invoice::State::Paid)
+    );
     assert_eq!(pay(&till.admin, request).await.unwrap(), payment, "the first answer is kept");
     invariants::hold(world).await;
     invariants::books_agree(world).await;
@@ -280,7 +372,8 @@ async fn two_browsers_pay_once(world: &World) {
     let till = till(world, 30).await;
     card(world, &till.admin, &till.customer, "tok_visa").await;
     let browsers = (0..8).map(|_| {
-        let (admin, request) = (till.admin.clone(), till.request(vec![credit(amount("USD", 30, 0)), by("", None)]));
+        let (admin, request) =
+            (till.admin.clone(), till.request(vec![credit(amount("USD", 30, 0)), by("", None)]));
         tokio::spawn(async move { pay(&admin, request).await })
     });
     let mut paid = 0;
@@ -291,13 +384,17 @@ async fn two_browsers_pay_once(world: &World) {
                 paid += 1;
             }
             Err(status) => {
-                let texts = ["NOTHING_PAYABLE", "INSUFFICIENT_FUNDS", "INVOICE_STATE", "CONCURRENT_UPDATE"];
+                let texts =
+                    ["NOTHING_PAYABLE", "INSUFFICIENT_FUNDS", "INVOICE_STATE", "CONCURRENT_UPDATE"];
                 assert!(texts.contains(&reason(&status).as_str()), "{status:?}");
             }
         }
     }
     assert_eq!(paid, 1);
-    assert_eq!((till.invoice().await.state(), till.available().await), (invoice::State::Paid, amount("USD", 0, 0)));
+    assert_eq!(
+        (till.invoice().await.state(), till.available().await),
+        (invoice::State::Paid, amount("USD", 0, 0))
+    );
     let request = till.request(vec![credit(amount("USD", 1, 0))]);
     assert_eq!(reason(&pay(&till.admin, request).await.unwrap_err()), "INVOICE_STATE");
     invariants::hold(world).await;
@@ -309,31 +406,57 @@ async fn what_cannot_be_paid_is_refused_before_anything_moves(world: &World) {
     let refusal = async |tenders| reason(&till.pay(tenders).await.unwrap_err());
     assert_eq!(refusal(vec![by("", None)]).await, "COLLECTION_METHOD_REQUIRED");
     let method = card(world, &till.admin, &till.customer, "tok_visa").await;
-    assert_eq!(refusal(vec![credit(amount("USD", 101, 0))]).await, "OVERPAYMENT_NOT_ALLOWED", "credit is not paid into credit");
-    assert_eq!(refusal(vec![credit(amount("USD", 100, 0)), by(&method, None)]).await, "TENDERS_MISMATCH");
+    assert_eq!(
+        refusal(vec![credit(amount("USD", 101, 0))]).await,
+        "OVERPAYMENT_NOT_ALLOWED",
+        "credit is not paid into credit"
+    );
+    assert_eq!(
+        refusal(vec![credit(amount("USD", 100, 0)), by(&method, None)]).await,
+        "TENDERS_MISMATCH"
+    );
     assert_eq!(refusal(vec![by(&method, amount("EUR", 5, 0))]).await, "CURRENCY_MISMATCH");
     assert_eq!(refusal(vec![credit(None), by(&method, None)]).await, "FIELD_REQUIRED");
-    assert_eq!(refusal(vec![by(&method, None), by(&method, amount("USD", 1, 0))]).await, "DUPLICATE_ITEM");
+    assert_eq!(
+        refusal(vec![by(&method, None), by(&method, amount("USD", 1, 0))]).await,
+        "DUPLICATE_ITEM"
+    );
     let mut instructed = till.request(vec![by(&method, amount("USD", 5, 0))]);
     instructed.invoices[0].amount = amount("USD", 101, 0);
-    assert_eq!(reason(&pay(&till.admin, instructed.clone()).await.unwrap_err()), "ALLOCATION_TOO_LARGE");
+    assert_eq!(
+        reason(&pay(&till.admin, instructed.clone()).await.unwrap_err()),
+        "ALLOCATION_TOO_LARGE"
+    );
     instructed.invoices[0].amount = amount("USD", 50, 0);
     assert_eq!(reason(&pay(&till.admin, instructed).await.unwrap_err()), "TENDERS_MISMATCH");
-    let refuse = Tenant { name: "tenants/acme".into(), overpayment_refused: true, ..Tenant::default() };
+    let refuse =
+        Tenant { name: "tenants/acme".into(), overpayment_refused: true, ..Tenant::default() };
     let mask = prost_types::FieldMask { paths: vec!["overpayment_refused".into()] };
-    let update = UpdateTenantRequest { request_id: request_id(), tenant: Some(refuse), update_mask: Some(mask), ..Default::default() };
+    let update = UpdateTenantRequest {
+        request_id: request_id(),
+        tenant: Some(refuse),
+        update_mask: Some(mask),
+        ..Default::default()
+    };
     till.owner.tenants().update_tenant(update).await.unwrap();
     assert_eq!(refusal(vec![by(&method, amount("USD", 101, 0))]).await, "OVERPAYMENT_NOT_ALLOWED");
     let stranger = world.customer("acme", "GB").await;
     let stranger = world.someone("CUSTOMER_ADMIN", Some(&stranger));
-    let foreign = stranger.payments().create_payment(till.request(vec![credit(None)])).await.unwrap_err();
+    let foreign =
+        stranger.payments().create_payment(till.request(vec![credit(None)])).await.unwrap_err();
     assert_eq!(foreign.code(), Code::NotFound);
-    let void =
-        VoidInvoiceRequest { request_id: request_id(), name: till.invoice.name.clone(), explanation: "Wrong".into(), ..Default::default() };
+    let void = VoidInvoiceRequest {
+        request_id: request_id(),
+        name: till.invoice.name.clone(),
+        explanation: "Wrong".into(),
+        ..Default::default()
+    };
     till.owner.invoices().void_invoice(void).await.unwrap();
     assert_eq!(refusal(vec![by(&method, None)]).await, "INVOICE_STATE");
     let list = ListPaymentsRequest { parent: till.customer.clone(), ..Default::default() };
-    assert!(till.admin.payments().list_payments(list).await.unwrap().into_inner().payments.is_empty());
+    assert!(
+        till.admin.payments().list_payments(list).await.unwrap().into_inner().payments.is_empty()
+    );
     invariants::hold(world).await;
     invariants::books_agree(world).await;
 }
@@ -342,10 +465,17 @@ async fn a_quote_changes_nothing(world: &World) {
     let till = till(world, 30).await;
     card(world, &till.admin, &till.customer, "tok_visa").await;
     let request = till.request(vec![credit(amount("USD", 30, 0)), by("", None)]);
-    let quote =
-        QuotePaymentRequest { parent: request.parent, invoices: request.invoices, tenders: request.tenders, currency_code: String::new() };
+    let quote = QuotePaymentRequest {
+        parent: request.parent,
+        invoices: request.invoices,
+        tenders: request.tenders,
+        currency_code: String::new(),
+    };
     let quoted = till.admin.payments().quote_payment(quote).await.unwrap().into_inner();
     let payment = quoted.payment.unwrap();
-    assert_eq!((payment.tenders[1].amount.clone(), quoted.available_credit), (amount("USD", 70, 0), amount("USD", 30, 0)));
+    assert_eq!(
+        (payment.tenders[1].amount.clone(), quoted.available_credit),
+        (amount("USD", 70, 0), amount("USD", 30, 0))
+    );
     assert_eq!((payment.name.as_str(), till.invoice().await), ("", till.invoice.clone()));
 }

@@ -1,4 +1,5 @@
-//! The suite over plain HTTP: JSON and protobuf by the Connect protocol, gRPC-Web, and what HTTP says of what is no call.
+//! The suite over plain HTTP: JSON and protobuf by the Connect protocol, gRPC-Web, and what HTTP
+//! says of what is no call.
 
 use crate::{clients, invariants, rig, wallets::grant};
 use payterms_proto::{
@@ -42,7 +43,12 @@ impl Curl {
         self.client.request(method, format!("{}/{path}", self.gateway)).bearer_auth(&self.token)
     }
 
-    pub(crate) fn post(&self, path: &str, kind: &str, body: impl Into<reqwest::Body>) -> RequestBuilder {
+    pub(crate) fn post(
+        &self,
+        path: &str,
+        kind: &str,
+        body: impl Into<reqwest::Body>,
+    ) -> RequestBuilder {
         self.request(Method::POST, path).header("content-type", kind).body(body)
     }
 
@@ -60,7 +66,11 @@ pub(crate) async fn read(request: RequestBuilder) -> (StatusCode, Value) {
 /// The reason and the metadata of an error object.
 pub(crate) fn info(error: &Value) -> &Value {
     let details = error["details"].as_array().unwrap();
-    details.iter().find(|detail| detail["type"] == "google.rpc.ErrorInfo").map(|detail| &detail["debug"]).unwrap()
+    details
+        .iter()
+        .find(|detail| detail["type"] == "google.rpc.ErrorInfo")
+        .map(|detail| &detail["debug"])
+        .unwrap()
 }
 
 fn debit(wallet: &str, units: &str) -> Value {
@@ -69,7 +79,8 @@ fn debit(wallet: &str, units: &str) -> Value {
 
 async fn posted(world: &World, wallet: &str) -> Option<Money> {
     let request = GetWalletRequest { name: wallet.to_owned() };
-    let answer = world.someone("STAFF", None).wallets().get_wallet(request).await.unwrap().into_inner();
+    let answer =
+        world.someone("STAFF", None).wallets().get_wallet(request).await.unwrap().into_inner();
     answer.wallet.unwrap().balance.unwrap().posted
 }
 
@@ -80,14 +91,21 @@ async fn a_call_with_json_does_what_the_same_call_does_in_grpc(world: &World) {
     let (status, answer) = service.json(POST_DEBIT, &debit(&wallet, "3")).await;
     assert_eq!(status, 200, "{answer}");
     assert_eq!(posted(world, &wallet).await, amount("USD", 7, 0));
-    // Names of fields may also be written as in the protos; what comes back is written as JSON has it.
+    // Names of fields may also be written as in the protos; what comes back is written as JSON has
+    // it.
     let snake = json!({ "request_id": request_id(), "wallet": wallet, "amount": { "currency_code": "USD", "units": 2 } });
     assert_eq!(service.json(POST_DEBIT, &snake).await.0, StatusCode::OK);
     let (status, answer) = staff.json(GET_WALLET, &json!({ "name": wallet })).await;
-    assert_eq!((status, &answer["wallet"]["balance"]["posted"]), (StatusCode::OK, &json!({ "currencyCode": "USD", "units": "5" })));
+    assert_eq!(
+        (status, &answer["wallet"]["balance"]["posted"]),
+        (StatusCode::OK, &json!({ "currencyCode": "USD", "units": "5" }))
+    );
     let asked = GetWalletRequest { name: wallet.clone() }.encode_to_vec();
     let answer = staff.post(GET_WALLET, "application/proto", asked).send().await.unwrap();
-    assert_eq!((answer.status(), answer.headers()["content-type"].as_bytes()), (StatusCode::OK, &b"application/proto"[..]));
+    assert_eq!(
+        (answer.status(), answer.headers()["content-type"].as_bytes()),
+        (StatusCode::OK, &b"application/proto"[..])
+    );
     let read = GetWalletResponse::decode(answer.bytes().await.unwrap()).unwrap().wallet.unwrap();
     assert_eq!(read.balance.unwrap().posted, amount("USD", 5, 0));
     invariants::hold(world).await;
@@ -99,7 +117,9 @@ async fn a_key_makes_a_repeated_call_one_effect(world: &World) {
     let service = Curl::of(world, "SERVICE", None);
     let without_id = json!({ "wallet": wallet, "amount": { "currencyCode": "USD", "units": "3" }, "description": "a call" });
     let with_key = |key: &str, message: &Value| {
-        service.post(POST_DEBIT, "application/json", message.to_string()).header("idempotency-key", key.to_owned())
+        service
+            .post(POST_DEBIT, "application/json", message.to_string())
+            .header("idempotency-key", key.to_owned())
     };
     let first = with_key("order 7", &without_id).send().await.unwrap();
     assert!(first.status() == 200 && !first.headers().contains_key("idempotent-replayed"));
@@ -108,15 +128,32 @@ async fn a_key_makes_a_repeated_call_one_effect(world: &World) {
     assert_eq!(first.bytes().await.unwrap(), again.bytes().await.unwrap());
     assert_eq!(posted(world, &wallet).await, amount("USD", 7, 0));
     let (status, error) = read(with_key("order 7", &debit_of(&without_id, "4"))).await;
-    assert_eq!((status, info(&error)["reason"].as_str()), (StatusCode::BAD_REQUEST, Some("REQUEST_ID_REUSED")), "{error}");
+    assert_eq!(
+        (status, info(&error)["reason"].as_str()),
+        (StatusCode::BAD_REQUEST, Some("REQUEST_ID_REUSED")),
+        "{error}"
+    );
     let (status, error) = read(with_key("order 8", &debit(&wallet, "3"))).await;
-    assert_eq!((status, info(&error)["reason"].as_str()), (StatusCode::BAD_REQUEST, Some("REQUEST_ID_INVALID")), "{error}");
+    assert_eq!(
+        (status, info(&error)["reason"].as_str()),
+        (StatusCode::BAD_REQUEST, Some("REQUEST_ID_INVALID")),
+        "{error}"
+    );
     let (status, _) = read(with_key("order 8", &without_id)).await;
     assert_eq!((status, posted(world, &wallet).await), (StatusCode::OK, amount("USD", 4, 0)));
-    let (status, _) = read(with_key("order 9", &without_id).header("idempotency-key", "order 10")).await;
-    assert_eq!((status, posted(world, &wallet).await), (StatusCode::BAD_REQUEST, amount("USD", 4, 0)), "two keys");
+    let (status, _) =
+        read(with_key("order 9", &without_id).header("idempotency-key", "order 10")).await;
+    assert_eq!(
+        (status, posted(world, &wallet).await),
+        (StatusCode::BAD_REQUEST, amount("USD", 4, 0)),
+        "two keys"
+    );
     let (status, error) = service.json(POST_DEBIT, &without_id).await;
-    assert_eq!((status, error["code"].as_str()), (StatusCode::BAD_REQUEST, Some("invalid_argument")), "neither id nor key");
+    assert_eq!(
+        (status, error["code"].as_str()),
+        (StatusCode::BAD_REQUEST, Some("invalid_argument")),
+        "neither id nor key"
+    );
     invariants::hold(world).await;
 }
 
@@ -128,20 +165,39 @@ fn debit_of(message: &Value, units: &str) -> Value {
 
 async fn a_refusal_has_its_status_and_its_details(world: &World) {
     let (customer, wallet) = world.usual().await;
-    let (service, member) = (Curl::of(world, "SERVICE", None), Curl::of(world, "MEMBER", Some(&customer)));
+    let (service, member) =
+        (Curl::of(world, "SERVICE", None), Curl::of(world, "MEMBER", Some(&customer)));
     let (status, error) = service.json(POST_DEBIT, &debit(&wallet, "3")).await;
-    assert_eq!((status, error["code"].as_str()), (StatusCode::BAD_REQUEST, Some("failed_precondition")));
-    assert_eq!((info(&error)["reason"].as_str(), info(&error)["domain"].as_str()), (Some("INSUFFICIENT_FUNDS"), Some("payterms.dev")));
+    assert_eq!(
+        (status, error["code"].as_str()),
+        (StatusCode::BAD_REQUEST, Some("failed_precondition"))
+    );
+    assert_eq!(
+        (info(&error)["reason"].as_str(), info(&error)["domain"].as_str()),
+        (Some("INSUFFICIENT_FUNDS"), Some("payterms.dev"))
+    );
     assert!(!info(&error)["metadata"].as_object().unwrap().is_empty(), "the figures: {error}");
     let (status, error) = service.json(POST_DEBIT, &json!({})).await;
-    let violations = error["details"].as_array().unwrap().iter().find(|detail| detail["type"] == "google.rpc.BadRequest").unwrap();
-    assert!(status == 400 && violations["debug"]["fieldViolations"].as_array().unwrap().len() > 2, "all at once: {error}");
+    let violations = error["details"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|detail| detail["type"] == "google.rpc.BadRequest")
+        .unwrap();
+    assert!(
+        status == 400 && violations["debug"]["fieldViolations"].as_array().unwrap().len() > 2,
+        "all at once: {error}"
+    );
     let nobody = json!({ "name": format!("tenants/acme/customers/{}/wallets/{}", request_id(), request_id()) });
     assert_eq!(service.json(GET_WALLET, &nobody).await.0, StatusCode::NOT_FOUND);
     assert_eq!(member.json(POST_DEBIT, &debit(&wallet, "3")).await.0, StatusCode::FORBIDDEN);
-    let late = service.post(GET_WALLET, "application/json", nobody.to_string()).header("connect-timeout-ms", "0");
+    let late = service
+        .post(GET_WALLET, "application/json", nobody.to_string())
+        .header("connect-timeout-ms", "0");
     assert_eq!(read(late).await.0, StatusCode::GATEWAY_TIMEOUT);
-    let malformed = service.post(GET_WALLET, "application/json", nobody.to_string()).header("connect-timeout-ms", "soon");
+    let malformed = service
+        .post(GET_WALLET, "application/json", nobody.to_string())
+        .header("connect-timeout-ms", "soon");
     assert_eq!(read(malformed).await.0, StatusCode::BAD_REQUEST);
     invariants::hold(world).await;
 }
@@ -174,19 +230,30 @@ async fn what_is_no_message_changes_nothing(world: &World) {
     for body in wrong {
         let shown: String = body.chars().take(120).collect();
         let (status, error) = read(service.post(POST_DEBIT, "application/json", body)).await;
-        assert_eq!((status, error["code"].as_str()), (StatusCode::BAD_REQUEST, Some("invalid_argument")), "{shown}: {error}");
+        assert_eq!(
+            (status, error["code"].as_str()),
+            (StatusCode::BAD_REQUEST, Some("invalid_argument")),
+            "{shown}: {error}"
+        );
         assert!(error["details"][0]["type"].is_string(), "{shown}: {error}");
     }
     let bytes = service.post(POST_DEBIT, "application/json", vec![0xff, 0xfe, b'{', b'}']);
     assert_eq!(read(bytes).await.0, StatusCode::BAD_REQUEST);
     let bytes = service.post(POST_DEBIT, "application/proto", vec![0xff; 40]);
     assert_eq!(read(bytes).await.0, StatusCode::BAD_REQUEST);
-    let zipped = service.post(POST_DEBIT, "application/json", whole.clone()).header("content-encoding", "gzip");
+    let zipped = service
+        .post(POST_DEBIT, "application/json", whole.clone())
+        .header("content-encoding", "gzip");
     assert_eq!(read(zipped).await.0, StatusCode::UNSUPPORTED_MEDIA_TYPE);
-    let huge = service.post(POST_DEBIT, "application/json", with(&format!("\"note\":\"{}\"", "x".repeat(9 << 20))));
+    let huge = service.post(
+        POST_DEBIT,
+        "application/json",
+        with(&format!("\"note\":\"{}\"", "x".repeat(9 << 20))),
+    );
     assert_eq!(read(huge).await.0, StatusCode::PAYLOAD_TOO_LARGE);
     // Longer than a message may be in protobuf, though not as JSON.
-    let long = service.post(POST_DEBIT, "application/json", whole.replace("a call", &"x".repeat(5 << 20)));
+    let long =
+        service.post(POST_DEBIT, "application/json", whole.replace("a call", &"x".repeat(5 << 20)));
     assert_eq!(read(long).await.0, StatusCode::PAYLOAD_TOO_LARGE);
     assert_eq!(posted(world, &wallet).await, amount("USD", 10, 0));
     invariants::hold(world).await;
@@ -194,14 +261,16 @@ async fn what_is_no_message_changes_nothing(world: &World) {
 
 /// A message behind its flags and its length.
 pub(crate) fn envelope(flags: u8, message: &str) -> Vec<u8> {
-    [&[flags][..], &u32::try_from(message.len()).unwrap().to_be_bytes(), message.as_bytes()].concat()
+    [&[flags][..], &u32::try_from(message.len()).unwrap().to_be_bytes(), message.as_bytes()]
+        .concat()
 }
 
 /// The messages of an answer, with their flags.
 pub(crate) async fn messages(answer: Response) -> Vec<(u8, Value)> {
     let (mut bytes, mut found) = (&answer.bytes().await.unwrap()[..], Vec::new());
     while let Some((head, rest)) = bytes.split_first_chunk::<5>() {
-        let (message, after) = rest.split_at(u32::from_be_bytes([head[1], head[2], head[3], head[4]]) as usize);
+        let (message, after) =
+            rest.split_at(u32::from_be_bytes([head[1], head[2], head[3], head[4]]) as usize);
         found.push((head[0], serde_json::from_slice(message).unwrap()));
         bytes = after;
     }
@@ -214,17 +283,25 @@ async fn streams_begin_and_end_in_envelopes(world: &World) {
     let service = Curl::of(world, "SERVICE", None);
     let record = || {
         let price = json!({ "currencyCode": "USD", "nanos": 1_000_000 });
-        let record =
-            json!({ "requestId": request_id(), "wallet": wallet, "product": "sms", "quantity": { "value": "1" }, "unitPrice": price });
+        let record = json!({ "requestId": request_id(), "wallet": wallet, "product": "sms", "quantity": { "value": "1" }, "unitPrice": price });
         json!({ "record": record }).to_string()
     };
     let send = |body: Vec<u8>| service.post(RECORD_STREAM, "application/connect+json", body).send();
     let answer = send((0..500).flat_map(|_| envelope(0, &record())).collect()).await.unwrap();
-    assert_eq!((answer.status(), answer.headers()["content-type"].as_bytes()), (StatusCode::OK, &b"application/connect+json"[..]));
+    assert_eq!(
+        (answer.status(), answer.headers()["content-type"].as_bytes()),
+        (StatusCode::OK, &b"application/connect+json"[..])
+    );
     let whole = messages(answer).await;
     assert_eq!((whole.len(), &whole[1]), (2, &(2, json!({}))), "{whole:?}");
     assert_eq!(posted(world, &wallet).await, amount("USD", 9, 50));
-    for broken in [envelope(0, "{\"nothing\":1}"), envelope(1, &record()), envelope(2, &record()), vec![0, 0, 0, 1], envelope(0, "{")] {
+    for broken in [
+        envelope(0, "{\"nothing\":1}"),
+        envelope(1, &record()),
+        envelope(2, &record()),
+        vec![0, 0, 0, 1],
+        envelope(0, "{"),
+    ] {
         let said = messages(send(broken).await.unwrap()).await;
         assert_eq!(
             said.last().map(|(flags, end)| (*flags, end["error"]["code"].as_str())),
@@ -233,19 +310,26 @@ async fn streams_begin_and_end_in_envelopes(world: &World) {
         );
     }
     assert_eq!(posted(world, &wallet).await, amount("USD", 9, 50));
-    // A method with one message is called without an envelope, and one with a stream only in envelopes.
-    let (status, _) = read(service.post(POST_DEBIT, "application/connect+json", envelope(0, "{}"))).await;
+    // A method with one message is called without an envelope, and one with a stream only in
+    // envelopes.
+    let (status, _) =
+        read(service.post(POST_DEBIT, "application/connect+json", envelope(0, "{}"))).await;
     assert_eq!(status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
     let (status, _) = read(service.post(RECORD_STREAM, "application/json", record())).await;
     assert_eq!(status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
     let staff = Curl::of(world, "STAFF", None);
     let download = "payterms.invoicing.v1.DocumentService/DownloadDocuments";
     let asked = json!({ "parent": customer }).to_string();
-    let answer = staff.post(download, "application/connect+json", envelope(0, &asked)).send().await.unwrap();
+    let answer =
+        staff.post(download, "application/connect+json", envelope(0, &asked)).send().await.unwrap();
     let whole = messages(answer).await;
     assert_eq!(whole.last().map(|(flags, end)| (*flags, end)), Some((2, &json!({}))), "{whole:?}");
     let nobody = Curl { token: "none".to_owned(), ..Curl::of(world, "STAFF", None) };
-    let answer = nobody.post(download, "application/connect+json", envelope(0, &asked)).send().await.unwrap();
+    let answer = nobody
+        .post(download, "application/connect+json", envelope(0, &asked))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(messages(answer).await[0].1["error"]["code"], "unauthenticated");
     invariants::hold(world).await;
 }
@@ -256,12 +340,15 @@ async fn pages_call_by_grpc_web(world: &World) {
     grant(world, &wallet, amount("USD", 10, 0), 0).await;
     let staff = Curl::of(world, "STAFF", None);
     let message = GetWalletRequest { name: wallet.clone() }.encode_to_vec();
-    let framed = [&[0][..], &u32::try_from(message.len()).unwrap().to_be_bytes(), &message].concat();
-    let binary = staff.post(GET_WALLET, "application/grpc-web+proto", framed.clone()).send().await.unwrap();
+    let framed =
+        [&[0][..], &u32::try_from(message.len()).unwrap().to_be_bytes(), &message].concat();
+    let binary =
+        staff.post(GET_WALLET, "application/grpc-web+proto", framed.clone()).send().await.unwrap();
     assert_eq!(binary.status(), 200);
     let text = staff.post(GET_WALLET, "application/grpc-web-text", STANDARD.encode(&framed));
     let text = text.header("accept", "application/grpc-web-text").send().await.unwrap();
-    // Each frame is base64 of its own, so padding may stand in the middle; four characters stand alone everywhere.
+    // Each frame is base64 of its own, so padding may stand in the middle; four characters stand
+    // alone everywhere.
     let text = text.bytes().await.unwrap();
     let text: Vec<u8> = text.chunks(4).flat_map(|four| STANDARD.decode(four).unwrap()).collect();
     for bytes in [binary.bytes().await.unwrap().to_vec(), text] {
@@ -272,7 +359,8 @@ async fn pages_call_by_grpc_web(world: &World) {
         assert!(trailers.contains("grpc-status:0"), "{trailers}");
     }
     let nobody = Curl { token: "none".to_owned(), ..staff };
-    let refused = nobody.post(GET_WALLET, "application/grpc-web+proto", framed).send().await.unwrap();
+    let refused =
+        nobody.post(GET_WALLET, "application/grpc-web+proto", framed).send().await.unwrap();
     assert_eq!(refused.headers()["grpc-status"], "16");
 }
 
@@ -285,15 +373,24 @@ async fn what_is_no_call_is_refused_as_http_knows_it() {
     let nobody = Curl { token: "none".to_owned(), ..Curl::of(&world, "STAFF", None) };
     let unknown = "payterms.wallet.v1.WalletService/GetNothing";
     let answer = nobody.post(GET_WALLET, "application/json", "{}").send().await.unwrap();
-    assert_eq!((answer.status(), answer.headers()["www-authenticate"].as_bytes()), (StatusCode::UNAUTHORIZED, &b"Bearer"[..]));
+    assert_eq!(
+        (answer.status(), answer.headers()["www-authenticate"].as_bytes()),
+        (StatusCode::UNAUTHORIZED, &b"Bearer"[..])
+    );
     let answer = staff.request(Method::GET, GET_WALLET).send().await.unwrap();
-    assert_eq!((answer.status(), answer.headers()["allow"].as_bytes()), (StatusCode::METHOD_NOT_ALLOWED, &b"POST"[..]));
+    assert_eq!(
+        (answer.status(), answer.headers()["allow"].as_bytes()),
+        (StatusCode::METHOD_NOT_ALLOWED, &b"POST"[..])
+    );
     let answer = staff.post(GET_WALLET, "text/plain", "{}").send().await.unwrap();
     assert_eq!(
         (answer.status(), answer.headers()["accept-post"].to_str().unwrap()),
         (StatusCode::UNSUPPORTED_MEDIA_TYPE, "application/json, application/proto")
     );
-    assert_eq!(staff.request(Method::POST, GET_WALLET).send().await.unwrap().status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    assert_eq!(
+        staff.request(Method::POST, GET_WALLET).send().await.unwrap().status(),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE
+    );
     for (request, expected) in [
         (staff.post(unknown, "application/json", "{}"), StatusCode::NOT_FOUND),
         (nobody.post(unknown, "application/json", "{}"), StatusCode::UNAUTHORIZED),
@@ -308,23 +405,43 @@ async fn what_is_no_call_is_refused_as_http_knows_it() {
         let shown = format!("{request:?}");
         assert_eq!(request.send().await.unwrap().status(), expected, "{shown}");
     }
-    let (status, answer) = read(staff.post(GET_WALLET, "Application/JSON; charset=utf-8", "{}")).await;
-    assert_eq!((status, answer["code"].as_str()), (StatusCode::BAD_REQUEST, Some("invalid_argument")), "it is JSON all the same");
+    let (status, answer) =
+        read(staff.post(GET_WALLET, "Application/JSON; charset=utf-8", "{}")).await;
+    assert_eq!(
+        (status, answer["code"].as_str()),
+        (StatusCode::BAD_REQUEST, Some("invalid_argument")),
+        "it is JSON all the same"
+    );
     world.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_of_other_origins_call_only_where_they_are_named() {
-    for (options, allowed) in [(vec!["--cors-origins=https://shop.example".to_owned()], true), (Vec::new(), false)] {
+    for (options, allowed) in
+        [(vec!["--cors-origins=https://shop.example".to_owned()], true), (Vec::new(), false)]
+    {
         let Some(rig) = rig::start_with(false, &options).await else { return };
         let asked = |origin: &'static str| {
-            let asked = Client::new().request(Method::OPTIONS, format!("http://{}/{GET_WALLET}", rig.gateway));
-            let asked = asked.header("origin", origin).header("access-control-request-method", "POST");
-            asked.header("access-control-request-headers", "authorization,content-type,idempotency-key").send()
+            let asked = Client::new()
+                .request(Method::OPTIONS, format!("http://{}/{GET_WALLET}", rig.gateway));
+            let asked =
+                asked.header("origin", origin).header("access-control-request-method", "POST");
+            asked
+                .header(
+                    "access-control-request-headers",
+                    "authorization,content-type,idempotency-key",
+                )
+                .send()
         };
         let answer = asked("https://shop.example").await.unwrap();
-        let named = answer.headers().get("access-control-allow-origin").map(|origin| origin.to_str().unwrap().to_owned());
-        assert_eq!((answer.status().is_success(), named.as_deref()), (allowed, allowed.then_some("https://shop.example")));
+        let named = answer
+            .headers()
+            .get("access-control-allow-origin")
+            .map(|origin| origin.to_str().unwrap().to_owned());
+        assert_eq!(
+            (answer.status().is_success(), named.as_deref()),
+            (allowed, allowed.then_some("https://shop.example"))
+        );
         let answer = asked("https://other.example").await.unwrap();
         assert!(!answer.headers().contains_key("access-control-allow-origin"));
     }
@@ -358,38 +475,83 @@ async fn clients_of_connect_and_grpc_web_do_what_ours_does() {
     let descriptors = world.folder.path().join("descriptors.bin");
     std::fs::write(&descriptors, payterms_proto::DESCRIPTOR_SET).unwrap();
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let arguments = [modules, descriptors.display().to_string(), format!("http://{}", world.suite.gateway), token, wallet.clone()];
-    let run = Command::new("node").arg(here.join("clients/connect.cjs")).args(arguments).output().unwrap();
+    let arguments = [
+        modules,
+        descriptors.display().to_string(),
+        format!("http://{}", world.suite.gateway),
+        token,
+        wallet.clone(),
+    ];
+    let run = Command::new("node")
+        .arg(here.join("clients/connect.cjs"))
+        .args(arguments)
+        .output()
+        .unwrap();
     let said = String::from_utf8_lossy(&run.stdout);
     assert!(run.status.success(), "{said}{}", String::from_utf8_lossy(&run.stderr));
     let each = "debited 1.00, replayed, refused INSUFFICIENT_FUNDS, streamed 3";
-    assert_eq!(said.trim(), format!("connect+json: {each}\nconnect+proto: {each}\ngrpc-web: {each}\ngrpc: {each}"));
+    assert_eq!(
+        said.trim(),
+        format!("connect+json: {each}\nconnect+proto: {each}\ngrpc-web: {each}\ngrpc: {each}")
+    );
     invariants::hold(&world).await;
     world.end().await;
 }
 
-/// The contract as `OpenAPI` has it is right by the judgement of tools that others wrote: it is well formed, and what it says of
-/// requests and answers holds for calls that are made of it.
+/// The contract as `OpenAPI` has it is right by the judgement of tools that others wrote: it is
+/// well formed, and what it says of requests and answers holds for calls that are made of it.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_contract_as_openapi_holds() {
-    let (Some(modules), Some(python)) = (clients::node_modules(), clients::python_with("schemathesis")) else { return };
+    let (Some(modules), Some(python)) =
+        (clients::node_modules(), clients::python_with("schemathesis"))
+    else {
+        return;
+    };
     let world = World::start(Database::Sqlite).await.unwrap();
     world.usual().await;
     let at = format!("http://{}/openapi.json", world.suite.gateway);
     let file = world.folder.path().join("openapi.json");
-    std::fs::write(&file, Client::new().get(&at).send().await.unwrap().bytes().await.unwrap()).unwrap();
-    let linted = Command::new(Path::new(&modules).join(".bin/redocly")).args(["lint", "--extends", "minimal"]).arg(&file).output().unwrap();
-    assert!(linted.status.success(), "{}{}", String::from_utf8_lossy(&linted.stdout), String::from_utf8_lossy(&linted.stderr));
+    std::fs::write(&file, Client::new().get(&at).send().await.unwrap().bytes().await.unwrap())
+        .unwrap();
+    let linted = Command::new(Path::new(&modules).join(".bin/redocly"))
+        .args(["lint", "--extends", "minimal"])
+        .arg(&file)
+        .output()
+        .unwrap();
+    assert!(
+        linted.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&linted.stdout),
+        String::from_utf8_lossy(&linted.stderr)
+    );
     let token = world.suite.token(&person("acme", "STAFF", None), 600).unwrap();
     let checks = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance";
     let header = format!("Authorization: Bearer {token}");
     let run = Command::new(Path::new(&python).with_file_name("schemathesis"))
-        .args(["run", &at, "-H", &header, "--phases", "fuzzing", "--max-examples", "4", "--seed", "1", "--checks", checks])
+        .args([
+            "run",
+            &at,
+            "-H",
+            &header,
+            "--phases",
+            "fuzzing",
+            "--max-examples",
+            "4",
+            "--seed",
+            "1",
+            "--checks",
+            checks,
+        ])
         .args(["--no-color", "--workers", "2"])
         .current_dir(world.folder.path())
         .output()
         .unwrap();
-    assert!(run.status.success(), "{}{}", String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+    assert!(
+        run.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&run.stdout),
+        String::from_utf8_lossy(&run.stderr)
+    );
     invariants::hold(&world).await;
     world.end().await;
 }

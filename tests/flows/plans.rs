@@ -11,12 +11,14 @@ use crate::{
 use payterms_proto::{
     google::r#type::{Date, Money},
     invoicing::v1::{
-        BlockInvoiceRequest, CreateCreditNoteRequest, CreatePaymentRequest, Invoice, InvoiceToPay, ListInvoicesRequest,
-        RecordOutsidePaymentRequest, TenderToUse, block::Reason, invoice, tender_to_use::Source,
+        BlockInvoiceRequest, CreateCreditNoteRequest, CreatePaymentRequest, Invoice, InvoiceToPay,
+        ListInvoicesRequest, RecordOutsidePaymentRequest, TenderToUse, block::Reason, invoice,
+        tender_to_use::Source,
     },
     plans::v1::{
-        ApprovePlanRequest, GetPlanRequest, GetProposalOptionsRequest, ListPlanHistoryRequest, ListPlansRequest, Plan, PlanSettings,
-        PreviewPlanRequest, ProposePlanRequest, RefusePlanRequest, Schedule, UpdatePlanSettingsRequest, WithdrawPlanRequest,
+        ApprovePlanRequest, GetPlanRequest, GetProposalOptionsRequest, ListPlanHistoryRequest,
+        ListPlansRequest, Plan, PlanSettings, PreviewPlanRequest, ProposePlanRequest,
+        RefusePlanRequest, Schedule, UpdatePlanSettingsRequest, WithdrawPlanRequest,
         plan::State,
         schedule::{Interval, Kind},
     },
@@ -63,7 +65,11 @@ pub(crate) fn monthly(count: i32, day: i32) -> Schedule {
     }
 }
 
-pub(crate) fn proposal(customer: &str, invoices: &[&Invoice], schedule: Schedule) -> ProposePlanRequest {
+pub(crate) fn proposal(
+    customer: &str,
+    invoices: &[&Invoice],
+    schedule: Schedule,
+) -> ProposePlanRequest {
     ProposePlanRequest {
         request_id: request_id(),
         parent: customer.to_owned(),
@@ -75,21 +81,41 @@ pub(crate) fn proposal(customer: &str, invoices: &[&Invoice], schedule: Schedule
     }
 }
 
-pub(crate) async fn propose(session: &Session, request: ProposePlanRequest) -> Result<Plan, Status> {
+pub(crate) async fn propose(
+    session: &Session,
+    request: ProposePlanRequest,
+) -> Result<Plan, Status> {
     Ok(session.plans().propose_plan(request).await?.into_inner().plan.unwrap())
 }
 
 pub(crate) async fn plan(session: &Session, name: &str) -> Plan {
-    session.plans().get_plan(GetPlanRequest { name: name.to_owned() }).await.unwrap().into_inner().plan.unwrap()
+    session
+        .plans()
+        .get_plan(GetPlanRequest { name: name.to_owned() })
+        .await
+        .unwrap()
+        .into_inner()
+        .plan
+        .unwrap()
 }
 
-pub(crate) async fn approve(session: &Session, plan: &Plan, total_seen: Option<Money>) -> Result<Plan, Status> {
-    let request = ApprovePlanRequest { request_id: request_id(), name: plan.name.clone(), total_seen, etag: String::new() };
+pub(crate) async fn approve(
+    session: &Session,
+    plan: &Plan,
+    total_seen: Option<Money>,
+) -> Result<Plan, Status> {
+    let request = ApprovePlanRequest {
+        request_id: request_id(),
+        name: plan.name.clone(),
+        total_seen,
+        etag: String::new(),
+    };
     Ok(session.plans().approve_plan(request).await?.into_inner().plan.unwrap())
 }
 
 pub(crate) async fn verbs(session: &Session, plan: &Plan) -> Vec<String> {
-    let list = ListPlanHistoryRequest { parent: plan.name.clone(), ..ListPlanHistoryRequest::default() };
+    let list =
+        ListPlanHistoryRequest { parent: plan.name.clone(), ..ListPlanHistoryRequest::default() };
     let entries = session.plans().list_plan_history(list).await.unwrap().into_inner().entries;
     entries.into_iter().map(|plan_history_entry| plan_history_entry.verb).collect()
 }
@@ -98,7 +124,11 @@ pub(crate) async fn verbs(session: &Session, plan: &Plan) -> Vec<String> {
 pub(crate) fn parts(plan: &Plan) -> Vec<(String, Money, Money)> {
     let day = |date: Date| format!("{:04}-{:02}-{:02}", date.year, date.month, date.day);
     let part = |instalment: &payterms_proto::plans::v1::Instalment| {
-        (day(instalment.due_date.unwrap()), instalment.amount.clone().unwrap(), instalment.paid.clone().unwrap())
+        (
+            day(instalment.due_date.unwrap()),
+            instalment.amount.clone().unwrap(),
+            instalment.paid.clone().unwrap(),
+        )
     };
     plan.instalments.iter().map(part).collect()
 }
@@ -111,12 +141,19 @@ pub(crate) fn usd(units: i64, cents: i32) -> Money {
 pub(crate) async fn proposed(world: &World, token: Option<&str>) -> (Desk, Plan) {
     let desk = Box::pin(desk(world, token)).await;
     allow(&desk.owner, PlanSettings::default(), &[]).await;
-    let plan = Box::pin(propose(&desk.admin, proposal(&desk.customer, &[&desk.invoice], monthly(3, 31)))).await.unwrap();
+    let plan =
+        Box::pin(propose(&desk.admin, proposal(&desk.customer, &[&desk.invoice], monthly(3, 31))))
+            .await
+            .unwrap();
     (desk, plan)
 }
 
 pub(crate) async fn blocked(desk: &Desk) -> Option<(Reason, String)> {
-    read(&desk.owner, &desk.invoice.name).await.unwrap().block.map(|block| (block.reason(), block.owner))
+    read(&desk.owner, &desk.invoice.name)
+        .await
+        .unwrap()
+        .block
+        .map(|block| (block.reason(), block.owner))
 }
 
 /// 00:00 in Sydney, so many days after 1 January 2026; to April it is eleven hours ahead.
@@ -126,7 +163,9 @@ async fn a_plan_is_previewed_proposed_approved_and_paid_on_its_dates(world: &Wor
     let desk = desk(world, Some("tok_visa")).await;
     let staff = world.someone("STAFF", None);
     let ask = GetProposalOptionsRequest { parent: desk.customer.clone() };
-    let options = async || desk.admin.plan_settings().get_proposal_options(ask.clone()).await.unwrap().into_inner();
+    let options = async || {
+        desk.admin.plan_settings().get_proposal_options(ask.clone()).await.unwrap().into_inner()
+    };
     assert!(!options().await.proposals_allowed, "off until somebody turns it on");
     allow(&desk.owner, PlanSettings::default(), &[]).await;
     assert_eq!((options().await.proposals_allowed, options().await.max_instalments), (true, 12));
@@ -142,29 +181,63 @@ async fn a_plan_is_previewed_proposed_approved_and_paid_on_its_dates(world: &Wor
     assert_eq!(blocked(&desk).await, None, "a preview has no effect");
     let plan = propose(&desk.admin, request.clone()).await.unwrap();
     assert_eq!(propose(&desk.admin, request).await.unwrap(), plan, "one answer");
-    let same = Plan { name: String::new(), etag: String::new(), create_time: None, update_time: None, ..plan.clone() };
+    let same = Plan {
+        name: String::new(),
+        etag: String::new(),
+        create_time: None,
+        update_time: None,
+        ..plan.clone()
+    };
     assert_eq!(shown, same, "the preview is what is stored");
     let (zero, due) = (usd(0, 0), ["2026-01-31", "2026-02-28", "2026-03-31"].map(str::to_owned));
     let [first, second, third] = due.clone();
-    let asked = vec![(first, usd(33, 34), zero.clone()), (second, usd(33, 33), zero.clone()), (third, usd(33, 33), zero.clone())];
-    assert_eq!((plan.state(), parts(&plan), plan.total.clone()), (State::Proposed, asked, amount("USD", 100, 0)));
-    assert_eq!(blocked(&desk).await, Some((Reason::PaymentPlanProposed, plan.name.clone())), "from the invoice to the plan");
+    let asked = vec![
+        (first, usd(33, 34), zero.clone()),
+        (second, usd(33, 33), zero.clone()),
+        (third, usd(33, 33), zero.clone()),
+    ];
+    assert_eq!(
+        (plan.state(), parts(&plan), plan.total.clone()),
+        (State::Proposed, asked, amount("USD", 100, 0))
+    );
+    assert_eq!(
+        blocked(&desk).await,
+        Some((Reason::PaymentPlanProposed, plan.name.clone())),
+        "from the invoice to the plan"
+    );
     let list = ListInvoicesRequest {
         parent: desk.customer.clone(),
         block_reason: Reason::PaymentPlanProposed.into(),
         ..ListInvoicesRequest::default()
     };
     assert_eq!(staff.invoices().list_invoices(list).await.unwrap().into_inner().invoices.len(), 1);
-    let covering = ListPlansRequest { parent: "tenants/acme".into(), invoice: desk.invoice.name.clone(), ..ListPlansRequest::default() };
+    let covering = ListPlansRequest {
+        parent: "tenants/acme".into(),
+        invoice: desk.invoice.name.clone(),
+        ..ListPlansRequest::default()
+    };
     let covering = staff.plans().list_plans(covering).await.unwrap().into_inner().plans;
     assert_eq!(covering, std::slice::from_ref(&plan), "and back");
     let active = approve(&staff, &plan, plan.open.clone()).await.unwrap();
-    assert_eq!((active.state(), blocked(&desk).await), (State::Active, Some((Reason::PaymentPlanActive, plan.name.clone()))));
+    assert_eq!(
+        (active.state(), blocked(&desk).await),
+        (State::Active, Some((Reason::PaymentPlanActive, plan.name.clone())))
+    );
     for (days, paid) in [(30, usd(33, 34)), (58, usd(66, 67)), (89, usd(100, 0))] {
         advance(world, MIDNIGHT + days * DAY).await;
         let now = self::plan(&desk.admin, &plan.name).await;
-        let sum = 100_000_000_000 - now.open.as_ref().map_or(0, |amount| amount.units * 1_000_000_000 + i64::from(amount.nanos));
-        assert_eq!(sum, paid.units * 1_000_000_000 + i64::from(paid.nanos), "day {days}: {:?} {:?}", now.state(), now.collection);
+        let sum = 100_000_000_000
+            - now
+                .open
+                .as_ref()
+                .map_or(0, |amount| amount.units * 1_000_000_000 + i64::from(amount.nanos));
+        assert_eq!(
+            sum,
+            paid.units * 1_000_000_000 + i64::from(paid.nanos),
+            "day {days}: {:?} {:?}",
+            now.state(),
+            now.collection
+        );
     }
     let done = self::plan(&desk.admin, &plan.name).await;
     assert_eq!((done.state(), done.next_instalment), (State::Completed, None));
@@ -179,9 +252,16 @@ async fn a_plan_is_previewed_proposed_approved_and_paid_on_its_dates(world: &Wor
 async fn a_refusal_lifts_the_blocks(world: &World) {
     let (desk, plan) = proposed(world, None).await;
     let staff = world.someone("STAFF", None);
-    let no = RefusePlanRequest { request_id: request_id(), name: plan.name.clone(), explanation: "Please pay in two.".into() };
+    let no = RefusePlanRequest {
+        request_id: request_id(),
+        name: plan.name.clone(),
+        explanation: "Please pay in two.".into(),
+    };
     let refused = staff.plans().refuse_plan(no.clone()).await.unwrap().into_inner().plan.unwrap();
-    assert_eq!((refused.state(), refused.explanation.as_str(), blocked(&desk).await), (State::Refused, "Please pay in two.", None));
+    assert_eq!(
+        (refused.state(), refused.explanation.as_str(), blocked(&desk).await),
+        (State::Refused, "Please pay in two.", None)
+    );
     assert_eq!(staff.plans().refuse_plan(no).await.unwrap().into_inner().plan.unwrap(), refused);
     let again = approve(&staff, &plan, plan.open.clone()).await.unwrap_err();
     assert_eq!(reason(&again), "PLAN_STATE");
@@ -191,13 +271,25 @@ async fn a_refusal_lifts_the_blocks(world: &World) {
 
 pub(crate) async fn every_reason_why_not_comes_at_once(world: &World) {
     let desk = desk(world, None).await;
-    let off = propose(&desk.admin, proposal(&desk.customer, &[&desk.invoice], monthly(3, 31))).await;
+    let off =
+        propose(&desk.admin, proposal(&desk.customer, &[&desk.invoice], monthly(3, 31))).await;
     // Plans may not have heard of the tenant yet.
-    assert!(off.is_err_and(|status| ["FEATURE_DISABLED", "TENANT_UNKNOWN_YET"].contains(&reason(&status).as_str())));
-    let bounds = PlanSettings { max_instalments: 3, max_duration_days: 60, min_instalments: vec![usd(40, 0)], ..PlanSettings::default() };
+    assert!(off.is_err_and(|status| {
+        ["FEATURE_DISABLED", "TENANT_UNKNOWN_YET"].contains(&reason(&status).as_str())
+    }));
+    let bounds = PlanSettings {
+        max_instalments: 3,
+        max_duration_days: 60,
+        min_instalments: vec![usd(40, 0)],
+        ..PlanSettings::default()
+    };
     allow(&desk.owner, bounds, &["max_instalments", "max_duration_days", "min_instalments"]).await;
-    let other = issued(&desk.owner, draft(&desk.customer, "AUD", vec![line("Other", amount("AUD", 7, 0))])).await;
-    let paid = issued(&desk.owner, draft(&desk.customer, "USD", vec![line("Paid", amount("USD", 5, 0))])).await;
+    let other =
+        issued(&desk.owner, draft(&desk.customer, "AUD", vec![line("Other", amount("AUD", 7, 0))]))
+            .await;
+    let paid =
+        issued(&desk.owner, draft(&desk.customer, "USD", vec![line("Paid", amount("USD", 5, 0))]))
+            .await;
     let outside = RecordOutsidePaymentRequest {
         request_id: request_id(),
         parent: desk.customer.clone(),
@@ -208,7 +300,11 @@ pub(crate) async fn every_reason_why_not_comes_at_once(world: &World) {
         ..Default::default()
     };
     desk.owner.payments().record_outside_payment(outside).await.unwrap();
-    let disputed = issued(&desk.owner, draft(&desk.customer, "USD", vec![line("Disputed", amount("USD", 6, 0))])).await;
+    let disputed = issued(
+        &desk.owner,
+        draft(&desk.customer, "USD", vec![line("Disputed", amount("USD", 6, 0))]),
+    )
+    .await;
     let block = BlockInvoiceRequest {
         request_id: request_id(),
         name: disputed.name.clone(),
@@ -219,7 +315,10 @@ pub(crate) async fn every_reason_why_not_comes_at_once(world: &World) {
     let announced = CreatePaymentRequest {
         request_id: request_id(),
         parent: desk.customer.clone(),
-        invoices: vec![InvoiceToPay { invoice: desk.invoice.name.clone(), amount: amount("USD", 10, 0) }],
+        invoices: vec![InvoiceToPay {
+            invoice: desk.invoice.name.clone(),
+            amount: amount("USD", 10, 0),
+        }],
         tenders: vec![TenderToUse { source: Some(Source::BankTransfer(true)), amount: None }],
         ..Default::default()
     };
@@ -244,7 +343,10 @@ pub(crate) async fn every_reason_why_not_comes_at_once(world: &World) {
         "PAYMENT_PENDING",
         "TOO_MANY_INSTALMENTS",
     ];
-    assert_eq!((reason(&refused).as_str(), found), ("INVOICE_STATE", expected.map(str::to_owned).to_vec()));
+    assert_eq!(
+        (reason(&refused).as_str(), found),
+        ("INVOICE_STATE", expected.map(str::to_owned).to_vec())
+    );
     invoices_of_another_customer_make_no_plan(world, &desk, &other).await;
     proposals_are_counted(&desk).await;
     invariants::hold(world).await;
@@ -254,33 +356,56 @@ pub(crate) async fn every_reason_why_not_comes_at_once(world: &World) {
 async fn invoices_of_another_customer_make_no_plan(world: &World, desk: &Desk, other: &Invoice) {
     let staff = world.someone("STAFF", None);
     let another = world.customer("acme", "GB").await;
-    let alien = issued(&desk.owner, draft(&another, "USD", vec![line("Other", amount("USD", 7, 0))])).await;
+    let alien =
+        issued(&desk.owner, draft(&another, "USD", vec![line("Other", amount("USD", 7, 0))])).await;
     let both = proposal(&desk.customer, &[other, &alien], monthly(2, 31));
-    let preview =
-        PreviewPlanRequest { parent: both.parent.clone(), invoices: both.invoices.clone(), schedule: both.schedule, ..Default::default() };
+    let preview = PreviewPlanRequest {
+        parent: both.parent.clone(),
+        invoices: both.invoices.clone(),
+        schedule: both.schedule,
+        ..Default::default()
+    };
     let mixed = staff.plans().preview_plan(preview).await.unwrap_err();
     assert_eq!(violations(&mixed), ["invoices[1]: RESOURCE_NAME_INVALID"], "two customers");
-    assert_eq!(reason(&propose(&desk.admin, both).await.unwrap_err()), "RESOURCE_NOT_FOUND", "who may not see it learns nothing");
+    assert_eq!(
+        reason(&propose(&desk.admin, both).await.unwrap_err()),
+        "RESOURCE_NOT_FOUND",
+        "who may not see it learns nothing"
+    );
 }
 
 async fn proposals_are_counted(desk: &Desk) {
-    let small = issued(&desk.owner, draft(&desk.customer, "USD", vec![line("Small", amount("USD", 80, 0))])).await;
+    let small = issued(
+        &desk.owner,
+        draft(&desk.customer, "USD", vec![line("Small", amount("USD", 80, 0))]),
+    )
+    .await;
     let two = || proposal(&desk.customer, &[&small], monthly(2, 15));
     for _ in 0..2 {
         let plan = propose(&desk.admin, two()).await.unwrap();
         let again = propose(&desk.admin, two()).await.unwrap_err();
-        assert!(["INVOICE_BLOCKED", "PROPOSAL_LIMIT"].contains(&reason(&again).as_str()), "{again:?}");
+        assert!(
+            ["INVOICE_BLOCKED", "PROPOSAL_LIMIT"].contains(&reason(&again).as_str()),
+            "{again:?}"
+        );
         let withdraw = WithdrawPlanRequest { request_id: request_id(), name: plan.name };
-        let withdrawn = desk.admin.plans().withdraw_plan(withdraw).await.unwrap().into_inner().plan.unwrap();
+        let withdrawn =
+            desk.admin.plans().withdraw_plan(withdraw).await.unwrap().into_inner().plan.unwrap();
         assert_eq!(withdrawn.state(), State::Withdrawn);
     }
     assert_eq!(reason(&propose(&desk.admin, two()).await.unwrap_err()), "PROPOSAL_LIMIT");
-    let late = propose(&desk.admin, proposal(&desk.customer, &[&small], deferral(2026, 1, 1))).await.unwrap_err();
+    let late = propose(&desk.admin, proposal(&desk.customer, &[&small], deferral(2026, 1, 1)))
+        .await
+        .unwrap_err();
     assert_eq!(violations(&late), ["schedule.date: DATE_IN_PAST"]);
 }
 
 pub(crate) fn deferral(year: i32, month: i32, day: i32) -> Schedule {
-    Schedule { kind: Kind::SingleDeferral.into(), date: Some(Date { year, month, day }), ..Schedule::default() }
+    Schedule {
+        kind: Kind::SingleDeferral.into(),
+        date: Some(Date { year, month, day }),
+        ..Schedule::default()
+    }
 }
 
 /// Pays a part outside, as a customer may at any time.
@@ -318,16 +443,27 @@ async fn what_happens_before_the_answer_counts(world: &World) {
     pay(&desk, amount("USD", 40, 0)).await;
     credit(&desk, amount("USD", 10, 0)).await;
     let now = knows(&staff, &plan.name, &usd(50, 0)).await;
-    assert_eq!((parts(&now), now.total.clone()), (parts(&plan), amount("USD", 100, 0)), "the offer stays as it was made");
+    assert_eq!(
+        (parts(&now), now.total.clone()),
+        (parts(&plan), amount("USD", 100, 0)),
+        "the offer stays as it was made"
+    );
     let less = approve(&staff, &plan, amount("USD", 49, 99)).await.unwrap_err();
     assert_eq!(reason(&less), "PLAN_AMOUNT_CHANGED");
-    let stale =
-        ApprovePlanRequest { request_id: request_id(), name: plan.name.clone(), total_seen: plan.open.clone(), etag: plan.etag.clone() };
+    let stale = ApprovePlanRequest {
+        request_id: request_id(),
+        name: plan.name.clone(),
+        total_seen: plan.open.clone(),
+        etag: plan.etag.clone(),
+    };
     assert_eq!(reason(&staff.plans().approve_plan(stale).await.unwrap_err()), "ETAG_MISMATCH");
     // More was seen than is open: the last instalments are lowered.
     let active = approve(&staff, &plan, amount("USD", 100, 0)).await.unwrap();
     let (zero, due) = (usd(0, 0), |day: &str| day.to_owned());
-    assert_eq!(parts(&active), [(due("2026-01-31"), usd(33, 34), zero.clone()), (due("2026-02-28"), usd(16, 66), zero)]);
+    assert_eq!(
+        parts(&active),
+        [(due("2026-01-31"), usd(33, 34), zero.clone()), (due("2026-02-28"), usd(16, 66), zero)]
+    );
     assert_eq!((active.open, active.total), (amount("USD", 50, 0), amount("USD", 50, 0)));
     invariants::hold(world).await;
     plans_agree(world).await;
@@ -336,22 +472,41 @@ async fn what_happens_before_the_answer_counts(world: &World) {
 async fn a_schedule_that_does_not_fit_its_kind_is_refused_whole(world: &World) {
     let desk = desk(world, None).await;
     let wrong = async |schedule: Schedule| {
-        violations(&propose(&desk.admin, proposal(&desk.customer, &[&desk.invoice], schedule)).await.unwrap_err())
+        violations(
+            &propose(&desk.admin, proposal(&desk.customer, &[&desk.invoice], schedule))
+                .await
+                .unwrap_err(),
+        )
     };
-    let says = |fields: &[&str]| fields.iter().map(|field| format!("schedule.{field}: SCHEDULE_INVALID")).collect::<Vec<_>>();
+    let says = |fields: &[&str]| {
+        fields.iter().map(|field| format!("schedule.{field}: SCHEDULE_INVALID")).collect::<Vec<_>>()
+    };
     for count in [-1, 0, 1, 121] {
         assert_eq!(wrong(monthly(count, 1)).await, says(&["instalment_count"]), "{count}");
     }
     for day in [-1, 0, 32] {
         assert_eq!(wrong(monthly(2, day)).await, says(&["day_of_month"]), "{day}");
     }
-    let both = Schedule { date: Some(Date { year: 2026, month: 5, day: 1 }), day_of_week: 1, ..monthly(0, 0) };
-    assert_eq!(wrong(both).await, says(&["instalment_count", "date", "day_of_month", "day_of_week"]), "all at once");
+    let both = Schedule {
+        date: Some(Date { year: 2026, month: 5, day: 1 }),
+        day_of_week: 1,
+        ..monthly(0, 0)
+    };
+    assert_eq!(
+        wrong(both).await,
+        says(&["instalment_count", "date", "day_of_month", "day_of_week"]),
+        "all at once"
+    );
     let weekly = Schedule { interval: Interval::Weekly.into(), ..monthly(2, 5) };
     assert_eq!(wrong(weekly).await, says(&["day_of_month"]));
-    let deferral = Schedule { date: None, ..Schedule { kind: Kind::SingleDeferral.into(), ..monthly(2, 5) } };
+    let deferral =
+        Schedule { date: None, ..Schedule { kind: Kind::SingleDeferral.into(), ..monthly(2, 5) } };
     assert_eq!(wrong(deferral).await, says(&["date", "instalment_count", "interval"]));
-    let no_day = Schedule { kind: Kind::SingleDeferral.into(), date: Some(Date { year: 2026, month: 2, day: 30 }), ..Schedule::default() };
+    let no_day = Schedule {
+        kind: Kind::SingleDeferral.into(),
+        date: Some(Date { year: 2026, month: 2, day: 30 }),
+        ..Schedule::default()
+    };
     assert_eq!(wrong(no_day).await, ["schedule.date: DATE_INVALID"]);
     let nothing = Schedule::default();
     assert!(wrong(nothing).await.contains(&"schedule.kind: ENUM_INVALID".to_owned()));

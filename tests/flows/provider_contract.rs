@@ -1,4 +1,5 @@
-//! What the wallet relies on at every payment provider: the same stories over each adapter, at what answers as that provider does.
+//! What the wallet relies on at every payment provider: the same stories over each adapter, at what
+//! answers as that provider does.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use payterms_chassis::{Call, Db, db::DatabaseOptions, seal::Seal};
@@ -16,7 +17,10 @@ use payterms_wallet::{
     },
     store::settings,
 };
-use payterms_wallet_domain::{MethodKind, StripeConnection, dispute::Outcome, method_setup::SavedCard, refund::Refunded, top_up::Charged};
+use payterms_wallet_domain::{
+    MethodKind, StripeConnection, dispute::Outcome, method_setup::SavedCard, refund::Refunded,
+    top_up::Charged,
+};
 use std::sync::Arc;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -31,7 +35,8 @@ pub(crate) struct TestCard {
 }
 
 pub(crate) const GOOD: TestCard = TestCard { token: "tok_visa", card: Card::Good };
-pub(crate) const DECLINED: TestCard = TestCard { token: "tok_stolen", card: Card::Declined("stolen_card") };
+pub(crate) const DECLINED: TestCard =
+    TestCard { token: "tok_stolen", card: Card::Declined("stolen_card") };
 const AUTHENTICATES: TestCard = TestCard { token: "tok_authenticate", card: Card::Authenticates };
 const SLOW: TestCard = TestCard { token: "tok_slow", card: Card::Slow };
 pub(crate) const ACCOUNT: TestCard = TestCard { token: "tok_bank", card: Card::Account };
@@ -55,11 +60,15 @@ fn usd(text: &str) -> Money {
 }
 
 async fn with_simulator() -> Bench {
-    let (folder, at, stop) = (tempfile::tempdir().unwrap(), free_address(), CancellationToken::new());
+    let (folder, at, stop) =
+        (tempfile::tempdir().unwrap(), free_address(), CancellationToken::new());
     let listener = TcpListener::bind(at).await.unwrap();
     // Nobody takes its notifications.
-    let options =
-        payterms_simulator::Options { file: folder.path().join("s.db"), notify: "http://127.0.0.1:1".to_owned(), secret: vec![7; 32] };
+    let options = payterms_simulator::Options {
+        file: folder.path().join("s.db"),
+        notify: "http://127.0.0.1:1".to_owned(),
+        secret: vec![7; 32],
+    };
     tokio::spawn(payterms_simulator::serve(listener, options, stop.clone()));
     let simulator = format!("http://{at}");
     Bench {
@@ -84,10 +93,21 @@ impl Clock for Later {
     }
 }
 
-pub(crate) async fn wallet_of(folder: &TempDir, database: Database, clock: Arc<dyn Clock>) -> Option<Db> {
+pub(crate) async fn wallet_of(
+    folder: &TempDir,
+    database: Database,
+    clock: Arc<dyn Clock>,
+) -> Option<Db> {
     if database == Database::Postgres {
         let place = postgres::database().await?;
-        return Db::open_with(&format!("postgres://payterms_wallet@{place}"), "wallet", clock, &DatabaseOptions::default()).await.ok();
+        return Db::open_with(
+            &format!("postgres://payterms_wallet@{place}"),
+            "wallet",
+            clock,
+            &DatabaseOptions::default(),
+        )
+        .await
+        .ok();
     }
     let file = format!("sqlite:{}", folder.path().join("wallet.db").display());
     let db = Db::open_with(&file, "wallet", clock, &DatabaseOptions::default()).await.unwrap();
@@ -110,7 +130,8 @@ pub(crate) async fn at_stripe(url: &str, database: Database, late: TimeDelta) ->
     std::fs::write(&key, [9; 32]).unwrap();
     let provider = Stripe::new(Client::new(url).unwrap(), db.clone(), Seal::read(&key).unwrap());
     let tenant: TenantId = "acme".parse().unwrap();
-    let (sealed_key, sealed_webhook_secret) = provider.seal_secrets(&tenant, there::KEY, there::WEBHOOK_SECRET).unwrap();
+    let (sealed_key, sealed_webhook_secret) =
+        provider.seal_secrets(&tenant, there::KEY, there::WEBHOOK_SECRET).unwrap();
     let connection = StripeConnection {
         account: there::ACCOUNT.to_owned(),
         on_behalf: false,
@@ -121,13 +142,25 @@ pub(crate) async fn at_stripe(url: &str, database: Database, late: TimeDelta) ->
         sealed_webhook_secret,
         connected_at: SystemClock.now(),
     };
-    let tx = db.begin_forward(&Call::internal("wallet", &tenant, "connect", Uuid::max(), None)).await.unwrap();
+    let tx = db
+        .begin_forward(&Call::internal("wallet", &tenant, "connect", Uuid::max(), None))
+        .await
+        .unwrap();
     let mut own = settings::lock(tx.conn(), &tenant).await.unwrap();
     own.stripe = Some(connection);
     settings::save(tx.conn(), &tenant, &own).await.unwrap();
     tx.commit_rows().await.unwrap();
     let (now, simulator, stop) = (SystemClock.now(), String::new(), CancellationToken::new());
-    Some(Bench { provider: Box::new(provider), tenant, now, stripe: None, simulator, db: Some(db), folder, stop })
+    Some(Bench {
+        provider: Box::new(provider),
+        tenant,
+        now,
+        stripe: None,
+        simulator,
+        db: Some(db),
+        folder,
+        stop,
+    })
 }
 
 impl Bench {
@@ -154,7 +187,11 @@ impl Bench {
     async fn write_card(&self, page: &str, card: TestCard) {
         if let Some(stripe) = &self.stripe {
             let (back, _) = stripe.save_card(page, card.card);
-            assert!(back.starts_with("https://shop.example/back?a=b&setup=") && back.ends_with("&outcome=saved"), "{back}");
+            assert!(
+                back.starts_with("https://shop.example/back?a=b&setup=")
+                    && back.ends_with("&outcome=saved"),
+                "{back}"
+            );
             return;
         }
         let form = reqwest::Client::new()
@@ -169,7 +206,8 @@ impl Bench {
     }
 
     async fn saved_method(&self, card: TestCard) -> SavedCard {
-        let kind = if card.card == Card::Account { MethodKind::BankDebit } else { MethodKind::Card };
+        let kind =
+            if card.card == Card::Account { MethodKind::BankDebit } else { MethodKind::Card };
         let page = self.provider.create_setup(&self.setup(kind)).await.unwrap();
         self.write_card(&page.url, card).await;
         self.provider.saved_card(&self.tenant, &page.setup_id).await.unwrap().unwrap()
@@ -202,7 +240,12 @@ impl Bench {
     pub(crate) async fn listed(&self, what: &str) -> usize {
         let all = match &self.stripe {
             Some(stripe) => stripe.listed(what),
-            None => reqwest::get(format!("{}/v1/acme/{what}", self.simulator)).await.unwrap().json().await.unwrap(),
+            None => reqwest::get(format!("{}/v1/acme/{what}", self.simulator))
+                .await
+                .unwrap()
+                .json()
+                .await
+                .unwrap(),
         };
         all.iter().filter(|own| own["state"] == "succeeded").count()
     }
@@ -215,14 +258,28 @@ impl Bench {
     pub(crate) async fn take_back(&self, charge_id: &str, outcome: Option<&str>, is_account: bool) {
         match (&self.stripe, outcome) {
             // What a bank takes back is decided from the start.
-            (Some(stripe), None) => drop(stripe.dispute(charge_id, 2_000, if is_account { "lost" } else { "needs_response" })),
+            (Some(stripe), None) => drop(stripe.dispute(
+                charge_id,
+                2_000,
+                if is_account { "lost" } else { "needs_response" },
+            )),
             (Some(stripe), Some(outcome)) => {
-                let dispute = stripe.objects("dispute").into_iter().find(|own| own["payment_intent"] == charge_id).unwrap();
+                let dispute = stripe
+                    .objects("dispute")
+                    .into_iter()
+                    .find(|own| own["payment_intent"] == charge_id)
+                    .unwrap();
                 drop(stripe.decide_dispute(&dispute, outcome));
             }
             (None, outcome) => {
-                let act = outcome.map_or_else(|| "chargeback".to_owned(), |outcome| format!("dispute/{outcome}"));
-                let url = format!("{}/simulator/acme/charges/{charge_id}/{act}?silent=true", self.simulator);
+                let act = outcome.map_or_else(
+                    || "chargeback".to_owned(),
+                    |outcome| format!("dispute/{outcome}"),
+                );
+                let url = format!(
+                    "{}/simulator/acme/charges/{charge_id}/{act}?silent=true",
+                    self.simulator
+                );
                 reqwest::Client::new().post(url).send().await.unwrap().error_for_status().unwrap();
             }
         }
@@ -269,14 +326,19 @@ contract!(
 
 async fn a_method_is_saved_on_a_page(bench: &Bench) {
     let takes = |kind| bench.provider.takes(kind, "DE");
-    assert!(takes(MethodKind::Card) && takes(MethodKind::BankDebit) && !takes(MethodKind::CreditLine));
+    assert!(
+        takes(MethodKind::Card) && takes(MethodKind::BankDebit) && !takes(MethodKind::CreditLine)
+    );
     let order = bench.setup(MethodKind::Card);
     let page = bench.provider.create_setup(&order).await.unwrap();
     assert_eq!(bench.provider.create_setup(&order).await.unwrap(), page, "one page per key");
     assert_eq!(bench.provider.saved_card(&bench.tenant, &page.setup_id).await.unwrap(), None);
     bench.write_card(&page.url, GOOD).await;
     let card = bench.provider.saved_card(&bench.tenant, &page.setup_id).await.unwrap().unwrap();
-    assert_eq!((card.brand.as_str(), card.last_four.as_str(), card.expire_month, card.expire_year), ("visa", "4242", 12, 2099));
+    assert_eq!(
+        (card.brand.as_str(), card.last_four.as_str(), card.expire_month, card.expire_year),
+        ("visa", "4242", 12, 2099)
+    );
     assert_eq!(bench.listed("charges").await, 0, "it charges nothing");
     assert!(bench.provider.saved_card(&bench.tenant, "cs_test_nobody").await.is_err());
     let forged = bench.provider.read_notification(&bench.tenant, b"{}", "t=1,v1=00").await;
@@ -286,13 +348,20 @@ async fn a_method_is_saved_on_a_page(bench: &Bench) {
 async fn a_charge_is_made_once_per_key(bench: &Bench) {
     let (provider, tenant) = (&bench.provider, &bench.tenant);
     let order = bench.order(&bench.saved(GOOD).await, "20.00");
-    assert_eq!(provider.find_charge(tenant, order.key, bench.now).await.unwrap(), None, "it was never asked for");
+    assert_eq!(
+        provider.find_charge(tenant, order.key, bench.now).await.unwrap(),
+        None,
+        "it was never asked for"
+    );
     let made = provider.charge(&order).await.unwrap();
     assert_eq!(made.outcome, Charged::Succeeded);
     assert_eq!(provider.charge(&order).await.unwrap(), made);
     assert_eq!(provider.find_charge(tenant, order.key, bench.now).await.unwrap(), Some(made));
     assert_eq!(bench.listed("charges").await, 1);
-    for (card, outcome) in [(DECLINED, Charged::Declined("stolen_card".to_owned())), (AUTHENTICATES, Charged::RequiresAction)] {
+    for (card, outcome) in [
+        (DECLINED, Charged::Declined("stolen_card".to_owned())),
+        (AUTHENTICATES, Charged::RequiresAction),
+    ] {
         let order = bench.order(&bench.saved(card).await, "20.00");
         let made = provider.charge(&order).await.unwrap();
         assert_eq!(made.outcome, outcome);
@@ -300,7 +369,9 @@ async fn a_charge_is_made_once_per_key(bench: &Bench) {
         assert_eq!(provider.find_charge(tenant, order.key, bench.now).await.unwrap(), Some(made));
     }
     let order = bench.order(&bench.saved(SLOW).await, "20.00");
-    let Charged::Processing(ready_at) = provider.charge(&order).await.unwrap().outcome else { panic!("it takes time") };
+    let Charged::Processing(ready_at) = provider.charge(&order).await.unwrap().outcome else {
+        panic!("it takes time")
+    };
     assert!(ready_at > bench.now);
     if let Some(stripe) = &bench.stripe {
         stripe.settle(None);
@@ -311,21 +382,30 @@ async fn a_charge_is_made_once_per_key(bench: &Bench) {
 }
 
 async fn a_refund_is_made_once_per_key(bench: &Bench) {
-    let charge = bench.provider.charge(&bench.order(&bench.saved(GOOD).await, "20.00")).await.unwrap();
+    let charge =
+        bench.provider.charge(&bench.order(&bench.saved(GOOD).await, "20.00")).await.unwrap();
     let order = bench.refund(&charge.id, "5.00");
     let made = bench.provider.refund(&order).await.unwrap();
     assert_eq!(made.outcome, Refunded::Succeeded);
     if let Some(stripe) = &bench.stripe {
         stripe.forget_keys();
     }
-    assert_eq!(bench.provider.refund(&order).await.unwrap(), made, "also when the provider has forgotten the key");
+    assert_eq!(
+        bench.provider.refund(&order).await.unwrap(),
+        made,
+        "also when the provider has forgotten the key"
+    );
     assert_eq!(
         bench.provider.refund(&bench.refund(&charge.id, "5.00")).await.unwrap().outcome,
         Refunded::Succeeded,
         "another key, another refund"
     );
     assert_eq!(bench.listed("refunds").await, 2);
-    let charge = bench.provider.charge(&bench.order(&bench.saved(REFUND_FAILS).await, "20.00")).await.unwrap();
+    let charge = bench
+        .provider
+        .charge(&bench.order(&bench.saved(REFUND_FAILS).await, "20.00"))
+        .await
+        .unwrap();
     let order = bench.refund(&charge.id, "5.00");
     for _ in 0..2 {
         assert_eq!(bench.provider.refund(&order).await.unwrap().outcome, Refunded::Failed);
@@ -334,20 +414,32 @@ async fn a_refund_is_made_once_per_key(bench: &Bench) {
 }
 
 async fn a_dispute_is_found_as_it_stands(bench: &Bench) {
-    let charge = bench.provider.charge(&bench.order(&bench.saved(GOOD).await, "20.00")).await.unwrap();
+    let charge =
+        bench.provider.charge(&bench.order(&bench.saved(GOOD).await, "20.00")).await.unwrap();
     let found = async || bench.provider.find_dispute(&bench.tenant, &charge.id).await.unwrap();
     assert_eq!(found().await, None);
     bench.issuer(&charge.id, None).await;
     let open = found().await.unwrap();
-    assert_eq!((open.amount, open.reason.as_str(), open.outcome, open.is_final), (usd("20.00"), "fraudulent", None, false));
-    assert_eq!(bench.provider.refund(&bench.refund(&charge.id, "5.00")).await.unwrap().outcome, Refunded::Failed, "the issuer has it");
+    assert_eq!(
+        (open.amount, open.reason.as_str(), open.outcome, open.is_final),
+        (usd("20.00"), "fraudulent", None, false)
+    );
+    assert_eq!(
+        bench.provider.refund(&bench.refund(&charge.id, "5.00")).await.unwrap().outcome,
+        Refunded::Failed,
+        "the issuer has it"
+    );
     bench.issuer(&charge.id, Some("won")).await;
     let won = found().await.unwrap();
     assert_eq!((won.id, won.outcome), (open.id, Some(Outcome::Won)));
-    let charge = bench.provider.charge(&bench.order(&bench.saved(GOOD).await, "20.00")).await.unwrap();
+    let charge =
+        bench.provider.charge(&bench.order(&bench.saved(GOOD).await, "20.00")).await.unwrap();
     bench.issuer(&charge.id, None).await;
     bench.issuer(&charge.id, Some("lost")).await;
-    assert_eq!(bench.provider.find_dispute(&bench.tenant, &charge.id).await.unwrap().unwrap().outcome, Some(Outcome::Lost));
+    assert_eq!(
+        bench.provider.find_dispute(&bench.tenant, &charge.id).await.unwrap().unwrap().outcome,
+        Some(Outcome::Lost)
+    );
     assert_eq!(bench.provider.find_dispute(&bench.tenant, "ch_nobody").await.unwrap(), None);
 }
 
@@ -370,15 +462,24 @@ async fn a_bank_debit_takes_days_and_what_a_bank_returns_is_final(bench: &Bench)
         }
     }
     let later = bench.now + TimeDelta::hours(49);
-    let outcome = async |order: &ChargeOrder| provider.find_charge(tenant, order.key, later).await.unwrap().unwrap();
+    let outcome = async |order: &ChargeOrder| {
+        provider.find_charge(tenant, order.key, later).await.unwrap().unwrap()
+    };
     let paid = outcome(&orders[0]).await;
     assert_eq!(paid.outcome, Charged::Succeeded);
-    assert_eq!(outcome(&orders[1]).await.outcome, Charged::Declined("insufficient_funds".to_owned()));
+    assert_eq!(
+        outcome(&orders[1]).await.outcome,
+        Charged::Declined("insufficient_funds".to_owned())
+    );
     bench.take_back(&paid.id, None, true).await;
     let returned = provider.find_dispute(tenant, &paid.id).await.unwrap().unwrap();
     assert_eq!((returned.outcome, returned.is_final), (Some(Outcome::Lost), true));
     if bench.stripe.is_some() {
         let dollars = provider.charge(&bench.order(&account.token, "20.00")).await.unwrap();
-        assert_eq!(dollars.outcome, Charged::Declined("rejected_by_provider".to_owned()), "the scheme has one currency");
+        assert_eq!(
+            dollars.outcome,
+            Charged::Declined("rejected_by_provider".to_owned()),
+            "the scheme has one currency"
+        );
     }
 }

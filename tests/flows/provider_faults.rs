@@ -1,6 +1,9 @@
-//! What goes wrong at Stripe, and between Stripe and the wallet: a charge is made once at most, and every answer that says something counts.
+//! What goes wrong at Stripe, and between Stripe and the wallet: a charge is made once at most, and
+//! every answer that says something counts.
 
-use crate::provider_contract::{ACCOUNT, Bench, DECLINED, GOOD, Later, TestCard, wallet_of, with_stripe};
+use crate::provider_contract::{
+    ACCOUNT, Bench, DECLINED, GOOD, Later, TestCard, wallet_of, with_stripe,
+};
 use chrono::TimeDelta;
 use payterms_chassis::seal::Seal;
 use payterms_testkit::{
@@ -15,8 +18,15 @@ use payterms_wallet_domain::{MethodKind, dispute::Outcome, refund::Refunded, top
 use std::sync::Arc;
 
 /// All that goes wrong at a request, or with its answer.
-const FAULTS: [Fault; 7] =
-    [Fault::TooMany, Fault::Breaks, Fault::Conflict, Fault::CutAfter, Fault::HalfAfter, Fault::PageAfter, Fault::OtherVersion];
+const FAULTS: [Fault; 7] = [
+    Fault::TooMany,
+    Fault::Breaks,
+    Fault::Conflict,
+    Fault::CutAfter,
+    Fault::HalfAfter,
+    Fault::PageAfter,
+    Fault::OtherVersion,
+];
 
 /// Asks until there is an answer, as drivers of flows do.
 async fn charged(bench: &Bench, order: &ChargeOrder) -> Charged {
@@ -35,14 +45,16 @@ async fn whatever_goes_wrong_at_stripe_a_charge_is_made_once() {
     let (good, declined) = (bench.saved(GOOD).await, bench.saved(DECLINED).await);
     let mut made = 0;
     for fault in FAULTS {
-        // The first prefix is met by the making and by the confirmation, the second by questions too.
+        // The first prefix is met by the making and by the confirmation, the second by questions
+        // too.
         for requests in [
             &["POST /v1/payment_intents"][..],
             &["POST /v1/payment_intents", "POST /v1/payment_intents/pi"],
             &["GET /v1/payment_intents", "POST /v1/payment_intents/pi"],
         ] {
             if fault == Fault::Breaks && requests.len() == 1 {
-                // Stripe repeats this fault for the key; the charge stays open until the key is forgotten.
+                // Stripe repeats this fault for the key; the charge stays open until the key is
+                // forgotten.
                 continue;
             }
             for request in requests {
@@ -50,7 +62,11 @@ async fn whatever_goes_wrong_at_stripe_a_charge_is_made_once() {
                     stripe.fail(request, fault);
                 }
             }
-            assert_eq!(charged(&bench, &bench.order(&good, "20.00")).await, Charged::Succeeded, "{fault:?} {requests:?}");
+            assert_eq!(
+                charged(&bench, &bench.order(&good, "20.00")).await,
+                Charged::Succeeded,
+                "{fault:?} {requests:?}"
+            );
             made += 1;
             // What this charge did not meet would hit another.
             while stripe.faults_left() > 0 {
@@ -61,10 +77,17 @@ async fn whatever_goes_wrong_at_stripe_a_charge_is_made_once() {
     }
     let refused = bench.order(&declined, "20.00");
     stripe.fail("POST /v1/payment_intents/pi", Fault::CutAfter);
-    assert_eq!(charged(&bench, &refused).await, Charged::Declined("stolen_card".to_owned()), "a decline whose answer was lost");
-    let statuses: Vec<_> = stripe.objects("payment_intent").into_iter().map(|value| value["status"].clone()).collect();
+    assert_eq!(
+        charged(&bench, &refused).await,
+        Charged::Declined("stolen_card".to_owned()),
+        "a decline whose answer was lost"
+    );
+    let statuses: Vec<_> =
+        stripe.objects("payment_intent").into_iter().map(|value| value["status"].clone()).collect();
     assert!(
-        statuses.iter().all(|status| status == "succeeded" || status == "canceled" || status == "requires_confirmation"),
+        statuses.iter().all(|status| status == "succeeded"
+            || status == "canceled"
+            || status == "requires_confirmation"),
         "{statuses:?}"
     );
     bench.end().await;
@@ -86,13 +109,18 @@ async fn a_lost_intent_is_looked_up_after_a_day_and_never_made_again() {
     stripe.forget_keys();
     let db = bench.db.clone().unwrap();
     db.close().await;
-    let late = wallet_of(&bench.folder, Database::Sqlite, Arc::new(Later(TimeDelta::hours(24)))).await.unwrap();
+    let late = wallet_of(&bench.folder, Database::Sqlite, Arc::new(Later(TimeDelta::hours(24))))
+        .await
+        .unwrap();
     let seal = Seal::read(&bench.folder.path().join("webhooks.key")).unwrap();
     let provider = Stripe::new(Client::new(&stripe.url()).unwrap(), late.clone(), seal);
     let made = provider.charge(&lost).await.unwrap();
     assert_eq!(made.outcome, Charged::Succeeded, "it is found, and confirmed");
     assert_eq!(provider.charge(&lost).await.unwrap(), made);
-    assert_eq!(provider.charge(&never).await.unwrap().outcome, Charged::Declined("rejected_by_provider".to_owned()));
+    assert_eq!(
+        provider.charge(&never).await.unwrap().outcome,
+        Charged::Declined("rejected_by_provider".to_owned())
+    );
     assert_eq!(stripe.objects("payment_intent").len(), 1, "nothing was made again");
     late.close().await;
 }
@@ -102,32 +130,56 @@ async fn what_stripe_does_not_know_any_more_is_not_fatal() {
     let bench = with_stripe(Database::Sqlite, TimeDelta::zero()).await.unwrap();
     let stripe = bench.stripe.clone().unwrap();
     let token = bench.saved(GOOD).await;
-    let waits =
-        bench.provider.charge(&bench.order(&bench.saved(TestCard { card: Card::RefundSlow, ..GOOD }).await, "20.00")).await.unwrap();
+    let waits = bench
+        .provider
+        .charge(
+            &bench.order(&bench.saved(TestCard { card: Card::RefundSlow, ..GOOD }).await, "20.00"),
+        )
+        .await
+        .unwrap();
     let refund = bench.refund(&waits.id, "5.00");
     assert!(bench.provider.refund(&refund).await.is_err(), "it is not decided");
     stripe.decide_refunds("succeeded");
     assert_eq!(bench.provider.refund(&refund).await.unwrap().outcome, Refunded::Succeeded);
     assert_eq!(stripe.objects("refund").len(), 1);
     let inquiry = stripe.dispute(&waits.id, 2_000, "warning_needs_response");
-    assert_eq!(bench.provider.find_dispute(&bench.tenant, &waits.id).await.unwrap(), None, "an inquiry takes nothing");
+    assert_eq!(
+        bench.provider.find_dispute(&bench.tenant, &waits.id).await.unwrap(),
+        None,
+        "an inquiry takes nothing"
+    );
     drop(stripe.decide_dispute(&inquiry, "warning_closed"));
     let too_small = bench.provider.charge(&bench.order(&token, "0.10")).await.unwrap();
     assert_eq!(too_small.outcome, Charged::Declined("rejected_by_provider".to_owned()));
-    let waits_for_person = bench.order(&bench.saved(TestCard { card: Card::RequiresAction, ..GOOD }).await, "20.00");
+    let waits_for_person =
+        bench.order(&bench.saved(TestCard { card: Card::RequiresAction, ..GOOD }).await, "20.00");
     for _ in 0..2 {
-        assert_eq!(bench.provider.charge(&waits_for_person).await.unwrap().outcome, Charged::RequiresAction);
+        assert_eq!(
+            bench.provider.charge(&waits_for_person).await.unwrap().outcome,
+            Charged::RequiresAction
+        );
     }
     stripe.delete_customers();
-    assert_eq!(bench.provider.charge(&bench.order(&token, "20.00")).await.unwrap().outcome, Charged::Declined("no_such_card".to_owned()));
+    assert_eq!(
+        bench.provider.charge(&bench.order(&token, "20.00")).await.unwrap().outcome,
+        Charged::Declined("no_such_card".to_owned())
+    );
     let token = bench.saved(GOOD).await;
-    assert_eq!(bench.provider.charge(&bench.order(&token, "20.00")).await.unwrap().outcome, Charged::Succeeded, "another customer is made");
+    assert_eq!(
+        bench.provider.charge(&bench.order(&token, "20.00")).await.unwrap().outcome,
+        Charged::Succeeded,
+        "another customer is made"
+    );
     stripe.drop_key(there::KEY);
-    assert!(bench.provider.charge(&bench.order(&token, "20.00")).await.is_err(), "a key that is rolled says nothing of the charge");
+    assert!(
+        bench.provider.charge(&bench.order(&token, "20.00")).await.is_err(),
+        "a key that is rolled says nothing of the charge"
+    );
     bench.end().await;
 }
 
-/// Asks until there is an answer, as drivers of flows do. Stripe repeats a fault for a key, until it has forgotten the key.
+/// Asks until there is an answer, as drivers of flows do. Stripe repeats a fault for a key, until
+/// it has forgotten the key.
 async fn answered<T, E: std::fmt::Debug>(bench: &Bench, ask: impl AsyncFn() -> Result<T, E>) -> T {
     let first = ask().await;
     if let Ok(answer) = first {
@@ -144,10 +196,13 @@ async fn whatever_goes_wrong_at_stripe_a_bank_is_debited_once() {
     let token = bench.saved(ACCOUNT).await;
     let mut made = 0;
     for fault in FAULTS {
-        for request in ["POST /v1/payment_intents", "POST /v1/payment_intents/pi", "GET /v1/payment_intents"] {
+        for request in
+            ["POST /v1/payment_intents", "POST /v1/payment_intents/pi", "GET /v1/payment_intents"]
+        {
             let order = bench.order_in("EUR", &token, "20.00");
             let is_made = request == "POST /v1/payment_intents";
-            // The making gets no answer, so that there is a question; of Stripe's own faults nothing is made.
+            // The making gets no answer, so that there is a question; of Stripe's own faults
+            // nothing is made.
             if is_made && fault == Fault::Breaks {
                 continue;
             }
@@ -159,20 +214,29 @@ async fn whatever_goes_wrong_at_stripe_a_bank_is_debited_once() {
             assert!(matches!(outcome, Charged::Processing(_)), "{fault:?} {request}: {outcome:?}");
             made += 1;
             let intents = stripe.objects("payment_intent");
-            let debited = intents.iter().filter(|own| own["status"] == "processing" || own["status"] == "succeeded").count();
+            let debited = intents
+                .iter()
+                .filter(|own| own["status"] == "processing" || own["status"] == "succeeded")
+                .count();
             assert_eq!(debited, made, "{fault:?} {request}");
             // What the bank decides is asked for, whatever the first question meets.
             stripe.settle(None);
             stripe.fail("GET /v1/payment_intents/pi", fault);
-            let find = async || bench.provider.find_charge(&bench.tenant, order.key, order.now).await;
-            assert_eq!(answered(&bench, find).await.unwrap().outcome, Charged::Succeeded, "{fault:?} {request}");
+            let find =
+                async || bench.provider.find_charge(&bench.tenant, order.key, order.now).await;
+            assert_eq!(
+                answered(&bench, find).await.unwrap().outcome,
+                Charged::Succeeded,
+                "{fault:?} {request}"
+            );
             assert_eq!(stripe.faults_left(), 0, "{fault:?} {request}");
         }
     }
     bench.end().await;
 }
 
-/// A customer who has ended a mandate is debited no more, and is asked for another method: nothing is tried again.
+/// A customer who has ended a mandate is debited no more, and is asked for another method: nothing
+/// is tried again.
 #[tokio::test]
 async fn an_ended_mandate_is_a_final_decline() {
     let bench = with_stripe(Database::Sqlite, TimeDelta::zero()).await.unwrap();
@@ -182,7 +246,11 @@ async fn an_ended_mandate_is_a_final_decline() {
     let order = bench.order_in("EUR", &token, "20.00");
     let declined = Charged::Declined("revocation_of_authorization".to_owned());
     assert_eq!(bench.provider.charge(&order).await.unwrap().outcome, declined);
-    assert_eq!(stripe.objects("payment_intent").pop().unwrap()["status"], "canceled", "nothing can be taken by it later");
+    assert_eq!(
+        stripe.objects("payment_intent").pop().unwrap()["status"],
+        "canceled",
+        "nothing can be taken by it later"
+    );
     bench.end().await;
 }
 
@@ -190,12 +258,14 @@ async fn an_ended_mandate_is_a_final_decline() {
 async fn whatever_goes_wrong_at_stripe_money_is_given_back_once() {
     let bench = with_stripe(Database::Sqlite, TimeDelta::zero()).await.unwrap();
     let stripe = bench.stripe.clone().unwrap();
-    let card = bench.provider.charge(&bench.order(&bench.saved(GOOD).await, "500.00")).await.unwrap();
+    let card =
+        bench.provider.charge(&bench.order(&bench.saved(GOOD).await, "500.00")).await.unwrap();
     let debit = bench.order(&bench.saved(ACCOUNT).await, "500.00");
     let debit = ChargeOrder { amount: bench.order_in("EUR", "", "500.00").amount, ..debit };
     bench.provider.charge(&debit).await.unwrap();
     stripe.settle(None);
-    let debit = bench.provider.find_charge(&bench.tenant, debit.key, debit.now).await.unwrap().unwrap();
+    let debit =
+        bench.provider.find_charge(&bench.tenant, debit.key, debit.now).await.unwrap().unwrap();
     let mut made = 0;
     for (charge, currency) in [(&card.id, "USD"), (&debit.id, "EUR")] {
         for fault in FAULTS {
@@ -206,7 +276,11 @@ async fn whatever_goes_wrong_at_stripe_money_is_given_back_once() {
                 let back = answered(&bench, async || bench.provider.refund(&order).await).await;
                 assert_eq!(back.outcome, Refunded::Succeeded, "{fault:?} {request}");
                 made += 1;
-                assert_eq!((stripe.objects("refund").len(), stripe.faults_left()), (made, 0), "{fault:?} {request}");
+                assert_eq!(
+                    (stripe.objects("refund").len(), stripe.faults_left()),
+                    (made, 0),
+                    "{fault:?} {request}"
+                );
             }
         }
     }
@@ -217,7 +291,8 @@ async fn whatever_goes_wrong_at_stripe_money_is_given_back_once() {
 async fn whatever_goes_wrong_at_stripe_disputes_and_pages_are_as_they_are() {
     let bench = with_stripe(Database::Sqlite, TimeDelta::zero()).await.unwrap();
     let stripe = bench.stripe.clone().unwrap();
-    let card = bench.provider.charge(&bench.order(&bench.saved(GOOD).await, "20.00")).await.unwrap();
+    let card =
+        bench.provider.charge(&bench.order(&bench.saved(GOOD).await, "20.00")).await.unwrap();
     let debit = bench.order_in("EUR", &bench.saved(ACCOUNT).await, "20.00");
     let debit_id = bench.provider.charge(&debit).await.unwrap().id;
     stripe.settle(None);
@@ -227,14 +302,18 @@ async fn whatever_goes_wrong_at_stripe_disputes_and_pages_are_as_they_are() {
         for (charge, outcome) in [(&card.id, None), (&debit_id, Some(Outcome::Lost))] {
             stripe.fail("GET /v1/disputes", fault);
             let find = async || bench.provider.find_dispute(&bench.tenant, charge).await;
-            assert!(find().await.is_err(), "{fault:?}: what is not known is no dispute that is gone");
+            assert!(
+                find().await.is_err(),
+                "{fault:?}: what is not known is no dispute that is gone"
+            );
             assert_eq!(find().await.unwrap().unwrap().outcome, outcome, "{fault:?}");
         }
         for kind in [MethodKind::Card, MethodKind::BankDebit] {
             let (order, before) = (bench.setup(kind), stripe.objects("checkout.session").len());
             stripe.fail("POST /v1/checkout/sessions", fault);
             let page = answered(&bench, async || bench.provider.create_setup(&order).await).await;
-            // A page that nobody was sent to charges nothing, and a key that is forgotten opens another.
+            // A page that nobody was sent to charges nothing, and a key that is forgotten opens
+            // another.
             assert!(stripe.objects("checkout.session").len() - before <= 2, "{fault:?}");
             stripe.fail("GET /v1/checkout/sessions", fault);
             let saved = async || bench.provider.saved_card(&bench.tenant, &page.setup_id).await;

@@ -1,4 +1,5 @@
-//! Purchases on a credit line without an invoice: reserved with what is sold, captured into exactly one invoice.
+//! Purchases on a credit line without an invoice: reserved with what is sold, captured into exactly
+//! one invoice.
 
 use crate::{
     clocks::advance,
@@ -14,13 +15,14 @@ use payterms_proto::{
     credit::{
         peers::v1::{CaptureForPaymentRequest, VoidForPaymentRequest},
         v1::{
-            AuthorizeDrawRequest, CaptureDrawRequest, ChangeLimitRequest, Draw, GetDrawRequest, LineToCapture, ListDrawsRequest,
-            SuspendLineRequest, VoidDrawRequest, draw::State,
+            AuthorizeDrawRequest, CaptureDrawRequest, ChangeLimitRequest, Draw, GetDrawRequest,
+            LineToCapture, ListDrawsRequest, SuspendLineRequest, VoidDrawRequest, draw::State,
         },
     },
     google::r#type::{Date, Decimal, Money},
     invoicing::v1::{
-        CreatePaymentRequest, Customer, Invoice, InvoiceLine, InvoiceToPay, ListInvoicesRequest, UpdateCustomerRequest, invoice,
+        CreatePaymentRequest, Customer, Invoice, InvoiceLine, InvoiceToPay, ListInvoicesRequest,
+        UpdateCustomerRequest, invoice,
     },
 };
 use payterms_suite::{
@@ -61,7 +63,11 @@ async fn authorize(service: &Session, request: AuthorizeDrawRequest) -> Result<D
     Ok(service.draws().authorize_draw(request).await?.into_inner().draw.unwrap())
 }
 
-async fn capture(service: &Session, draw: &Draw, lines: Vec<LineToCapture>) -> Result<Draw, Status> {
+async fn capture(
+    service: &Session,
+    draw: &Draw,
+    lines: Vec<LineToCapture>,
+) -> Result<Draw, Status> {
     let request = CaptureDrawRequest { request_id: request_id(), name: draw.name.clone(), lines };
     Ok(service.draws().capture_draw(request).await?.into_inner().draw.unwrap())
 }
@@ -77,7 +83,8 @@ async fn billed(credit: &Credit, draw: &Draw) -> Invoice {
 }
 
 async fn invoices(credit: &Credit) -> Vec<Invoice> {
-    let list = ListInvoicesRequest { parent: credit.customer.clone(), ..ListInvoicesRequest::default() };
+    let list =
+        ListInvoicesRequest { parent: credit.customer.clone(), ..ListInvoicesRequest::default() };
     credit.owner.invoices().list_invoices(list).await.unwrap().into_inner().invoices
 }
 
@@ -95,31 +102,63 @@ async fn a_purchase_makes_one_invoice_and_paying_it_frees_the_limit(world: &Worl
     let service = world.someone("SERVICE", None);
     taxed(world, &[("GB", "", "25", false), ("GB", "books", "0", false)]).await;
     let book = InvoiceLine { tax_category: "books".into(), ..item("Book", usd(50)) };
-    let request = AuthorizeDrawRequest { collect_automatically: true, ..bought(&credit, vec![item("Tea", usd(100)), book]) };
+    let request = AuthorizeDrawRequest {
+        collect_automatically: true,
+        ..bought(&credit, vec![item("Tea", usd(100)), book])
+    };
     // Credit may not have heard of the new rules yet.
     let authorized = retry(async || authorize(&service, request.clone()).await).await;
-    assert_eq!((authorized.state(), authorized.amount.clone(), authorized.invoice.as_str()), (State::Authorized, usd(150), ""));
+    assert_eq!(
+        (authorized.state(), authorized.amount.clone(), authorized.invoice.as_str()),
+        (State::Authorized, usd(150), "")
+    );
     assert_eq!(authorized.expire_time, Some(Timestamp { seconds: START + 7 * DAY, nanos: 0 }));
-    assert_eq!((credit.read().await.authorized, invoices(&credit).await.len()), (usd(150), 0), "nothing is sold yet");
+    assert_eq!(
+        (credit.read().await.authorized, invoices(&credit).await.len()),
+        (usd(150), 0),
+        "nothing is sold yet"
+    );
     // What holds then holds: neither another tax nor none at all changes what was authorised.
     taxed(world, &[("AU", "", "10", false)]).await;
     let captured = capture(&service, &authorized, Vec::new()).await.unwrap();
-    assert_eq!((captured.state(), captured.captured.clone(), captured.expire_time), (State::Captured, usd(150), None));
+    assert_eq!(
+        (captured.state(), captured.captured.clone(), captured.expire_time),
+        (State::Captured, usd(150), None)
+    );
     assert_eq!((captured.purchase_date, captured.due_date), (FIRST_OF_JANUARY, LAST_OF_FEBRUARY));
 
     let invoice = billed(&credit, &captured).await;
-    assert_eq!((invoice.state(), invoice.number.is_empty(), invoice.memo.as_str()), (invoice::State::Open, false, "Order 7"));
+    assert_eq!(
+        (invoice.state(), invoice.number.is_empty(), invoice.memo.as_str()),
+        (invoice::State::Open, false, "Order 7")
+    );
     assert!(invoice.prices_include_tax);
-    let taxes: Vec<_> = invoice.taxes.iter().map(|tax_amount| (tax_amount.net.clone(), tax_amount.tax.clone())).collect();
+    let taxes: Vec<_> = invoice
+        .taxes
+        .iter()
+        .map(|tax_amount| (tax_amount.net.clone(), tax_amount.tax.clone()))
+        .collect();
     assert_eq!(taxes, [(usd(80), usd(20)), (usd(50), usd(0))], "the tax is inside");
-    assert_eq!((invoice.total.clone(), invoice.open.clone(), invoice.due_date), (usd(150), usd(150), LAST_OF_FEBRUARY));
+    assert_eq!(
+        (invoice.total.clone(), invoice.open.clone(), invoice.due_date),
+        (usd(150), usd(150), LAST_OF_FEBRUARY)
+    );
     let deferral = invoice.deferral.clone().unwrap();
-    assert_eq!((deferral.credit_line, deferral.draw), (credit.line.name.clone(), captured.name.clone()));
+    assert_eq!(
+        (deferral.credit_line, deferral.draw),
+        (credit.line.name.clone(), captured.name.clone())
+    );
     assert_eq!((deferral.amount, deferral.purchase_date), (usd(150), FIRST_OF_JANUARY));
     let line = credit.read().await;
-    assert_eq!((line.exposure, line.authorized, line.next_due_date), (usd(150), usd(0), LAST_OF_FEBRUARY));
+    assert_eq!(
+        (line.exposure, line.authorized, line.next_due_date),
+        (usd(150), usd(0), LAST_OF_FEBRUARY)
+    );
     let whole = GetDrawRequest { name: captured.name.clone() };
-    assert_eq!(credit.admin.draws().get_draw(whole).await.unwrap().into_inner().draw, Some(captured.clone()));
+    assert_eq!(
+        credit.admin.draws().get_draw(whole).await.unwrap().into_inner().draw,
+        Some(captured.clone())
+    );
     let list = ListDrawsRequest { parent: credit.line.name.clone(), ..ListDrawsRequest::default() };
     let listed = credit.admin.draws().list_draws(list).await.unwrap().into_inner().draws;
     assert_eq!(listed, [Draw { lines: Vec::new(), ..captured }]);
@@ -144,15 +183,25 @@ async fn a_purchase_makes_one_invoice_and_paying_it_frees_the_limit(world: &Worl
 async fn a_part_is_captured_and_the_rest_released(world: &World) {
     let credit = active(world, 1_000).await;
     let service = world.someone("SERVICE", None);
-    let part = |place, quantity: Option<&str>| LineToCapture { place, quantity: quantity.map(|text| Decimal { value: text.into() }) };
+    let part = |place, quantity: Option<&str>| LineToCapture {
+        place,
+        quantity: quantity.map(|text| Decimal { value: text.into() }),
+    };
     let draw = authorize(&service, wanted(&credit)).await.unwrap();
-    for (lines, field) in [(vec![part(3, None)], "lines[0].place"), (vec![part(2, None), part(1, Some("3.5"))], "lines[1].quantity")] {
+    for (lines, field) in [
+        (vec![part(3, None)], "lines[0].place"),
+        (vec![part(2, None), part(1, Some("3.5"))], "lines[1].quantity"),
+    ] {
         let refused = capture(&service, &draw, lines).await.unwrap_err();
         assert_eq!(violations(&refused), [format!("{field}: FIELD_OUT_OF_RANGE")]);
     }
-    let both = capture(&service, &draw, vec![part(1, Some("-1")), part(1, None)]).await.unwrap_err();
+    let both =
+        capture(&service, &draw, vec![part(1, Some("-1")), part(1, None)]).await.unwrap_err();
     assert_eq!(violations(&both).len(), 2, "all that is wrong at once: {both:?}");
-    assert_eq!(reason(&capture(&service, &draw, vec![part(1, Some("0.0001"))]).await.unwrap_err()), "INVOICE_EMPTY");
+    assert_eq!(
+        reason(&capture(&service, &draw, vec![part(1, Some("0.0001"))]).await.unwrap_err()),
+        "INVOICE_EMPTY"
+    );
     let captured = capture(&service, &draw, vec![part(1, Some("1.5"))]).await.unwrap();
     assert_eq!((captured.amount.clone(), captured.captured.clone()), (usd(100), usd(30)));
     let line = credit.read().await;
@@ -162,7 +211,11 @@ async fn a_part_is_captured_and_the_rest_released(world: &World) {
         (invoice.total, invoice.lines.len(), invoice.lines[0].quantity.clone()),
         (usd(30), 1, Some(Decimal { value: "1.5".into() }))
     );
-    assert_eq!(reason(&capture(&service, &draw, Vec::new()).await.unwrap_err()), "DRAW_STATE", "what is left was released");
+    assert_eq!(
+        reason(&capture(&service, &draw, Vec::new()).await.unwrap_err()),
+        "DRAW_STATE",
+        "what is left was released"
+    );
     ends(world).await;
 }
 
@@ -170,7 +223,9 @@ async fn a_purchase_is_voided_or_expires(world: &World) {
     let credit = active(world, 100).await;
     let service = world.someone("SERVICE", None);
     let draw = authorize(&service, wanted(&credit)).await.unwrap();
-    let over = authorize(&service, bought(&credit, vec![item("Cup", amount("USD", 0, 1))])).await.unwrap_err();
+    let over = authorize(&service, bought(&credit, vec![item("Cup", amount("USD", 0, 1))]))
+        .await
+        .unwrap_err();
     assert_eq!(reason(&over), "CREDIT_LIMIT_EXCEEDED");
     assert_eq!(void(&service, &draw).await.unwrap().state(), State::Voided);
     assert_eq!(credit.read().await.available, usd(100));
@@ -178,14 +233,28 @@ async fn a_purchase_is_voided_or_expires(world: &World) {
         assert_eq!(reason(&refused.unwrap_err()), "DRAW_STATE");
     }
     let at = Some(Timestamp { seconds: START + 2 * DAY, nanos: 0 });
-    let brief = authorize(&service, AuthorizeDrawRequest { expire_time: at, ..wanted(&credit) }).await.unwrap();
+    let brief = authorize(&service, AuthorizeDrawRequest { expire_time: at, ..wanted(&credit) })
+        .await
+        .unwrap();
     advance(world, START + 2 * DAY).await;
-    let read = credit.admin.draws().get_draw(GetDrawRequest { name: brief.name.clone() }).await.unwrap().into_inner().draw.unwrap();
+    let read = credit
+        .admin
+        .draws()
+        .get_draw(GetDrawRequest { name: brief.name.clone() })
+        .await
+        .unwrap()
+        .into_inner()
+        .draw
+        .unwrap();
     assert_eq!((read.state(), credit.read().await.exposure), (State::Expired, usd(0)));
     assert_eq!(reason(&capture(&service, &brief, Vec::new()).await.unwrap_err()), "DRAW_STATE");
-    for (seconds, text) in [(START + 2 * DAY, "TIME_IN_PAST"), (START + 93 * DAY, "TIME_OUT_OF_RANGE")] {
+    for (seconds, text) in
+        [(START + 2 * DAY, "TIME_IN_PAST"), (START + 93 * DAY, "TIME_OUT_OF_RANGE")]
+    {
         let expire_time = Some(Timestamp { seconds, nanos: 0 });
-        let refused = authorize(&service, AuthorizeDrawRequest { expire_time, ..wanted(&credit) }).await.unwrap_err();
+        let refused = authorize(&service, AuthorizeDrawRequest { expire_time, ..wanted(&credit) })
+            .await
+            .unwrap_err();
         assert_eq!(violations(&refused), [format!("expire_time: {text}")]);
     }
     assert_eq!(invoices(&credit).await.len(), 0);
@@ -202,7 +271,11 @@ pub(crate) async fn each_verb_answers_again_and_acts_once(world: &World) {
     assert_eq!(again.into_inner().draw, Some(first.clone()));
     let other = AuthorizeDrawRequest { description: "Order 8".into(), ..request };
     assert_eq!(reason(&authorize(&service, other).await.unwrap_err()), "REQUEST_ID_REUSED");
-    let request = CaptureDrawRequest { request_id: request_id(), name: first.name.clone(), lines: Vec::new() };
+    let request = CaptureDrawRequest {
+        request_id: request_id(),
+        name: first.name.clone(),
+        lines: Vec::new(),
+    };
     let captured = service.draws().capture_draw(request.clone()).await.unwrap().into_inner();
     let again = service.draws().capture_draw(request).await.unwrap();
     assert!(again.metadata().contains_key("idempotent-replayed"));
@@ -219,22 +292,54 @@ pub(crate) async fn each_verb_answers_again_and_acts_once(world: &World) {
 async fn what_could_keep_the_invoice_from_being_made_is_refused(world: &World) {
     let credit = active(world, 1_000).await;
     let service = world.someone("SERVICE", None);
-    let refused = async |lines| reason(&authorize(&service, bought(&credit, lines)).await.unwrap_err());
+    let refused =
+        async |lines| reason(&authorize(&service, bought(&credit, lines)).await.unwrap_err());
     let euros = || item("Tea", amount("EUR", 1, 0));
-    assert_eq!(refused(vec![item("Pot", usd(1)), euros()]).await, "CURRENCY_MISMATCH", "two currencies");
+    assert_eq!(
+        refused(vec![item("Pot", usd(1)), euros()]).await,
+        "CURRENCY_MISMATCH",
+        "two currencies"
+    );
     assert_eq!(refused(vec![euros()]).await, "CURRENCY_MISMATCH", "not the line's");
     let books = InvoiceLine { tax_category: "books".into(), ..item("Book", usd(1)) };
     assert_eq!(refused(vec![books]).await, "TAX_UNKNOWN");
-    assert_eq!(refused(vec![item("Speck", Some(Money { nanos: 1_000_000, ..usd(0).unwrap() }))]).await, "INVOICE_EMPTY");
+    assert_eq!(
+        refused(vec![item("Speck", Some(Money { nanos: 1_000_000, ..usd(0).unwrap() }))]).await,
+        "INVOICE_EMPTY"
+    );
     assert_eq!(refused(vec![item("Pot", usd(1_001))]).await, "CREDIT_LIMIT_EXCEEDED");
-    let wrong = vec![InvoiceLine { quantity: Some(Decimal { value: "0".into() }), ..item("", None) }, item("Pot", usd(-1))];
-    let wrong = authorize(&service, AuthorizeDrawRequest { parent: "here".into(), ..bought(&credit, wrong) }).await.unwrap_err();
+    let wrong = vec![
+        InvoiceLine { quantity: Some(Decimal { value: "0".into() }), ..item("", None) },
+        item("Pot", usd(-1)),
+    ];
+    let wrong = authorize(
+        &service,
+        AuthorizeDrawRequest { parent: "here".into(), ..bought(&credit, wrong) },
+    )
+    .await
+    .unwrap_err();
     let texts = violations(&wrong);
     let fields: Vec<_> = texts.iter().filter_map(|text| text.split(": ").next()).collect();
-    assert_eq!(fields, ["parent", "lines[0].description", "lines[0].quantity", "lines[0].unit_price", "lines[1].unit_price"]);
-    assert_eq!(violations(&authorize(&service, bought(&credit, Vec::new())).await.unwrap_err()), ["lines: FIELD_REQUIRED"]);
+    assert_eq!(
+        fields,
+        [
+            "parent",
+            "lines[0].description",
+            "lines[0].quantity",
+            "lines[0].unit_price",
+            "lines[1].unit_price"
+        ]
+    );
+    assert_eq!(
+        violations(&authorize(&service, bought(&credit, Vec::new())).await.unwrap_err()),
+        ["lines: FIELD_REQUIRED"]
+    );
     // A customer whose profile lacks something has nothing that could be made out to it.
-    let customer = Customer { name: credit.customer.clone(), billing_email: String::new(), ..Customer::default() };
+    let customer = Customer {
+        name: credit.customer.clone(),
+        billing_email: String::new(),
+        ..Customer::default()
+    };
     let request = UpdateCustomerRequest {
         request_id: request_id(),
         customer: Some(customer),
@@ -248,10 +353,17 @@ async fn what_could_keep_the_invoice_from_being_made_is_refused(world: &World) {
     );
     lacking.await;
     for role in ["OWNER", "ADMIN", "STAFF"] {
-        assert_eq!(authorize(&world.someone(role, None), wanted(&credit)).await.unwrap_err().code(), Code::PermissionDenied);
+        assert_eq!(
+            authorize(&world.someone(role, None), wanted(&credit)).await.unwrap_err().code(),
+            Code::PermissionDenied
+        );
     }
-    assert_eq!(authorize(&credit.admin, wanted(&credit)).await.unwrap_err().code(), Code::PermissionDenied);
-    // What was authorised before the profile lacked something is voided here, so that nothing stands.
+    assert_eq!(
+        authorize(&credit.admin, wanted(&credit)).await.unwrap_err().code(),
+        Code::PermissionDenied
+    );
+    // What was authorised before the profile lacked something is voided here, so that nothing
+    // stands.
     let list = ListDrawsRequest { parent: credit.line.name.clone(), ..ListDrawsRequest::default() };
     for draw in credit.admin.draws().list_draws(list).await.unwrap().into_inner().draws {
         void(&service, &draw).await.unwrap();
@@ -263,7 +375,10 @@ async fn what_could_keep_the_invoice_from_being_made_is_refused(world: &World) {
 pub(crate) async fn a_suspended_or_lowered_line_captures_what_stands(world: &World) {
     let credit = active(world, 1_000).await;
     let service = world.someone("SERVICE", None);
-    let [one, two] = [authorize(&service, wanted(&credit)).await.unwrap(), authorize(&service, wanted(&credit)).await.unwrap()];
+    let [one, two] = [
+        authorize(&service, wanted(&credit)).await.unwrap(),
+        authorize(&service, wanted(&credit)).await.unwrap(),
+    ];
     let cut = ChangeLimitRequest {
         request_id: request_id(),
         name: credit.line.name.clone(),
@@ -272,7 +387,10 @@ pub(crate) async fn a_suspended_or_lowered_line_captures_what_stands(world: &Wor
         ..ChangeLimitRequest::default()
     };
     credit.owner.lines().change_limit(cut).await.unwrap();
-    assert_eq!(reason(&authorize(&service, wanted(&credit)).await.unwrap_err()), "CREDIT_LIMIT_EXCEEDED");
+    assert_eq!(
+        reason(&authorize(&service, wanted(&credit)).await.unwrap_err()),
+        "CREDIT_LIMIT_EXCEEDED"
+    );
     capture(&service, &one, Vec::new()).await.unwrap();
     let suspend = SuspendLineRequest {
         request_id: request_id(),
@@ -294,20 +412,39 @@ async fn draws_of_payments_and_purchases_keep_apart(world: &World) {
     let invoice = credit.invoice(100).await;
     credit.pay(&[&invoice], vec![by("", None)]).await.unwrap();
     let list = ListDrawsRequest { parent: credit.line.name.clone(), ..ListDrawsRequest::default() };
-    let of_payment = credit.admin.draws().list_draws(list).await.unwrap().into_inner().draws.remove(0);
-    assert_eq!(reason(&capture(&service, &of_payment, Vec::new()).await.unwrap_err()), "HOLD_OWNER");
+    let of_payment =
+        credit.admin.draws().list_draws(list).await.unwrap().into_inner().draws.remove(0);
+    assert_eq!(
+        reason(&capture(&service, &of_payment, Vec::new()).await.unwrap_err()),
+        "HOLD_OWNER"
+    );
     assert_eq!(reason(&void(&service, &of_payment).await.unwrap_err()), "HOLD_OWNER");
     // The verbs of payments refuse a purchase, whatever a peer takes it for.
     let draw = authorize(&service, wanted(&credit)).await.unwrap();
     let payment = format!("{}/payments/{}", credit.customer, draw.name.rsplit('/').next().unwrap());
     let (peer, name) = (world.peer("invoicing", "credit"), credit.line.name.clone());
-    let request = CaptureForPaymentRequest { request_id: request_id(), name: name.clone(), payment: payment.clone() };
-    assert_eq!(reason(&peer.payment_draws().capture_for_payment(request).await.unwrap_err()), "HOLD_OWNER");
+    let request = CaptureForPaymentRequest {
+        request_id: request_id(),
+        name: name.clone(),
+        payment: payment.clone(),
+    };
+    assert_eq!(
+        reason(&peer.payment_draws().capture_for_payment(request).await.unwrap_err()),
+        "HOLD_OWNER"
+    );
     let request = VoidForPaymentRequest { request_id: request_id(), name, payment };
-    assert_eq!(reason(&peer.payment_draws().void_for_payment(request).await.unwrap_err()), "HOLD_OWNER");
+    assert_eq!(
+        reason(&peer.payment_draws().void_for_payment(request).await.unwrap_err()),
+        "HOLD_OWNER"
+    );
     // A draw of another line is not there.
-    let elsewhere =
-        Draw { name: draw.name.replace(&credit.line.name, &format!("{}/creditLines/{}", credit.customer, request_id())), ..draw.clone() };
+    let elsewhere = Draw {
+        name: draw.name.replace(
+            &credit.line.name,
+            &format!("{}/creditLines/{}", credit.customer, request_id()),
+        ),
+        ..draw.clone()
+    };
     assert_eq!(void(&service, &elsewhere).await.unwrap_err().code(), Code::NotFound);
     capture(&service, &draw, Vec::new()).await.unwrap();
     ends(world).await;

@@ -6,7 +6,9 @@ use payterms_kernel::TenantId;
 use std::sync::Arc;
 
 async fn suspended(read: &Transaction) -> bool {
-    let row = sql::one(read, "SELECT suspended FROM tenant_states WHERE tenant = 'acme'", vec![]).await.unwrap();
+    let row = sql::one(read, "SELECT suspended FROM tenant_states WHERE tenant = 'acme'", vec![])
+        .await
+        .unwrap();
     row.unwrap().try_get("", "suspended").unwrap()
 }
 
@@ -26,7 +28,9 @@ async fn what_is_read_is_of_one_moment_on_sqlite() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("wallet.db").display());
     let db = Db::open(&url, "wallet", Arc::new(Hand::default())).await.unwrap();
-    payterms_migrations::migrate_sqlite(&db.schema_connection().await.unwrap(), "wallet").await.unwrap();
+    payterms_migrations::migrate_sqlite(&db.schema_connection().await.unwrap(), "wallet")
+        .await
+        .unwrap();
     what_is_read_is_of_one_moment(db).await;
 }
 

@@ -10,8 +10,8 @@ use crate::{
 use payterms_proto::google::r#type::Date;
 use payterms_proto::invoicing::v1::MailKind;
 use payterms_proto::wallet::v1::{
-    AutoRecharge, GetAutoRechargeRequest, ListTopUpsRequest, PostFeeRequest, RetryAutoRechargeRequest, SetCollectionMethodRequest, TopUp,
-    UpdateAutoRechargeRequest,
+    AutoRecharge, GetAutoRechargeRequest, ListTopUpsRequest, PostFeeRequest,
+    RetryAutoRechargeRequest, SetCollectionMethodRequest, TopUp, UpdateAutoRechargeRequest,
     auto_recharge::{State, ThresholdRecharge},
     top_up::Source,
 };
@@ -56,15 +56,31 @@ pub(crate) async fn stocked(world: &World, token: &str) -> (String, String, Sess
     (customer, wallet, admin)
 }
 
-pub(crate) async fn set(admin: &Session, wallet: &str, rules: AutoRecharge) -> Result<AutoRecharge, tonic::Status> {
+pub(crate) async fn set(
+    admin: &Session,
+    wallet: &str,
+    rules: AutoRecharge,
+) -> Result<AutoRecharge, tonic::Status> {
     let auto_recharge = AutoRecharge { name: format!("{wallet}/autoRecharge"), ..rules };
-    let request = UpdateAutoRechargeRequest { request_id: request_id(), auto_recharge: Some(auto_recharge), ..Default::default() };
-    admin.recharges().update_auto_recharge(request).await.map(|answer| answer.into_inner().auto_recharge.unwrap())
+    let request = UpdateAutoRechargeRequest {
+        request_id: request_id(),
+        auto_recharge: Some(auto_recharge),
+        ..Default::default()
+    };
+    admin
+        .recharges()
+        .update_auto_recharge(request)
+        .await
+        .map(|answer| answer.into_inner().auto_recharge.unwrap())
 }
 
 fn threshold(units: i64, buys: i64) -> AutoRecharge {
     let threshold_recharge = amount("USD", buys, 0).map(ThresholdRecharge::ThresholdAmount);
-    AutoRecharge { threshold: amount("USD", units, 0), threshold_recharge, ..AutoRecharge::default() }
+    AutoRecharge {
+        threshold: amount("USD", units, 0),
+        threshold_recharge,
+        ..AutoRecharge::default()
+    }
 }
 
 async fn recharges(admin: &Session, wallet: &str) -> Vec<TopUp> {
@@ -89,7 +105,10 @@ async fn a_threshold_recharges_once_whoever_crosses_it(world: &World) {
     futures::future::join_all(calls).await;
     advance(world, START + 60).await;
     let made = recharges(&admin, &wallet).await;
-    assert_eq!(made.iter().map(|top_up| top_up.amount.clone()).collect::<Vec<_>>(), [amount("USD", 40, 0)]);
+    assert_eq!(
+        made.iter().map(|top_up| top_up.amount.clone()).collect::<Vec<_>>(),
+        [amount("USD", 40, 0)]
+    );
     assert_eq!(read(&admin, &wallet).await.state(), State::Watching);
     invariants::hold(world).await;
 }
@@ -98,12 +117,18 @@ async fn the_month_end_is_not_replaced_by_a_threshold(world: &World) {
     let (_, wallet, admin) = stocked(world, "tok_visa").await;
     let rules = AutoRecharge { month_end_amount: amount("USD", 30, 0), ..threshold(50, 40) };
     set(&admin, &wallet, rules).await.unwrap();
-    world.someone("SERVICE", None).postings().post_debit(debit(&wallet, amount("USD", 60, 0))).await.unwrap();
+    world
+        .someone("SERVICE", None)
+        .postings()
+        .post_debit(debit(&wallet, amount("USD", 60, 0)))
+        .await
+        .unwrap();
     // Sydney's 31 January begins at 13:00 UTC on the 30th.
     advance(world, START + 29 * DAY + 13 * 3_600 - 1).await;
     assert_eq!(recharges(&admin, &wallet).await.len(), 1);
     advance(world, START + 29 * DAY + 13 * 3_600).await;
-    let amounts: Vec<_> = recharges(&admin, &wallet).await.into_iter().map(|top_up| top_up.amount).collect();
+    let amounts: Vec<_> =
+        recharges(&admin, &wallet).await.into_iter().map(|top_up| top_up.amount).collect();
     assert_eq!(amounts, [amount("USD", 30, 0), amount("USD", 40, 0)]);
     advance(world, START + 60 * DAY).await;
     assert_eq!(recharges(&admin, &wallet).await.len(), 3, "February's last day recharges too");
@@ -112,7 +137,9 @@ async fn the_month_end_is_not_replaced_by_a_threshold(world: &World) {
 
 async fn a_failure_shows_and_climbs_the_ladder(world: &World) {
     let (customer, wallet, admin) = stocked(world, "tok_declined").await;
-    set(&admin, &wallet, AutoRecharge { repair_negative: true, ..AutoRecharge::default() }).await.unwrap();
+    set(&admin, &wallet, AutoRecharge { repair_negative: true, ..AutoRecharge::default() })
+        .await
+        .unwrap();
     let fee = PostFeeRequest {
         request_id: request_id(),
         wallet: wallet.clone(),
@@ -124,38 +151,82 @@ async fn a_failure_shows_and_climbs_the_ladder(world: &World) {
     // Days 0, 1, 3, 5 and 7 after the first failure, and then with the next month.
     let month = FEBRUARY;
     let on = |days: i64| START + days * DAY;
-    for (days, attempts, next) in [(0, 1, on(1)), (2, 2, on(3)), (4, 3, on(5)), (6, 4, on(7)), (8, 5, month), (20, 5, month)] {
+    for (days, attempts, next) in
+        [(0, 1, on(1)), (2, 2, on(3)), (4, 3, on(5)), (6, 4, on(7)), (8, 5, month), (20, 5, month)]
+    {
         advance(world, START + days * DAY + 3_600).await;
         let failed = read(&admin, &wallet).await;
-        assert_eq!((failed.state(), failed.failure_reason.as_str()), (State::Failed, "card_declined"), "day {days}");
-        assert_eq!((failed.failed_attempt_count, failed.next_retry_time.map(|at| at.seconds)), (attempts, Some(next)), "day {days}");
-        assert_eq!(recharges(&admin, &wallet).await.len(), usize::try_from(attempts).unwrap(), "day {days}");
+        assert_eq!(
+            (failed.state(), failed.failure_reason.as_str()),
+            (State::Failed, "card_declined"),
+            "day {days}"
+        );
+        assert_eq!(
+            (failed.failed_attempt_count, failed.next_retry_time.map(|at| at.seconds)),
+            (attempts, Some(next)),
+            "day {days}"
+        );
+        assert_eq!(
+            recharges(&admin, &wallet).await.len(),
+            usize::try_from(attempts).unwrap(),
+            "day {days}"
+        );
     }
     let good = card(world, &admin, &customer, "tok_visa").await;
-    let point = payterms_proto::wallet::v1::SetCollectionMethodRequest { request_id: request_id(), name: good, ..Default::default() };
+    let point = payterms_proto::wallet::v1::SetCollectionMethodRequest {
+        request_id: request_id(),
+        name: good,
+        ..Default::default()
+    };
     admin.methods().set_collection_method(point).await.unwrap();
     advance(world, START + 21 * DAY).await;
     let mended = read(&admin, &wallet).await;
-    assert_eq!((mended.state(), mended.failed_attempt_count), (State::Watching, 0), "the new method is charged at once");
+    assert_eq!(
+        (mended.state(), mended.failed_attempt_count),
+        (State::Watching, 0),
+        "the new method is charged at once"
+    );
     assert_eq!(recharges(&admin, &wallet).await[0].amount, amount("USD", 30, 0));
-    let retry = RetryAutoRechargeRequest { request_id: request_id(), name: format!("{wallet}/autoRecharge"), ..Default::default() };
+    let retry = RetryAutoRechargeRequest {
+        request_id: request_id(),
+        name: format!("{wallet}/autoRecharge"),
+        ..Default::default()
+    };
     let answer = admin.recharges().retry_auto_recharge(retry).await.unwrap().into_inner();
-    assert_eq!(answer.auto_recharge, Some(read(&admin, &wallet).await), "there is nothing to retry");
+    assert_eq!(
+        answer.auto_recharge,
+        Some(read(&admin, &wallet).await),
+        "there is nothing to retry"
+    );
     set(&admin, &wallet, AutoRecharge::default()).await.unwrap();
-    let retry = RetryAutoRechargeRequest { request_id: request_id(), name: format!("{wallet}/autoRecharge"), ..Default::default() };
-    assert_eq!(reason(&admin.recharges().retry_auto_recharge(retry).await.unwrap_err()), "RECHARGE_STATE");
+    let retry = RetryAutoRechargeRequest {
+        request_id: request_id(),
+        name: format!("{wallet}/autoRecharge"),
+        ..Default::default()
+    };
+    assert_eq!(
+        reason(&admin.recharges().retry_auto_recharge(retry).await.unwrap_err()),
+        "RECHARGE_STATE"
+    );
     invariants::hold(world).await;
 }
 
 async fn what_cannot_succeed_is_not_tried_again(world: &World) {
     for (token, shown) in [("tok_stolen", "stolen_card"), ("tok_authenticate", "REQUIRES_ACTION")] {
-        let customer = if token == "tok_stolen" { stocked(world, token).await } else { another(world, token).await };
+        let customer = if token == "tok_stolen" {
+            stocked(world, token).await
+        } else {
+            another(world, token).await
+        };
         let (_, wallet, admin) = customer;
         set(&admin, &wallet, threshold(200, 50)).await.unwrap();
         let now = if token == "tok_stolen" { START } else { START + 12 * DAY };
         advance(world, now + 10 * DAY).await;
         let failed = read(&admin, &wallet).await;
-        assert_eq!((failed.failure_reason.as_str(), failed.failed_attempt_count, failed.next_retry_time), (shown, 1, None));
+        assert_eq!(
+            (failed.failure_reason.as_str(), failed.failed_attempt_count, failed.next_retry_time),
+            (shown, 1, None)
+        );
         assert_eq!(recharges(&admin, &wallet).await.len(), 1);
     }
 }
@@ -172,11 +243,20 @@ async fn another(world: &World, token: &str) -> (String, String, Session) {
 async fn rules_need_prepayment_and_a_card(world: &World) {
     let (customer, wallet) = world.usual().await;
     let admin = world.someone("CUSTOMER_ADMIN", Some(&customer));
-    assert_eq!(reason(&set(&admin, &wallet, threshold(50, 40)).await.unwrap_err()), "FEATURE_DISABLED");
+    assert_eq!(
+        reason(&set(&admin, &wallet, threshold(50, 40)).await.unwrap_err()),
+        "FEATURE_DISABLED"
+    );
     shop::open(&world.someone("OWNER", None), "acme").await.unwrap();
-    assert_eq!(reason(&set(&admin, &wallet, threshold(50, 40)).await.unwrap_err()), "COLLECTION_METHOD_REQUIRED");
+    assert_eq!(
+        reason(&set(&admin, &wallet, threshold(50, 40)).await.unwrap_err()),
+        "COLLECTION_METHOD_REQUIRED"
+    );
     card(world, &admin, &customer, "tok_visa").await;
-    let low = AutoRecharge { threshold_recharge: amount("USD", 50, 0).map(ThresholdRecharge::ThresholdUpTo), ..threshold(50, 40) };
+    let low = AutoRecharge {
+        threshold_recharge: amount("USD", 50, 0).map(ThresholdRecharge::ThresholdUpTo),
+        ..threshold(50, 40)
+    };
     assert_eq!(reason(&set(&admin, &wallet, low).await.unwrap_err()), "FIELD_OUT_OF_RANGE");
     let half = AutoRecharge { threshold_recharge: None, ..threshold(50, 40) };
     assert_eq!(reason(&set(&admin, &wallet, half).await.unwrap_err()), "FIELD_REQUIRED");
@@ -190,8 +270,12 @@ async fn released_credit_pays_what_is_owed(world: &World) {
     use payterms_proto::wallet::v1::{AuthorizeHoldRequest, ListLotsRequest, VoidHoldRequest};
     let (_, wallet, _) = stocked(world, "tok_visa").await;
     let service = world.someone("SERVICE", None);
-    let authorize =
-        AuthorizeHoldRequest { request_id: request_id(), wallet: wallet.clone(), amount: amount("USD", 100, 0), ..Default::default() };
+    let authorize = AuthorizeHoldRequest {
+        request_id: request_id(),
+        wallet: wallet.clone(),
+        amount: amount("USD", 100, 0),
+        ..Default::default()
+    };
     let hold = service.holds().authorize_hold(authorize).await.unwrap().into_inner().hold.unwrap();
     let fee = PostFeeRequest {
         request_id: request_id(),
@@ -201,7 +285,11 @@ async fn released_credit_pays_what_is_owed(world: &World) {
         unlisted: false,
     };
     service.postings().post_fee(fee).await.unwrap();
-    service.holds().void_hold(VoidHoldRequest { request_id: request_id(), name: hold.name }).await.unwrap();
+    service
+        .holds()
+        .void_hold(VoidHoldRequest { request_id: request_id(), name: hold.name })
+        .await
+        .unwrap();
     let list = ListLotsRequest { parent: wallet, ..Default::default() };
     let lots = service.lots().list_lots(list).await.unwrap().into_inner().lots;
     assert_eq!(lots[0].remaining, amount("USD", 70, 0));
@@ -211,29 +299,66 @@ async fn released_credit_pays_what_is_owed(world: &World) {
 /// What the month's end asked for and a card declined is bought by the retry.
 async fn a_declined_month_end_is_not_lost(world: &World) {
     let (customer, wallet, admin) = stocked(world, "tok_declined").await;
-    set(&admin, &wallet, AutoRecharge { month_end_amount: amount("USD", 30, 0), ..AutoRecharge::default() }).await.unwrap();
+    set(
+        &admin,
+        &wallet,
+        AutoRecharge { month_end_amount: amount("USD", 30, 0), ..AutoRecharge::default() },
+    )
+    .await
+    .unwrap();
     advance(world, START + 30 * DAY).await;
     assert_eq!(read(&admin, &wallet).await.state(), State::Failed);
     let good = card(world, &admin, &customer, "tok_visa").await;
-    let point = payterms_proto::wallet::v1::SetCollectionMethodRequest { request_id: request_id(), name: good, ..Default::default() };
+    let point = payterms_proto::wallet::v1::SetCollectionMethodRequest {
+        request_id: request_id(),
+        name: good,
+        ..Default::default()
+    };
     admin.methods().set_collection_method(point).await.unwrap();
     advance(world, START + 30 * DAY).await;
-    let states: Vec<_> = recharges(&admin, &wallet).await.iter().map(|top_up| top_up.state().as_str_name().to_owned()).collect();
+    let states: Vec<_> = recharges(&admin, &wallet)
+        .await
+        .iter()
+        .map(|top_up| top_up.state().as_str_name().to_owned())
+        .collect();
     assert_eq!(states, ["STATE_SUCCEEDED", "STATE_FAILED"]);
 }
 
-/// What would pass the ceiling is not charged, and shows; the stop ends with the month, or with other rules.
+/// What would pass the ceiling is not charged, and shows; the stop ends with the month, or with
+/// other rules.
 async fn the_monthly_ceiling_stops_what_would_pass_it(world: &World) {
     let (_, wallet, admin) = stocked(world, "tok_visa").await;
-    let low = |ceiling| AutoRecharge { monthly_ceiling: amount("USD", ceiling, 0), ..threshold(50, 20) };
-    let refused = set(&admin, &wallet, AutoRecharge { month_end_amount: amount("USD", 30, 0), ..low(19) }).await.unwrap_err();
-    assert_eq!((reason(&refused).as_str(), violations(&refused).len()), ("FIELD_OUT_OF_RANGE", 3), "both figures and the least charge");
-    let in_euro = AutoRecharge { month_end_amount: amount("EUR", 30, 0), monthly_ceiling: amount("EUR", 60, 0), ..threshold(50, 20) };
+    let low =
+        |ceiling| AutoRecharge { monthly_ceiling: amount("USD", ceiling, 0), ..threshold(50, 20) };
+    let refused =
+        set(&admin, &wallet, AutoRecharge { month_end_amount: amount("USD", 30, 0), ..low(19) })
+            .await
+            .unwrap_err();
+    assert_eq!(
+        (reason(&refused).as_str(), violations(&refused).len()),
+        ("FIELD_OUT_OF_RANGE", 3),
+        "both figures and the least charge"
+    );
+    let in_euro = AutoRecharge {
+        month_end_amount: amount("EUR", 30, 0),
+        monthly_ceiling: amount("EUR", 60, 0),
+        ..threshold(50, 20)
+    };
     let refused = set(&admin, &wallet, in_euro).await.unwrap_err();
-    assert_eq!((reason(&refused).as_str(), conditions(&refused).len()), ("CURRENCY_MISMATCH", 2), "each figure: {refused}");
+    assert_eq!(
+        (reason(&refused).as_str(), conditions(&refused).len()),
+        ("CURRENCY_MISMATCH", 2),
+        "each figure: {refused}"
+    );
     let shown = set(&admin, &wallet, low(60)).await.unwrap();
-    assert_eq!((shown.ceiling_in_force, shown.ceiling_left), (amount("USD", 60, 0), amount("USD", 60, 0)));
-    assert_eq!((shown.largest_charge, shown.month), (amount("USD", 60, 0), Some(Date { year: 2026, month: 1, day: 1 })));
+    assert_eq!(
+        (shown.ceiling_in_force, shown.ceiling_left),
+        (amount("USD", 60, 0), amount("USD", 60, 0))
+    );
+    assert_eq!(
+        (shown.largest_charge, shown.month),
+        (amount("USD", 60, 0), Some(Date { year: 2026, month: 1, day: 1 }))
+    );
     let service = world.someone("SERVICE", None);
     for (day, units) in [(1, 60), (2, 20), (3, 20), (4, 20)] {
         service.postings().post_debit(debit(&wallet, amount("USD", units, 0))).await.unwrap();
@@ -243,13 +368,19 @@ async fn the_monthly_ceiling_stops_what_would_pass_it(world: &World) {
     let stopped = read(&admin, &wallet).await;
     assert_eq!((stopped.state(), stopped.failure_reason.as_str()), (State::Failed, "CEILING"));
     assert_eq!(stopped.next_retry_time.map(|at| at.seconds), Some(FEBRUARY));
-    assert_eq!((stopped.ceiling_left, stopped.largest_charge), (amount("USD", 0, 0), amount("USD", 60, 0)));
+    assert_eq!(
+        (stopped.ceiling_left, stopped.largest_charge),
+        (amount("USD", 0, 0), amount("USD", 60, 0))
+    );
     set(&admin, &wallet, low(80)).await.unwrap();
     advance(world, START + 5 * DAY).await;
     assert_eq!(recharges(&admin, &wallet).await.len(), 4);
     service.postings().post_debit(debit(&wallet, amount("USD", 45, 0))).await.unwrap();
     advance(world, FEBRUARY - 1).await;
-    assert_eq!((recharges(&admin, &wallet).await.len(), read(&admin, &wallet).await.state()), (4, State::Failed));
+    assert_eq!(
+        (recharges(&admin, &wallet).await.len(), read(&admin, &wallet).await.state()),
+        (4, State::Failed)
+    );
     advance(world, FEBRUARY).await;
     let now = read(&admin, &wallet).await;
     assert_eq!(
@@ -260,62 +391,116 @@ async fn the_monthly_ceiling_stops_what_would_pass_it(world: &World) {
     invariants::hold(world).await;
 }
 
-/// Threshold 100, amount 20, balance 5: one charge of 100.00; with a ceiling of 60.00, one of 60.00 and a stop.
+/// Threshold 100, amount 20, balance 5: one charge of 100.00; with a ceiling of 60.00, one of 60.00
+/// and a stop.
 async fn one_trigger_makes_one_charge(world: &World) {
     let (_, wallet, admin) = stocked(world, "tok_visa").await;
-    world.someone("SERVICE", None).postings().post_debit(debit(&wallet, amount("USD", 95, 0))).await.unwrap();
+    world
+        .someone("SERVICE", None)
+        .postings()
+        .post_debit(debit(&wallet, amount("USD", 95, 0)))
+        .await
+        .unwrap();
     set(&admin, &wallet, threshold(100, 20)).await.unwrap();
     advance(world, START + 60).await;
-    let amounts =
-        async |wallet: &str, admin: &Session| recharges(admin, wallet).await.into_iter().map(|top_up| top_up.amount).collect::<Vec<_>>();
+    let amounts = async |wallet: &str, admin: &Session| {
+        recharges(admin, wallet).await.into_iter().map(|top_up| top_up.amount).collect::<Vec<_>>()
+    };
     assert_eq!(amounts(&wallet, &admin).await, [amount("USD", 100, 0)]);
     let (_, other, buyer) = another(world, "tok_visa").await;
-    set(&buyer, &other, AutoRecharge { monthly_ceiling: amount("USD", 60, 0), ..threshold(100, 20) }).await.unwrap();
+    set(
+        &buyer,
+        &other,
+        AutoRecharge { monthly_ceiling: amount("USD", 60, 0), ..threshold(100, 20) },
+    )
+    .await
+    .unwrap();
     advance(world, START + 120).await;
     assert_eq!(amounts(&other, &buyer).await, [amount("USD", 60, 0)]);
     assert_eq!(read(&buyer, &other).await.failure_reason, "CEILING");
     let owner = world.someone("OWNER", None);
-    let stopped = text(&owner, &mails_of(&owner, MailKind::RechargeFailed, 1).await.remove(0)).await;
-    assert!(stopped.contains("The next charge would have passed the monthly limit"), "60.00 were bought: {stopped}");
+    let stopped =
+        text(&owner, &mails_of(&owner, MailKind::RechargeFailed, 1).await.remove(0)).await;
+    assert!(
+        stopped.contains("The next charge would have passed the monthly limit"),
+        "60.00 were bought: {stopped}"
+    );
     invariants::hold(world).await;
 }
 
 async fn point_at(admin: &Session, method: &str) {
-    let point = SetCollectionMethodRequest { request_id: request_id(), name: method.to_owned(), ..Default::default() };
+    let point = SetCollectionMethodRequest {
+        request_id: request_id(),
+        name: method.to_owned(),
+        ..Default::default()
+    };
     admin.methods().set_collection_method(point).await.unwrap();
 }
 
-/// A stolen card is not tried again by itself: another card beside it changes nothing until it is the collection method.
+/// A stolen card is not tried again by itself: another card beside it changes nothing until it is
+/// the collection method.
 async fn another_collection_method_ends_a_final_stop(world: &World) {
     let (customer, wallet, admin) = stocked(world, "tok_stolen").await;
-    set(&admin, &wallet, AutoRecharge { month_end_amount: amount("USD", 30, 0), ..threshold(200, 50) }).await.unwrap();
+    set(
+        &admin,
+        &wallet,
+        AutoRecharge { month_end_amount: amount("USD", 30, 0), ..threshold(200, 50) },
+    )
+    .await
+    .unwrap();
     advance(world, START + 60).await;
-    assert_eq!((read(&admin, &wallet).await.failure_reason.as_str(), recharges(&admin, &wallet).await.len()), ("stolen_card", 1));
+    assert_eq!(
+        (
+            read(&admin, &wallet).await.failure_reason.as_str(),
+            recharges(&admin, &wallet).await.len()
+        ),
+        ("stolen_card", 1)
+    );
     let good = card(world, &admin, &customer, "tok_visa").await;
     advance(world, START + 40 * DAY).await;
-    assert_eq!(recharges(&admin, &wallet).await.len(), 1, "neither another card, nor the month's end, nor a new month");
+    assert_eq!(
+        recharges(&admin, &wallet).await.len(),
+        1,
+        "neither another card, nor the month's end, nor a new month"
+    );
     point_at(&admin, &good).await;
     advance(world, START + 40 * DAY + 60).await;
     let now = read(&admin, &wallet).await;
-    let bought: Vec<_> = recharges(&admin, &wallet).await.into_iter().map(|top_up| top_up.amount).collect();
+    let bought: Vec<_> =
+        recharges(&admin, &wallet).await.into_iter().map(|top_up| top_up.amount).collect();
     assert_eq!((now.state(), now.failed_attempt_count), (State::Watching, 0));
-    assert_eq!(bought, [30, 100, 100].map(|units| amount("USD", units, 0)), "January's end was not forgotten");
+    assert_eq!(
+        bought,
+        [30, 100, 100].map(|units| amount("USD", units, 0)),
+        "January's end was not forgotten"
+    );
     invariants::hold(world).await;
 }
 
-/// At the ceiling: credit that is bought by hand brings the wallet back, and its rules are watched again.
+/// At the ceiling: credit that is bought by hand brings the wallet back, and its rules are watched
+/// again.
 async fn a_stop_ends_when_credit_is_bought_or_a_method_added(world: &World) {
     let (customer, wallet, admin) = stocked(world, "tok_visa").await;
     let rules = AutoRecharge { monthly_ceiling: amount("USD", 60, 0), ..threshold(150, 20) };
     set(&admin, &wallet, rules).await.unwrap();
     advance(world, START + 60).await;
     assert_eq!(read(&admin, &wallet).await.state(), State::Watching, "60.00 reach the threshold");
-    world.someone("SERVICE", None).postings().post_debit(debit(&wallet, amount("USD", 20, 0))).await.unwrap();
+    world
+        .someone("SERVICE", None)
+        .postings()
+        .post_debit(debit(&wallet, amount("USD", 20, 0)))
+        .await
+        .unwrap();
     advance(world, START + 120).await;
     assert_eq!(read(&admin, &wallet).await.failure_reason, "CEILING");
-    admin.top_ups().create_top_up(crate::top_ups::buy(&wallet, "", amount("USD", 30, 0))).await.unwrap();
+    admin
+        .top_ups()
+        .create_top_up(crate::top_ups::buy(&wallet, "", amount("USD", 30, 0)))
+        .await
+        .unwrap();
     assert_eq!(read(&admin, &wallet).await.state(), State::Watching);
-    // A card that is declined, and one that is saved beside it: the ladder begins again, with the first card.
+    // A card that is declined, and one that is saved beside it: the ladder begins again, with the
+    // first card.
     let (other, second, buyer) = another(world, "tok_declined").await;
     set(&buyer, &second, threshold(50, 40)).await.unwrap();
     advance(world, START + 180).await;
@@ -341,7 +526,8 @@ async fn a_month_has_a_ladder_of_its_own(world: &World) {
     invariants::hold(world).await;
 }
 
-/// The month's last day only marks a wallet whose recharge has stopped before: nothing was tried, so nothing is mailed.
+/// The month's last day only marks a wallet whose recharge has stopped before: nothing was tried,
+/// so nothing is mailed.
 async fn the_month_end_does_not_mail_a_stop_again(world: &World) {
     let (_, wallet, admin) = stocked(world, "tok_declined").await;
     let rules = AutoRecharge { month_end_amount: amount("USD", 30, 0), ..threshold(150, 60) };

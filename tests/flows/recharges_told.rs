@@ -1,4 +1,5 @@
-//! What is said of auto-recharge: all that is wrong with rules at once, a month's ceiling once, and no wait that is over.
+//! What is said of auto-recharge: all that is wrong with rules at once, a month's ceiling once, and
+//! no wait that is over.
 
 use crate::{
     chargebacks::take_back,
@@ -23,9 +24,18 @@ use payterms_proto::{
 use payterms_suite::{Session, client::amount};
 use payterms_testkit::{World, on_both, violations};
 
-on_both!(a_target_below_its_threshold_hides_no_other_reason, a_months_ceiling_is_mailed_once, a_wait_that_is_over_is_not_shown,);
+on_both!(
+    a_target_below_its_threshold_hides_no_other_reason,
+    a_months_ceiling_is_mailed_once,
+    a_wait_that_is_over_is_not_shown,
+);
 
-fn rules(below: i64, then: fn(payterms_proto::google::r#type::Money) -> ThresholdRecharge, figure: i64, ceiling: i64) -> AutoRecharge {
+fn rules(
+    below: i64,
+    then: fn(payterms_proto::google::r#type::Money) -> ThresholdRecharge,
+    figure: i64,
+    ceiling: i64,
+) -> AutoRecharge {
     AutoRecharge {
         threshold: amount("USD", below, 0),
         threshold_recharge: amount("USD", figure, 0).map(then),
@@ -41,7 +51,9 @@ async fn now(admin: &Session, wallet: &str) -> AutoRecharge {
 
 async fn a_target_below_its_threshold_hides_no_other_reason(world: &World) {
     let (_, wallet, admin) = stocked(world, "tok_visa").await;
-    let refused = set(&admin, &wallet, rules(60, ThresholdRecharge::ThresholdUpTo, 50, 19)).await.unwrap_err();
+    let refused = set(&admin, &wallet, rules(60, ThresholdRecharge::ThresholdUpTo, 50, 19))
+        .await
+        .unwrap_err();
     let texts = violations(&refused);
     assert!(
         texts.len() == 3 && texts.iter().any(|text| text.contains("threshold_up_to")),
@@ -51,7 +63,8 @@ async fn a_target_below_its_threshold_hides_no_other_reason(world: &World) {
     invariants::hold(world).await;
 }
 
-/// The ceiling leaves nothing; credit that is bought by hand does not suffice, and changes nothing of that.
+/// The ceiling leaves nothing; credit that is bought by hand does not suffice, and changes nothing
+/// of that.
 async fn a_months_ceiling_is_mailed_once(world: &World) {
     let (_, wallet, admin) = stocked(world, "tok_visa").await;
     let owner = world.someone("OWNER", None);
@@ -66,7 +79,11 @@ async fn a_months_ceiling_is_mailed_once(world: &World) {
     admin.top_ups().create_top_up(buy(&wallet, "", amount("USD", 25, 0))).await.unwrap();
     advance(world, START + 3 * DAY).await;
     let stopped = now(&admin, &wallet).await;
-    assert_eq!((stopped.state(), stopped.failure_reason.as_str()), (State::Failed, "CEILING"), "it stays stopped");
+    assert_eq!(
+        (stopped.state(), stopped.failure_reason.as_str()),
+        (State::Failed, "CEILING"),
+        "it stays stopped"
+    );
     mails_of(&owner, MailKind::RechargeFailed, 1).await;
     // In the next month it buys, and its ceiling is told again.
     advance(world, START + 32 * DAY).await;

@@ -1,5 +1,5 @@
-//! Two replicas of each service behind one gateway: calls come to both, and when one is killed under load, a client that sends
-//! what was UNAVAILABLE again loses nothing and doubles nothing.
+//! Two replicas of each service behind one gateway: calls come to both, and when one is killed
+//! under load, a client that sends what was UNAVAILABLE again loses nothing and doubles nothing.
 
 use crate::{
     invariants,
@@ -30,7 +30,12 @@ const SERVICES: [&str; 4] = ["wallet", "invoicing", "credit", "plans"];
 const CLIENTS: usize = 6;
 
 fn debit(wallet: &str) -> PostDebitRequest {
-    PostDebitRequest { request_id: request_id(), wallet: wallet.to_owned(), amount: amount("USD", 1, 0), ..Default::default() }
+    PostDebitRequest {
+        request_id: request_id(),
+        wallet: wallet.to_owned(),
+        amount: amount("USD", 1, 0),
+        ..Default::default()
+    }
 }
 
 pub(crate) async fn grant(staff: &Session, wallet: &str, units: i64) {
@@ -43,8 +48,8 @@ pub(crate) async fn grant(staff: &Session, wallet: &str, units: i64) {
     retry(async || staff.lots().grant_credit(grant.clone()).await).await;
 }
 
-/// Debits of one unit, one after the other by each client, until it is told to stop; each is sent again while it is
-/// UNAVAILABLE, and any other fault is a failure.
+/// Debits of one unit, one after the other by each client, until it is told to stop; each is sent
+/// again while it is UNAVAILABLE, and any other fault is a failure.
 pub(crate) struct Load {
     stop: Arc<AtomicBool>,
     done: Arc<AtomicU64>,
@@ -55,7 +60,8 @@ impl Load {
     pub(crate) fn on(service: &Session, wallet: &str) -> Self {
         let (stop, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let client = |_| {
-            let (service, wallet, stop, done) = (service.clone(), wallet.to_owned(), stop.clone(), done.clone());
+            let (service, wallet, stop, done) =
+                (service.clone(), wallet.to_owned(), stop.clone(), done.clone());
             tokio::spawn(async move {
                 while !stop.load(Ordering::SeqCst) {
                     let debit = debit(&wallet);
@@ -102,12 +108,18 @@ async fn send(service: &Session, debit: &PostDebitRequest) {
 
 pub(crate) async fn left(people: &People) -> Option<Money> {
     let get = GetBalanceRequest { name: people.wallet.clone(), as_of: None };
-    retry(async || people.admin.wallets().get_balance(get.clone()).await).await.into_inner().balance.unwrap().available
+    retry(async || people.admin.wallets().get_balance(get.clone()).await)
+        .await
+        .into_inner()
+        .balance
+        .unwrap()
+        .available
 }
 
 async fn pay(people: &People, invoice: &Invoice) {
     let request = pays(people, invoice);
-    let answer = retry(async || people.admin.payments().create_payment(request.clone()).await).await;
+    let answer =
+        retry(async || people.admin.payments().create_payment(request.clone()).await).await;
     assert_eq!(answer.into_inner().payment.unwrap().state(), State::Succeeded);
 }
 
@@ -159,8 +171,8 @@ async fn connections_that_grow_old_are_closed_in_order_and_no_call_is_lost() {
     let service = services.rig().someone("SERVICE", None);
     let mut done = 0;
     while !closed.is_finished() || done < 200 {
-        // Calls that the gateway passes on are never lost. tonic gives back as CANCELLED what its own closing connection did not
-        // send; only that is sent again.
+        // Calls that the gateway passes on are never lost. tonic gives back as CANCELLED what its
+        // own closing connection did not send; only that is sent again.
         let debit = debit(&people.wallet);
         while let Err(status) = service.postings().post_debit(debit.clone()).await {
             assert_eq!(status.code(), Code::Cancelled, "{status:?}");

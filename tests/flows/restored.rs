@@ -1,4 +1,5 @@
-//! A schema that is restored from an older backup than the others: `payterms verify` names what drifts, and publishing again heals it.
+//! A schema that is restored from an older backup than the others: `payterms verify` names what
+//! drifts, and publishing again heals it.
 
 use crate::{
     operations,
@@ -17,26 +18,46 @@ fn run(program: &str, place: &str, arguments: &[&str]) {
     let (server, name) = place.split_once('/').unwrap();
     let (host, port) = server.split_once(':').unwrap();
     let mut command = Command::new(binaries().unwrap().join(program));
-    let output = command.args(["-h", host, "-p", port, "-U", "postgres", "-d", name]).args(arguments).output().unwrap();
-    assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    let output = command
+        .args(["-h", host, "-p", port, "-U", "postgres", "-d", name])
+        .args(arguments)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{program} {arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 /// `payterms verify` of what one invariant says.
 fn verify(rig: &Rig) -> (i32, String) {
     let mut command = Command::new(BINARY);
     command.args(["verify", "--invariant", "I24"]);
-    command.env("PAYTERMS_GATEWAY", format!("http://{}", rig.gateway)).env("PAYTERMS_DATA", rig.data());
+    command
+        .env("PAYTERMS_GATEWAY", format!("http://{}", rig.gateway))
+        .env("PAYTERMS_DATA", rig.data());
     let output = tokio::task::block_in_place(|| command.output().unwrap());
-    let said = [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
+    let said = [output.stdout, output.stderr]
+        .map(|said| String::from_utf8_lossy(&said).into_owned())
+        .concat();
     (output.status.code().unwrap_or(-1), said)
 }
 
 /// A change of the customer that all hearers have applied.
 async fn change(rig: &Rig, customer: &str, name: &str) {
-    let contact = Contact { name: name.to_owned(), email: format!("{name}@brightside.example"), receives_documents: true };
+    let contact = Contact {
+        name: name.to_owned(),
+        email: format!("{name}@brightside.example"),
+        receives_documents: true,
+    };
     let request = UpdateCustomerRequest {
         request_id: request_id(),
-        customer: Some(Customer { name: customer.to_owned(), contacts: vec![contact], ..Customer::default() }),
+        customer: Some(Customer {
+            name: customer.to_owned(),
+            contacts: vec![contact],
+            ..Customer::default()
+        }),
         update_mask: Some(prost_types::FieldMask { paths: vec!["contacts".into()] }),
         ..Default::default()
     };
@@ -55,7 +76,19 @@ async fn republish(rig: &Rig, after_restore: bool) {
 /// Puts a schema back to what a file has, while nothing runs.
 async fn restore(rig: &mut Rig, place: &str, schema: &str, file: &str) {
     rig.stop();
-    run("psql", place, &["-q", "-v", "ON_ERROR_STOP=1", "-c", &format!("DROP SCHEMA {schema} CASCADE"), "-f", file]);
+    run(
+        "psql",
+        place,
+        &[
+            "-q",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-c",
+            &format!("DROP SCHEMA {schema} CASCADE"),
+            "-f",
+            file,
+        ],
+    );
     rig.restart(None).await;
 }
 
@@ -74,12 +107,16 @@ async fn a_schema_of_an_older_backup_is_named_and_healed() {
         file
     };
 
-    // The owner is older than its hearers: what it says again is nothing new to them, until its versions are above theirs.
+    // The owner is older than its hearers: what it says again is nothing new to them, until its
+    // versions are above theirs.
     let file = dump("invoicing");
     change(&rig, &customer, "ann").await;
     restore(&mut rig, &place, "invoicing", &file).await;
-    let names =
-        |said: &str, service: &str| said.contains(&format!("{service} I24 breaks: tenants/acme customer {id}: it is known at version"));
+    let names = |said: &str, service: &str| {
+        said.contains(&format!(
+            "{service} I24 breaks: tenants/acme customer {id}: it is known at version"
+        ))
+    };
     let (code, said) = verify(&rig);
     assert!(code == 3 && names(&said, "wallet") && names(&said, "credit"), "{code} {said}");
     republish(&rig, false).await;
@@ -95,7 +132,10 @@ async fn a_schema_of_an_older_backup_is_named_and_healed() {
     restore(&mut rig, &place, "credit", &file).await;
     let (code, said) = verify(&rig);
     let behind = format!("credit I24 breaks: tenants/acme customer {id}: only version");
-    assert!(code == 3 && said.contains(&behind) && !said.contains("wallet I24 breaks"), "{code} {said}");
+    assert!(
+        code == 3 && said.contains(&behind) && !said.contains("wallet I24 breaks"),
+        "{code} {said}"
+    );
     republish(&rig, false).await;
     let (code, said) = verify(&rig);
     assert_eq!(code, 0, "{said}");

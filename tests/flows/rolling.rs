@@ -1,6 +1,7 @@
-//! Restarts under load, behind a balancer of TCP connections: a part that is told to end takes no new call, answers those under way, and
-//! ends; every replica of every part is restarted one after the other, and then the database. Who sends again what was UNAVAILABLE sees
-//! no failure; what was acknowledged is in the rows, once.
+//! Restarts under load, behind a balancer of TCP connections: a part that is told to end takes no
+//! new call, answers those under way, and ends; every replica of every part is restarted one after
+//! the other, and then the database. Who sends again what was UNAVAILABLE sees no failure; what was
+//! acknowledged is in the rows, once.
 
 use crate::{
     database_roles::{SERVING, health},
@@ -13,7 +14,9 @@ use payterms_suite::{
     Session,
     client::{amount, request_id},
 };
-use payterms_testkit::{balancer::Balancer, endings::ended, postgres, process::someone, rig::retry};
+use payterms_testkit::{
+    balancer::Balancer, endings::ended, postgres, process::someone, rig::retry,
+};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use std::{
     collections::BTreeSet,
@@ -32,7 +35,12 @@ const PARTS: [&str; 5] = ["wallet", "invoicing", "credit", "plans", "gateway"];
 const CLIENTS: [bool; 6] = [true, true, true, true, false, false];
 
 fn debit(wallet: &str) -> PostDebitRequest {
-    PostDebitRequest { request_id: request_id(), wallet: wallet.to_owned(), amount: amount("USD", 1, 0), ..Default::default() }
+    PostDebitRequest {
+        request_id: request_id(),
+        wallet: wallet.to_owned(),
+        amount: amount("USD", 1, 0),
+        ..Default::default()
+    }
 }
 
 /// What became of a client's debits, by request id.
@@ -53,9 +61,14 @@ struct Load {
 
 impl Load {
     fn on(call: impl Fn() -> Session, wallet: &str) -> Self {
-        let (stop, done, lost) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (stop, done, lost) = (
+            Arc::new(AtomicBool::new(false)),
+            Arc::new(AtomicUsize::new(0)),
+            Arc::new(AtomicUsize::new(0)),
+        );
         let client = |sends_again| {
-            let (session, wallet, stop, done, lost) = (call(), wallet.to_owned(), stop.clone(), done.clone(), lost.clone());
+            let (session, wallet, stop, done, lost) =
+                (call(), wallet.to_owned(), stop.clone(), done.clone(), lost.clone());
             tokio::spawn(async move {
                 let mut this_told = Told::default();
                 while !stop.load(Ordering::SeqCst) {
@@ -68,7 +81,8 @@ impl Load {
                         Err(status) => {
                             lost.fetch_add(1, Ordering::SeqCst);
                             this_told.failed.push((debit.request_id, status));
-                            // Who gives up at once and begins anew would fill the time of a stop with failures.
+                            // Who gives up at once and begins anew would fill the time of a stop
+                            // with failures.
                             tokio::time::sleep(Duration::from_millis(20)).await;
                         }
                     }
@@ -83,7 +97,8 @@ impl Load {
     /// Waits until so many more debits are done.
     async fn progress(&self, debits: usize) {
         let wanted = self.done.load(Ordering::SeqCst) + debits;
-        until(async || Ok::<_, Status>(self.done.load(Ordering::SeqCst)), |done| *done >= wanted).await;
+        until(async || Ok::<_, Status>(self.done.load(Ordering::SeqCst)), |done| *done >= wanted)
+            .await;
     }
 
     async fn ends(self) -> Told {
@@ -98,16 +113,20 @@ impl Load {
     }
 }
 
-/// Sends a debit, where the client does so again while it is UNAVAILABLE. Whatever else comes back is a failure.
+/// Sends a debit, where the client does so again while it is UNAVAILABLE. Whatever else comes back
+/// is a failure.
 async fn send(session: &Session, debit: &PostDebitRequest, again: bool) -> Result<(), Status> {
     let until = Instant::now() + Duration::from_secs(40);
     loop {
         let mut request = Request::new(debit.clone());
         request.set_timeout(Duration::from_secs(20));
         match session.postings().post_debit(request).await.map(drop) {
-            // tonic gives back as CANCELLED what its own closing connection did not send; every client sends that on another one.
+            // tonic gives back as CANCELLED what its own closing connection did not send; every
+            // client sends that on another one.
             Err(status) if status.code() == Code::Cancelled && Instant::now() < until => {}
-            Err(status) if again && status.code() == Code::Unavailable && Instant::now() < until => {
+            Err(status)
+                if again && status.code() == Code::Unavailable && Instant::now() < until =>
+            {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
             Err(status) if again => panic!("a client that sends again sees no failure: {status:?}"),
@@ -117,12 +136,18 @@ async fn send(session: &Session, debit: &PostDebitRequest, again: bool) -> Resul
 }
 
 async fn text(conn: &DatabaseConnection, select: &str) -> Vec<String> {
-    let rows = conn.query_all_raw(Statement::from_string(DbBackend::Postgres, select)).await.unwrap();
+    let rows =
+        conn.query_all_raw(Statement::from_string(DbBackend::Postgres, select)).await.unwrap();
     rows.iter().map(|row| row.try_get("", "text").unwrap()).collect()
 }
 
 /// The process of the wallet has a call under way, which waits for a row, when it is told to end.
-async fn a_call_under_way_is_answered(services: &mut Services, session: &Session, wallet: &str, place: &str) {
+async fn a_call_under_way_is_answered(
+    services: &mut Services,
+    session: &Session,
+    wallet: &str,
+    place: &str,
+) {
     let holder = postgres::session(format!("postgres://postgres@{place}")).await;
     holder.execute_unprepared("BEGIN; SELECT 1 FROM wallet.wallets FOR UPDATE").await.unwrap();
     services.stop_other("wallet");
@@ -154,7 +179,8 @@ async fn every_part_and_the_database_are_restarted_under_load() {
     let (people, _) = prepare(&rig, "tok_visa").await;
     let mut services = Services::twice(rig).await;
     services.start_other("gateway").await;
-    let balancer = Balancer::before(vec![services.at("gateway"), services.other_at("gateway")]).await;
+    let balancer =
+        Balancer::before(vec![services.at("gateway"), services.other_at("gateway")]).await;
     let data = services.rig().data().to_owned();
     let session = |role: &str| someone(&data, balancer.at, role, None);
     grant(&session("STAFF"), &people.wallet, 100_000).await;
@@ -179,7 +205,11 @@ async fn every_part_and_the_database_are_restarted_under_load() {
                 services.restart(part, None).await;
                 services.at(part)
             };
-            until(async || Ok::<_, Status>(health(at, ["readiness"]).await), |numbers| *numbers == [SERVING]).await;
+            until(
+                async || Ok::<_, Status>(health(at, ["readiness"]).await),
+                |numbers| *numbers == [SERVING],
+            )
+            .await;
             load.progress(40).await;
             eprintln!("{part} {is_second}: {} lost", load.lost.load(Ordering::SeqCst));
         }
@@ -191,20 +221,30 @@ async fn every_part_and_the_database_are_restarted_under_load() {
     });
     load.progress(40).await;
     let this_told = load.ends().await;
-    eprintln!("{} acknowledged, {lost_in_rollouts} lost in rollouts, {} in all", this_told.acknowledged.len(), this_told.failed.len());
+    eprintln!(
+        "{} acknowledged, {lost_in_rollouts} lost in rollouts, {} in all",
+        this_told.acknowledged.len(),
+        this_told.failed.len()
+    );
     for (_, status) in &this_told.failed {
         assert_eq!(status.code(), Code::Unavailable, "{status:?}");
     }
     assert_eq!(lost_in_rollouts, 0, "{:?}", this_told.failed);
     let admin = postgres::session(format!("postgres://postgres@{place}")).await;
-    let written = text(&admin, "SELECT request_id::text AS text FROM wallet.transfers WHERE kind = 'DEBIT'").await;
+    let written =
+        text(&admin, "SELECT request_id::text AS text FROM wallet.transfers WHERE kind = 'DEBIT'")
+            .await;
     let once: BTreeSet<_> = written.iter().cloned().collect();
     assert_eq!(written.len(), once.len(), "nothing is doubled");
     let missing: Vec<_> = this_told.acknowledged.difference(&once).collect();
     assert!(missing.is_empty(), "acknowledged, and not in the rows: {missing:?}");
-    // What was not acknowledged is there or is not; nothing else is there. Three were debited before the load.
+    // What was not acknowledged is there or is not; nothing else is there. Three were debited
+    // before the load.
     let tried: BTreeSet<_> = this_told.failed.iter().map(|(id, _)| id.clone()).collect();
-    let others = once.iter().filter(|id| !this_told.acknowledged.contains(*id) && !tried.contains(*id)).count();
+    let others = once
+        .iter()
+        .filter(|id| !this_told.acknowledged.contains(*id) && !tried.contains(*id))
+        .count();
     assert_eq!(others, before.len() + 1, "only what clients have sent is in the rows");
     admin.close().await.unwrap();
 }

@@ -1,4 +1,5 @@
-//! The rounding of a month is an entry that the customer sees: what was used and its rounding come to what is invoiced.
+//! The rounding of a month is an entry that the customer sees: what was used and its rounding come
+//! to what is invoiced.
 
 use crate::{
     clocks::advance,
@@ -8,7 +9,10 @@ use crate::{
 };
 use payterms_proto::{
     google::r#type::Money,
-    invoicing::v1::{EnableMeteredServiceRequest, Invoice, ListInvoicesRequest, MeteredService, PaymentTerm, payment_term::Kind as Term},
+    invoicing::v1::{
+        EnableMeteredServiceRequest, Invoice, ListInvoicesRequest, MeteredService, PaymentTerm,
+        payment_term::Kind as Term,
+    },
     wallet::v1::{Entry, GetBalanceRequest, ListEntriesRequest, entry::Kind},
 };
 use payterms_suite::{
@@ -35,7 +39,8 @@ fn micros(money: Option<&Money>) -> i64 {
 
 /// What the history sums up to, which is the balance.
 async fn summed(session: &Session, wallet: &str) -> i64 {
-    let sum = entries(session, wallet).await.iter().map(|entry| micros(entry.amount.as_ref())).sum();
+    let sum =
+        entries(session, wallet).await.iter().map(|entry| micros(entry.amount.as_ref())).sum();
     let get = GetBalanceRequest { name: wallet.into(), as_of: None };
     let balance = session.wallets().get_balance(get).await.unwrap().into_inner().balance.unwrap();
     assert_eq!(micros(balance.posted.as_ref()), sum, "the entries are the balance");
@@ -43,7 +48,10 @@ async fn summed(session: &Session, wallet: &str) -> i64 {
 }
 
 async fn rounding(session: &Session, wallet: &str) -> Vec<(String, i64)> {
-    let found = entries(session, wallet).await.into_iter().filter(|entry| entry.kind() == Kind::MonthRounding);
+    let found = entries(session, wallet)
+        .await
+        .into_iter()
+        .filter(|entry| entry.kind() == Kind::MonthRounding);
     found.map(|entry| (entry.description.clone(), micros(entry.amount.as_ref()))).collect()
 }
 
@@ -58,19 +66,32 @@ async fn the_rounding_of_a_month_that_deposits_paid_is_an_entry_that_names_it(wo
     let usd = world.wallet(&desk.customer, "USD").await;
     card(world, &desk.admin, &desk.customer, "tok_visa").await;
     desk.admin.top_ups().create_top_up(buy(&usd, "", amount("USD", 50, 0))).await.unwrap();
-    let (january, february) = (("Rounding of January 2026".to_owned(), -4_000), ("Rounding of February 2026".to_owned(), 4_000));
+    let (january, february) = (
+        ("Rounding of January 2026".to_owned(), -4_000),
+        ("Rounding of February 2026".to_owned(), 4_000),
+    );
     // 1.006 is invoiced as 1.01, 1.004 as 1.00.
     used(&desk.service, &usd, ("calls", "1", nanos("USD", 1, 6_000_000))).await.unwrap();
     advance(world, first_of(2)).await;
-    assert_eq!((rounding(&desk.admin, &usd).await, summed(&desk.admin, &usd).await), (vec![january.clone()], 48_990_000));
+    assert_eq!(
+        (rounding(&desk.admin, &usd).await, summed(&desk.admin, &usd).await),
+        (vec![january.clone()], 48_990_000)
+    );
     used(&desk.service, &usd, ("calls", "1", nanos("USD", 1, 4_000_000))).await.unwrap();
     advance(world, first_of(3)).await;
-    assert_eq!((rounding(&desk.admin, &usd).await, summed(&desk.admin, &usd).await), (vec![february, january], 47_990_000));
-    let mut paid: Vec<_> =
-        invoices(&desk).await.into_iter().map(|invoice| (invoice.total == invoice.paid, micros(invoice.paid.as_ref()))).collect();
+    assert_eq!(
+        (rounding(&desk.admin, &usd).await, summed(&desk.admin, &usd).await),
+        (vec![february, january], 47_990_000)
+    );
+    let mut paid: Vec<_> = invoices(&desk)
+        .await
+        .into_iter()
+        .map(|invoice| (invoice.total == invoice.paid, micros(invoice.paid.as_ref())))
+        .collect();
     paid.sort_unstable();
     assert_eq!(paid, [(true, 1_000_000), (true, 1_010_000)]);
-    // All that is left is used: there is no deposit that could pay 0.004 more, and no debt is made of it.
+    // All that is left is used: there is no deposit that could pay 0.004 more, and no debt is made
+    // of it.
     used(&desk.service, &usd, ("calls", "1", nanos("USD", 47, 986_000_000))).await.unwrap();
     used(&desk.service, &usd, ("texts", "1", nanos("USD", 0, 4_000_000))).await.unwrap();
     assert_eq!(summed(&desk.admin, &usd).await, 0);
@@ -83,15 +104,23 @@ async fn the_rounding_of_a_month_that_deposits_paid_is_an_entry_that_names_it(wo
 async fn a_postpaid_month_closes_with_its_invoice_and_its_rounding(world: &World) {
     let desk = desk(world).await;
     desk.approved().await;
-    used(&desk.service, &desk.wallet, ("calls", "100", nanos("AUD", 2, 501_230_000))).await.unwrap();
+    used(&desk.service, &desk.wallet, ("calls", "100", nanos("AUD", 2, 501_230_000)))
+        .await
+        .unwrap();
     used(&desk.service, &desk.wallet, ("texts", "1", nanos("AUD", 0, 9_000_000))).await.unwrap();
     advance(world, first_of(2)).await;
     let found = entries(&desk.admin, &desk.wallet).await;
-    let shown: Vec<_> = found.iter().take(2).map(|entry| (entry.kind(), micros(entry.amount.as_ref()))).collect();
+    let shown: Vec<_> =
+        found.iter().take(2).map(|entry| (entry.kind(), micros(entry.amount.as_ref()))).collect();
     // 250.123 and 0.009 are invoiced as 250.12 and 0.01.
     assert_eq!(shown, [(Kind::PostpaidClose, 250_130_000), (Kind::MonthRounding, 2_000)]);
     assert_eq!(summed(&desk.admin, &desk.wallet).await, 0);
-    let lines: i64 = invoices(&desk).await[0].lines.iter().take(2).map(|line| micros(line.amount.as_ref())).sum();
+    let lines: i64 = invoices(&desk).await[0]
+        .lines
+        .iter()
+        .take(2)
+        .map(|line| micros(line.amount.as_ref()))
+        .sum();
     assert_eq!(lines, 250_130_000);
     invariants::hold(world).await;
     invariants::books_agree(world).await;
@@ -115,11 +144,20 @@ async fn a_metered_month_moves_no_credit(world: &World) {
         ..Default::default()
     };
     let made = desk.owner.metered_services().enable_metered_service(enable).await.unwrap();
-    desk.owner.after(&made).wallets().get_balance(GetBalanceRequest { name: desk.wallet.clone(), as_of: None }).await.unwrap();
+    desk.owner
+        .after(&made)
+        .wallets()
+        .get_balance(GetBalanceRequest { name: desk.wallet.clone(), as_of: None })
+        .await
+        .unwrap();
     used(&desk.service, &desk.wallet, ("maps", "1", nanos("AUD", 1, 6_000_000))).await.unwrap();
     advance(world, first_of(2) + 2 * 3_600 + 60).await;
     let invoice = invoices(&desk).await.remove(0);
-    assert_eq!((micros(invoice.lines[0].amount.as_ref()), invoice.paid == invoice.total), (1_010_000, true), "{invoice:?}");
+    assert_eq!(
+        (micros(invoice.lines[0].amount.as_ref()), invoice.paid == invoice.total),
+        (1_010_000, true),
+        "{invoice:?}"
+    );
     assert!(entries(&desk.admin, &desk.wallet).await.is_empty());
     invariants::hold(world).await;
     invariants::books_agree(world).await;

@@ -1,5 +1,5 @@
-//! What the schemas promise: no inexact column, row-level security forced, migrations safe when three start at once
-//! and when they are killed, services at the newest version.
+//! What the schemas promise: no inexact column, row-level security forced, migrations safe when
+//! three start at once and when they are killed, services at the newest version.
 
 use crate::rig::until;
 use payterms_chassis::Service;
@@ -17,14 +17,29 @@ use tonic::Status;
 #[test]
 fn services_wait_for_the_newest_migration() {
     let newest = |names: Vec<String>| names.last().cloned().unwrap();
-    let names = |migrations: Vec<Box<dyn sea_orm_migration::MigrationTrait>>| migrations.iter().map(|m| m.name().to_owned()).collect();
-    assert_eq!(newest(names(payterms_migrations::wallet::Wallet::migrations())), payterms_wallet::Wallet::SCHEMA_VERSION);
-    assert_eq!(newest(names(payterms_migrations::invoicing::Invoicing::migrations())), payterms_invoicing::Invoicing::SCHEMA_VERSION);
-    assert_eq!(newest(names(payterms_migrations::credit::Credit::migrations())), payterms_credit::Credit::SCHEMA_VERSION);
-    assert_eq!(newest(names(payterms_migrations::plans::Plans::migrations())), payterms_plans::Plans::SCHEMA_VERSION);
+    let names = |migrations: Vec<Box<dyn sea_orm_migration::MigrationTrait>>| {
+        migrations.iter().map(|m| m.name().to_owned()).collect()
+    };
+    assert_eq!(
+        newest(names(payterms_migrations::wallet::Wallet::migrations())),
+        payterms_wallet::Wallet::SCHEMA_VERSION
+    );
+    assert_eq!(
+        newest(names(payterms_migrations::invoicing::Invoicing::migrations())),
+        payterms_invoicing::Invoicing::SCHEMA_VERSION
+    );
+    assert_eq!(
+        newest(names(payterms_migrations::credit::Credit::migrations())),
+        payterms_credit::Credit::SCHEMA_VERSION
+    );
+    assert_eq!(
+        newest(names(payterms_migrations::plans::Plans::migrations())),
+        payterms_plans::Plans::SCHEMA_VERSION
+    );
 }
 
-/// A Job cannot be changed, so one with another schema is another Job (docs/adr/0034-how-the-suite-is-deployed.md).
+/// A Job cannot be changed, so one with another schema is another Job
+/// (docs/adr/0034-how-the-suite-is-deployed.md).
 #[test]
 fn the_name_of_a_migration_job_has_the_schema_version() {
     let versions = [
@@ -36,8 +51,14 @@ fn the_name_of_a_migration_job_has_the_schema_version() {
     for (service, version) in versions {
         let job = format!("  name: migrate-{}\n", version.replace('_', "-"));
         let value = format!("    schema: {version}\n");
-        for (file, line) in [(format!("k8s/base/{service}/migrate.yaml"), job), ("k8s/chart/values.yaml".to_owned(), value)] {
-            let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(&file)).unwrap();
+        for (file, line) in [
+            (format!("k8s/base/{service}/migrate.yaml"), job),
+            ("k8s/chart/values.yaml".to_owned(), value),
+        ] {
+            let text = std::fs::read_to_string(
+                Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(&file),
+            )
+            .unwrap();
             assert!(text.contains(&line), "{file}: write {} for {service}", line.trim());
         }
     }
@@ -47,8 +68,21 @@ fn the_name_of_a_migration_job_has_the_schema_version() {
 async fn no_column_is_inexact_and_every_table_is_guarded() {
     let Some(place) = postgres::database().await else { return };
     let owner = postgres::owner_of(&place).await;
-    let query = async |sql: &str| owner.query_all_raw(Statement::from_string(owner.get_database_backend(), sql)).await.unwrap();
-    let allowed = ["text", "uuid", "bigint", "boolean", "bytea", "timestamp with time zone", "character varying"];
+    let query = async |sql: &str| {
+        owner
+            .query_all_raw(Statement::from_string(owner.get_database_backend(), sql))
+            .await
+            .unwrap()
+    };
+    let allowed = [
+        "text",
+        "uuid",
+        "bigint",
+        "boolean",
+        "bytea",
+        "timestamp with time zone",
+        "character varying",
+    ];
     for row in query(
         "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema IN ('wallet', 'invoicing', 'credit', 'plans')",
     )
@@ -60,8 +94,13 @@ async fn no_column_is_inexact_and_every_table_is_guarded() {
     }
     let open = "SELECT relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
                 WHERE n.nspname IN ('wallet', 'invoicing', 'credit', 'plans') AND relkind = 'r' AND NOT (relrowsecurity AND relforcerowsecurity)";
-    let open: BTreeSet<String> = query(open).await.iter().map(|row| row.try_get("", "relname").unwrap()).collect();
-    assert_eq!(open, BTreeSet::from(["seaql_migrations".to_owned()]), "only what the owner writes is not forced");
+    let open: BTreeSet<String> =
+        query(open).await.iter().map(|row| row.try_get("", "relname").unwrap()).collect();
+    assert_eq!(
+        open,
+        BTreeSet::from(["seaql_migrations".to_owned()]),
+        "only what the owner writes is not forced"
+    );
     let strong = "SELECT rolname FROM pg_roles WHERE rolname LIKE 'payterms_%' AND (rolsuper OR rolbypassrls OR rolcreaterole)";
     assert!(query(strong).await.is_empty(), "runtime roles are weak");
 }
@@ -72,7 +111,9 @@ async fn row_level_security_raises_without_a_tenant_and_hides_others() {
     world.usual().await;
     let place = world.postgres.clone().unwrap();
     let role = postgres::session(format!("postgres://payterms_wallet@{place}")).await;
-    let query = async |sql: &str| role.query_all_raw(Statement::from_string(role.get_database_backend(), sql)).await;
+    let query = async |sql: &str| {
+        role.query_all_raw(Statement::from_string(role.get_database_backend(), sql)).await
+    };
     assert!(query("SELECT id FROM wallets").await.is_err(), "no tenant is set");
     query("SELECT set_config('payterms.tenants', 'acme', false)").await.unwrap();
     assert_eq!(query("SELECT id FROM wallets").await.unwrap().len(), 1);
@@ -111,10 +152,21 @@ async fn half_done(owner: &sea_orm::DatabaseConnection) -> Vec<String> {
     let mut half = Vec::new();
     for (service, version) in versions {
         let is_found = async |select: String| {
-            owner.query_one_raw(Statement::from_string(owner.get_database_backend(), select)).await.unwrap().is_some()
+            owner
+                .query_one_raw(Statement::from_string(owner.get_database_backend(), select))
+                .await
+                .unwrap()
+                .is_some()
         };
-        let is_begun = is_found(format!("SELECT 1 FROM pg_tables WHERE schemaname = '{service}' LIMIT 1")).await;
-        if is_begun && !is_found(format!("SELECT 1 FROM {service}.seaql_migrations WHERE version = '{version}'")).await {
+        let is_begun =
+            is_found(format!("SELECT 1 FROM pg_tables WHERE schemaname = '{service}' LIMIT 1"))
+                .await;
+        if is_begun
+            && !is_found(format!(
+                "SELECT 1 FROM {service}.seaql_migrations WHERE version = '{version}'"
+            ))
+            .await
+        {
             half.push(service.to_owned());
         }
     }
@@ -128,7 +180,11 @@ async fn migrations_that_are_killed_leave_nothing_half_done() {
     let at_work = async || {
         let select = "SELECT count(*) AS found FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() \
                       AND backend_xid IS NOT NULL";
-        let row = watcher.query_one_raw(Statement::from_string(watcher.get_database_backend(), select)).await.unwrap().unwrap();
+        let row = watcher
+            .query_one_raw(Statement::from_string(watcher.get_database_backend(), select))
+            .await
+            .unwrap()
+            .unwrap();
         row.try_get::<i64>("", "found").unwrap() > 0
     };
     let mut migrate = Command::new(env!("CARGO_BIN_EXE_payterms-under-test"));
@@ -153,21 +209,36 @@ async fn migrations_that_are_killed_leave_nothing_half_done() {
     watcher.close().await.unwrap();
 }
 
-/// Who goes back to the programs before runs their migrations too: those leave a newer schema alone, and no other.
+/// Who goes back to the programs before runs their migrations too: those leave a newer schema
+/// alone, and no other.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_program_before_leaves_a_newer_schema_alone() {
     let Some(place) = postgres::database().await else { return };
     let owner = postgres::owner_of(&place).await;
     let migrate = || {
         let mut migrate = Command::new(env!("CARGO_BIN_EXE_payterms-under-test"));
-        migrate.args(["service", "migrate"]).arg(format!("--database-url=postgres://postgres@{place}")).arg("wallet");
+        migrate
+            .args(["service", "migrate"])
+            .arg(format!("--database-url=postgres://postgres@{place}"))
+            .arg("wallet");
         let output = migrate.output().unwrap();
-        (output.status.success(), String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap())
+        (
+            output.status.success(),
+            String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap(),
+        )
     };
     owner.execute_unprepared("INSERT INTO wallet.seaql_migrations (version, applied_at) VALUES ('wallet_9999_next', 1)").await.unwrap();
-    assert_eq!(migrate(), (true, "wallet: of a newer release (wallet_9999_next); nothing was changed\n".to_owned()));
+    assert_eq!(
+        migrate(),
+        (true, "wallet: of a newer release (wallet_9999_next); nothing was changed\n".to_owned())
+    );
     let newest = payterms_wallet::Wallet::SCHEMA_VERSION;
-    owner.execute_unprepared(&format!("DELETE FROM wallet.seaql_migrations WHERE version = '{newest}'")).await.unwrap();
+    owner
+        .execute_unprepared(&format!(
+            "DELETE FROM wallet.seaql_migrations WHERE version = '{newest}'"
+        ))
+        .await
+        .unwrap();
     let (is_done, said) = migrate();
     assert!(!is_done && said.contains("wallet_9999_next"), "{said}");
     owner.close().await.unwrap();
@@ -177,10 +248,15 @@ async fn the_program_before_leaves_a_newer_schema_alone() {
 async fn an_index_of_a_table_in_use_is_built_beside_its_writers() {
     let Some(place) = postgres::database().await else { return };
     let owner = postgres::owner_of(&place).await;
-    let index = Index { service: "plans", name: "outbox_tried", on: "outbox (tenant, recorded_at)" };
-    // A writer has the table for as long as it likes: the build waits for it, and others write meanwhile.
+    let index =
+        Index { service: "plans", name: "outbox_tried", on: "outbox (tenant, recorded_at)" };
+    // A writer has the table for as long as it likes: the build waits for it, and others write
+    // meanwhile.
     let writer = postgres::session(format!("postgres://postgres@{place}")).await;
-    writer.execute_unprepared("BEGIN; LOCK TABLE plans.outbox IN ROW EXCLUSIVE MODE").await.unwrap();
+    writer
+        .execute_unprepared("BEGIN; LOCK TABLE plans.outbox IN ROW EXCLUSIVE MODE")
+        .await
+        .unwrap();
     let builds: Vec<_> = (0..2)
         .map(|_| {
             let owner = owner.clone();
@@ -188,13 +264,22 @@ async fn an_index_of_a_table_in_use_is_built_beside_its_writers() {
         })
         .collect();
     let count = async |select: &str| {
-        let row = owner.query_one_raw(Statement::from_string(owner.get_database_backend(), select)).await.unwrap().unwrap();
+        let row = owner
+            .query_one_raw(Statement::from_string(owner.get_database_backend(), select))
+            .await
+            .unwrap()
+            .unwrap();
         row.try_get::<i64>("", "found").unwrap()
     };
     let begun = "SELECT count(*) AS found FROM pg_stat_progress_create_index WHERE datname = current_database()";
     until(async || Ok::<_, Status>(count(begun).await), |found| *found > 0).await;
     let other = postgres::session(format!("postgres://postgres@{place}")).await;
-    other.execute_unprepared("SET lock_timeout = '2s'; BEGIN; LOCK TABLE plans.outbox IN ROW EXCLUSIVE MODE; COMMIT").await.unwrap();
+    other
+        .execute_unprepared(
+            "SET lock_timeout = '2s'; BEGIN; LOCK TABLE plans.outbox IN ROW EXCLUSIVE MODE; COMMIT",
+        )
+        .await
+        .unwrap();
     writer.execute_unprepared("COMMIT").await.unwrap();
     for built in futures::future::join_all(builds).await {
         built.unwrap().unwrap();

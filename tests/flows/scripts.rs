@@ -1,5 +1,6 @@
-//! Random scripts through the gateway: whatever people, jobs, banks and issuers do, and in which order, the
-//! books add up. Two scripts at a time on the same customers; a seed plays the same moves again.
+//! Random scripts through the gateway: whatever people, jobs, banks and issuers do, and in which
+//! order, the books add up. Two scripts at a time on the same customers; a seed plays the same
+//! moves again.
 
 use crate::{
     bank::{camt_in, import},
@@ -20,13 +21,14 @@ use crate::{
 use payterms_proto::{
     google::r#type::{Decimal, Money},
     invoicing::v1::{
-        BlockInvoiceRequest, CreateCreditNoteRequest, CreatePaymentRequest, FinalizeInvoiceRequest, Invoice, InvoiceToPay,
-        ListInvoicesRequest, ListPaymentsRequest, Payment, UnapplyPaymentRequest, UnblockInvoiceRequest, VoidInvoiceRequest,
-        WriteOffInvoiceRequest, block::Reason,
+        BlockInvoiceRequest, CreateCreditNoteRequest, CreatePaymentRequest, FinalizeInvoiceRequest,
+        Invoice, InvoiceToPay, ListInvoicesRequest, ListPaymentsRequest, Payment,
+        UnapplyPaymentRequest, UnblockInvoiceRequest, VoidInvoiceRequest, WriteOffInvoiceRequest,
+        block::Reason,
     },
     plans::v1::{
-        CancelPlanRequest, ListPlansRequest, PlanSettings, ProposePlanRequest, RefusePlanRequest, ReinstatePlanRequest,
-        RetryPlanCollectionRequest, plan::State,
+        CancelPlanRequest, ListPlansRequest, PlanSettings, ProposePlanRequest, RefusePlanRequest,
+        ReinstatePlanRequest, RetryPlanCollectionRequest, plan::State,
     },
     wallet::v1::{PostFeeRequest, RecordUsageRequest},
 };
@@ -71,7 +73,13 @@ pub(crate) struct Player<'a> {
 /// A refusal is an answer; a fault is not.
 pub(crate) fn answered<T>(what: &str, seed: u64, outcome: &Result<T, Status>) -> bool {
     if let Err(status) = outcome {
-        let expected = [Code::FailedPrecondition, Code::Aborted, Code::NotFound, Code::InvalidArgument, Code::Unavailable];
+        let expected = [
+            Code::FailedPrecondition,
+            Code::Aborted,
+            Code::NotFound,
+            Code::InvalidArgument,
+            Code::Unavailable,
+        ];
         assert!(expected.contains(&status.code()), "seed {seed}: {what}: {status:?}");
     }
     outcome.is_ok()
@@ -83,13 +91,15 @@ impl Player<'_> {
     }
 
     pub(crate) async fn an_invoice(&mut self, customer: &str) -> Option<Invoice> {
-        let list = ListInvoicesRequest { parent: customer.into(), page_size: 100, ..Default::default() };
+        let list =
+            ListInvoicesRequest { parent: customer.into(), page_size: 100, ..Default::default() };
         let found = self.owner.invoices().list_invoices(list).await.ok()?.into_inner().invoices;
         found.choose(&mut self.dice).cloned()
     }
 
     async fn a_payment(&mut self, customer: &str) -> Option<Payment> {
-        let list = ListPaymentsRequest { parent: customer.into(), page_size: 100, ..Default::default() };
+        let list =
+            ListPaymentsRequest { parent: customer.into(), page_size: 100, ..Default::default() };
         let found = self.owner.payments().list_payments(list).await.ok()?.into_inner().payments;
         found.choose(&mut self.dice).cloned()
     }
@@ -98,23 +108,32 @@ impl Player<'_> {
         let price = self.money(200);
         let mut request = draft(customer, "USD", vec![line("Plan", price)]);
         let invoice = request.invoice.as_mut().unwrap();
-        (invoice.prices_include_tax, invoice.collect_automatically) = (self.dice.random(), self.dice.random());
+        (invoice.prices_include_tax, invoice.collect_automatically) =
+            (self.dice.random(), self.dice.random());
         if self.dice.random() {
             invoice.lines.push(line("Book", amount("USD", 7, 0)));
         }
         let Ok(made) = self.owner.invoices().create_invoice(request).await else { return false };
         let name = made.into_inner().invoice.unwrap().name;
-        let finalize = FinalizeInvoiceRequest { request_id: request_id(), name, etag: String::new(), ..Default::default() };
+        let finalize = FinalizeInvoiceRequest {
+            request_id: request_id(),
+            name,
+            etag: String::new(),
+            ..Default::default()
+        };
         answered("finalize", self.seed, &self.owner.invoices().finalize_invoice(finalize).await)
     }
 
     async fn pays(&mut self, customer: &str, admin: &Session) -> bool {
         let invoices = match self.an_invoice(customer).await {
-            Some(invoice) if self.dice.random() => vec![InvoiceToPay { invoice: invoice.name, amount: None }],
+            Some(invoice) if self.dice.random() => {
+                vec![InvoiceToPay { invoice: invoice.name, amount: None }]
+            }
             _ => Vec::new(),
         };
         // By the purchase default, which may be a line, or by a card.
-        let method = self.a_card(customer, admin).await.filter(|_| self.dice.random()).unwrap_or_default();
+        let method =
+            self.a_card(customer, admin).await.filter(|_| self.dice.random()).unwrap_or_default();
         let tenders = match self.dice.random_range(0..4) {
             0 => vec![credit(None)],
             1 => vec![by(&method, None)],
@@ -138,32 +157,58 @@ impl Player<'_> {
         let (seed, name, mut invoices) = (self.seed, invoice.name.clone(), self.owner.invoices());
         match self.dice.random_range(0..6) {
             0 => {
-                let void = VoidInvoiceRequest { request_id: request_id(), name, explanation: "Wrong".into(), ..Default::default() };
+                let void = VoidInvoiceRequest {
+                    request_id: request_id(),
+                    name,
+                    explanation: "Wrong".into(),
+                    ..Default::default()
+                };
                 answered("void", seed, &invoices.void_invoice(void).await)
             }
             1 => answered(
                 "write off",
                 seed,
-                &invoices.write_off_invoice(WriteOffInvoiceRequest { request_id: request_id(), name, ..Default::default() }).await,
+                &invoices
+                    .write_off_invoice(WriteOffInvoiceRequest {
+                        request_id: request_id(),
+                        name,
+                        ..Default::default()
+                    })
+                    .await,
             ),
             2 => {
-                let block = BlockInvoiceRequest { request_id: request_id(), name, reason: Reason::Manual.into(), ..Default::default() };
+                let block = BlockInvoiceRequest {
+                    request_id: request_id(),
+                    name,
+                    reason: Reason::Manual.into(),
+                    ..Default::default()
+                };
                 answered("block", seed, &self.owner.collections().block_invoice(block).await)
             }
             3 => {
-                let lift = UnblockInvoiceRequest { request_id: request_id(), name, ..Default::default() };
+                let lift =
+                    UnblockInvoiceRequest { request_id: request_id(), name, ..Default::default() };
                 answered("unblock", seed, &self.owner.collections().unblock_invoice(lift).await)
             }
             4 => {
                 let Some(payment) = self.a_payment(customer).await else { return false };
                 let money = if self.dice.random() { None } else { self.money(20) };
-                let back = UnapplyPaymentRequest { request_id: request_id(), payment: payment.name, invoice: name, amount: money };
+                let back = UnapplyPaymentRequest {
+                    request_id: request_id(),
+                    payment: payment.name,
+                    invoice: name,
+                    amount: money,
+                };
                 answered("unapply", seed, &self.owner.refunds().unapply_payment(back).await)
             }
             _ => {
                 let money = self.money(60);
-                let note =
-                    CreateCreditNoteRequest { request_id: request_id(), parent: name, amount: money, explanation: "Goodwill".into() };
+                let note = CreateCreditNoteRequest {
+                    request_id: request_id(),
+                    parent: name,
+                    amount: money,
+                    explanation: "Goodwill".into(),
+                };
                 answered("credit note", seed, &invoices.create_credit_note(note).await)
             }
         }
@@ -172,7 +217,11 @@ impl Player<'_> {
     async fn buys_and_uses(&mut self, wallet: &str, admin: &Session) -> bool {
         let service = self.world.someone("SERVICE", None);
         match self.dice.random_range(0..3) {
-            0 => answered("top up", self.seed, &admin.top_ups().create_top_up(buy(wallet, "", self.money(80))).await),
+            0 => answered(
+                "top up",
+                self.seed,
+                &admin.top_ups().create_top_up(buy(wallet, "", self.money(80))).await,
+            ),
             1 => {
                 let fee = PostFeeRequest {
                     request_id: request_id(),
@@ -184,7 +233,11 @@ impl Player<'_> {
                 answered("fee", self.seed, &self.owner.postings().post_fee(fee).await)
             }
             _ => {
-                let price = Some(Money { currency_code: "USD".into(), units: 0, nanos: self.dice.random_range(1..999_999) * 1_000 });
+                let price = Some(Money {
+                    currency_code: "USD".into(),
+                    units: 0,
+                    nanos: self.dice.random_range(1..999_999) * 1_000,
+                });
                 let record = RecordUsageRequest {
                     request_id: request_id(),
                     wallet: wallet.into(),
@@ -201,33 +254,61 @@ impl Player<'_> {
 
     /// A plan is proposed, or one is answered or ended.
     async fn plans(&mut self, customer: &str, admin: &Session) -> bool {
-        let list = ListPlansRequest { parent: customer.into(), page_size: 100, ..Default::default() };
-        let found = self.owner.plans().list_plans(list).await.map(|found| found.into_inner().plans).unwrap_or_default();
+        let list =
+            ListPlansRequest { parent: customer.into(), page_size: 100, ..Default::default() };
+        let found = self
+            .owner
+            .plans()
+            .list_plans(list)
+            .await
+            .map(|found| found.into_inner().plans)
+            .unwrap_or_default();
         let live = [State::Proposed, State::Active, State::InGrace, State::Breached];
         let found: Vec<_> = found.into_iter().filter(|plan| live.contains(&plan.state())).collect();
         let some = found.choose(&mut self.dice).cloned();
         let (seed, Some(plan)) = (self.seed, some.filter(|_| self.dice.random())) else {
             let Some(invoice) = self.an_invoice(customer).await else { return false };
-            let schedule = [monthly(2, 31), monthly(4, 15), deferral(2026, 1, 20)].choose(&mut self.dice).copied().unwrap();
-            let sent = ProposePlanRequest { collect_automatically: self.dice.random(), ..proposal(customer, &[&invoice], schedule) };
+            let schedule = [monthly(2, 31), monthly(4, 15), deferral(2026, 1, 20)]
+                .choose(&mut self.dice)
+                .copied()
+                .unwrap();
+            let sent = ProposePlanRequest {
+                collect_automatically: self.dice.random(),
+                ..proposal(customer, &[&invoice], schedule)
+            };
             return answered("propose", self.seed, &propose(admin, sent).await);
         };
         match (plan.state(), self.dice.random_range(0..4)) {
             (State::Proposed, 0) => {
-                let no = RefusePlanRequest { request_id: request_id(), name: plan.name, explanation: "No.".into() };
+                let no = RefusePlanRequest {
+                    request_id: request_id(),
+                    name: plan.name,
+                    explanation: "No.".into(),
+                };
                 answered("refuse", seed, &self.owner.plans().refuse_plan(no).await)
             }
-            (State::Proposed, _) => answered("approve", seed, &approve(&self.owner, &plan, plan.open.clone()).await),
+            (State::Proposed, _) => {
+                answered("approve", seed, &approve(&self.owner, &plan, plan.open.clone()).await)
+            }
             (State::Breached, _) => {
-                let again = ReinstatePlanRequest { request_id: request_id(), name: plan.name, explanation: String::new() };
+                let again = ReinstatePlanRequest {
+                    request_id: request_id(),
+                    name: plan.name,
+                    explanation: String::new(),
+                };
                 answered("reinstate", seed, &self.owner.plans().reinstate_plan(again).await)
             }
             (_, 0) => {
-                let cancel = CancelPlanRequest { request_id: request_id(), name: plan.name, explanation: "Enough.".into() };
+                let cancel = CancelPlanRequest {
+                    request_id: request_id(),
+                    name: plan.name,
+                    explanation: "Enough.".into(),
+                };
                 answered("cancel", seed, &self.owner.plans().cancel_plan(cancel).await)
             }
             _ => {
-                let retry = RetryPlanCollectionRequest { request_id: request_id(), name: plan.name };
+                let retry =
+                    RetryPlanCollectionRequest { request_id: request_id(), name: plan.name };
                 answered("collect", seed, &self.owner.plans().retry_plan_collection(retry).await)
             }
         }
@@ -237,14 +318,25 @@ impl Player<'_> {
     async fn the_bank_moves(&mut self, customer: &str) -> bool {
         let simulator = self.world.suite.simulator.clone();
         if self.dice.random() {
-            let list: Vec<serde_json::Value> = reqwest::get(format!("{simulator}/v1/acme/charges")).await.unwrap().json().await.unwrap();
-            let Some(charge) = list.choose(&mut self.dice).and_then(|value| value["id"].as_str().map(str::to_owned)) else { return false };
+            let list: Vec<serde_json::Value> = reqwest::get(format!("{simulator}/v1/acme/charges"))
+                .await
+                .unwrap()
+                .json()
+                .await
+                .unwrap();
+            let Some(charge) = list
+                .choose(&mut self.dice)
+                .and_then(|value| value["id"].as_str().map(str::to_owned))
+            else {
+                return false;
+            };
             let page = format!("{simulator}/simulator/acme/charges/{charge}/chargeback");
             return reqwest::Client::new().post(page).send().await.unwrap().status().is_success();
         }
         let Some(invoice) = self.an_invoice(customer).await else { return false };
         let money = self.money(150).unwrap();
-        let (sum, reference) = (format!("{}.{:02}", money.units, money.nanos / 10_000_000), request_id());
+        let (sum, reference) =
+            (format!("{}.{:02}", money.units, money.nanos / 10_000_000), request_id());
         let file = camt_in("USD", &[(&sum, &invoice.number, &reference)]);
         answered("bank line", self.seed, &import(&self.owner, file).await)
     }
@@ -290,11 +382,19 @@ async fn the_books_add_up_after_random_scripts(world: &World) {
     }
     for (round, seed) in (1_i64..).zip([7, 1_234, 99, 5_555, 31_337]) {
         let dice = StdRng::seed_from_u64;
-        let player = |seed| Player { world, dice: dice(seed), customers: &customers, programme: &programme, owner: owner.clone(), seed };
+        let player = |seed| Player {
+            world,
+            dice: dice(seed),
+            customers: &customers,
+            programme: &programme,
+            owner: owner.clone(),
+            seed,
+        };
         let (mut one, mut two) = (player(seed), player(seed + 1));
         let (one, two) = tokio::join!(Box::pin(one.plays()), Box::pin(two.plays()));
         assert!(one + two > MOVES / 2, "seed {seed}: most moves are refused");
-        // Everybody has gone home: the due dates, the month's end, and what was left to the recovery.
+        // Everybody has gone home: the due dates, the month's end, and what was left to the
+        // recovery.
         quiet(world).await;
         advance(world, START + round * 40 * DAY).await;
         quiet(world).await;

@@ -1,5 +1,5 @@
-//! What the random scripts do with credit lines: apply, offer, activate, put aside, buy on them alone and beside other
-//! tenders, change their limits, suspend, restore, close.
+//! What the random scripts do with credit lines: apply, offer, activate, put aside, buy on them
+//! alone and beside other tenders, change their limits, suspend, restore, close.
 
 use crate::{
     applications::{mapping, statement},
@@ -10,12 +10,17 @@ use crate::{
 };
 use payterms_proto::{
     credit::v1::{
-        ChangeLimitRequest, ClaimApplicationRequest, CloseLineRequest, CreateProgrammeRequest, CreditApplication, CreditLine,
-        DeactivateLineRequest, DecideApplicationRequest, DeclineLineRequest, ListApplicationsRequest, ListCreditLinesRequest, Outcome,
-        Programme, ReactivateLineRequest, RequestInformationRequest, RestoreLineRequest, StartApplicationRequest, SubmitApplicationRequest,
-        SuspendLineRequest, UploadBankStatementRequest, WithdrawApplicationRequest, credit_application, credit_line::State,
+        ChangeLimitRequest, ClaimApplicationRequest, CloseLineRequest, CreateProgrammeRequest,
+        CreditApplication, CreditLine, DeactivateLineRequest, DecideApplicationRequest,
+        DeclineLineRequest, ListApplicationsRequest, ListCreditLinesRequest, Outcome, Programme,
+        ReactivateLineRequest, RequestInformationRequest, RestoreLineRequest,
+        StartApplicationRequest, SubmitApplicationRequest, SuspendLineRequest,
+        UploadBankStatementRequest, WithdrawApplicationRequest, credit_application,
+        credit_line::State,
     },
-    invoicing::v1::{CreatePaymentRequest, Invoice, InvoiceToPay, ListInvoicesRequest, PayLaterRequest, invoice},
+    invoicing::v1::{
+        CreatePaymentRequest, Invoice, InvoiceToPay, ListInvoicesRequest, PayLaterRequest, invoice,
+    },
     wallet::v1::{ListPaymentMethodsRequest, SetPurchaseDefaultRequest, payment_method::Kind},
 };
 use payterms_suite::{
@@ -29,11 +34,26 @@ use sea_orm::{ConnectionTrait, Statement};
 /// A programme of tenant `acme` for customers in Australia; its name.
 pub(crate) async fn programme_in_australia(owner: &Session) -> String {
     // The cool-down is shorter than a round of the scripts.
-    let programme = Programme { title: "Pay later".into(), countries: vec!["AU".into()], cool_down_days: 30, ..Programme::default() };
+    let programme = Programme {
+        title: "Pay later".into(),
+        countries: vec!["AU".into()],
+        cool_down_days: 30,
+        ..Programme::default()
+    };
     let programme = Some(programme);
-    let request = CreateProgrammeRequest { request_id: request_id(), parent: "tenants/acme".into(), programme, ..Default::default() };
+    let request = CreateProgrammeRequest {
+        request_id: request_id(),
+        parent: "tenants/acme".into(),
+        programme,
+        ..Default::default()
+    };
     // Credit may not have heard of the tenant yet.
-    retry(async || owner.programmes().create_programme(request.clone()).await).await.into_inner().programme.unwrap().name
+    retry(async || owner.programmes().create_programme(request.clone()).await)
+        .await
+        .into_inner()
+        .programme
+        .unwrap()
+        .name
 }
 
 /// Something was bought on lines and paid, lines were moved, and somebody applied.
@@ -41,10 +61,19 @@ pub(crate) async fn lines_were_played(world: &World) {
     let (conn, c) = world.rows("credit").await;
     let several = async |what: &str, least: i64| {
         let count = format!("SELECT count(*) AS found FROM {c}{what}");
-        let row = conn.query_one_raw(Statement::from_string(conn.get_database_backend(), count)).await.unwrap().unwrap();
+        let row = conn
+            .query_one_raw(Statement::from_string(conn.get_database_backend(), count))
+            .await
+            .unwrap()
+            .unwrap();
         assert!(row.try_get::<i64>("", "found").unwrap() >= least, "hardly any {what}");
     };
-    for (what, least) in [("draws WHERE captured > 0", 3), ("draws WHERE repaid > 0", 1), ("line_history", 6), ("applications", 1)] {
+    for (what, least) in [
+        ("draws WHERE captured > 0", 3),
+        ("draws WHERE repaid > 0", 1),
+        ("line_history", 6),
+        ("applications", 1),
+    ] {
         several(what, least).await;
     }
     conn.close().await.unwrap();
@@ -53,8 +82,18 @@ pub(crate) async fn lines_were_played(world: &World) {
 impl Player<'_> {
     /// A line is applied for or offered where there is none; else something is done with it.
     pub(crate) async fn borrows(&mut self, customer: &str, admin: &Session) -> bool {
-        let list = ListCreditLinesRequest { parent: customer.into(), page_size: 100, ..Default::default() };
-        let found = self.owner.lines().list_credit_lines(list).await.map(|found| found.into_inner().credit_lines).unwrap_or_default();
+        let list = ListCreditLinesRequest {
+            parent: customer.into(),
+            page_size: 100,
+            ..Default::default()
+        };
+        let found = self
+            .owner
+            .lines()
+            .list_credit_lines(list)
+            .await
+            .map(|found| found.into_inner().credit_lines)
+            .unwrap_or_default();
         let over = [State::Expired, State::DeclinedByCustomer, State::Closed];
         let seed = self.seed;
         let Some(line) = found.into_iter().find(|line| !over.contains(&line.state())) else {
@@ -62,16 +101,28 @@ impl Player<'_> {
                 return self.applies(customer, admin).await;
             }
             let limit = self.dice.random_range(100..900);
-            return answered("offer", seed, &offer(&self.owner, customer, self.programme, limit).await);
+            return answered(
+                "offer",
+                seed,
+                &offer(&self.owner, customer, self.programme, limit).await,
+            );
         };
         if line.state() == State::Offered {
             if self.dice.random_range(0..8) > 0 {
                 return answered("activate", seed, &activate(admin, &line.name).await);
             }
-            let no = DeclineLineRequest { request_id: request_id(), name: line.name, ..Default::default() };
+            let no = DeclineLineRequest {
+                request_id: request_id(),
+                name: line.name,
+                ..Default::default()
+            };
             return answered("decline", seed, &admin.lines().decline_line(no).await);
         }
-        if self.dice.random() { Box::pin(self.buys_later(customer, admin, &line)).await } else { self.moves_line(admin, line).await }
+        if self.dice.random() {
+            Box::pin(self.buys_later(customer, admin, &line)).await
+        } else {
+            self.moves_line(admin, line).await
+        }
     }
 
     /// An invoice is deferred whole, or what other tenders leave of it.
@@ -96,7 +147,13 @@ impl Player<'_> {
             }
         };
         let invoices = vec![InvoiceToPay { invoice: invoice.name, amount: None }];
-        let request = CreatePaymentRequest { request_id: request_id(), parent: customer.into(), invoices, tenders, ..Default::default() };
+        let request = CreatePaymentRequest {
+            request_id: request_id(),
+            parent: customer.into(),
+            invoices,
+            tenders,
+            ..Default::default()
+        };
         answered("pay by line", self.seed, &admin.payments().create_payment(request).await)
     }
 
@@ -108,18 +165,26 @@ impl Player<'_> {
         if self.dice.random() {
             self.issues(customer).await;
         }
-        let list = ListInvoicesRequest { parent: customer.into(), page_size: 100, ..Default::default() };
+        let list =
+            ListInvoicesRequest { parent: customer.into(), page_size: 100, ..Default::default() };
         let found = self.owner.invoices().list_invoices(list).await.ok()?.into_inner().invoices;
         let fits = |invoice: &Invoice| {
-            invoice.state() == invoice::State::Open && !invoice.past_due && invoice.deferral.is_none() && invoice.block.is_none()
+            invoice.state() == invoice::State::Open
+                && !invoice.past_due
+                && invoice.deferral.is_none()
+                && invoice.block.is_none()
         };
         found.into_iter().filter(fits).collect::<Vec<_>>().choose(&mut self.dice).cloned()
     }
 
     pub(crate) async fn a_card(&mut self, customer: &str, admin: &Session) -> Option<String> {
         let list = ListPaymentMethodsRequest { parent: customer.into(), ..Default::default() };
-        let found = admin.methods().list_payment_methods(list).await.ok()?.into_inner().payment_methods;
-        let cards: Vec<_> = found.into_iter().filter(|payment_method| payment_method.kind() == Kind::Card).collect();
+        let found =
+            admin.methods().list_payment_methods(list).await.ok()?.into_inner().payment_methods;
+        let cards: Vec<_> = found
+            .into_iter()
+            .filter(|payment_method| payment_method.kind() == Kind::Card)
+            .collect();
         cards.choose(&mut self.dice).map(|payment_method| payment_method.name.clone())
     }
 
@@ -144,11 +209,21 @@ impl Player<'_> {
                 answered("reactivate", seed, &credit_line_service_client.reactivate_line(on).await)
             }
             3 => {
-                let suspend = SuspendLineRequest { request_id: request_id(), name, explanation, ..Default::default() };
+                let suspend = SuspendLineRequest {
+                    request_id: request_id(),
+                    name,
+                    explanation,
+                    ..Default::default()
+                };
                 answered("suspend", seed, &theirs.suspend_line(suspend).await)
             }
             1 => {
-                let restore = RestoreLineRequest { request_id: request_id(), name, explanation, ..Default::default() };
+                let restore = RestoreLineRequest {
+                    request_id: request_id(),
+                    name,
+                    explanation,
+                    ..Default::default()
+                };
                 answered("restore", seed, &theirs.restore_line(restore).await)
             }
             4 => {
@@ -158,19 +233,41 @@ impl Player<'_> {
             5 => {
                 let customer = line.name.split("/creditLines/").next().unwrap_or_default();
                 let Some(name) = self.a_card(customer, admin).await else { return false };
-                let default = SetPurchaseDefaultRequest { request_id: request_id(), name, ..Default::default() };
-                answered("purchase default", seed, &admin.methods().set_purchase_default(default).await)
+                let default = SetPurchaseDefaultRequest {
+                    request_id: request_id(),
+                    name,
+                    ..Default::default()
+                };
+                answered(
+                    "purchase default",
+                    seed,
+                    &admin.methods().set_purchase_default(default).await,
+                )
             }
             6 | 7 => {
                 let name = name.replace("/creditLines/", "/paymentMethods/");
-                let default = SetPurchaseDefaultRequest { request_id: request_id(), name, ..Default::default() };
-                answered("line as default", seed, &admin.methods().set_purchase_default(default).await)
+                let default = SetPurchaseDefaultRequest {
+                    request_id: request_id(),
+                    name,
+                    ..Default::default()
+                };
+                answered(
+                    "line as default",
+                    seed,
+                    &admin.methods().set_purchase_default(default).await,
+                )
             }
             _ => {
                 let limit = amount("USD", self.dice.random_range(1..900), 0);
                 let reasons = vec!["Another turnover.".to_owned()];
-                let change =
-                    ChangeLimitRequest { request_id: request_id(), name, limit, reasons, etag: String::new(), ..Default::default() };
+                let change = ChangeLimitRequest {
+                    request_id: request_id(),
+                    name,
+                    limit,
+                    reasons,
+                    etag: String::new(),
+                    ..Default::default()
+                };
                 answered("change limit", seed, &theirs.change_limit(change).await)
             }
         }
@@ -179,13 +276,22 @@ impl Player<'_> {
     /// An application goes on, or is taken back; a person decides it.
     async fn applies(&mut self, customer: &str, admin: &Session) -> bool {
         use credit_application::State::{InReview, MoreInformation, Started};
-        let list = ListApplicationsRequest { parent: customer.into(), page_size: 100, ..Default::default() };
-        let found = self.owner.applications().list_applications(list).await.map(|found| found.into_inner().credit_applications);
-        let open = found
-            .unwrap_or_default()
-            .into_iter()
-            .find(|credit_application| credit_application.expire_time.is_some() || credit_application.state() == InReview);
-        let (seed, mut application_service_client, mut theirs) = (self.seed, admin.applications(), self.owner.applications());
+        let list = ListApplicationsRequest {
+            parent: customer.into(),
+            page_size: 100,
+            ..Default::default()
+        };
+        let found = self
+            .owner
+            .applications()
+            .list_applications(list)
+            .await
+            .map(|found| found.into_inner().credit_applications);
+        let open = found.unwrap_or_default().into_iter().find(|credit_application| {
+            credit_application.expire_time.is_some() || credit_application.state() == InReview
+        });
+        let (seed, mut application_service_client, mut theirs) =
+            (self.seed, admin.applications(), self.owner.applications());
         let Some(CreditApplication { name, state, .. }) = open else {
             let start = StartApplicationRequest {
                 request_id: request_id(),
@@ -193,30 +299,65 @@ impl Player<'_> {
                 programme: self.programme.to_owned(),
                 ..Default::default()
             };
-            return answered("start", seed, &application_service_client.start_application(start).await);
+            return answered(
+                "start",
+                seed,
+                &application_service_client.start_application(start).await,
+            );
         };
         if self.dice.random_range(0..8) == 0 {
-            let back = WithdrawApplicationRequest { request_id: request_id(), name, ..Default::default() };
-            return answered("withdraw", seed, &application_service_client.withdraw_application(back).await);
+            let back =
+                WithdrawApplicationRequest { request_id: request_id(), name, ..Default::default() };
+            return answered(
+                "withdraw",
+                seed,
+                &application_service_client.withdraw_application(back).await,
+            );
         }
-        if state == i32::from(Started) || (state == i32::from(MoreInformation) && self.dice.random()) {
+        if state == i32::from(Started)
+            || (state == i32::from(MoreInformation) && self.dice.random())
+        {
             let content = statement(self.dice.random_range(1_000..50_000), 900).into();
             let title = "The year 2025".to_owned();
-            let upload = UploadBankStatementRequest { request_id: request_id(), name, title, content, csv: Some(mapping()), preset: 0 };
-            return answered("upload", seed, &application_service_client.upload_bank_statement(upload).await);
+            let upload = UploadBankStatementRequest {
+                request_id: request_id(),
+                name,
+                title,
+                content,
+                csv: Some(mapping()),
+                preset: 0,
+            };
+            return answered(
+                "upload",
+                seed,
+                &application_service_client.upload_bank_statement(upload).await,
+            );
         }
         if state != i32::from(InReview) {
             let submit = SubmitApplicationRequest { request_id: request_id(), name };
-            return answered("submit", seed, &application_service_client.submit_application(submit).await);
+            return answered(
+                "submit",
+                seed,
+                &application_service_client.submit_application(submit).await,
+            );
         }
-        let claim = ClaimApplicationRequest { request_id: request_id(), name: name.clone(), ..Default::default() };
+        let claim = ClaimApplicationRequest {
+            request_id: request_id(),
+            name: name.clone(),
+            ..Default::default()
+        };
         if !answered("claim", seed, &theirs.claim_application(claim).await) {
             return false;
         }
         let explanation = "We looked at it together.".to_owned();
         let limit = match self.dice.random_range(0..4) {
             0 => {
-                let ask = RequestInformationRequest { request_id: request_id(), name, explanation, ..Default::default() };
+                let ask = RequestInformationRequest {
+                    request_id: request_id(),
+                    name,
+                    explanation,
+                    ..Default::default()
+                };
                 return answered("ask for more", seed, &theirs.request_information(ask).await);
             }
             1 => None,
@@ -224,8 +365,15 @@ impl Player<'_> {
         };
         let outcome = if limit.is_some() { Outcome::Approve } else { Outcome::Decline }.into();
         let reasons = if limit.is_some() { Vec::new() } else { vec!["Little history.".to_owned()] };
-        let decide =
-            DecideApplicationRequest { request_id: request_id(), name, outcome, limit, reasons, explanation, ..Default::default() };
+        let decide = DecideApplicationRequest {
+            request_id: request_id(),
+            name,
+            outcome,
+            limit,
+            reasons,
+            explanation,
+            ..Default::default()
+        };
         answered("decide", seed, &theirs.decide_application(decide).await)
     }
 }

@@ -1,5 +1,6 @@
-//! A key that values are sealed with is replaced while the suite runs: everything is sealed again and opens without the key before, also
-//! where the process dies in the middle; and a value whose key is missing is named.
+//! A key that values are sealed with is replaced while the suite runs: everything is sealed again
+//! and opens without the key before, also where the process dies in the middle; and a value whose
+//! key is missing is named.
 
 use crate::{
     applications::{Desk, desk, desk_of},
@@ -17,7 +18,9 @@ use payterms_proto::{
     wallet::v1::{StartMethodSetupRequest, payment_method::Kind},
 };
 use payterms_suite::client::request_id;
-use payterms_testkit::{Database, World, process::free_address, receiver::Receiver, stripe::StripeServer};
+use payterms_testkit::{
+    Database, World, process::free_address, receiver::Receiver, stripe::StripeServer,
+};
 use serde_json::Value;
 use std::{path::Path, process::Command};
 
@@ -36,11 +39,19 @@ const TABLES: [(&str, &str); 8] = [
 /// `payterms keys STEP seal webhooks` in a data folder: the ids of the keys that seal from then on.
 pub(crate) fn keys(data: &Path, step: &str) -> Vec<String> {
     let mut command = Command::new(BINARY);
-    command.args(["keys", step, "seal", "webhooks", "--output", "json"]).arg("--keys").arg(data.join("keys"));
+    command
+        .args(["keys", step, "seal", "webhooks", "--output", "json"])
+        .arg("--keys")
+        .arg(data.join("keys"));
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let said: Value = serde_json::from_slice(&output.stdout).unwrap();
-    said["keys"].as_array().unwrap().iter().map(|own| own["signs"].as_str().unwrap().to_owned()).collect()
+    said["keys"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|own| own["signs"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 /// The suite again, with the keys that are in its folder now.
@@ -62,8 +73,10 @@ async fn said(world: &World, command: &str) -> (bool, Value) {
 /// The tables of which something is in a state.
 fn in_state<'a>(said: &'a Value, state: &str) -> Vec<(&'a str, &'a str)> {
     let all = said["sealedValues"].as_array().unwrap().iter();
-    let mut tables: Vec<_> =
-        all.filter(|own| own["keyState"] == state).map(|own| (own["service"].as_str().unwrap(), own["table"].as_str().unwrap())).collect();
+    let mut tables: Vec<_> = all
+        .filter(|own| own["keyState"] == state)
+        .map(|own| (own["service"].as_str().unwrap(), own["table"].as_str().unwrap()))
+        .collect();
     let place = |named: &(&str, &str)| TABLES.iter().position(|table| table == named);
     tables.sort_by_key(place);
     tables
@@ -80,7 +93,11 @@ async fn a_key_is_replaced(database: Database) {
     let receiver = Receiver::start().await;
     let hook = create(&receiver.url("/hook"), &["payterms.invoicing.v1.CustomerChanged"]);
     let created = async |world: &World| {
-        let answer = world.someone("ADMIN", None).webhook_endpoints().create_webhook_endpoint(hook.clone()).await;
+        let answer = world
+            .someone("ADMIN", None)
+            .webhook_endpoints()
+            .create_webhook_endpoint(hook.clone())
+            .await;
         answer.unwrap().into_inner()
     };
     let endpoint = created(&world).await;
@@ -98,14 +115,25 @@ async fn a_key_is_replaced(database: Database) {
     let world = restarted(world).await;
     let (is_well, all) = said(&world, "sealed").await;
     assert!(!is_well && in_state(&all, "KEY_STATE_OPENS") == TABLES, "{all}");
-    assert!(all["sealedValues"].as_array().unwrap().iter().all(|own| own["tenant"] == "tenants/acme"), "{all}");
+    assert!(
+        all["sealedValues"].as_array().unwrap().iter().all(|own| own["tenant"] == "tenants/acme"),
+        "{all}"
+    );
     assert!(!said(&world, "sealed").await.0, "looking changes nothing");
 
     let (is_well, all) = said(&world, "reseal").await;
     assert!(is_well && in_state(&all, "KEY_STATE_SEALS") == TABLES, "{all}");
     // A link, three parts, an endpoint, a connection.
-    assert_eq!((all["rowCount"].as_i64(), &all["unopened"]), (Some(6), &Value::Array(Vec::new())), "{all}");
-    assert_eq!(said(&world, "reseal").await.1["rowCount"].as_i64(), Some(0), "nothing is done twice");
+    assert_eq!(
+        (all["rowCount"].as_i64(), &all["unopened"]),
+        (Some(6), &Value::Array(Vec::new())),
+        "{all}"
+    );
+    assert_eq!(
+        said(&world, "reseal").await.1["rowCount"].as_i64(),
+        Some(0),
+        "nothing is done twice"
+    );
 
     // Without the key before, everything opens.
     let first = std::fs::read(world.folder.path().join("keys/seal.key")).unwrap();
@@ -114,9 +142,17 @@ async fn a_key_is_replaced(database: Database) {
     assert!(said(&world, "sealed").await.0);
     let reopened: Desk = desk_of(&world, customer.clone(), programme.clone()).await;
     assert!(download(&reopened.reviewer, &application, &sha256).await.unwrap().1 == content);
-    assert_eq!(reopened.submit(&application).await.unwrap().state(), State::InReview, "the accounts were read by the link");
-    let start =
-        StartMethodSetupRequest { request_id: request_id(), parent: customer.clone(), kind: Kind::Card.into(), ..Default::default() };
+    assert_eq!(
+        reopened.submit(&application).await.unwrap().state(),
+        State::InReview,
+        "the accounts were read by the link"
+    );
+    let start = StartMethodSetupRequest {
+        request_id: request_id(),
+        parent: customer.clone(),
+        kind: Kind::Card.into(),
+        ..Default::default()
+    };
     reopened.admin.methods().start_method_setup(start).await.unwrap();
     world.customer("acme", "AU").await;
     let sent = receiver.until("/hook", |all| !all.is_empty()).await;
@@ -130,7 +166,9 @@ async fn a_key_is_replaced(database: Database) {
     let (is_well, all) = said(&world, "reseal").await;
     assert!(!is_well && in_state(&all, "KEY_STATE_MISSING") == TABLES[4..6], "{all}");
     let unopened = all["unopened"].as_array().unwrap();
-    let names = |row: &Value| row.as_str().is_some_and(|row| row.contains(&now[0]) && row.contains("seal.key"));
+    let names = |row: &Value| {
+        row.as_str().is_some_and(|row| row.contains(&now[0]) && row.contains("seal.key"))
+    };
     assert!(unopened.len() == 4 && unopened.iter().all(names), "{unopened:?}");
     world.end().await;
 }
@@ -152,10 +190,16 @@ async fn sealing_again_survives_kills(on_postgres: bool) {
     let people = prepare(&rig, &stripe).await;
     let owner = rig.someone("OWNER", None);
     let mut hooks = Vec::new();
-    // More than are sealed again in one transaction cannot be had of one tenant; two kinds in two services are enough.
+    // More than are sealed again in one transaction cannot be had of one tenant; two kinds in two
+    // services are enough.
     for number in 0..3 {
         let request = create(&format!("https://hook.example/{number}"), &[]);
-        let secret = retry(async || owner.webhook_endpoints().create_webhook_endpoint(request.clone()).await).await.into_inner().secret;
+        let secret = retry(async || {
+            owner.webhook_endpoints().create_webhook_endpoint(request.clone()).await
+        })
+        .await
+        .into_inner()
+        .secret;
         hooks.push((request, secret));
     }
     for point in ["sealed.before_commit", "sealed.after_commit"] {
@@ -165,12 +209,18 @@ async fn sealing_again_survives_kills(on_postgres: bool) {
         let (data, gateway) = (rig.data().to_owned(), rig.gateway);
         let run = move |command: &str| {
             let mut program = Command::new(BINARY);
-            program.args([command, "--output", "json"]).env("PAYTERMS_GATEWAY", format!("http://{gateway}")).env("PAYTERMS_DATA", &data);
+            program
+                .args([command, "--output", "json"])
+                .env("PAYTERMS_GATEWAY", format!("http://{gateway}"))
+                .env("PAYTERMS_DATA", &data);
             let output = program.output().unwrap();
             (output.status.code(), String::from_utf8(output.stdout).unwrap())
         };
         let reseal = run.clone();
-        rig.die_at(point, async move { tokio::task::spawn_blocking(move || reseal("reseal")).await.unwrap() }).await;
+        rig.die_at(point, async move {
+            tokio::task::spawn_blocking(move || reseal("reseal")).await.unwrap()
+        })
+        .await;
         // Whatever the command came to, it is repeated.
         let (code, said) = run("reseal");
         assert_eq!(code, Some(0), "{point}: {said}");
@@ -179,7 +229,11 @@ async fn sealing_again_survives_kills(on_postgres: bool) {
         let (code, said) = run("sealed");
         assert_eq!(code, Some(0), "{point}: {said}");
         for (request, secret) in &hooks {
-            let again = retry(async || owner.webhook_endpoints().create_webhook_endpoint(request.clone()).await).await.into_inner();
+            let again = retry(async || {
+                owner.webhook_endpoints().create_webhook_endpoint(request.clone()).await
+            })
+            .await
+            .into_inner();
             assert_eq!(&again.secret, secret, "{point}");
         }
         let start = StartMethodSetupRequest {

@@ -1,5 +1,5 @@
-//! While a key that seals is replaced, replicas that were started with the files of before and after stand beside each other: what one of
-//! them seals, the other opens, at every step.
+//! While a key that seals is replaced, replicas that were started with the files of before and
+//! after stand beside each other: what one of them seals, the other opens, at every step.
 
 use crate::{
     applications::Desk,
@@ -39,10 +39,14 @@ impl Values {
     /// Seals one more of each kind: a secret of webhooks, an attachment, a tenant's key at Stripe.
     async fn seal(&mut self, step: &str) {
         let hook = create(&format!("https://hook.example/{}", self.secrets.len()), &[]);
-        let made = retry(async || self.desk.owner.webhook_endpoints().create_webhook_endpoint(hook.clone()).await).await;
+        let made = retry(async || {
+            self.desk.owner.webhook_endpoints().create_webhook_endpoint(hook.clone()).await
+        })
+        .await;
         self.secrets.push((hook, made.into_inner().secret));
         let content = pdf(3_000 + self.files.len(), step);
-        let files = retry(async || attach(&self.desk, &self.application, &content).await).await.files;
+        let files =
+            retry(async || attach(&self.desk, &self.application, &content).await).await.files;
         self.files.push((files.last().unwrap().sha256.clone(), content));
         let again = connection();
         retry(async || connect(&self.desk.owner, again.clone()).await).await;
@@ -52,11 +56,16 @@ impl Values {
     async fn open(&self, step: &str) {
         for _ in 0..LOOKS {
             for (hook, secret) in &self.secrets {
-                let again = retry(async || self.desk.owner.webhook_endpoints().create_webhook_endpoint(hook.clone()).await).await;
+                let again = retry(async || {
+                    self.desk.owner.webhook_endpoints().create_webhook_endpoint(hook.clone()).await
+                })
+                .await;
                 assert_eq!(&again.into_inner().secret, secret, "{step}");
             }
             for (sha256, content) in &self.files {
-                let read = retry(async || download(&self.desk.reviewer, &self.application, sha256).await).await;
+                let read =
+                    retry(async || download(&self.desk.reviewer, &self.application, sha256).await)
+                        .await;
                 assert!(&read.1 == content, "{step}");
             }
             let start = StartMethodSetupRequest {
@@ -74,9 +83,15 @@ impl Values {
 async fn operator(services: &Services, command: &'static str) -> (Option<i32>, String) {
     let (data, gateway) = (services.rig().data().to_owned(), services.rig().gateway);
     let mut program = Command::new(BINARY);
-    program.args([command, "--output", "json"]).env("PAYTERMS_GATEWAY", format!("http://{gateway}")).env("PAYTERMS_DATA", data);
+    program
+        .args([command, "--output", "json"])
+        .env("PAYTERMS_GATEWAY", format!("http://{gateway}"))
+        .env("PAYTERMS_DATA", data);
     let output = tokio::task::spawn_blocking(move || program.output().unwrap()).await.unwrap();
-    (output.status.code(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+    (
+        output.status.code(),
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned(),
+    )
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,5 @@
-//! What an answer named is there for the next call, whichever service it goes to, through the same gateway and through
-//! another one. Nothing here waits or tries again.
+//! What an answer named is there for the next call, whichever service it goes to, through the same
+//! gateway and through another one. Nothing here waits or tries again.
 
 use crate::{
     contract::{channel, methods, path, send},
@@ -14,11 +14,14 @@ use payterms_gateway::{
     limits::LimitOptions,
 };
 use payterms_proto::{
-    credit::v1::{CreateProgrammeRequest, InviteCustomerRequest, OfferLineRequest, Programme, StartApplicationRequest},
+    credit::v1::{
+        CreateProgrammeRequest, InviteCustomerRequest, OfferLineRequest, Programme,
+        StartApplicationRequest,
+    },
     gateway::v1::GetAccountOverviewRequest,
     invoicing::v1::{
-        Address, CreateCustomerRequest, CreateTenantRequest, Customer, EnableMeteredServiceRequest, MeteredService, PaymentTerm, Tenant,
-        UpdateCustomerRequest, payment_term,
+        Address, CreateCustomerRequest, CreateTenantRequest, Customer, EnableMeteredServiceRequest,
+        MeteredService, PaymentTerm, Tenant, UpdateCustomerRequest, payment_term,
     },
     plans::v1::{PlanSettings, UpdatePlanSettingsRequest},
     wallet::v1::{GetWalletRequest, OpenWalletRequest, StartMethodSetupRequest, payment_method},
@@ -50,7 +53,8 @@ on_both!(
 /// How often each use is tried: a copy that happens to be fast hides nothing.
 const ROUNDS: usize = 4;
 
-/// The suite's gateway, and another one before the same services, which hears nothing of what the first one answers.
+/// The suite's gateway, and another one before the same services, which hears nothing of what the
+/// first one answers.
 struct Doors<'a> {
     world: &'a World,
     first: SocketAddr,
@@ -71,9 +75,18 @@ impl<'a> Doors<'a> {
         };
         let peers = world.suite.services.iter().map(|(name, at)| (name.clone(), *at)).collect();
         let network = payterms_chassis::Network { addresses: peers, ..Default::default() };
-        let (listener, stop) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), CancellationToken::new());
-        let other =
-            payterms_gateway::start(&keys, &network, (listener.into(), network.port()), &options, stop.clone()).await.unwrap().address;
+        let (listener, stop) =
+            (TcpListener::bind("127.0.0.1:0").await.unwrap(), CancellationToken::new());
+        let other = payterms_gateway::start(
+            &keys,
+            &network,
+            (listener.into(), network.port()),
+            &options,
+            stop.clone(),
+        )
+        .await
+        .unwrap()
+        .address;
         Self { world, first: world.suite.gateway, other, stop }
     }
 
@@ -105,12 +118,22 @@ async fn new_tenant(operator: &Session, id: &str) {
         sandbox: true,
         ..Tenant::default()
     };
-    let request = CreateTenantRequest { request_id: request_id(), tenant_id: id.into(), tenant: Some(tenant), ..Default::default() };
+    let request = CreateTenantRequest {
+        request_id: request_id(),
+        tenant_id: id.into(),
+        tenant: Some(tenant),
+        ..Default::default()
+    };
     operator.tenants().create_tenant(request).await.unwrap();
 }
 
 async fn new_customer(owner: &Session, legal_name: &str) -> String {
-    let address = Address { lines: vec!["1 High Street".into()], city: "Town".into(), country: "GB".into(), ..Address::default() };
+    let address = Address {
+        lines: vec!["1 High Street".into()],
+        city: "Town".into(),
+        country: "GB".into(),
+        ..Address::default()
+    };
     let customer = Customer {
         legal_name: legal_name.into(),
         billing_address: Some(address),
@@ -118,8 +141,12 @@ async fn new_customer(owner: &Session, legal_name: &str) -> String {
         country: "GB".into(),
         ..Customer::default()
     };
-    let request =
-        CreateCustomerRequest { request_id: request_id(), parent: "tenants/acme".into(), customer: Some(customer), ..Default::default() };
+    let request = CreateCustomerRequest {
+        request_id: request_id(),
+        parent: "tenants/acme".into(),
+        customer: Some(customer),
+        ..Default::default()
+    };
     owner.customers().create_customer(request).await.unwrap().into_inner().customer.unwrap().name
 }
 
@@ -129,14 +156,22 @@ async fn a_new_tenant_is_there_in_every_service(world: &World) {
         let tenant = format!("acme-{round}");
         new_tenant(&doors.at(0, &tenant, "OPERATOR", None), &tenant).await;
         let owner = doors.at(round, &tenant, "OWNER", None);
-        let settings = PlanSettings { name: format!("tenants/{tenant}/planSettings"), proposals_allowed: true, ..PlanSettings::default() };
+        let settings = PlanSettings {
+            name: format!("tenants/{tenant}/planSettings"),
+            proposals_allowed: true,
+            ..PlanSettings::default()
+        };
         let settings = UpdatePlanSettingsRequest {
             request_id: request_id(),
             plan_settings: Some(settings),
             update_mask: Some(FieldMask { paths: vec!["proposals_allowed".into()] }),
             ..Default::default()
         };
-        let programme = Programme { title: "Pay later".into(), countries: vec!["GB".into()], ..Programme::default() };
+        let programme = Programme {
+            title: "Pay later".into(),
+            countries: vec!["GB".into()],
+            ..Programme::default()
+        };
         let programme = CreateProgrammeRequest {
             request_id: request_id(),
             parent: format!("tenants/{tenant}"),
@@ -144,8 +179,11 @@ async fn a_new_tenant_is_there_in_every_service(world: &World) {
             ..Default::default()
         };
         let (mut plan_settings, mut programmes) = (owner.plan_settings(), owner.programmes());
-        let (wallet, plans, credit) =
-            tokio::join!(shop::open(&owner, &tenant), plan_settings.update_plan_settings(settings), programmes.create_programme(programme));
+        let (wallet, plans, credit) = tokio::join!(
+            shop::open(&owner, &tenant),
+            plan_settings.update_plan_settings(settings),
+            programmes.create_programme(programme)
+        );
         wallet.unwrap();
         plans.unwrap();
         credit.unwrap();
@@ -161,9 +199,14 @@ async fn a_new_customer_is_there_for_every_use_of_its_name(world: &World) {
     for round in 0..2 * ROUNDS {
         let customer = new_customer(&owner, "Brightside Ltd").await;
         let at = |role: &str, of: Option<&str>| doors.at(round, "acme", role, of);
-        let (service, owner, admin) = (at("SERVICE", None), at("OWNER", None), at("CUSTOMER_ADMIN", Some(&customer)));
-        let open =
-            OpenWalletRequest { request_id: request_id(), parent: customer.clone(), currency_code: "USD".into(), ..Default::default() };
+        let (service, owner, admin) =
+            (at("SERVICE", None), at("OWNER", None), at("CUSTOMER_ADMIN", Some(&customer)));
+        let open = OpenWalletRequest {
+            request_id: request_id(),
+            parent: customer.clone(),
+            currency_code: "USD".into(),
+            ..Default::default()
+        };
         let set_up = StartMethodSetupRequest {
             request_id: request_id(),
             parent: customer.clone(),
@@ -213,7 +256,10 @@ async fn a_new_customer_is_there_for_every_use_of_its_name(world: &World) {
         invited.unwrap();
         // Whether the customer may apply is another question: it is there.
         assert_ne!(applied.map_or_else(|refused| refused.code(), |_| Code::Ok), Code::NotFound);
-        assert_eq!(seen.unwrap().into_inner().account_overview.unwrap().unreachable, Vec::<String>::new());
+        assert_eq!(
+            seen.unwrap().into_inner().account_overview.unwrap().unreachable,
+            Vec::<String>::new()
+        );
         let wallet = GetWalletRequest { name: opened.unwrap().into_inner().wallet.unwrap().name };
         doors.at(round + 1, "acme", "OWNER", None).wallets().get_wallet(wallet).await.unwrap();
     }
@@ -228,8 +274,15 @@ async fn a_customer_is_there_for_every_method_that_takes_one(world: &World) {
     let mut walked = 0;
     for method in methods() {
         let path = path(&method);
-        let Some(field) = method.input().get_field_by_name("parent").filter(|field| field.kind() == Kind::String) else { continue };
-        if ["invoicing", "gateway", "common"].iter().any(|package| path.starts_with(&format!("/payterms.{package}."))) {
+        let Some(field) =
+            method.input().get_field_by_name("parent").filter(|field| field.kind() == Kind::String)
+        else {
+            continue;
+        };
+        if ["invoicing", "gateway", "common"]
+            .iter()
+            .any(|package| path.starts_with(&format!("/payterms.{package}.")))
+        {
             continue;
         }
         for (door, line) in lines.iter().enumerate() {
@@ -240,8 +293,10 @@ async fn a_customer_is_there_for_every_method_that_takes_one(world: &World) {
                 if let Some(id) = method.input().get_field_by_name("request_id") {
                     message.set_field(&id, Value::String(request_id()));
                 }
-                let token = doors.token("acme", role, (role == "CUSTOMER_ADMIN").then_some(&customer));
-                let answer = send(line, &path, Some(&token), prost::Message::encode_to_vec(&message)).await;
+                let token =
+                    doors.token("acme", role, (role == "CUSTOMER_ADMIN").then_some(&customer));
+                let answer =
+                    send(line, &path, Some(&token), prost::Message::encode_to_vec(&message)).await;
                 let code = answer.map_or_else(|refused| refused.code(), |_| Code::Ok);
                 assert_ne!(code, Code::NotFound, "{path} as {role} through door {door}");
                 walked += usize::from(code == Code::Ok);
@@ -269,7 +324,11 @@ async fn a_profile_that_was_completed_is_complete_everywhere(world: &World) {
         assert_eq!(reason(&lacking), "PROFILE_INCOMPLETE");
         let completed = UpdateCustomerRequest {
             request_id: request_id(),
-            customer: Some(Customer { name: customer.clone(), legal_name: "Brightside Ltd".into(), ..Customer::default() }),
+            customer: Some(Customer {
+                name: customer.clone(),
+                legal_name: "Brightside Ltd".into(),
+                ..Customer::default()
+            }),
             update_mask: Some(FieldMask { paths: vec!["legal_name".into()] }),
             ..Default::default()
         };
@@ -284,13 +343,16 @@ async fn an_issued_invoice_is_there_for_plans(world: &World) {
     allow(&owner, PlanSettings::default(), &[]).await;
     let doors = Doors::of(world).await;
     for round in 0..2 * ROUNDS {
-        let invoice = issued(&owner, draft(&customer, "USD", vec![item("Plan", amount("USD", 300, 0))])).await;
+        let invoice =
+            issued(&owner, draft(&customer, "USD", vec![item("Plan", amount("USD", 300, 0))]))
+                .await;
         let admin = doors.at(round, "acme", "CUSTOMER_ADMIN", Some(&customer));
         admin.plans().propose_plan(proposal(&customer, &[&invoice], monthly(3, 1))).await.unwrap();
     }
 }
 
-/// Invoicing, which owns the customer, asks the wallet, whose copy is behind: no versions come from outside.
+/// Invoicing, which owns the customer, asks the wallet, whose copy is behind: no versions come from
+/// outside.
 async fn what_services_ask_each_other_is_there(world: &World) {
     world.usual().await;
     let owner = world.someone("OWNER", None);
@@ -305,9 +367,18 @@ async fn what_services_ask_each_other_is_there(world: &World) {
             payment_term: Some(PaymentTerm { kind: payment_term::Kind::NetDays.into(), days: 0 }),
             ..MeteredService::default()
         };
-        let enable =
-            EnableMeteredServiceRequest { request_id: request_id(), parent: customer, metered_service: Some(terms), ..Default::default() };
-        let refused = doors.at(round, "acme", "OWNER", None).metered_services().enable_metered_service(enable).await.unwrap_err();
+        let enable = EnableMeteredServiceRequest {
+            request_id: request_id(),
+            parent: customer,
+            metered_service: Some(terms),
+            ..Default::default()
+        };
+        let refused = doors
+            .at(round, "acme", "OWNER", None)
+            .metered_services()
+            .enable_metered_service(enable)
+            .await
+            .unwrap_err();
         // What the wallet says of a customer that it has: there is nothing yet to collect from.
         assert_eq!(reason(&refused), "COLLECTION_METHOD_REQUIRED");
     }
@@ -331,7 +402,15 @@ async fn what_is_switched_on_for_a_customer_takes_its_next_use(world: &World) {
             metered_service: Some(service),
             ..Default::default()
         };
-        let enabled = yard.owner.metered_services().enable_metered_service(enable).await.unwrap().into_inner().metered_service.unwrap();
+        let enabled = yard
+            .owner
+            .metered_services()
+            .enable_metered_service(enable)
+            .await
+            .unwrap()
+            .into_inner()
+            .metered_service
+            .unwrap();
         let used = yard.uses(world, &product, "1", None).await.unwrap();
         assert_eq!(used.metered_service, enabled.name, "{product}");
     }
@@ -341,8 +420,17 @@ async fn what_is_not_there_is_still_not_found(world: &World) {
     world.usual().await;
     let doors = Doors::of(world).await;
     let nobody = format!("tenants/acme/customers/{}", request_id());
-    let open = OpenWalletRequest { request_id: request_id(), parent: nobody, currency_code: "USD".into(), ..Default::default() };
-    let refused: Status = doors.at(1, "acme", "SERVICE", None).wallets().open_wallet(open).await.unwrap_err();
+    let open = OpenWalletRequest {
+        request_id: request_id(),
+        parent: nobody,
+        currency_code: "USD".into(),
+        ..Default::default()
+    };
+    let refused: Status =
+        doors.at(1, "acme", "SERVICE", None).wallets().open_wallet(open).await.unwrap_err();
     assert_eq!((refused.code(), reason(&refused).as_str()), (Code::NotFound, "RESOURCE_NOT_FOUND"));
-    assert!(refused.metadata().get("payterms-copies").is_none(), "what services tell each other stays inside");
+    assert!(
+        refused.metadata().get("payterms-copies").is_none(),
+        "what services tell each other stays inside"
+    );
 }

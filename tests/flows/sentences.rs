@@ -14,9 +14,12 @@ use crate::{
 };
 use payterms_proto::{
     google::r#type::Money,
-    invoicing::v1::{ApplyCreditRequest, InvoiceToPay, Payment, QuotePaymentRequest, invoice::State},
+    invoicing::v1::{
+        ApplyCreditRequest, InvoiceToPay, Payment, QuotePaymentRequest, invoice::State,
+    },
     wallet::v1::{
-        CaptureHoldRequest, Minimum, ReverseMeteredUseRequest, TaxKind, UpdateWalletSettingsRequest, WalletSettings, payment_method::Kind,
+        CaptureHoldRequest, Minimum, ReverseMeteredUseRequest, TaxKind,
+        UpdateWalletSettingsRequest, WalletSettings, payment_method::Kind,
     },
 };
 use payterms_suite::{
@@ -35,7 +38,12 @@ on_both!(
     each_reversal_names_the_other_where_that_is_right,
 );
 
-async fn apply(session: &Session, customer: &str, invoice: &str, money: Option<Money>) -> Result<Payment, Status> {
+async fn apply(
+    session: &Session,
+    customer: &str,
+    invoice: &str,
+    money: Option<Money>,
+) -> Result<Payment, Status> {
     let request = ApplyCreditRequest {
         request_id: request_id(),
         parent: customer.into(),
@@ -43,14 +51,25 @@ async fn apply(session: &Session, customer: &str, invoice: &str, money: Option<M
         amount: money,
         ..ApplyCreditRequest::default()
     };
-    session.payments().apply_credit(request).await.map(|answer| answer.into_inner().payment.unwrap())
+    session
+        .payments()
+        .apply_credit(request)
+        .await
+        .map(|answer| answer.into_inner().payment.unwrap())
 }
 
 async fn an_over_capture_speaks_of_the_hold(world: &World) {
     let (_, wallet) = world.usual().await;
     grant(world, &wallet, amount("USD", 10, 0), 0).await;
     let service = world.someone("SERVICE", None);
-    let hold = service.holds().authorize_hold(authorize(&wallet, 8)).await.unwrap().into_inner().hold.unwrap();
+    let hold = service
+        .holds()
+        .authorize_hold(authorize(&wallet, 8))
+        .await
+        .unwrap()
+        .into_inner()
+        .hold
+        .unwrap();
     let capture = |units| CaptureHoldRequest {
         request_id: request_id(),
         name: hold.name.clone(),
@@ -77,13 +96,22 @@ pub(crate) async fn credit_is_applied_as_far_as_it_goes(world: &World) {
     assert_eq!((left.state(), left.open.clone()), (State::Open, amount("USD", 70, 0)));
     let refused = apply(&staff, &till.customer, &till.invoice.name, None).await.unwrap_err();
     assert_eq!(reason(&refused), "INSUFFICIENT_FUNDS");
-    assert!(refused.message().starts_with("The wallet has 0.00 USD for these invoices; 70.00 USD were asked."), "{refused:?}");
+    assert!(
+        refused
+            .message()
+            .starts_with("The wallet has 0.00 USD for these invoices; 70.00 USD were asked."),
+        "{refused:?}"
+    );
     grant(world, &till.wallet, amount("USD", 500, 0), 0).await;
-    let refused = apply(&staff, &till.customer, &till.invoice.name, amount("USD", 600, 0)).await.unwrap_err();
+    let refused =
+        apply(&staff, &till.customer, &till.invoice.name, amount("USD", 600, 0)).await.unwrap_err();
     assert_eq!(reason(&refused), "OVERPAYMENT_NOT_ALLOWED");
     let rest = apply(&staff, &till.customer, &till.invoice.name, None).await.unwrap();
     assert_eq!(rest.tenders[0].amount, amount("USD", 70, 0), "no more than is payable");
-    assert_eq!(crate::invoices::read(&till.owner, &till.invoice.name).await.unwrap().state(), State::Paid);
+    assert_eq!(
+        crate::invoices::read(&till.owner, &till.invoice.name).await.unwrap().state(),
+        State::Paid
+    );
     invariants::hold(world).await;
     invariants::books_agree(world).await;
 }
@@ -99,7 +127,8 @@ async fn a_quote_says_what_is_missing(world: &World) {
         currency_code: String::new(),
     };
     let quote = |tender| quote_of(&invoice.name, tender);
-    let answer = desk.admin.payments().quote_payment(quote(by("", None))).await.unwrap().into_inner();
+    let answer =
+        desk.admin.payments().quote_payment(quote(by("", None))).await.unwrap().into_inner();
     assert_eq!((answer.missing_on_line, answer.missing_credit), (amount("USD", 50, 0), None));
     assert_eq!(answer.payment.unwrap().tenders[0].amount, amount("USD", 100, 0));
     assert_eq!(
@@ -107,11 +136,28 @@ async fn a_quote_says_what_is_missing(world: &World) {
         "CREDIT_LIMIT_EXCEEDED",
         "what it cannot is not done"
     );
-    let answer = desk.admin.payments().quote_payment(quote(credit(None))).await.unwrap().into_inner();
-    assert_eq!((answer.missing_credit, answer.available_credit), (amount("USD", 100, 0), amount("USD", 0, 0)));
-    let answer = desk.admin.payments().quote_payment(quote_of(&small.name, by("", None))).await.unwrap().into_inner();
-    assert_eq!((answer.missing_on_line, answer.missing_credit), (None, None), "what suffices misses nothing");
-    assert_eq!(crate::invoices::read(&desk.owner, &invoice.name).await.unwrap().pending, amount("USD", 0, 0));
+    let answer =
+        desk.admin.payments().quote_payment(quote(credit(None))).await.unwrap().into_inner();
+    assert_eq!(
+        (answer.missing_credit, answer.available_credit),
+        (amount("USD", 100, 0), amount("USD", 0, 0))
+    );
+    let answer = desk
+        .admin
+        .payments()
+        .quote_payment(quote_of(&small.name, by("", None)))
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(
+        (answer.missing_on_line, answer.missing_credit),
+        (None, None),
+        "what suffices misses nothing"
+    );
+    assert_eq!(
+        crate::invoices::read(&desk.owner, &invoice.name).await.unwrap().pending,
+        amount("USD", 0, 0)
+    );
     invariants::hold(world).await;
 }
 
@@ -126,16 +172,22 @@ async fn taxed_credit_says_why_it_does_not_pay(world: &World) {
         minimums: vec![Minimum { kind: Kind::Card.into(), amount: amount("AUD", 20, 0) }],
         ..WalletSettings::default()
     };
-    let update_mask = Some(prost_types::FieldMask { paths: vec!["top_up_tax_kind".into(), "minimums".into()] });
-    let update =
-        UpdateWalletSettingsRequest { request_id: request_id(), wallet_settings: Some(settings), update_mask, ..Default::default() };
+    let update_mask =
+        Some(prost_types::FieldMask { paths: vec!["top_up_tax_kind".into(), "minimums".into()] });
+    let update = UpdateWalletSettingsRequest {
+        request_id: request_id(),
+        wallet_settings: Some(settings),
+        update_mask,
+        ..Default::default()
+    };
     owner.settings().update_wallet_settings(update).await.unwrap();
     let wallet = world.wallet(&customer, "AUD").await;
     let admin = world.someone("CUSTOMER_ADMIN", Some(&customer));
     card(world, &admin, &customer, "tok_visa").await;
     admin.top_ups().create_top_up(buy(&wallet, "", amount("AUD", 55, 0))).await.unwrap();
     grant(world, &wallet, amount("AUD", 10, 0), 0).await;
-    let invoice = issued(&owner, draft(&customer, "AUD", vec![line("Plan", amount("AUD", 30, 0))])).await;
+    let invoice =
+        issued(&owner, draft(&customer, "AUD", vec![line("Plan", amount("AUD", 30, 0))])).await;
     let refused = apply(&admin, &customer, &invoice.name, amount("AUD", 20, 0)).await.unwrap_err();
     assert_eq!(reason(&refused), "INSUFFICIENT_FUNDS");
     assert_eq!(
@@ -154,10 +206,19 @@ async fn each_reversal_names_the_other_where_that_is_right(world: &World) {
     let billed = yard.uses(world, "maps", "100", None).await.unwrap();
     let id = billed.name.rsplit('/').next().unwrap();
     let other = reverse(&yard.owner, of(&yard.wallet, id, None)).await.unwrap_err();
-    assert_eq!((reason(&other).as_str(), metadata(&other)["verb"].as_str()), ("NOT_REVERSIBLE", "ReverseMeteredUse"));
+    assert_eq!(
+        (reason(&other).as_str(), metadata(&other)["verb"].as_str()),
+        ("NOT_REVERSIBLE", "ReverseMeteredUse")
+    );
     grant(world, &yard.wallet, amount("USD", 5, 0), 0).await;
-    used(&world.someone("SERVICE", None), &yard.wallet, ("calls", "2", amount("USD", 1, 0))).await.unwrap();
-    let paid = records(&yard.owner, &yard.wallet).await.into_iter().find(|usage_record| usage_record.product == "calls").unwrap();
+    used(&world.someone("SERVICE", None), &yard.wallet, ("calls", "2", amount("USD", 1, 0)))
+        .await
+        .unwrap();
+    let paid = records(&yard.owner, &yard.wallet)
+        .await
+        .into_iter()
+        .find(|usage_record| usage_record.product == "calls")
+        .unwrap();
     let request = ReverseMeteredUseRequest {
         request_id: request_id(),
         usage_record: paid.name.clone(),
@@ -165,10 +226,20 @@ async fn each_reversal_names_the_other_where_that_is_right(world: &World) {
         ..ReverseMeteredUseRequest::default()
     };
     let other = yard.owner.reversals().reverse_metered_use(request).await.unwrap_err();
-    assert_eq!((reason(&other).as_str(), metadata(&other)["verb"].as_str()), ("NOT_REVERSIBLE", "ReverseTransfer"));
-    assert_eq!((metadata(&other)["transfer_id"].as_str(), other.message().contains("ReverseTransfer")), (paid.transfer_id.as_str(), true));
+    assert_eq!(
+        (reason(&other).as_str(), metadata(&other)["verb"].as_str()),
+        ("NOT_REVERSIBLE", "ReverseTransfer")
+    );
+    assert_eq!(
+        (metadata(&other)["transfer_id"].as_str(), other.message().contains("ReverseTransfer")),
+        (paid.transfer_id.as_str(), true)
+    );
     let id = paid.name.rsplit('/').next().unwrap();
     let other = reverse(&yard.owner, of(&yard.wallet, id, None)).await.unwrap_err();
-    assert_eq!(metadata(&other)["transfer_id"], paid.transfer_id, "a use is named where its transfer is needed");
+    assert_eq!(
+        metadata(&other)["transfer_id"],
+        paid.transfer_id,
+        "a use is named where its transfer is needed"
+    );
     invariants::hold(world).await;
 }

@@ -1,7 +1,9 @@
 //! The steps of a payment at the wallet's own port, as the peer that drives it takes them.
 
 use crate::{invariants, payments::till, top_ups::card, wallets::grant};
-use payterms_proto::wallet::peers::v1::{ChargeForPaymentRequest, HoldForPaymentRequest, SettlePaymentRequest};
+use payterms_proto::wallet::peers::v1::{
+    ChargeForPaymentRequest, HoldForPaymentRequest, SettlePaymentRequest,
+};
 use payterms_suite::client::{amount, request_id};
 use payterms_testkit::{World, on_both, reason};
 use sea_orm::ConnectionTrait;
@@ -46,14 +48,23 @@ pub(crate) async fn steps_outlive_their_stored_answers(world: &World) {
     let mut charges = Vec::new();
     for _ in 0..2 {
         peer.settlements().hold_for_payment(hold.clone()).await.unwrap();
-        charges.push(peer.settlements().charge_for_payment(charge.clone()).await.unwrap().into_inner().charge.unwrap());
+        charges.push(
+            peer.settlements()
+                .charge_for_payment(charge.clone())
+                .await
+                .unwrap()
+                .into_inner()
+                .charge
+                .unwrap(),
+        );
         peer.settlements().settle_payment(settle.clone()).await.unwrap();
         forget_answers(world).await;
     }
     assert_eq!(charges[0], charges[1]);
     assert_eq!(till.available().await, amount("USD", 5, 0));
     let booked = invariants::booked(world).await;
-    let stands = |account: &str| booked.iter().find(|(text, _)| text == account).map(|(_, stands)| *stands);
+    let stands =
+        |account: &str| booked.iter().find(|(text, _)| text == account).map(|(_, stands)| *stands);
     assert_eq!((stands("PROVIDER_CLEARING"), stands("INVOICE_SETTLEMENT")), (Some(-75), Some(100)));
     invariants::hold(world).await;
 }
@@ -69,9 +80,16 @@ async fn a_hold_once_refused_stays_refused(world: &World) {
         amount: amount("USD", 30, 0),
         taxed: false,
     };
-    assert_eq!(reason(&peer.settlements().hold_for_payment(hold.clone()).await.unwrap_err()), "INSUFFICIENT_FUNDS");
+    assert_eq!(
+        reason(&peer.settlements().hold_for_payment(hold.clone()).await.unwrap_err()),
+        "INSUFFICIENT_FUNDS"
+    );
     grant(world, &till.wallet, amount("USD", 50, 0), 0).await;
     let again = peer.settlements().hold_for_payment(hold).await.unwrap_err();
-    assert_eq!(reason(&again), "INSUFFICIENT_FUNDS", "whoever drives the payment next gets the same answer");
+    assert_eq!(
+        reason(&again),
+        "INSUFFICIENT_FUNDS",
+        "whoever drives the payment next gets the same answer"
+    );
     assert_eq!(till.available().await, amount("USD", 60, 0));
 }

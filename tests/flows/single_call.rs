@@ -47,13 +47,25 @@ async fn adds(db: &Db, named: &WalletRef, amount: Money, tax: TaxKind) {
     let mut tx = db.begin(&call(&named.tenant, fresh(), "staff")).await.unwrap();
     let mut locked = wallets::lock_many(&tx, &[named.wallet]).await.unwrap();
     let (tax_kind, now) = (Some(tax), tx.now());
-    let new = NewLot { kind: LotKind::Purchased, tax_kind, priority: 0, amount, expires_at: None, description: String::new() };
+    let new = NewLot {
+        kind: LotKind::Purchased,
+        tax_kind,
+        priority: 0,
+        amount,
+        expires_at: None,
+        description: String::new(),
+    };
     locked[0]
         .wallet
         .add_lot(
             tx.ids(),
             new,
-            LotFunding { kind: TransferKind::TopUp, source: Account::ProviderClearing, tax: usd(0), recharge: false },
+            LotFunding {
+                kind: TransferKind::TopUp,
+                source: Account::ProviderClearing,
+                tax: usd(0),
+                recharge: false,
+            },
             now,
         )
         .unwrap();
@@ -62,7 +74,12 @@ async fn adds(db: &Db, named: &WalletRef, amount: Money, tax: TaxKind) {
 }
 
 fn debit(named: &WalletRef, cents: i64) -> BatchItem {
-    let take = Take { wallet: named.clone(), amount: usd(cents), description: "call \\x00 'quoted'".to_owned(), unlisted: true };
+    let take = Take {
+        wallet: named.clone(),
+        amount: usd(cents),
+        description: "call \\x00 'quoted'".to_owned(),
+        unlisted: true,
+    };
     item(&named.tenant, fresh(), BatchCommand::Take(take, TransferKind::Debit))
 }
 
@@ -70,7 +87,17 @@ fn debit(named: &WalletRef, cents: i64) -> BatchItem {
 async fn rows(db: &Db, tenant: &TenantId) -> Vec<String> {
     let read = db.read(tenant).await.unwrap();
     let mut all = Vec::new();
-    for table in ["wallets", "lots", "transfers", "entries", "accruals", "due", "requests", "aggregate_heads", "outbox"] {
+    for table in [
+        "wallets",
+        "lots",
+        "transfers",
+        "entries",
+        "accruals",
+        "due",
+        "requests",
+        "aggregate_heads",
+        "outbox",
+    ] {
         let text = "id,wallet_id,customer_id,transfer_id,lot_id,request_id,tenant,subject,aggregate_id,event_id,data,state_hash,before_hash,position,input_hash";
         let select = format!(
             "SELECT '{table} ' || (to_jsonb(own) - string_to_array('{text}', ','))::text AS row FROM {table} own WHERE tenant = $1"
@@ -90,12 +117,14 @@ async fn a_debit_alone_writes_what_one_of_a_batch_writes() {
     let mut stored = Vec::new();
     for (tenant, together) in tenants.iter().zip([true, false]) {
         let (named, mut cache) = (wallet(&db, tenant).await, LotCache::default());
-        // The second takes the rest of the first lot and some of the deposit, which accrues; the third accrues more.
+        // The second takes the rest of the first lot and some of the deposit, which accrues; the
+        // third accrues more.
         for (nth, cents) in [100, 250, 150].into_iter().enumerate() {
             cache = if together { LotCache::default() } else { cache };
             let request = debit(&named, cents);
             let kept = try_single_call(&db, &cache, &request).await.unwrap();
-            // A wallet that is not in the cache, or whose first use of a month it is, is not debited alone.
+            // A wallet that is not in the cache, or whose first use of a month it is, is not
+            // debited alone.
             assert_eq!(kept.is_some(), !together && nth == 2);
             if kept.is_none() {
                 run_batch(&db, &cache, &[request]).await.unwrap().remove(0).unwrap();
@@ -112,7 +141,17 @@ async fn a_debit_alone_writes_what_one_of_a_batch_writes() {
 async fn what_is_not_as_it_was_taken_for_is_decided_under_the_lock() {
     let clock = Hand::default();
     let Some(db) = on_postgres(&clock).await else { return };
-    for case in ["as it was", "credit came", "seen before", "other kind", "suspended", "zone", "test clock", "rules", "too much"] {
+    for case in [
+        "as it was",
+        "credit came",
+        "seen before",
+        "other kind",
+        "suspended",
+        "zone",
+        "test clock",
+        "rules",
+        "too much",
+    ] {
         let tenant: TenantId = format!("of-{}", case.replace(' ', "-")).parse().unwrap();
         let (named, cache) = (wallet(&db, &tenant).await, LotCache::default());
         let first = debit(&named, 50);
@@ -122,17 +161,26 @@ async fn what_is_not_as_it_was_taken_for_is_decided_under_the_lock() {
             "credit came" => adds(&db, &named, usd(100), TaxKind::Deposit).await,
             "seen before" => request = first,
             "other kind" => {
-                let mut tx = db.begin(&Call { input_hash: vec![7], ..request.call.clone() }).await.unwrap();
+                let mut tx =
+                    db.begin(&Call { input_hash: vec![7], ..request.call.clone() }).await.unwrap();
                 tx.seen().await.unwrap();
                 tx.commit(payterms_proto::wallet::v1::GetWalletRequest::default()).await.unwrap();
             }
             "suspended" => tenants::register(db.connection(), &tenant, true, "UTC").await.unwrap(),
-            "zone" => tenants::register(db.connection(), &tenant, false, "Asia/Tokyo").await.unwrap(),
-            "test clock" => tenants::set_clock(db.connection(), &tenant, db.clock().now(), b"seed", None).await.unwrap(),
+            "zone" => {
+                tenants::register(db.connection(), &tenant, false, "Asia/Tokyo").await.unwrap()
+            }
+            "test clock" => {
+                tenants::set_clock(db.connection(), &tenant, db.clock().now(), b"seed", None)
+                    .await
+                    .unwrap()
+            }
             "rules" => {
                 let tx = db.begin(&call(&tenant, fresh(), "staff")).await.unwrap();
                 let (locked, _) = cache.for_single_call(&tenant, named.wallet).unwrap();
-                recharges::save(tx.conn(), &tenant, &locked.wallet, &AutoRecharge::default()).await.unwrap();
+                recharges::save(tx.conn(), &tenant, &locked.wallet, &AutoRecharge::default())
+                    .await
+                    .unwrap();
                 tx.commit_rows().await.unwrap();
             }
             "too much" => request = debit(&named, 100_000),
@@ -141,7 +189,11 @@ async fn what_is_not_as_it_was_taken_for_is_decided_under_the_lock() {
         let before = rows(&db, &tenant).await;
         let kept = try_single_call(&db, &cache, &request).await.unwrap();
         assert_eq!(kept.is_some(), case == "as it was", "{case}");
-        assert_eq!(rows(&db, &tenant).await == before, case != "as it was", "{case}: nothing is written");
+        assert_eq!(
+            rows(&db, &tenant).await == before,
+            case != "as it was",
+            "{case}: nothing is written"
+        );
         let outcome = match run_batch(&db, &cache, &[request.clone()]).await {
             Ok(mut outcomes) => outcomes.remove(0),
             Err(error) => Err(error),
@@ -159,7 +211,11 @@ async fn what_is_not_as_it_was_taken_for_is_decided_under_the_lock() {
             _ => "done",
         };
         assert_eq!(text, expected, "{case}");
-        assert_eq!(cache.for_single_call(&tenant, named.wallet).map(|(_, zone)| zone.name()), zone_after(case), "{case}");
+        assert_eq!(
+            cache.for_single_call(&tenant, named.wallet).map(|(_, zone)| zone.name()),
+            zone_after(case),
+            "{case}"
+        );
     }
     db.close().await;
 }
@@ -186,12 +242,18 @@ async fn two_replicas_that_debit_one_by_one_do_each_request_once() {
         let mut done = 0;
         items.shuffle(&mut rand::rng());
         for item in items {
-            let outcomes = retry(|| run_batch(&db, &cache, std::slice::from_ref(&item))).await.unwrap();
-            done += usize::from(outcomes.into_iter().all(|outcome| outcome.is_ok_and(|answer| !answer.replayed)));
+            let outcomes =
+                retry(|| run_batch(&db, &cache, std::slice::from_ref(&item))).await.unwrap();
+            done += usize::from(
+                outcomes.into_iter().all(|outcome| outcome.is_ok_and(|answer| !answer.replayed)),
+            );
         }
         done
     };
-    let (one, other) = tokio::join!(tokio::spawn(replica(requests.clone(), db.clone())), tokio::spawn(replica(requests, db.clone())));
+    let (one, other) = tokio::join!(
+        tokio::spawn(replica(requests.clone(), db.clone())),
+        tokio::spawn(replica(requests, db.clone()))
+    );
     assert_eq!(one.unwrap() + other.unwrap(), 100);
     let read = db.read(&tenant).await.unwrap();
     let left = wallets::find(&read, &tenant, named.customer, named.wallet).await.unwrap().unwrap();

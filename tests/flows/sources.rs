@@ -2,11 +2,15 @@
 
 use payterms_proto::{
     invoicing::v1::GetPaymentRequest,
-    wallet::v1::{Entry, GetRevocationRequest, GetTopUpRefundRequest, GetTopUpRequest, ListEntriesRequest, entry::Kind},
+    wallet::v1::{
+        Entry, GetRevocationRequest, GetTopUpRefundRequest, GetTopUpRequest, ListEntriesRequest,
+        entry::Kind,
+    },
 };
 use payterms_suite::Session;
 
-/// The entries of a wallet, the newest first, each of whose sources was read by its name. Movements that belong to something name it.
+/// The entries of a wallet, the newest first, each of whose sources was read by its name. Movements
+/// that belong to something name it.
 pub(crate) async fn named_sources(session: &Session, wallet: &str) -> Vec<Entry> {
     let list = ListEntriesRequest { parent: wallet.into(), page_size: 200, ..Default::default() };
     let entries = session.wallets().list_entries(list).await.unwrap().into_inner().entries;
@@ -17,8 +21,12 @@ pub(crate) async fn named_sources(session: &Session, wallet: &str) -> Vec<Entry>
         match entry.kind() {
             Kind::TopUp => assert_eq!(of, Some("topUps"), "{entry:?}"),
             Kind::TopUpRefund => assert_eq!(of, Some("refunds"), "{entry:?}"),
-            Kind::Revocation | Kind::Restoration => assert_eq!(of, Some("revocations"), "{entry:?}"),
-            Kind::Chargeback | Kind::DisputeWon => assert!(matches!(of, Some("topUps" | "payments")), "{entry:?}"),
+            Kind::Revocation | Kind::Restoration => {
+                assert_eq!(of, Some("revocations"), "{entry:?}")
+            }
+            Kind::Chargeback | Kind::DisputeWon => {
+                assert!(matches!(of, Some("topUps" | "payments")), "{entry:?}")
+            }
             Kind::InvoiceCredit
             | Kind::InvoiceRefund
             | Kind::Surplus
@@ -30,10 +38,18 @@ pub(crate) async fn named_sources(session: &Session, wallet: &str) -> Vec<Entry>
             _ => assert_eq!(name, "", "{entry:?}"),
         }
         match of {
-            Some("topUps") => drop(session.top_ups().get_top_up(GetTopUpRequest { name }).await.unwrap()),
-            Some("refunds") => drop(session.top_ups().get_top_up_refund(GetTopUpRefundRequest { name }).await.unwrap()),
-            Some("revocations") => drop(session.revocations().get_revocation(GetRevocationRequest { name }).await.unwrap()),
-            Some("payments") => drop(session.payments().get_payment(GetPaymentRequest { name }).await.unwrap()),
+            Some("topUps") => {
+                drop(session.top_ups().get_top_up(GetTopUpRequest { name }).await.unwrap())
+            }
+            Some("refunds") => drop(
+                session.top_ups().get_top_up_refund(GetTopUpRefundRequest { name }).await.unwrap(),
+            ),
+            Some("revocations") => drop(
+                session.revocations().get_revocation(GetRevocationRequest { name }).await.unwrap(),
+            ),
+            Some("payments") => {
+                drop(session.payments().get_payment(GetPaymentRequest { name }).await.unwrap())
+            }
             _ => {}
         }
     }

@@ -17,7 +17,11 @@ async fn run(conn: &DatabaseConnection, statements: &[&str]) {
 /// How often positions were assigned under this setting.
 async fn seen(conn: &DatabaseConnection, setting: &str) -> i64 {
     let select = format!("SELECT count(*) AS seen FROM public.seen WHERE setting = '{setting}'");
-    let row = conn.query_one_raw(Statement::from_string(DbBackend::Postgres, select)).await.unwrap().unwrap();
+    let row = conn
+        .query_one_raw(Statement::from_string(DbBackend::Postgres, select))
+        .await
+        .unwrap()
+        .unwrap();
     row.try_get("", "seen").unwrap()
 }
 
@@ -27,9 +31,11 @@ async fn positions_wait_for_standbys_where_there_are_some() {
     postgres::migrated(&format!("postgres@{}", server.place), "payterms").await;
     let place = format!("{}/payterms", server.place);
     let admin = postgres::session(format!("postgres://postgres@{place}")).await;
-    // No standby is there that could confirm anything, so nobody waits for one unless it asks to; what the relay sets itself is noted.
+    // No standby is there that could confirm anything, so nobody waits for one unless it asks to;
+    // what the relay sets itself is noted.
     for service in ["wallet", "invoicing", "credit", "plans"] {
-        run(&admin, &[&format!("ALTER ROLE payterms_{service} SET synchronous_commit = local")]).await;
+        run(&admin, &[&format!("ALTER ROLE payterms_{service} SET synchronous_commit = local")])
+            .await;
     }
     run(
         &admin,
@@ -47,7 +53,11 @@ async fn positions_wait_for_standbys_where_there_are_some() {
     let people = rig.prepare("tok_visa").await;
     until(async || Ok::<_, Status>(seen(&admin, "off").await), |seen| *seen > 0).await;
     assert_eq!(seen(&admin, "local").await, 0, "alone, positions need no fsync of their own");
-    run(&admin, &["ALTER SYSTEM SET synchronous_standby_names = 'nobody'", "SELECT pg_reload_conf()"]).await;
+    run(
+        &admin,
+        &["ALTER SYSTEM SET synchronous_standby_names = 'nobody'", "SELECT pg_reload_conf()"],
+    )
+    .await;
     grant(&rig, &people, 5).await;
     until(async || Ok::<_, Status>(seen(&admin, "local").await), |seen| *seen > 0).await;
     admin.close().await.unwrap();

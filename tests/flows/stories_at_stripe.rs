@@ -1,5 +1,6 @@
-//! The stories whose cards are charged, over Stripe: a month of usage that is recharged by itself, bills that are collected until a card
-//! fails for good, a credit line. What the ledger has in clearing is then what Stripe lists.
+//! The stories whose cards are charged, over Stripe: a month of usage that is recharged by itself,
+//! bills that are collected until a card fails for good, a credit line. What the ledger has in
+//! clearing is then what Stripe lists.
 
 use crate::{invariants, stripe::connection};
 use futures::{FutureExt, future::BoxFuture};
@@ -17,7 +18,8 @@ use payterms_testkit::{
 };
 use tonic::Status;
 
-/// Stripe's pages, on which a token of the simulator stands for a card that behaves as it does there.
+/// Stripe's pages, on which a token of the simulator stands for a card that behaves as it does
+/// there.
 #[derive(Debug)]
 struct StripePages(StripeServer);
 
@@ -40,7 +42,8 @@ impl HostedPages for StripePages {
 async fn play(stage: &mut Stage, stripe: &StripeServer) -> Result<(), String> {
     stage.pages = Box::new(StripePages(stripe.clone()));
     stage.open().await?;
-    let connect = ConnectStripeRequest { name: format!("tenants/{TENANT}/walletSettings"), ..connection() };
+    let connect =
+        ConnectStripeRequest { name: format!("tenants/{TENANT}/walletSettings"), ..connection() };
     stage.someone("OWNER")?.settings().connect_stripe(connect).await.map_err(sentence_of)?;
     stage.import(CUSTOMERS).await?;
     Box::pin(s4::play(stage)).await?;

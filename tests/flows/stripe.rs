@@ -1,10 +1,13 @@
-//! A tenant takes real cards: its account at Stripe is connected, a card is saved on Stripe's page, charged, given back.
+//! A tenant takes real cards: its account at Stripe is connected, a card is saved on Stripe's page,
+//! charged, given back.
 
 use crate::{invariants, top_up_refunds::refund, top_ups::buy};
 use payterms_proto::wallet::v1::{
-    ConnectStripeRequest, CreateTopUpRequest, DisconnectStripeRequest, GetMethodSetupRequest, GetTopUpRequest, GetWalletSettingsRequest,
-    ListPaymentMethodsRequest, MethodSetup, RemovePaymentMethodRequest, StartMethodSetupRequest, TopUp, TurnOnPrepaymentRequest,
-    UpdateWalletSettingsRequest, WalletSettings, method_setup, payment_method::Kind, top_up::State, top_up_refund,
+    ConnectStripeRequest, CreateTopUpRequest, DisconnectStripeRequest, GetMethodSetupRequest,
+    GetTopUpRequest, GetWalletSettingsRequest, ListPaymentMethodsRequest, MethodSetup,
+    RemovePaymentMethodRequest, StartMethodSetupRequest, TopUp, TurnOnPrepaymentRequest,
+    UpdateWalletSettingsRequest, WalletSettings, method_setup, payment_method::Kind, top_up::State,
+    top_up_refund,
 };
 use payterms_suite::{
     Session,
@@ -43,7 +46,10 @@ pub(crate) fn connection() -> ConnectStripeRequest {
     }
 }
 
-pub(crate) async fn connect(owner: &Session, request: ConnectStripeRequest) -> Result<WalletSettings, Status> {
+pub(crate) async fn connect(
+    owner: &Session,
+    request: ConnectStripeRequest,
+) -> Result<WalletSettings, Status> {
     Ok(owner.settings().connect_stripe(request).await?.into_inner().wallet_settings.unwrap())
 }
 
@@ -56,9 +62,15 @@ async fn choose(owner: &Session) -> Result<WalletSettings, Status> {
         methods: vec![Kind::Card.into()],
         ..WalletSettings::default()
     };
-    let update_mask = Some(FieldMask { paths: ["provider", "provider_default", "methods"].map(str::to_owned).to_vec() });
-    let update =
-        UpdateWalletSettingsRequest { request_id: request_id(), wallet_settings: Some(settings), update_mask, ..Default::default() };
+    let update_mask = Some(FieldMask {
+        paths: ["provider", "provider_default", "methods"].map(str::to_owned).to_vec(),
+    });
+    let update = UpdateWalletSettingsRequest {
+        request_id: request_id(),
+        wallet_settings: Some(settings),
+        update_mask,
+        ..Default::default()
+    };
     Ok(owner.settings().update_wallet_settings(update).await?.into_inner().wallet_settings.unwrap())
 }
 
@@ -66,8 +78,12 @@ async fn choose(owner: &Session) -> Result<WalletSettings, Status> {
 pub(crate) async fn open(owner: &Session) {
     connect(owner, connection()).await.unwrap();
     choose(owner).await.unwrap();
-    let turn_on =
-        TurnOnPrepaymentRequest { request_id: request_id(), name: SETTINGS.to_owned(), methods: Vec::new(), ..Default::default() };
+    let turn_on = TurnOnPrepaymentRequest {
+        request_id: request_id(),
+        name: SETTINGS.to_owned(),
+        methods: Vec::new(),
+        ..Default::default()
+    };
     owner.settings().turn_on_prepayment(turn_on).await.unwrap();
 }
 
@@ -83,8 +99,17 @@ async fn start(admin: &Session, customer: &str) -> MethodSetup {
     start_for(admin, customer, Kind::Card).await.unwrap()
 }
 
-pub(crate) async fn start_for(admin: &Session, customer: &str, kind: Kind) -> Result<MethodSetup, Status> {
-    let start = StartMethodSetupRequest { request_id: request_id(), parent: customer.to_owned(), kind: kind.into(), ..Default::default() };
+pub(crate) async fn start_for(
+    admin: &Session,
+    customer: &str,
+    kind: Kind,
+) -> Result<MethodSetup, Status> {
+    let start = StartMethodSetupRequest {
+        request_id: request_id(),
+        parent: customer.to_owned(),
+        kind: kind.into(),
+        ..Default::default()
+    };
     Ok(admin.methods().start_method_setup(start).await?.into_inner().method_setup.unwrap())
 }
 
@@ -94,7 +119,12 @@ pub(crate) async fn setup(admin: &Session, name: &str) -> MethodSetup {
 }
 
 /// Saves a card, and answers the method's name.
-pub(crate) async fn saved(stripe: &StripeServer, admin: &Session, customer: &str, card: Card) -> String {
+pub(crate) async fn saved(
+    stripe: &StripeServer,
+    admin: &Session,
+    customer: &str,
+    card: Card,
+) -> String {
     let started = start(admin, customer).await;
     let _ = stripe.save_card(&started.hosted_url, card);
     setup(admin, &started.name).await.payment_method
@@ -105,7 +135,14 @@ async fn bought(admin: &Session, request: CreateTopUpRequest) -> TopUp {
 }
 
 pub(crate) async fn top_up(admin: &Session, name: &str) -> TopUp {
-    admin.top_ups().get_top_up(GetTopUpRequest { name: name.to_owned() }).await.unwrap().into_inner().top_up.unwrap()
+    admin
+        .top_ups()
+        .get_top_up(GetTopUpRequest { name: name.to_owned() })
+        .await
+        .unwrap()
+        .into_inner()
+        .top_up
+        .unwrap()
 }
 
 async fn an_account_is_connected_and_its_secrets_are_not_shown(world: &World) {
@@ -120,14 +157,18 @@ async fn an_account_is_connected_and_its_secrets_are_not_shown(world: &World) {
         ..connection()
     };
     let refused = connect(&owner, wrong).await.unwrap_err();
-    let fields = ["secret_key", "webhook_secret", "connected_account", "return_url"].map(|field| format!("{field}: FIELD_INVALID_CHARS"));
+    let fields = ["secret_key", "webhook_secret", "connected_account", "return_url"]
+        .map(|field| format!("{field}: FIELD_INVALID_CHARS"));
     assert_eq!(violations(&refused), fields);
     for unknown in [
         ConnectStripeRequest { secret_key: "sk_test_9999999999none".to_owned(), ..connection() },
         ConnectStripeRequest { connected_account: "acct_2Other".to_owned(), ..connection() },
     ] {
         let refused = connect(&owner, unknown).await.unwrap_err();
-        assert_eq!((refused.code(), reason(&refused).as_str()), (Code::FailedPrecondition, "STRIPE_KEY_REFUSED"));
+        assert_eq!(
+            (refused.code(), reason(&refused).as_str()),
+            (Code::FailedPrecondition, "STRIPE_KEY_REFUSED")
+        );
         assert!(!format!("{refused:?}").contains("sk_test"), "{refused:?}");
     }
     world.stripe.fail("GET /v1/account", Fault::TooMany);
@@ -137,12 +178,26 @@ async fn an_account_is_connected_and_its_secrets_are_not_shown(world: &World) {
     let settings = connect(&owner, request.clone()).await.unwrap();
     assert_eq!(connect(&owner, request).await.unwrap(), settings, "the same again");
     let own = settings.stripe.clone().unwrap();
-    assert_eq!((own.account.as_str(), own.live, own.connected_account, own.key_ending.as_str()), (ACCOUNT, false, false, "acme"));
-    assert_eq!((own.return_url.as_str(), own.notification_path.as_str()), ("https://shop.example/back", "/notifications/stripe/acme"));
+    assert_eq!(
+        (own.account.as_str(), own.live, own.connected_account, own.key_ending.as_str()),
+        (ACCOUNT, false, false, "acme")
+    );
+    assert_eq!(
+        (own.return_url.as_str(), own.notification_path.as_str()),
+        ("https://shop.example/back", "/notifications/stripe/acme")
+    );
     assert_eq!(choose(&owner).await.unwrap().provider, "stripe");
     let read = GetWalletSettingsRequest { name: SETTINGS.to_owned() };
-    let read = world.someone("STAFF", None).settings().get_wallet_settings(read).await.unwrap().into_inner();
-    assert!(!format!("{read:?}").contains(KEY) && read.wallet_settings.unwrap().stripe == Some(own));
+    let read = world
+        .someone("STAFF", None)
+        .settings()
+        .get_wallet_settings(read)
+        .await
+        .unwrap()
+        .into_inner();
+    assert!(
+        !format!("{read:?}").contains(KEY) && read.wallet_settings.unwrap().stripe == Some(own)
+    );
     nowhere_in_the_open(world).await;
     invariants::hold(world).await;
 }
@@ -154,56 +209,91 @@ pub(crate) async fn another_account_is_refused_once_a_card_is_saved(world: &Worl
     world.stripe.add_key("sk_test_0123456789more", "acct_3More");
     world.stripe.connect("acct_4Below");
     for (key, account) in [("sk_test_0123456789more", ""), (KEY, "acct_4Below"), (KEY, "")] {
-        let other = ConnectStripeRequest { secret_key: key.to_owned(), connected_account: account.to_owned(), ..connection() };
+        let other = ConnectStripeRequest {
+            secret_key: key.to_owned(),
+            connected_account: account.to_owned(),
+            ..connection()
+        };
         connect(&owner, other).await.unwrap();
     }
     choose(&owner).await.unwrap();
     let admin = world.someone("CUSTOMER_ADMIN", Some(&customer));
     saved(&world.stripe, &admin, &customer, Card::Good).await;
-    let other = ConnectStripeRequest { secret_key: "sk_test_0123456789more".to_owned(), ..connection() };
+    let other =
+        ConnectStripeRequest { secret_key: "sk_test_0123456789more".to_owned(), ..connection() };
     assert_eq!(reason(&connect(&owner, other).await.unwrap_err()), "STRIPE_ACCOUNT_DIFFERS");
     world.stripe.add_key("rk_test_0123456789roll", ACCOUNT);
     world.stripe.drop_key(KEY);
-    let rolled = ConnectStripeRequest { secret_key: "rk_test_0123456789roll".to_owned(), ..connection() };
+    let rolled =
+        ConnectStripeRequest { secret_key: "rk_test_0123456789roll".to_owned(), ..connection() };
     connect(&owner, rolled.clone()).await.unwrap();
     saved(&world.stripe, &admin, &customer, Card::Good).await;
 
     let refused = disconnect(&owner).await.unwrap_err();
     assert_eq!(
-        (reason(&refused).as_str(), refused.get_details_error_info().unwrap().metadata["in_use"].as_str()),
+        (
+            reason(&refused).as_str(),
+            refused.get_details_error_info().unwrap().metadata["in_use"].as_str()
+        ),
         ("STRIPE_IN_USE", "COLLECTION_METHODS")
     );
     let list = ListPaymentMethodsRequest { parent: customer.clone(), ..Default::default() };
-    for method in admin.methods().list_payment_methods(list).await.unwrap().into_inner().payment_methods {
-        let remove = RemovePaymentMethodRequest { request_id: request_id(), name: method.name, ..Default::default() };
+    for method in
+        admin.methods().list_payment_methods(list).await.unwrap().into_inner().payment_methods
+    {
+        let remove = RemovePaymentMethodRequest {
+            request_id: request_id(),
+            name: method.name,
+            ..Default::default()
+        };
         admin.methods().remove_payment_method(remove).await.unwrap();
     }
     let without = disconnect(&owner).await.unwrap();
     assert_eq!((without.provider.as_str(), without.stripe), ("", None));
     assert_eq!(reason(&disconnect(&owner).await.unwrap_err()), "STRIPE_NOT_CONNECTED");
     let (conn, s) = world.rows("wallet").await;
-    let erased = format!("SELECT tenant FROM {s}wallet_settings WHERE stripe_key IS NULL AND stripe_webhook_secret IS NULL");
-    assert_eq!(conn.query_all_raw(Statement::from_string(conn.get_database_backend(), erased)).await.unwrap().len(), 1);
+    let erased = format!(
+        "SELECT tenant FROM {s}wallet_settings WHERE stripe_key IS NULL AND stripe_webhook_secret IS NULL"
+    );
+    assert_eq!(
+        conn.query_all_raw(Statement::from_string(conn.get_database_backend(), erased))
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
     conn.close().await.unwrap();
     // Methods are on record: no other account takes their place.
-    let other = ConnectStripeRequest { secret_key: "sk_test_0123456789more".to_owned(), ..connection() };
+    let other =
+        ConnectStripeRequest { secret_key: "sk_test_0123456789more".to_owned(), ..connection() };
     assert_eq!(reason(&connect(&owner, other).await.unwrap_err()), "STRIPE_ACCOUNT_DIFFERS");
     connect(&owner, ConnectStripeRequest { request_id: request_id(), ..rolled }).await.unwrap();
     invariants::hold(world).await;
 }
 
 pub(crate) async fn disconnect(owner: &Session) -> Result<WalletSettings, Status> {
-    let request = DisconnectStripeRequest { request_id: request_id(), name: SETTINGS.to_owned(), ..Default::default() };
+    let request = DisconnectStripeRequest {
+        request_id: request_id(),
+        name: SETTINGS.to_owned(),
+        ..Default::default()
+    };
     Ok(owner.settings().disconnect_stripe(request).await?.into_inner().wallet_settings.unwrap())
 }
 
-/// The secrets stand in no row of the wallet: neither in the settings, nor in what is kept of requests and events.
+/// The secrets stand in no row of the wallet: neither in the settings, nor in what is kept of
+/// requests and events.
 async fn nowhere_in_the_open(world: &World) {
     let (conn, s) = world.rows("wallet").await;
-    for (table, column) in
-        [("wallet_settings", "stripe_key"), ("wallet_settings", "stripe_webhook_secret"), ("requests", "answer"), ("outbox", "data")]
-    {
-        let select = Statement::from_string(conn.get_database_backend(), format!("SELECT {column} AS bytes FROM {s}{table}"));
+    for (table, column) in [
+        ("wallet_settings", "stripe_key"),
+        ("wallet_settings", "stripe_webhook_secret"),
+        ("requests", "answer"),
+        ("outbox", "data"),
+    ] {
+        let select = Statement::from_string(
+            conn.get_database_backend(),
+            format!("SELECT {column} AS bytes FROM {s}{table}"),
+        );
         for row in conn.query_all_raw(select).await.unwrap() {
             let bytes: Option<Vec<u8>> = row.try_get("", "bytes").unwrap();
             let text = String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned();
@@ -216,7 +306,10 @@ async fn nowhere_in_the_open(world: &World) {
 async fn a_card_is_saved_charged_and_given_back(world: &World) {
     let (customer, wallet, admin) = shop(world).await;
     let started = start(&admin, &customer).await;
-    assert!(started.hosted_url.starts_with(&format!("{}/c/pay/", world.stripe.url())), "{started:?}");
+    assert!(
+        started.hosted_url.starts_with(&format!("{}/c/pay/", world.stripe.url())),
+        "{started:?}"
+    );
     assert_eq!(setup(&admin, &started.name).await.state(), method_setup::State::Pending);
     let (back, _) = world.stripe.save_card(&started.hosted_url, Card::Good);
     let id = started.name.rsplit('/').next().unwrap();
@@ -236,7 +329,10 @@ async fn a_card_is_saved_charged_and_given_back(world: &World) {
     let back = refund(&owner, &top_up, amount("USD", 10, 0)).await.unwrap();
     assert_eq!(back.state(), top_up_refund::State::Succeeded);
     let charges = world.stripe.objects("payment_intent");
-    assert_eq!((charges.len(), &charges[0]["amount"], &charges[0]["metadata"]["payterms_tenant"]), (1, &2_500.into(), &"acme".into()));
+    assert_eq!(
+        (charges.len(), &charges[0]["amount"], &charges[0]["metadata"]["payterms_tenant"]),
+        (1, &2_500.into(), &"acme".into())
+    );
     invariants::hold(world).await;
 }
 
@@ -257,7 +353,10 @@ async fn what_a_bank_declines_is_a_result(world: &World) {
         }
     }
     let ended = world.stripe.objects("payment_intent");
-    assert!(ended.len() == 4 && ended.iter().all(|own| own["status"] == "canceled"), "nothing can be taken by them later: {ended:?}");
+    assert!(
+        ended.len() == 4 && ended.iter().all(|own| own["status"] == "canceled"),
+        "nothing can be taken by them later: {ended:?}"
+    );
     invariants::hold(world).await;
 }
 
@@ -266,7 +365,14 @@ async fn a_lost_answer_is_asked_for_at_stripe(world: &World) {
     saved(&world.stripe, &admin, &customer, Card::Good).await;
     let buy_through = async |units: i64| {
         let request = buy(&wallet, "", amount("USD", units, 0));
-        retry(async || admin.top_ups().create_top_up(request.clone()).await.map(|answer| answer.into_inner().top_up.unwrap())).await
+        retry(async || {
+            admin
+                .top_ups()
+                .create_top_up(request.clone())
+                .await
+                .map(|answer| answer.into_inner().top_up.unwrap())
+        })
+        .await
     };
     // The confirmation is lost and asked for by id at once.
     world.stripe.fail("POST /v1/payment_intents/pi", Fault::CutAfter);
@@ -278,15 +384,27 @@ async fn a_lost_answer_is_asked_for_at_stripe(world: &World) {
     assert_eq!(top_up.state(), State::Succeeded);
     let owner = world.someone("OWNER", None);
     world.stripe.fail("POST /v1/refunds", Fault::CutAfter);
-    assert_eq!(refund(&owner, &top_up, amount("USD", 10, 0)).await.unwrap().state(), top_up_refund::State::Succeeded);
-    assert_eq!((world.stripe.faults_left(), world.stripe.objects("payment_intent").len(), world.stripe.objects("refund").len()), (0, 2, 1));
+    assert_eq!(
+        refund(&owner, &top_up, amount("USD", 10, 0)).await.unwrap().state(),
+        top_up_refund::State::Succeeded
+    );
+    assert_eq!(
+        (
+            world.stripe.faults_left(),
+            world.stripe.objects("payment_intent").len(),
+            world.stripe.objects("refund").len()
+        ),
+        (0, 2, 1)
+    );
     invariants::hold(world).await;
 }
 
 async fn notifications_are_checked_and_the_state_is_asked_for(world: &World) {
     let (customer, wallet, admin) = shop(world).await;
     let gateway = world.suite.gateway;
-    let notify = async |kind: &str, object: &serde_json::Value| StripeServer::notify(gateway, "acme", kind, object).await;
+    let notify = async |kind: &str, object: &serde_json::Value| {
+        StripeServer::notify(gateway, "acme", kind, object).await
+    };
     // The page tells by itself, also twice.
     let started = start(&admin, &customer).await;
     let (_, session) = world.stripe.save_card(&started.hosted_url, Card::Slow);
@@ -299,15 +417,28 @@ async fn notifications_are_checked_and_the_state_is_asked_for(world: &World) {
     let slow = bought(&admin, buy(&wallet, &method, amount("USD", 25, 0))).await;
     assert_eq!(slow.state(), State::Processing);
     let intent = world.stripe.objects("payment_intent").pop().unwrap();
-    let questions = || world.stripe.requests().iter().filter(|own| own.starts_with("GET /v1/payment_intents/")).count();
+    let questions = || {
+        world
+            .stripe
+            .requests()
+            .iter()
+            .filter(|own| own.starts_with("GET /v1/payment_intents/"))
+            .count()
+    };
     let before = questions();
     assert_eq!(notify("payment_intent.succeeded", &intent).await, 204);
     until(async || Ok::<_, Status>(questions()), |now| *now > before).await;
-    assert_eq!(top_up(&admin, &slow.name).await.state(), State::Processing, "what a notification says is not believed");
+    assert_eq!(
+        top_up(&admin, &slow.name).await.state(),
+        State::Processing,
+        "what a notification says is not believed"
+    );
     world.stripe.settle(None);
 
     let body = StripeServer::event("payment_intent.succeeded", &intent);
-    let post = async |secret: &str, age: i64, tenant: &str| StripeServer::post(gateway, tenant, (body.clone(), secret, age)).await;
+    let post = async |secret: &str, age: i64, tenant: &str| {
+        StripeServer::post(gateway, tenant, (body.clone(), secret, age)).await
+    };
     world.tenant("other").await;
     assert_eq!(post("whsec_0123456789none", 0, "acme").await, 401, "another secret");
     assert_eq!(post(WEBHOOK_SECRET, 301, "acme").await, 401, "an old one");
@@ -315,17 +446,40 @@ async fn notifications_are_checked_and_the_state_is_asked_for(world: &World) {
     assert_eq!(post(WEBHOOK_SECRET, 0, "nobody").await, 401);
     let huge = "x".repeat(70_000);
     assert_eq!(StripeServer::post(gateway, "acme", (huge, WEBHOOK_SECRET, 0)).await, 413);
-    for body in ["", "{", "[]", "{\"type\":\"payment_intent.succeeded\"}", &body.replace("false", "true")] {
-        assert_eq!(StripeServer::post(gateway, "acme", (body.to_owned(), WEBHOOK_SECRET, 0)).await, 204, "{body}");
+    for body in
+        ["", "{", "[]", "{\"type\":\"payment_intent.succeeded\"}", &body.replace("false", "true")]
+    {
+        assert_eq!(
+            StripeServer::post(gateway, "acme", (body.to_owned(), WEBHOOK_SECRET, 0)).await,
+            204,
+            "{body}"
+        );
     }
-    for kind in ["payment_intent.succeeded", "charge.dispute.created", "checkout.session.completed", "customer.created"] {
+    for kind in [
+        "payment_intent.succeeded",
+        "charge.dispute.created",
+        "checkout.session.completed",
+        "customer.created",
+    ] {
         let foreign = serde_json::json!({ "id": "pi_999999", "payment_intent": "pi_999999" });
-        assert_eq!(notify(kind, &foreign).await, 204, "{kind}: the tenant charges by the account elsewhere, too");
+        assert_eq!(
+            notify(kind, &foreign).await,
+            204,
+            "{kind}: the tenant charges by the account elsewhere, too"
+        );
     }
-    assert_eq!(top_up(&admin, &slow.name).await.state(), State::Processing, "nothing of this has changed anything");
+    assert_eq!(
+        top_up(&admin, &slow.name).await.state(),
+        State::Processing,
+        "nothing of this has changed anything"
+    );
 
     assert_eq!(notify("payment_intent.succeeded", &intent).await, 204);
-    until(async || Ok::<_, Status>(top_up(&admin, &slow.name).await), |own| own.state() == State::Succeeded).await;
+    until(
+        async || Ok::<_, Status>(top_up(&admin, &slow.name).await),
+        |own| own.state() == State::Succeeded,
+    )
+    .await;
     // A dispute is opened, twice told, and won before it is told of.
     let id = intent["id"].as_str().unwrap();
     let dispute = world.stripe.dispute(id, 2_500, "needs_response");

@@ -1,4 +1,5 @@
-//! Bank accounts at Stripe: saved with a mandate on Stripe's page, debited for days, refused or returned by the bank.
+//! Bank accounts at Stripe: saved with a mandate on Stripe's page, debited for days, refused or
+//! returned by the bank.
 
 use crate::{
     invariants,
@@ -6,8 +7,9 @@ use crate::{
     top_ups::buy,
 };
 use payterms_proto::wallet::v1::{
-    Dispute, ListDisputesRequest, ListPaymentMethodsRequest, Minimum, TopUp, TurnOnPrepaymentRequest, UpdateWalletSettingsRequest,
-    WalletSettings, dispute, payment_method::Kind, top_up::State,
+    Dispute, ListDisputesRequest, ListPaymentMethodsRequest, Minimum, TopUp,
+    TurnOnPrepaymentRequest, UpdateWalletSettingsRequest, WalletSettings, dispute,
+    payment_method::Kind, top_up::State,
 };
 use payterms_suite::{
     Session,
@@ -51,7 +53,12 @@ pub(crate) async fn offer_debits(owner: &Session, currency: &str) {
         ..Default::default()
     };
     owner.settings().update_wallet_settings(update).await.unwrap();
-    let turn_on = TurnOnPrepaymentRequest { request_id: request_id(), name: SETTINGS.to_owned(), methods: kinds, ..Default::default() };
+    let turn_on = TurnOnPrepaymentRequest {
+        request_id: request_id(),
+        name: SETTINGS.to_owned(),
+        methods: kinds,
+        ..Default::default()
+    };
     owner.settings().turn_on_prepayment(turn_on).await.unwrap();
 }
 
@@ -61,34 +68,53 @@ async fn bought(admin: &Session, wallet: &str, method: &str) -> TopUp {
 }
 
 pub(crate) async fn disputes(owner: &Session) -> Vec<Dispute> {
-    let list = ListDisputesRequest { parent: "tenants/acme/customers/-".to_owned(), ..Default::default() };
+    let list =
+        ListDisputesRequest { parent: "tenants/acme/customers/-".to_owned(), ..Default::default() };
     owner.disputes().list_disputes(list).await.unwrap().into_inner().disputes
 }
 
 async fn an_account_is_debited_for_days_refused_or_returned(world: &World) {
     world.tenant("acme").await;
-    let (british, japanese) = (world.customer("acme", "GB").await, world.customer("acme", "JP").await);
+    let (british, japanese) =
+        (world.customer("acme", "GB").await, world.customer("acme", "JP").await);
     let wallet = world.wallet(&british, "GBP").await;
     let owner = world.someone("OWNER", None);
     open(&owner).await;
     offer_debits(&owner, "GBP").await;
     let tokyo = world.someone("CUSTOMER_ADMIN", Some(&japanese));
-    assert_eq!(reason(&start_for(&tokyo, &japanese, Kind::BankDebit).await.unwrap_err()), "METHOD_NOT_OFFERED");
+    assert_eq!(
+        reason(&start_for(&tokyo, &japanese, Kind::BankDebit).await.unwrap_err()),
+        "METHOD_NOT_OFFERED"
+    );
 
     let admin = world.someone("CUSTOMER_ADMIN", Some(&british));
     let started = start_for(&admin, &british, Kind::BankDebit).await.unwrap();
     let _ = world.stripe.save_card(&started.hosted_url, Card::Account);
     let method = setup(&admin, &started.name).await.payment_method;
     let list = ListPaymentMethodsRequest { parent: british.clone(), ..Default::default() };
-    let own = admin.methods().list_payment_methods(list).await.unwrap().into_inner().payment_methods.remove(0);
-    assert_eq!((own.name.as_str(), own.kind(), own.mandate_reference.as_str()), (method.as_str(), Kind::BankDebit, "REF-3000"));
-    assert_eq!((own.brand.as_str(), own.last_four.as_str(), own.collection_method), ("Bacs Direct Debit", "3000", true));
+    let own = admin
+        .methods()
+        .list_payment_methods(list)
+        .await
+        .unwrap()
+        .into_inner()
+        .payment_methods
+        .remove(0);
+    assert_eq!(
+        (own.name.as_str(), own.kind(), own.mandate_reference.as_str()),
+        (method.as_str(), Kind::BankDebit, "REF-3000")
+    );
+    assert_eq!(
+        (own.brand.as_str(), own.last_four.as_str(), own.collection_method),
+        ("Bacs Direct Debit", "3000", true)
+    );
 
     let notify = async |kind: &str, object: &serde_json::Value| {
         assert_eq!(StripeServer::notify(world.suite.gateway, "acme", kind, object).await, 204);
     };
     let ended = async |own: &TopUp, state: State| {
-        until(async || Ok::<_, Status>(top_up(&admin, &own.name).await), |own| own.state() == state).await
+        until(async || Ok::<_, Status>(top_up(&admin, &own.name).await), |own| own.state() == state)
+            .await
     };
     let intent = || world.stripe.objects("payment_intent").pop().unwrap();
     // The bank pays.
@@ -103,7 +129,10 @@ async fn an_account_is_debited_for_days_refused_or_returned(world: &World) {
     world.stripe.settle(Some("bank_account_closed"));
     notify("payment_intent.payment_failed", &intent()).await;
     let refused = ended(&refused, State::Failed).await;
-    assert_eq!((refused.decline_code.as_str(), &intent()["status"]), ("account_closed", &"canceled".into()));
+    assert_eq!(
+        (refused.decline_code.as_str(), &intent()["status"]),
+        ("account_closed", &"canceled".into())
+    );
     // The bank returns what it had paid, and nobody decides that any more.
     let returned = world.stripe.dispute(settled["id"].as_str().unwrap(), 5_000, "lost");
     for kind in ["charge.dispute.created", "charge.dispute.closed"] {
@@ -113,15 +142,28 @@ async fn an_account_is_debited_for_days_refused_or_returned(world: &World) {
     let found = disputes(&owner).await;
     let [dispute] = found.as_slice() else { panic!("{found:?}") };
     assert_eq!((dispute.state(), dispute.r#final), (dispute::State::Lost, true));
-    // What comes late, twice, or is nobody's changes nothing; what is given back at Stripe is found by a comparison.
+    // What comes late, twice, or is nobody's changes nothing; what is given back at Stripe is found
+    // by a comparison.
     for kind in LATE {
         notify(kind, &settled).await;
         notify(kind, &returned).await;
         let forged = (StripeServer::event(kind, &settled), "whsec_0123456789none", 0);
-        assert_eq!(StripeServer::post(world.suite.gateway, "acme", forged).await, 401, "{kind}: another secret");
+        assert_eq!(
+            StripeServer::post(world.suite.gateway, "acme", forged).await,
+            401,
+            "{kind}: another secret"
+        );
         let old = (StripeServer::event(kind, &settled), WEBHOOK_SECRET, 301);
-        assert_eq!(StripeServer::post(world.suite.gateway, "acme", old).await, 401, "{kind}: an old one");
-        let huge = (StripeServer::event(kind, &serde_json::json!({ "id": "x".repeat(70_000) })), WEBHOOK_SECRET, 0);
+        assert_eq!(
+            StripeServer::post(world.suite.gateway, "acme", old).await,
+            401,
+            "{kind}: an old one"
+        );
+        let huge = (
+            StripeServer::event(kind, &serde_json::json!({ "id": "x".repeat(70_000) })),
+            WEBHOOK_SECRET,
+            0,
+        );
         assert_eq!(StripeServer::post(world.suite.gateway, "acme", huge).await, 413, "{kind}");
     }
     assert_eq!(

@@ -1,4 +1,5 @@
-//! What was given back and taken back stands on the statement of its month, whatever zone the tenant moves to.
+//! What was given back and taken back stands on the statement of its month, whatever zone the
+//! tenant moves to.
 
 use crate::{
     chargebacks::take_back,
@@ -21,7 +22,8 @@ use crate::{
 use payterms_proto::{
     google::r#type::Money,
     invoicing::v1::{
-        CreateCreditNoteRequest, InvoiceToPay, ListInvoicesRequest, ListStatementsRequest, MailKind, RecordOutsidePaymentRequest,
+        CreateCreditNoteRequest, InvoiceToPay, ListInvoicesRequest, ListStatementsRequest,
+        MailKind, RecordOutsidePaymentRequest,
     },
     wallet::v1::{ListLotsRequest, VoidGrantRequest, dispute},
 };
@@ -41,7 +43,12 @@ on_both!(
 const HOUR: i64 = 3_600;
 
 async fn note(owner: &Session, invoice: &str, money: Option<Money>) {
-    let note = CreateCreditNoteRequest { request_id: request_id(), parent: invoice.into(), amount: money, explanation: "Goodwill".into() };
+    let note = CreateCreditNoteRequest {
+        request_id: request_id(),
+        parent: invoice.into(),
+        amount: money,
+        explanation: "Goodwill".into(),
+    };
     owner.invoices().create_credit_note(note).await.unwrap();
 }
 
@@ -49,24 +56,38 @@ async fn what_was_taken_back_stands_on_the_statement_of_its_month(world: &World)
     let desk = desk(world, Some("tok_visa")).await;
     business(world, acme()).await;
     // What stays open brings a statement each month.
-    issued(&desk.owner, draft(&desk.customer, "USD", vec![line("More", amount("USD", 77, 0))])).await;
+    issued(&desk.owner, draft(&desk.customer, "USD", vec![line("More", amount("USD", 77, 0))]))
+        .await;
     let wallet = world.wallet(&desk.customer, "USD").await;
     for units in [50, 30] {
-        desk.admin.top_ups().create_top_up(buy(&wallet, "", amount("USD", units, 0))).await.unwrap();
+        desk.admin
+            .top_ups()
+            .create_top_up(buy(&wallet, "", amount("USD", units, 0)))
+            .await
+            .unwrap();
     }
     let gift = grant(world, &wallet, amount("USD", 10, 0), 0).await;
-    desk.owner.lots().void_grant(VoidGrantRequest { request_id: request_id(), name: gift, ..Default::default() }).await.unwrap();
+    desk.owner
+        .lots()
+        .void_grant(VoidGrantRequest { request_id: request_id(), name: gift, ..Default::default() })
+        .await
+        .unwrap();
     let list = ListLotsRequest { parent: wallet.clone(), ..Default::default() };
     let lots = desk.admin.lots().list_lots(list).await.unwrap().into_inner().lots;
     let fifty = lots.iter().find(|lot| lot.amount == amount("USD", 50, 0)).unwrap();
-    let proposed = revocations::propose(&desk.owner, revocations::of(&fifty.name, amount("USD", 20, 0))).await.unwrap();
-    let revoked = revocations::decide(&world.someone("ADMIN", None), &proposed.name, true).await.unwrap();
+    let proposed =
+        revocations::propose(&desk.owner, revocations::of(&fifty.name, amount("USD", 20, 0)))
+            .await
+            .unwrap();
+    let revoked =
+        revocations::decide(&world.someone("ADMIN", None), &proposed.name, true).await.unwrap();
     let simulator = world.suite.simulator.clone();
     let charge = charge_of(&simulator, "30").await;
     take_back(&simulator, &charge).await;
     disputed(&desk.owner, dispute::State::Open).await;
     advance(world, first_of(2) + HOUR).await;
-    let january = text(&desk.owner, &mails_of(&desk.owner, MailKind::Statement, 1).await.remove(0)).await;
+    let january =
+        text(&desk.owner, &mails_of(&desk.owner, MailKind::Statement, 1).await.remove(0)).await;
     for this_text in [
         "Taken back:",
         "- 10.00\u{a0}USD on 1 January 2026: Granted credit taken back\n",
@@ -80,18 +101,33 @@ async fn what_was_taken_back_stands_on_the_statement_of_its_month(world: &World)
     disputed(&desk.owner, dispute::State::Won).await;
     revocations::restore(&desk.owner, &revoked.name).await.unwrap();
     advance(world, first_of(3) + HOUR).await;
-    let february = text(&desk.owner, &mails_of(&desk.owner, MailKind::Statement, 2).await.remove(0)).await;
+    let february =
+        text(&desk.owner, &mails_of(&desk.owner, MailKind::Statement, 2).await.remove(0)).await;
     let back = february.split("Taken back:").nth(1).unwrap();
-    assert!(back.contains("-20.00\u{a0}USD on 1 February 2026: Withheld credit given back\n"), "{february}");
-    assert!(back.contains("-30.00\u{a0}USD on 1 February 2026: Dispute won: stands again\n"), "{february}");
-    assert!(!february.contains("Payment disputed") && !february.contains("Granted credit"), "{february}");
+    assert!(
+        back.contains("-20.00\u{a0}USD on 1 February 2026: Withheld credit given back\n"),
+        "{february}"
+    );
+    assert!(
+        back.contains("-30.00\u{a0}USD on 1 February 2026: Dispute won: stands again\n"),
+        "{february}"
+    );
+    assert!(
+        !february.contains("Payment disputed") && !february.contains("Granted credit"),
+        "{february}"
+    );
     invariants::hold(world).await;
 }
 
 async fn what_is_given_back_stays_in_its_month_after_a_change_of_zone(world: &World) {
     let desk = postpaid::desk(world).await;
-    issued(&desk.owner, draft(&desk.customer, "USD", vec![line("More", amount("USD", 77, 0))])).await;
-    let paid = issued(&desk.owner, draft(&desk.customer, "USD", vec![line("Phone", amount("USD", 50, 0))])).await;
+    issued(&desk.owner, draft(&desk.customer, "USD", vec![line("More", amount("USD", 77, 0))]))
+        .await;
+    let paid = issued(
+        &desk.owner,
+        draft(&desk.customer, "USD", vec![line("Phone", amount("USD", 50, 0))]),
+    )
+    .await;
     let outside = RecordOutsidePaymentRequest {
         request_id: request_id(),
         parent: desk.customer.clone(),
@@ -110,8 +146,12 @@ async fn what_is_given_back_stays_in_its_month_after_a_change_of_zone(world: &Wo
     note(&desk.owner, &paid.name, amount("USD", 5, 0)).await;
     advance(world, first_of(3) + 20 * HOUR).await;
     let list = ListStatementsRequest { parent: desk.customer.clone(), ..Default::default() };
-    let found = desk.owner.statements().list_statements(list).await.unwrap().into_inner().statements;
-    let back: Vec<_> = found.iter().map(|statement| (statement.month.as_ref().unwrap().month, statement.given_back.clone())).collect();
+    let found =
+        desk.owner.statements().list_statements(list).await.unwrap().into_inner().statements;
+    let back: Vec<_> = found
+        .iter()
+        .map(|statement| (statement.month.as_ref().unwrap().month, statement.given_back.clone()))
+        .collect();
     assert_eq!(back, [(2, amount("USD", 25, 0)), (1, amount("USD", 0, 0))]);
     let mail = mails_of(&desk.owner, MailKind::Statement, 2).await.remove(0);
     let words = text(&desk.owner, &mail).await;
@@ -121,7 +161,8 @@ async fn what_is_given_back_stays_in_its_month_after_a_change_of_zone(world: &Wo
     invariants::books_agree(world).await;
 }
 
-/// January of Los Angeles ends 21 hours after that of Auckland: what was used meanwhile is January's, also after a move to Auckland.
+/// January of Los Angeles ends 21 hours after that of Auckland: what was used meanwhile is
+/// January's, also after a move to Auckland.
 async fn a_note_gives_a_months_lots_back_after_a_change_of_zone(world: &World) {
     let desk = postpaid::desk(world).await;
     shop::open(&desk.owner, "acme").await.unwrap();
@@ -135,7 +176,8 @@ async fn a_note_gives_a_months_lots_back_after_a_change_of_zone(world: &World) {
     used(&desk.service, &wallet, ("calls", "4", amount("USD", 1, 0))).await.unwrap();
     advance(world, START + 31 * DAY + 9 * HOUR).await;
     let list = ListInvoicesRequest { parent: desk.customer.clone(), ..Default::default() };
-    let read = async || Ok(desk.owner.invoices().list_invoices(list.clone()).await?.into_inner().invoices);
+    let read =
+        async || Ok(desk.owner.invoices().list_invoices(list.clone()).await?.into_inner().invoices);
     let january = until(read, |found| found.len() == 1).await.remove(0);
     assert_eq!(january.total, amount("USD", 4, 0));
     move_to(&desk.owner, "Pacific/Auckland").await;

@@ -1,4 +1,5 @@
-//! A tax number takes tax off once a person or VIES has verified it, and only where the tenant's rule asks for one.
+//! A tax number takes tax off once a person or VIES has verified it, and only where the tenant's
+//! rule asks for one.
 
 use crate::{
     clocks::{advance, start},
@@ -10,8 +11,9 @@ use crate::{
     rig::until,
 };
 use payterms_proto::invoicing::v1::{
-    BusinessDetails, CreateCustomerRequest, CreateTenantRequest, Customer, GetCustomerRequest, ImportCustomersRequest, Invoice, MailKind,
-    TaxNumber, Tenant, UpdateCustomerRequest, VerifyTaxNumberRequest, tax_number::State,
+    BusinessDetails, CreateCustomerRequest, CreateTenantRequest, Customer, GetCustomerRequest,
+    ImportCustomersRequest, Invoice, MailKind, TaxNumber, Tenant, UpdateCustomerRequest,
+    VerifyTaxNumberRequest, tax_number::State,
 };
 use payterms_suite::{
     Session,
@@ -47,14 +49,28 @@ fn number(customer: &Customer) -> TaxNumber {
 }
 
 fn rate(customer: &Customer) -> String {
-    customer.tax_treatment.clone().and_then(|tax_treatment| tax_treatment.rate_percent).unwrap_or_default().value
+    customer
+        .tax_treatment
+        .clone()
+        .and_then(|tax_treatment| tax_treatment.rate_percent)
+        .unwrap_or_default()
+        .value
 }
 
 async fn set(session: &Session, name: &str, number: &str) -> Result<Customer, Status> {
     let customer = Customer { name: name.into(), tax_id: number.into(), ..Customer::default() };
     let mask = Some(FieldMask { paths: vec!["tax_id".into()] });
-    let update = UpdateCustomerRequest { request_id: request_id(), customer: Some(customer), update_mask: mask, ..Default::default() };
-    session.customers().update_customer(update).await.map(|answer| answer.into_inner().customer.unwrap())
+    let update = UpdateCustomerRequest {
+        request_id: request_id(),
+        customer: Some(customer),
+        update_mask: mask,
+        ..Default::default()
+    };
+    session
+        .customers()
+        .update_customer(update)
+        .await
+        .map(|answer| answer.into_inner().customer.unwrap())
 }
 
 fn finding(name: &str, number: &str, state: State) -> VerifyTaxNumberRequest {
@@ -70,8 +86,17 @@ fn finding(name: &str, number: &str, state: State) -> VerifyTaxNumberRequest {
 }
 
 /// What a person found out.
-pub(crate) async fn judged(session: &Session, name: &str, number: &str, state: State) -> Result<Customer, Status> {
-    session.customers().verify_tax_number(finding(name, number, state)).await.map(|answer| answer.into_inner().customer.unwrap())
+pub(crate) async fn judged(
+    session: &Session,
+    name: &str,
+    number: &str,
+    state: State,
+) -> Result<Customer, Status> {
+    session
+        .customers()
+        .verify_tax_number(finding(name, number, state))
+        .await
+        .map(|answer| answer.into_inner().customer.unwrap())
 }
 
 /// A seller whose rule for Germany asks for a number.
@@ -90,19 +115,37 @@ pub(crate) async fn a_person_verifies_a_number_and_only_that_takes_tax_off(world
     let name = world.customer("acme", "DE").await;
     let (owner, staff) = (world.someone("OWNER", None), world.someone("STAFF", None));
     let admin = world.someone("CUSTOMER_ADMIN", Some(&name));
-    assert_eq!(reason(&judged(&staff, &name, NUMBER, State::Verified).await.unwrap_err()), "TAX_NUMBER_REQUIRED");
+    assert_eq!(
+        reason(&judged(&staff, &name, NUMBER, State::Verified).await.unwrap_err()),
+        "TAX_NUMBER_REQUIRED"
+    );
     let this_customer = set(&admin, &name, NUMBER).await.unwrap();
     assert_eq!(
-        (number(&this_customer).state(), rate(&this_customer).as_str(), this_customer.tax_id.as_str()),
+        (
+            number(&this_customer).state(),
+            rate(&this_customer).as_str(),
+            this_customer.tax_id.as_str()
+        ),
         (State::Unverified, "19", NUMBER)
     );
     let before = drafted(&owner, &name).await;
-    assert_eq!(before.total, amount("EUR", 119, 0), "a number that nobody has looked at takes nothing off");
-    assert_eq!(reason(&judged(&staff, &name, OTHER, State::Verified).await.unwrap_err()), "TAX_NUMBER_CHANGED");
+    assert_eq!(
+        before.total,
+        amount("EUR", 119, 0),
+        "a number that nobody has looked at takes nothing off"
+    );
+    assert_eq!(
+        reason(&judged(&staff, &name, OTHER, State::Verified).await.unwrap_err()),
+        "TAX_NUMBER_CHANGED"
+    );
     let verified = judged(&staff, &name, NUMBER, State::Verified).await.unwrap();
     let known = number(&verified);
     assert_eq!((known.state(), rate(&verified).as_str()), (State::Verified, "0"));
-    assert!(known.explanation.starts_with("Certificate") && !known.verifier.is_empty() && known.consultation_number.is_empty());
+    assert!(
+        known.explanation.starts_with("Certificate")
+            && !known.verifier.is_empty()
+            && known.consultation_number.is_empty()
+    );
     let days = known.recheck_time.unwrap().seconds - known.check_time.unwrap().seconds;
     assert_eq!(days, 90 * DAY);
     let seen = number(&customer(&admin, &name).await);
@@ -115,7 +158,8 @@ pub(crate) async fn a_person_verifies_a_number_and_only_that_takes_tax_off(world
     assert_eq!((now.total.clone(), now.etag != before.etag), (amount("EUR", 100, 0), true));
     assert!(now.taxes[0].sentence.starts_with("Reverse charge"));
     let invoice = finalize(&owner, &before.name).await.unwrap();
-    // Another spelling is the same number; another number has to be verified again, and touches no document.
+    // Another spelling is the same number; another number has to be verified again, and touches no
+    // document.
     let spelled = set(&admin, &name, "136695976").await.unwrap();
     assert_eq!((number(&spelled).state(), rate(&spelled).as_str()), (State::Verified, "0"));
     let changed = set(&admin, &name, OTHER).await.unwrap();
@@ -125,11 +169,16 @@ pub(crate) async fn a_person_verifies_a_number_and_only_that_takes_tax_off(world
     let refused = judged(&owner, &name, OTHER, State::Invalid).await.unwrap();
     assert_eq!((number(&refused).state(), rate(&refused).as_str()), (State::Invalid, "19"));
     let mail = mails_of(&owner, MailKind::TaxNumberInvalid, 1).await.remove(0);
-    assert!(text(&owner, &mail).await.contains("Your tax number DE123456788 could not be confirmed."));
+    assert!(
+        text(&owner, &mail).await.contains("Your tax number DE123456788 could not be confirmed.")
+    );
     judged(&owner, &name, OTHER, State::Invalid).await.unwrap();
     mails_of(&owner, MailKind::TaxNumberInvalid, 1).await;
     let none = set(&admin, &name, "").await.unwrap();
-    assert_eq!((none.tax_number, none.tax_treatment.unwrap().rate_percent.unwrap().value.as_str()), (None, "19"));
+    assert_eq!(
+        (none.tax_number, none.tax_treatment.unwrap().rate_percent.unwrap().value.as_str()),
+        (None, "19")
+    );
     invariants::hold(world).await;
 }
 
@@ -141,10 +190,19 @@ async fn vies_verifies_and_its_silence_holds_what_was_known(world: &World) {
         sandbox: true,
         ..Tenant::default()
     };
-    let create = CreateTenantRequest { request_id: request_id(), tenant_id: "acme".into(), tenant: Some(french), ..Default::default() };
+    let create = CreateTenantRequest {
+        request_id: request_id(),
+        tenant_id: "acme".into(),
+        tenant: Some(french),
+        ..Default::default()
+    };
     world.someone("OPERATOR", None).tenants().create_tenant(create).await.unwrap();
     seller(world).await;
-    business(world, BusinessDetails { tax_id: "FR 40 303 265 045".into(), ..BusinessDetails::default() }).await;
+    business(
+        world,
+        BusinessDetails { tax_id: "FR 40 303 265 045".into(), ..BusinessDetails::default() },
+    )
+    .await;
     start(world, "acme", "seed").await;
     let (owner, name) = (world.someone("OWNER", None), world.customer("acme", "DE").await);
     world.vies.says("DE136695976", Ok(true));
@@ -152,35 +210,53 @@ async fn vies_verifies_and_its_silence_holds_what_was_known(world: &World) {
     advance(world, START + 60).await;
     let verified = customer(&owner, &name).await;
     let known = number(&verified);
-    assert_eq!((known.state(), known.consultation_number.as_str(), rate(&verified).as_str()), (State::Verified, "WAPIAAAA1", "0"));
+    assert_eq!(
+        (known.state(), known.consultation_number.as_str(), rate(&verified).as_str()),
+        (State::Verified, "WAPIAAAA1", "0")
+    );
     let requests = world.vies.requests();
     assert_eq!(
         (requests.len(), &requests[0]["requesterMemberStateCode"], &requests[0]["requesterNumber"]),
         (1, &"FR".into(), &"40303265045".into())
     );
-    let invoice = issued(&owner, draft(&name, "EUR", vec![line("Hosting", amount("EUR", 100, 0))])).await;
+    let invoice =
+        issued(&owner, draft(&name, "EUR", vec![line("Hosting", amount("EUR", 100, 0))])).await;
     assert_eq!(invoice.total, amount("EUR", 100, 0));
-    // After 90 days it is asked again. While it is silent, what was known holds, and it is asked after 1, 2, 4 hours.
+    // After 90 days it is asked again. While it is silent, what was known holds, and it is asked
+    // after 1, 2, 4 hours.
     world.vies.says("DE136695976", Err("MS_UNAVAILABLE"));
     advance(world, START + 89 * DAY).await;
     assert_eq!(world.vies.requests().len(), 1);
     advance(world, START + 90 * DAY + 4 * HOUR).await;
     let silent = customer(&owner, &name).await;
-    assert_eq!((world.vies.requests().len(), number(&silent).failure.as_str()), (4, "MS_UNAVAILABLE"));
+    assert_eq!(
+        (world.vies.requests().len(), number(&silent).failure.as_str()),
+        (4, "MS_UNAVAILABLE")
+    );
     assert_eq!((number(&silent).state(), rate(&silent).as_str()), (State::Verified, "0"));
     world.vies.says("DE136695976", Ok(false));
     advance(world, START + 91 * DAY).await;
     let invalid = customer(&owner, &name).await;
-    assert_eq!((number(&invalid).state(), number(&invalid).failure.as_str(), rate(&invalid).as_str()), (State::Invalid, "", "19"));
+    assert_eq!(
+        (number(&invalid).state(), number(&invalid).failure.as_str(), rate(&invalid).as_str()),
+        (State::Invalid, "", "19")
+    );
     mails_of(&owner, MailKind::TaxNumberInvalid, 1).await;
     let still = read(&owner, &invoice.name).await.unwrap();
-    assert_eq!((&still.taxes, &still.total, &still.buyer), (&invoice.taxes, &invoice.total, &invoice.buyer), "no document is touched");
+    assert_eq!(
+        (&still.taxes, &still.total, &still.buyer),
+        (&invoice.taxes, &invoice.total, &invoice.buyer),
+        "no document is touched"
+    );
     // Another number while VIES is overloaded: it takes nothing off before there is an answer.
     world.vies.says(OTHER, Err("GLOBAL_MAX_CONCURRENT_REQ"));
     set(&owner, &name, OTHER).await.unwrap();
     advance(world, START + 91 * DAY + 60).await;
     let waiting = customer(&owner, &name).await;
-    assert_eq!((number(&waiting).state(), number(&waiting).failure.as_str()), (State::Unverified, "GLOBAL_MAX_CONCURRENT_REQ"));
+    assert_eq!(
+        (number(&waiting).state(), number(&waiting).failure.as_str()),
+        (State::Unverified, "GLOBAL_MAX_CONCURRENT_REQ")
+    );
     assert_eq!(drafted(&owner, &name).await.total, amount("EUR", 119, 0));
     world.vies.says(OTHER, Ok(true));
     advance(world, START + 91 * DAY + 2 * HOUR).await;
@@ -193,13 +269,17 @@ async fn where_no_rule_asks_for_a_number_it_changes_nothing(world: &World) {
     world.tenant("acme").await;
     taxed(world, &[("GB", "", "0", false), ("DE", "", "19", false)]).await;
     let owner = world.someone("OWNER", None);
-    let (british, german) = (world.customer("acme", "GB").await, world.customer("acme", "DE").await);
+    let (british, german) =
+        (world.customer("acme", "GB").await, world.customer("acme", "DE").await);
     world.vies.says("DE136695976", Ok(true));
     set(&owner, &british, "GB 980 7806 84").await.unwrap();
     set(&owner, &german, NUMBER).await.unwrap();
     let before = customer(&owner, &british).await;
     let verified = judged(&owner, &british, "GB 980 7806 84", State::Verified).await.unwrap();
-    assert_eq!(verified.tax_treatment, before.tax_treatment, "Australia to the United Kingdom asks for none");
+    assert_eq!(
+        verified.tax_treatment, before.tax_treatment,
+        "Australia to the United Kingdom asks for none"
+    );
     let verified = judged(&owner, &german, NUMBER, State::Verified).await.unwrap();
     assert_eq!(rate(&verified), "19");
     set(&owner, &german, OTHER).await.unwrap();
@@ -207,13 +287,20 @@ async fn where_no_rule_asks_for_a_number_it_changes_nothing(world: &World) {
     assert!(world.vies.requests().is_empty(), "nobody is asked for what nothing depends on");
     // The rule asks for one from now on: the number that is there is looked up.
     seller(world).await;
-    let found = until(async || Ok(customer(&owner, &german).await), |customer| number(customer).state() == State::Verified).await;
+    let found = until(
+        async || Ok(customer(&owner, &german).await),
+        |customer| number(customer).state() == State::Verified,
+    )
+    .await;
     assert_eq!(
         (rate(&found).as_str(), number(&found).consultation_number.as_str()),
         ("0", ""),
         "a seller outside of the Union has no number to ask with"
     );
-    assert!(world.vies.requests().iter().all(|value| value["countryCode"] == "DE"), "VIES does not know British numbers");
+    assert!(
+        world.vies.requests().iter().all(|value| value["countryCode"] == "DE"),
+        "VIES does not know British numbers"
+    );
     invariants::hold(world).await;
 }
 
@@ -221,17 +308,34 @@ async fn a_number_that_cannot_be_right_is_refused_with_what_is_wrong(world: &Wor
     world.tenant("acme").await;
     let (owner, name) = (world.someone("OWNER", None), world.customer("acme", "AU").await);
     let create = async |country: &str, number: &str, legal_name: &str| {
-        let customer = Customer { country: country.into(), tax_id: number.into(), legal_name: legal_name.into(), ..Customer::default() };
+        let customer = Customer {
+            country: country.into(),
+            tax_id: number.into(),
+            legal_name: legal_name.into(),
+            ..Customer::default()
+        };
         let parent = "tenants/acme".into();
         owner
             .customers()
-            .create_customer(CreateCustomerRequest { request_id: request_id(), parent, customer: Some(customer), ..Default::default() })
+            .create_customer(CreateCustomerRequest {
+                request_id: request_id(),
+                parent,
+                customer: Some(customer),
+                ..Default::default()
+            })
             .await
     };
     let wrong = create("DE", "DE123456789", "a\u{0}b").await.unwrap_err();
     assert_eq!(wrong.code(), Code::InvalidArgument);
-    assert_eq!(violations(&wrong), ["customer.tax_id: TAX_NUMBER_INVALID", "customer.legal_name: FIELD_INVALID_CHARS"]);
-    assert!(wrong.message().contains("Its check digits do not fit the others."), "{}", wrong.message());
+    assert_eq!(
+        violations(&wrong),
+        ["customer.tax_id: TAX_NUMBER_INVALID", "customer.legal_name: FIELD_INVALID_CHARS"]
+    );
+    assert!(
+        wrong.message().contains("Its check digits do not fit the others."),
+        "{}",
+        wrong.message()
+    );
     let abn = set(&owner, &name, "51 824 753 55").await.unwrap_err();
     assert_eq!(reason(&abn), "TAX_NUMBER_INVALID");
     assert!(abn.message().contains("an ABN is 11 digits"), "{}", abn.message());
@@ -239,10 +343,19 @@ async fn a_number_that_cannot_be_right_is_refused_with_what_is_wrong(world: &Wor
     // A country that the number cannot be of is refused too.
     let moved = Customer { name: name.clone(), country: "DE".into(), ..Customer::default() };
     let mask = Some(FieldMask { paths: vec!["country".into()] });
-    let moved = UpdateCustomerRequest { request_id: request_id(), customer: Some(moved), update_mask: mask, ..Default::default() };
-    assert_eq!(reason(&owner.customers().update_customer(moved).await.unwrap_err()), "TAX_NUMBER_INVALID");
+    let moved = UpdateCustomerRequest {
+        request_id: request_id(),
+        customer: Some(moved),
+        update_mask: mask,
+        ..Default::default()
+    };
+    assert_eq!(
+        reason(&owner.customers().update_customer(moved).await.unwrap_err()),
+        "TAX_NUMBER_INVALID"
+    );
     create("US", "12-3456789", "").await.expect("the forms of other countries are not known");
-    let csv = "country,legal_name,tax_id\nDE,Right GmbH,DE 136 695 976\nCH,Wrong AG,CHE-107.787.578\n";
+    let csv =
+        "country,legal_name,tax_id\nDE,Right GmbH,DE 136 695 976\nCH,Wrong AG,CHE-107.787.578\n";
     let import = ImportCustomersRequest {
         request_id: request_id(),
         parent: "tenants/acme".into(),
@@ -251,26 +364,43 @@ async fn a_number_that_cannot_be_right_is_refused_with_what_is_wrong(world: &Wor
     };
     let imported = owner.customers().import_customers(import).await.unwrap().into_inner();
     assert_eq!((imported.added_count, imported.refused_count), (1, 1));
-    assert!(imported.rows[1].violations[0].starts_with("tax_id: Its check digits"), "{:?}", imported.rows[1]);
-    let unsaid = VerifyTaxNumberRequest { explanation: String::new(), ..finding(&name, "51 824 753 556", State::Unverified) };
+    assert!(
+        imported.rows[1].violations[0].starts_with("tax_id: Its check digits"),
+        "{:?}",
+        imported.rows[1]
+    );
+    let unsaid = VerifyTaxNumberRequest {
+        explanation: String::new(),
+        ..finding(&name, "51 824 753 556", State::Unverified)
+    };
     let unsaid = owner.customers().verify_tax_number(unsaid).await.unwrap_err();
     assert_eq!(violations(&unsaid), ["state: ENUM_INVALID", "explanation: FIELD_REQUIRED"]);
     invariants::hold(world).await;
 }
 
-/// What the step `invoicing_0010_tax_numbers` leaves: numbers without a state, and the tax of their countries due.
+/// What the step `invoicing_0010_tax_numbers` leaves: numbers without a state, and the tax of their
+/// countries due.
 async fn numbers_from_before_are_unverified(world: &World) {
     world.tenant("acme").await;
     seller(world).await;
     let (owner, name) = (world.someone("OWNER", None), world.customer("acme", "DE").await);
     set(&owner, &name, NUMBER).await.unwrap();
     judged(&owner, &name, NUMBER, State::Verified).await.unwrap();
-    let invoice = issued(&owner, draft(&name, "EUR", vec![line("Hosting", amount("EUR", 100, 0))])).await;
+    let invoice =
+        issued(&owner, draft(&name, "EUR", vec![line("Hosting", amount("EUR", 100, 0))])).await;
     let (conn, s) = world.rows("invoicing").await;
     conn.execute_unprepared(&format!("UPDATE {s}customers SET tax_number = ''")).await.unwrap();
     let shown = customer(&owner, &name).await;
-    assert_eq!((number(&shown).state(), rate(&shown).as_str()), (State::Unverified, "0"), "until its tax is resolved anew");
-    assert_eq!(drafted(&owner, &name).await.total, amount("EUR", 119, 0), "a draft shows what it would be now");
+    assert_eq!(
+        (number(&shown).state(), rate(&shown).as_str()),
+        (State::Unverified, "0"),
+        "until its tax is resolved anew"
+    );
+    assert_eq!(
+        drafted(&owner, &name).await.total,
+        amount("EUR", 119, 0),
+        "a draft shows what it would be now"
+    );
     let due = format!(
         "INSERT INTO {s}due (tenant, job, subject, due_at, ordinal) SELECT DISTINCT tenant, 'resolve_tax', \
          country || '/00000000-0000-0000-0000-000000000000', CAST('2000-01-01T00:00:00+00:00' AS {}), 0 \
@@ -280,11 +410,16 @@ async fn numbers_from_before_are_unverified(world: &World) {
     conn.execute_unprepared(&due).await.unwrap();
     until(async || Ok(customer(&owner, &name).await), |customer| rate(customer) == "19").await;
     let still = read(&owner, &invoice.name).await.unwrap();
-    assert_eq!((still.total, still.taxes), (amount("EUR", 100, 0), invoice.taxes), "issued documents stay");
+    assert_eq!(
+        (still.total, still.taxes),
+        (amount("EUR", 100, 0), invoice.taxes),
+        "issued documents stay"
+    );
     invariants::hold(world).await;
 }
 
-/// While the register hangs, two questions wait for it, and everything else that falls due is done. German numbers with right check digits.
+/// While the register hangs, two questions wait for it, and everything else that falls due is done.
+/// German numbers with right check digits.
 async fn a_register_that_hangs_holds_nothing_else_up(world: &World) {
     world.tenant("acme").await;
     taxed(world, &[("DE", "", "19", false)]).await;
@@ -306,7 +441,11 @@ async fn a_register_that_hangs_holds_nothing_else_up(world: &World) {
     taxed(world, &[("DE", "", "21", false), ("DE", "", "0", true)]).await;
     let treated = async || Ok(customer(&owner, &customers[0]).await);
     let treated = until(treated, |customer| rate(customer) == "21").await;
-    assert_eq!((number(&treated).failure.as_str(), world.vies.requests().len()), ("", 2), "the question is still open");
+    assert_eq!(
+        (number(&treated).failure.as_str(), world.vies.requests().len()),
+        ("", 2),
+        "the question is still open"
+    );
     world.vies.hang(false);
     let verified = async || {
         let mut count = 0;
@@ -330,9 +469,21 @@ async fn an_answer_about_a_number_that_was_corrected_meanwhile_is_not_taken(worl
     until(async || Ok(world.vies.requests().len()), |count| *count == 1).await;
     set(&owner, &name, OTHER).await.unwrap();
     world.vies.hang(false);
-    let answered = until(async || Ok(customer(&owner, &name).await), |customer| number(customer).state() != State::Unverified).await;
-    assert_eq!((number(&answered).state(), answered.tax_id.as_str(), rate(&answered).as_str()), (State::Invalid, OTHER, "19"));
-    let requests: Vec<_> = world.vies.requests().iter().map(|value| value["vatNumber"].as_str().unwrap().to_owned()).collect();
+    let answered = until(
+        async || Ok(customer(&owner, &name).await),
+        |customer| number(customer).state() != State::Unverified,
+    )
+    .await;
+    assert_eq!(
+        (number(&answered).state(), answered.tax_id.as_str(), rate(&answered).as_str()),
+        (State::Invalid, OTHER, "19")
+    );
+    let requests: Vec<_> = world
+        .vies
+        .requests()
+        .iter()
+        .map(|value| value["vatNumber"].as_str().unwrap().to_owned())
+        .collect();
     assert_eq!(requests, ["136695976", "123456788"]);
     mails_of(&owner, MailKind::TaxNumberInvalid, 1).await;
     invariants::hold(world).await;
@@ -348,11 +499,21 @@ async fn a_corrected_number_is_asked_for_at_once(world: &World) {
     set(&owner, &name, OTHER).await.unwrap();
     advance(world, START + 60).await;
     let silent = customer(&owner, &name).await;
-    assert_eq!((world.vies.requests().len(), number(&silent).failure.as_str()), (1, "MS_UNAVAILABLE"));
+    assert_eq!(
+        (world.vies.requests().len(), number(&silent).failure.as_str()),
+        (1, "MS_UNAVAILABLE")
+    );
     set(&owner, &name, NUMBER).await.unwrap();
     advance(world, START + 120).await;
     let corrected = customer(&owner, &name).await;
-    assert_eq!((number(&corrected).state(), number(&corrected).failure.as_str(), rate(&corrected).as_str()), (State::Verified, "", "0"));
+    assert_eq!(
+        (
+            number(&corrected).state(),
+            number(&corrected).failure.as_str(),
+            rate(&corrected).as_str()
+        ),
+        (State::Verified, "", "0")
+    );
     advance(world, START + 5 * HOUR).await;
     assert_eq!(world.vies.requests().len(), 2, "the number of before is asked for no more");
     invariants::hold(world).await;

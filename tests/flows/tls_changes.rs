@@ -1,4 +1,5 @@
-//! What a line does when certificates change at one end and the other end does not follow: no call goes over it any more.
+//! What a line does when certificates change at one end and the other end does not follow: no call
+//! goes over it any more.
 
 use crate::rig::until;
 use payterms_chassis::{
@@ -48,12 +49,18 @@ impl Calls {
 impl Health for Calls {
     type WatchStream = Empty<Result<HealthCheckResponse, Status>>;
 
-    async fn check(&self, _: Request<HealthCheckRequest>) -> Result<Response<HealthCheckResponse>, Status> {
+    async fn check(
+        &self,
+        _: Request<HealthCheckRequest>,
+    ) -> Result<Response<HealthCheckResponse>, Status> {
         self.0.fetch_add(1, Ordering::SeqCst);
         Ok(Response::new(HealthCheckResponse { status: 1 }))
     }
 
-    async fn watch(&self, _: Request<HealthCheckRequest>) -> Result<Response<Self::WatchStream>, Status> {
+    async fn watch(
+        &self,
+        _: Request<HealthCheckRequest>,
+    ) -> Result<Response<Self::WatchStream>, Status> {
         Err(Status::unimplemented("nobody watches"))
     }
 }
@@ -68,7 +75,12 @@ async fn serves(part: Followed<Part>, calls: &Calls) -> SocketAddr {
     let at = listener.local_addr().unwrap();
     let ages = ConnectionAges { connection_age_seconds: 0, ..ConnectionAges::default() };
     let router = Routes::new(HealthServer::new(calls.clone())).into_axum_router();
-    tokio::spawn(serve::serve(listener, router, Port::new(ages, Guard::Parts(part)), CancellationToken::new()));
+    tokio::spawn(serve::serve(
+        listener,
+        router,
+        Port::new(ages, Guard::Parts(part)),
+        CancellationToken::new(),
+    ));
     at
 }
 
@@ -81,7 +93,8 @@ async fn has_taken(part: &Followed<Part>, before: &Arc<Part>) {
 async fn a_client_lets_go_of_a_server_that_it_believes_no_more() {
     let (old, new) = (Authority::new("old"), Authority::new("new"));
     let certificates = Certificates::of(&old);
-    // The server's files never change, so it closes nothing: as an impostor with a certificate of the old authority.
+    // The server's files never change, so it closes nothing: as an impostor with a certificate of
+    // the old authority.
     let (elsewhere, calls) = (tempfile::tempdir().unwrap(), Calls::default());
     old.issue(elsewhere.path(), &["wallet"]);
     std::fs::write(elsewhere.path().join("ca.crt"), old.pem() + &new.pem()).unwrap();
@@ -91,8 +104,15 @@ async fn a_client_lets_go_of_a_server_that_it_believes_no_more() {
     let pools = pools(&Network { addresses, part: Some(part.clone()), ..Network::default() }, 1);
     let pool = &pools["wallet"];
     let call = async || {
-        let (head, ()) = http::Request::post(CHECK).header("content-type", "application/grpc").body(()).unwrap().into_parts();
-        let sent = Outgoing { head: &head, body: Payload::Whole(bytes::Bytes::from_static(b"\0\0\0\0\0")) };
+        let (head, ()) = http::Request::post(CHECK)
+            .header("content-type", "application/grpc")
+            .body(())
+            .unwrap()
+            .into_parts();
+        let sent = Outgoing {
+            head: &head,
+            body: Payload::Whole(bytes::Bytes::from_static(b"\0\0\0\0\0")),
+        };
         pool.send(sent, pool.next_lane()).await.map(drop).map_err(|error| error.to_string())
     };
     call().await.unwrap();
@@ -135,29 +155,49 @@ fn headers() -> Vec<u8> {
     let literal = |text: &str| [&[u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
     let field = |name: &str, value: &str| [vec![0], literal(name), literal(value)].concat();
     let path = [vec![4], literal(CHECK)].concat();
-    [vec![0x83, 0x87], path, field(":authority", "wallet"), field("content-type", "application/grpc"), field("te", "trailers")].concat()
+    [
+        vec![0x83, 0x87],
+        path,
+        field(":authority", "wallet"),
+        field("content-type", "application/grpc"),
+        field("te", "trailers"),
+    ]
+    .concat()
 }
 
 impl Deaf {
     async fn connect(at: SocketAddr, authority: &Authority, folder: &Path) -> Self {
         let mut stream = connect(at, "wallet", client(authority, Some(folder))).await.unwrap();
-        stream.write_all(&[&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &frame(SETTINGS, 0, 0, &[])].concat()).await.unwrap();
+        stream
+            .write_all(
+                &[&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &frame(SETTINGS, 0, 0, &[])].concat(),
+            )
+            .await
+            .unwrap();
         let (read, write) = tokio::io::split(stream);
         Self { read: Box::pin(read), write: Box::pin(write), next: 1 }
     }
 
-    /// Makes a call. Whether it was answered with a message, and not with a refusal, which has headers alone.
+    /// Makes a call. Whether it was answered with a message, and not with a refusal, which has
+    /// headers alone.
     async fn is_answered(&mut self) -> bool {
         let stream = self.next;
         self.next += 2;
         let message = frame(DATA, END_STREAM, stream, &[0; 5]);
-        self.write.write_all(&[frame(HEADERS, END_HEADERS, stream, &headers()), message].concat()).await.unwrap();
+        self.write
+            .write_all(&[frame(HEADERS, END_HEADERS, stream, &headers()), message].concat())
+            .await
+            .unwrap();
         self.write.flush().await.unwrap();
         let mut with_message = false;
         loop {
             let mut head = [0; 9];
             self.read.read_exact(&mut head).await.unwrap();
-            let mut payload = vec![0; usize::try_from(u32::from_be_bytes([0, head[0], head[1], head[2]])).unwrap()];
+            let mut payload =
+                vec![
+                    0;
+                    usize::try_from(u32::from_be_bytes([0, head[0], head[1], head[2]])).unwrap()
+                ];
             self.read.read_exact(&mut payload).await.unwrap();
             if u32::from_be_bytes([head[5], head[6], head[7], head[8]]) == stream {
                 assert!(matches!(head[3], DATA | HEADERS), "the stream ends in order: {head:?}");

@@ -44,12 +44,17 @@ impl Load {
     fn start(service: &Session, wallet: &str) -> Self {
         let (stop, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let client = |_| {
-            let (service, wallet, stop, done) = (service.clone(), wallet.to_owned(), stop.clone(), done.clone());
+            let (service, wallet, stop, done) =
+                (service.clone(), wallet.to_owned(), stop.clone(), done.clone());
             tokio::spawn(async move {
                 while !stop.load(Ordering::SeqCst) {
                     let amount = amount("USD", 1, 0);
-                    let debit =
-                        PostDebitRequest { request_id: request_id(), wallet: wallet.clone(), amount, ..PostDebitRequest::default() };
+                    let debit = PostDebitRequest {
+                        request_id: request_id(),
+                        wallet: wallet.clone(),
+                        amount,
+                        ..PostDebitRequest::default()
+                    };
                     service.postings().post_debit(debit).await.expect("no call fails");
                     done.fetch_add(1, Ordering::SeqCst);
                 }
@@ -61,7 +66,11 @@ impl Load {
     /// Waits until calls have gone on after what was done last.
     async fn progress(&self) {
         let before = self.done.load(Ordering::SeqCst);
-        until(async || Ok::<_, Status>(self.done.load(Ordering::SeqCst)), |done| *done > before + 20).await;
+        until(
+            async || Ok::<_, Status>(self.done.load(Ordering::SeqCst)),
+            |done| *done > before + 20,
+        )
+        .await;
     }
 
     async fn end(self) -> u64 {
@@ -76,8 +85,15 @@ impl Load {
 /// Waits until every part has taken its changed files so often.
 async fn all_have_changed(services: &Services, times: usize) {
     for part in PARTS {
-        let folder = format!("certificates have changed folder={}", services.security().certificates.folder(part).display());
-        until(async || Ok::<_, Status>(services.logged(part).matches(&folder).count()), |found| *found >= times).await;
+        let folder = format!(
+            "certificates have changed folder={}",
+            services.security().certificates.folder(part).display()
+        );
+        until(
+            async || Ok::<_, Status>(services.logged(part).matches(&folder).count()),
+            |found| *found >= times,
+        )
+        .await;
     }
 }
 
@@ -108,7 +124,10 @@ async fn certificates_and_their_authority_are_replaced_under_load() {
     }
     all_have_changed(&services, 2).await;
     load.progress().await;
-    assert!(is_let_in(&new, kept.path()).await, "old certificates are good as long as their authority is believed");
+    assert!(
+        is_let_in(&new, kept.path()).await,
+        "old certificates are good as long as their authority is believed"
+    );
     certificates.trust(&[&new]);
     all_have_changed(&services, 3).await;
     load.progress().await;
@@ -117,10 +136,18 @@ async fn certificates_and_their_authority_are_replaced_under_load() {
 
     // Files that cannot be used change nothing.
     new.issue_ended(&certificates.folder("wallet"), &["wallet"]);
-    until(async || Ok::<_, Status>(services.logged("wallet")), |logged| logged.contains("tls.crt: it ended at 2020-01-01")).await;
+    until(
+        async || Ok::<_, Status>(services.logged("wallet")),
+        |logged| logged.contains("tls.crt: it ended at 2020-01-01"),
+    )
+    .await;
     load.progress().await;
     fs::write(certificates.folder("wallet").join("ca.crt"), "none").unwrap();
-    until(async || Ok::<_, Status>(services.logged("wallet")), |logged| logged.contains("those from before stay")).await;
+    until(
+        async || Ok::<_, Status>(services.logged("wallet")),
+        |logged| logged.contains("those from before stay"),
+    )
+    .await;
     load.progress().await;
     assert!(is_let_in(&new, &certificates.folder("invoicing")).await);
 
@@ -137,14 +164,23 @@ async fn files_that_cannot_be_used_are_named() {
     let (authority, other) = (Authority::new("parts"), Authority::new("others"));
     let certificates = Certificates::of(&authority);
     let folder = certificates.folder("wallet");
-    let read = |part: &str| Files::read(&folder, &PART_FILES).and_then(|files| Part::read(part, &files).map(drop));
+    let read = |part: &str| {
+        Files::read(&folder, &PART_FILES).and_then(|files| Part::read(part, &files).map(drop))
+    };
     read("wallet").unwrap();
     assert_eq!(read("plans").unwrap_err(), "tls.crt: it does not have the DNS name plans");
     let certificate = fs::read(folder.join("tls.crt")).unwrap();
     other.issue(&folder, &["wallet"]);
     fs::write(folder.join("tls.crt"), &certificate).unwrap();
-    assert!(read("wallet").unwrap_err().starts_with("tls.crt with tls.key: "), "the key is another one's");
-    for (file, said) in [("ca.crt", "it holds no certificate"), ("tls.key", "tls.key: "), ("tls.crt", "it holds no certificate")] {
+    assert!(
+        read("wallet").unwrap_err().starts_with("tls.crt with tls.key: "),
+        "the key is another one's"
+    );
+    for (file, said) in [
+        ("ca.crt", "it holds no certificate"),
+        ("tls.key", "tls.key: "),
+        ("tls.crt", "it holds no certificate"),
+    ] {
         authority.issue(&folder, &["wallet"]);
         certificates.trust(&[&authority]);
         fs::write(folder.join(file), "none").unwrap();
@@ -154,7 +190,11 @@ async fn files_that_cannot_be_used_are_named() {
     for (part, files) in [("wallet", &PART_FILES[..]), ("door", &DOOR_FILES[..])] {
         authority.issue_ended(&certificates.folder(part), &[part]);
         let files = Files::read(&certificates.folder(part), files).unwrap();
-        let fault = if part == "door" { Door::read(&files).map(drop) } else { Part::read(part, &files).map(drop) };
+        let fault = if part == "door" {
+            Door::read(&files).map(drop)
+        } else {
+            Part::read(part, &files).map(drop)
+        };
         assert_eq!(fault.unwrap_err(), "tls.crt: it ended at 2020-01-01 00:00:00 UTC");
     }
     fs::remove_file(folder.join("ca.crt")).unwrap();
@@ -166,14 +206,29 @@ async fn files_that_cannot_be_used_are_named() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_another_part_gets_no_call() {
     let authority = Authority::new("parts");
-    let services = Services::secured(Rig::start(BINARY, None, &[]).await, Security::of(&authority)).await;
-    let part = Part::follow("plans", &services.security().certificates.folder("plans"), CancellationToken::new()).unwrap();
+    let services =
+        Services::secured(Rig::start(BINARY, None, &[]).await, Security::of(&authority)).await;
+    let part = Part::follow(
+        "plans",
+        &services.security().certificates.folder("plans"),
+        CancellationToken::new(),
+    )
+    .unwrap();
     let answered = async |name: &str, at: &str| {
         let addresses = [(name.to_owned(), services.at(at))].into_iter().collect();
-        let pools = pools(&Network { addresses, part: Some(part.clone()), ..Network::default() }, 1);
-        let (head, ()) = http::Request::post("/grpc.health.v1.Health/Check").body(()).unwrap().into_parts();
-        let sent = Outgoing { head: &head, body: Payload::Whole(bytes::Bytes::from_static(b"\0\0\0\0\0")) };
-        pools[name].send(sent, pools[name].next_lane()).await.map(drop).map_err(|error| error.to_string())
+        let pools =
+            pools(&Network { addresses, part: Some(part.clone()), ..Network::default() }, 1);
+        let (head, ()) =
+            http::Request::post("/grpc.health.v1.Health/Check").body(()).unwrap().into_parts();
+        let sent = Outgoing {
+            head: &head,
+            body: Payload::Whole(bytes::Bytes::from_static(b"\0\0\0\0\0")),
+        };
+        pools[name]
+            .send(sent, pools[name].next_lane())
+            .await
+            .map(drop)
+            .map_err(|error| error.to_string())
     };
     answered("invoicing", "invoicing").await.unwrap();
     let fault = answered("invoicing", "wallet").await.unwrap_err();

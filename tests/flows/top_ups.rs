@@ -4,8 +4,9 @@ use crate::invariants;
 use payterms_proto::{
     google::r#type::Money,
     wallet::v1::{
-        CreateTopUpRequest, GetPrepaymentOptionsRequest, GetTopUpRequest, GetWalletRequest, ListPaymentMethodsRequest, ListTopUpsRequest,
-        RemovePaymentMethodRequest, SetPurchaseDefaultRequest, StartMethodSetupRequest, TopUp, TurnOnPrepaymentRequest,
+        CreateTopUpRequest, GetPrepaymentOptionsRequest, GetTopUpRequest, GetWalletRequest,
+        ListPaymentMethodsRequest, ListTopUpsRequest, RemovePaymentMethodRequest,
+        SetPurchaseDefaultRequest, StartMethodSetupRequest, TopUp, TurnOnPrepaymentRequest,
         payment_method::Kind, top_up::State,
     },
 };
@@ -56,7 +57,12 @@ pub(crate) fn buy(wallet: &str, method: &str, money: Option<Money>) -> CreateTop
 }
 
 async fn posted(admin: &Session, wallet: &str) -> Money {
-    let read = admin.wallets().get_wallet(GetWalletRequest { name: wallet.into() }).await.unwrap().into_inner();
+    let read = admin
+        .wallets()
+        .get_wallet(GetWalletRequest { name: wallet.into() })
+        .await
+        .unwrap()
+        .into_inner();
     read.wallet.unwrap().balance.unwrap().posted.unwrap()
 }
 
@@ -69,12 +75,20 @@ async fn a_top_up_charges_once_and_gives_credit(world: &World) {
     card(world, &admin, &customer, "tok_visa").await;
     let request = buy(&wallet, "", amount("USD", 25, 0));
     let top_up = bought(&admin, request.clone()).await;
-    assert_eq!((top_up.state(), top_up.credit.clone(), top_up.tax.clone()), (State::Succeeded, amount("USD", 25, 0), amount("USD", 0, 0)));
+    assert_eq!(
+        (top_up.state(), top_up.credit.clone(), top_up.tax.clone()),
+        (State::Succeeded, amount("USD", 25, 0), amount("USD", 0, 0))
+    );
     let again = admin.top_ups().create_top_up(request).await.unwrap();
     assert!(again.metadata().contains_key("idempotent-replayed"));
     assert_eq!(again.into_inner().top_up.unwrap(), top_up);
     assert_eq!(Some(posted(&admin, &wallet).await), amount("USD", 25, 0));
-    let read = admin.top_ups().get_top_up(GetTopUpRequest { name: top_up.name.clone() }).await.unwrap().into_inner();
+    let read = admin
+        .top_ups()
+        .get_top_up(GetTopUpRequest { name: top_up.name.clone() })
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!(read.top_up, Some(top_up));
     let list = ListTopUpsRequest { parent: wallet, ..Default::default() };
     assert_eq!(admin.top_ups().list_top_ups(list).await.unwrap().into_inner().top_ups.len(), 1);
@@ -87,13 +101,23 @@ async fn a_decline_is_a_result_and_stays_one(world: &World) {
     let request = buy(&wallet, &method, amount("USD", 25, 0));
     for _ in 0..2 {
         let top_up = bought(&admin, request.clone()).await;
-        assert_eq!((top_up.state(), top_up.decline_code.as_str()), (State::Failed, "card_declined"));
+        assert_eq!(
+            (top_up.state(), top_up.decline_code.as_str()),
+            (State::Failed, "card_declined")
+        );
     }
     let method = card(world, &admin, &customer, "tok_authenticate").await;
-    assert_eq!(bought(&admin, buy(&wallet, &method, amount("USD", 25, 0))).await.state(), State::RequiresAction);
+    assert_eq!(
+        bought(&admin, buy(&wallet, &method, amount("USD", 25, 0))).await.state(),
+        State::RequiresAction
+    );
     let method = card(world, &admin, &customer, "tok_rejected").await;
     let rejected = bought(&admin, buy(&wallet, &method, amount("USD", 25, 0))).await;
-    assert_eq!((rejected.state(), rejected.decline_code.as_str()), (State::Failed, "rejected_by_provider"), "it is not asked for ever");
+    assert_eq!(
+        (rejected.state(), rejected.decline_code.as_str()),
+        (State::Failed, "rejected_by_provider"),
+        "it is not asked for ever"
+    );
     assert_eq!(Some(posted(&admin, &wallet).await), amount("USD", 0, 0));
     invariants::hold(world).await;
 }
@@ -116,7 +140,10 @@ async fn a_late_answer_keeps_the_lease_and_the_driver(world: &World) {
     let (conn, s) = world.rows("wallet").await;
     let select = format!("SELECT fence, expires_at FROM {s}intent_lease WHERE flow = 'top_up'");
     let lease = async || {
-        let row = conn.query_one_raw(Statement::from_string(conn.get_database_backend(), &select)).await.unwrap()?;
+        let row = conn
+            .query_one_raw(Statement::from_string(conn.get_database_backend(), &select))
+            .await
+            .unwrap()?;
         let until: chrono::DateTime<chrono::Utc> = row.try_get("", "expires_at").unwrap();
         Some((row.try_get::<i64>("", "fence").unwrap(), until))
     };
@@ -127,8 +154,14 @@ async fn a_late_answer_keeps_the_lease_and_the_driver(world: &World) {
     }
     conn.close().await.unwrap();
     assert_eq!(buying.await.unwrap().state(), State::Succeeded);
-    assert!(seen.first().unwrap().1 < seen.last().unwrap().1, "renewed while the provider took its time");
-    assert!(seen.iter().all(|(fence, _)| *fence == seen[0].0), "one driver from the start to the end");
+    assert!(
+        seen.first().unwrap().1 < seen.last().unwrap().1,
+        "renewed while the provider took its time"
+    );
+    assert!(
+        seen.iter().all(|(fence, _)| *fence == seen[0].0),
+        "one driver from the start to the end"
+    );
     invariants::hold(world).await;
 }
 
@@ -140,7 +173,8 @@ async fn twenty_sends_of_one_top_up_charge_once(world: &World) {
         let (admin, request) = (admin.clone(), request.clone());
         tokio::spawn(async move { bought(&admin, request).await })
     });
-    let answers: Vec<_> = futures::future::join_all(calls).await.into_iter().map(Result::unwrap).collect();
+    let answers: Vec<_> =
+        futures::future::join_all(calls).await.into_iter().map(Result::unwrap).collect();
     assert!(answers.windows(2).all(|pair| pair[0] == pair[1]));
     assert_eq!(Some(posted(&admin, &wallet).await), amount("USD", 20, 0));
     invariants::hold(world).await;
@@ -149,24 +183,39 @@ async fn twenty_sends_of_one_top_up_charge_once(world: &World) {
 async fn what_is_wrong_is_refused_before_the_charge(world: &World) {
     let (customer, wallet) = world.usual().await;
     let admin = world.someone("CUSTOMER_ADMIN", Some(&customer));
-    let start =
-        StartMethodSetupRequest { request_id: request_id(), parent: customer.clone(), kind: Kind::Card.into(), ..Default::default() };
+    let start = StartMethodSetupRequest {
+        request_id: request_id(),
+        parent: customer.clone(),
+        kind: Kind::Card.into(),
+        ..Default::default()
+    };
     let refused = admin.methods().start_method_setup(start).await.unwrap_err();
     assert_eq!(reason(&refused), "METHOD_NOT_OFFERED");
     shop::open(&world.someone("OWNER", None), "acme").await.unwrap();
-    let failed = shop::save_card(&admin, world.suite.gateway, &customer, "tok_discover").await.unwrap();
+    let failed =
+        shop::save_card(&admin, world.suite.gateway, &customer, "tok_discover").await.unwrap();
     assert_eq!(failed.unwrap_err(), "CARD_BRAND_NOT_ACCEPTED");
     let method = card(world, &admin, &customer, "tok_visa").await;
     let refusal = async |request| admin.top_ups().create_top_up(request).await.unwrap_err();
     let below = refusal(buy(&wallet, &method, amount("USD", 19, 99))).await;
-    assert_eq!((below.code(), reason(&below).as_str()), (Code::FailedPrecondition, "BELOW_MINIMUM"));
+    assert_eq!(
+        (below.code(), reason(&below).as_str()),
+        (Code::FailedPrecondition, "BELOW_MINIMUM")
+    );
     let euros = world.wallet(&customer, "EUR").await;
-    assert_eq!(reason(&refusal(buy(&euros, &method, amount("EUR", 50, 0))).await), "CURRENCY_NOT_OFFERED");
+    assert_eq!(
+        reason(&refusal(buy(&euros, &method, amount("EUR", 50, 0))).await),
+        "CURRENCY_NOT_OFFERED"
+    );
     let french = world.customer("acme", "FR").await;
     let french_admin = world.someone("CUSTOMER_ADMIN", Some(&french));
     let french_wallet = world.wallet(&french, "USD").await;
     let french_card = card(world, &french_admin, &french, "tok_visa").await;
-    let untaxed = french_admin.top_ups().create_top_up(buy(&french_wallet, &french_card, amount("USD", 25, 0))).await.unwrap_err();
+    let untaxed = french_admin
+        .top_ups()
+        .create_top_up(buy(&french_wallet, &french_card, amount("USD", 25, 0)))
+        .await
+        .unwrap_err();
     assert_eq!(reason(&untaxed), "TAX_UNKNOWN");
     let foreign = refusal(buy(&wallet, &french_card, amount("USD", 25, 0))).await;
     assert_eq!(foreign.code(), Code::NotFound);
@@ -186,33 +235,57 @@ async fn prepayment_needs_every_condition(world: &World) {
     let refused = owner.settings().turn_on_prepayment(on.clone()).await.unwrap_err();
     assert_eq!(reason(&refused), "PREPAYMENT_CONDITIONS");
     let details = refused.get_error_details();
-    let broken: Vec<_> = details.precondition_failure().unwrap().violations.iter().map(|v| v.r#type.clone()).collect();
+    let broken: Vec<_> = details
+        .precondition_failure()
+        .unwrap()
+        .violations
+        .iter()
+        .map(|v| v.r#type.clone())
+        .collect();
     assert_eq!(broken, ["PROVIDER_NOT_CONNECTED", "PROVIDER_NOT_DEFAULT", "NO_METHOD_CHOSEN"]);
     let staff = world.someone("STAFF", None).settings().turn_on_prepayment(on).await.unwrap_err();
     assert_eq!((staff.code(), reason(&staff).as_str()), (Code::PermissionDenied, "ROLE_REQUIRED"));
     let admin = world.someone("CUSTOMER_ADMIN", Some(&customer));
     let options = || GetPrepaymentOptionsRequest { parent: customer.clone() };
-    assert!(!admin.settings().get_prepayment_options(options()).await.unwrap().into_inner().prepayment);
+    assert!(
+        !admin.settings().get_prepayment_options(options()).await.unwrap().into_inner().prepayment
+    );
     shop::open(&owner, "acme").await.unwrap();
-    assert!(admin.settings().get_prepayment_options(options()).await.unwrap().into_inner().prepayment);
+    assert!(
+        admin.settings().get_prepayment_options(options()).await.unwrap().into_inner().prepayment
+    );
     let method = card(world, &admin, &customer, "tok_visa").await;
     hide_invoices(world).await;
-    let off = admin.top_ups().create_top_up(buy(&wallet, &method, amount("USD", 25, 0))).await.unwrap_err();
+    let off = admin
+        .top_ups()
+        .create_top_up(buy(&wallet, &method, amount("USD", 25, 0)))
+        .await
+        .unwrap_err();
     assert_eq!(reason(&off), "FEATURE_DISABLED");
 }
 
 /// Hides invoices from customers, and waits until the wallet has heard of it.
 async fn hide_invoices(world: &World) {
     use payterms_proto::invoicing::v1::{Tenant, UpdateTenantRequest};
-    let tenant = Tenant { name: "tenants/acme".into(), invoices_hidden: true, ..Default::default() };
+    let tenant =
+        Tenant { name: "tenants/acme".into(), invoices_hidden: true, ..Default::default() };
     let mask = prost_types::FieldMask { paths: vec!["invoices_hidden".into()] };
-    let update = UpdateTenantRequest { request_id: request_id(), tenant: Some(tenant), update_mask: Some(mask), ..Default::default() };
+    let update = UpdateTenantRequest {
+        request_id: request_id(),
+        tenant: Some(tenant),
+        update_mask: Some(mask),
+        ..Default::default()
+    };
     let owner = world.someone("OWNER", None);
     let changed = owner.tenants().update_tenant(update).await.unwrap();
     let name = "tenants/acme/walletSettings".to_owned();
     let read = payterms_proto::wallet::v1::GetWalletSettingsRequest { name };
-    let seen = owner.after(&changed).settings().get_wallet_settings(read).await.unwrap().into_inner();
-    assert!(!seen.wallet_settings.unwrap().prepayment, "a condition that breaks turns prepayment off");
+    let seen =
+        owner.after(&changed).settings().get_wallet_settings(read).await.unwrap().into_inner();
+    assert!(
+        !seen.wallet_settings.unwrap().prepayment,
+        "a condition that breaks turns prepayment off"
+    );
 }
 
 async fn removing_a_default_promotes_another(world: &World) {
@@ -227,27 +300,49 @@ async fn removing_a_default_promotes_another(world: &World) {
         let method = methods.iter().find(|method| method.name == name).unwrap();
         (method.purchase_default, method.collection_method)
     };
-    assert_eq!((flags(&listed().await, &first), flags(&listed().await, &second)), ((true, true), (false, false)));
-    let point = SetPurchaseDefaultRequest { request_id: request_id(), name: second.clone(), ..Default::default() };
+    assert_eq!(
+        (flags(&listed().await, &first), flags(&listed().await, &second)),
+        ((true, true), (false, false))
+    );
+    let point = SetPurchaseDefaultRequest {
+        request_id: request_id(),
+        name: second.clone(),
+        ..Default::default()
+    };
     admin.methods().set_purchase_default(point).await.unwrap();
-    assert_eq!((flags(&listed().await, &first), flags(&listed().await, &second)), ((false, true), (true, false)));
-    let remove = || RemovePaymentMethodRequest { request_id: request_id(), name: first.clone(), ..Default::default() };
+    assert_eq!(
+        (flags(&listed().await, &first), flags(&listed().await, &second)),
+        ((false, true), (true, false))
+    );
+    let remove = || RemovePaymentMethodRequest {
+        request_id: request_id(),
+        name: first.clone(),
+        ..Default::default()
+    };
     admin.methods().remove_payment_method(remove()).await.unwrap();
     assert_eq!(flags(&listed().await, &second), (true, true));
-    assert_eq!(reason(&admin.methods().remove_payment_method(remove()).await.unwrap_err()), "METHOD_STATE");
+    assert_eq!(
+        reason(&admin.methods().remove_payment_method(remove()).await.unwrap_err()),
+        "METHOD_STATE"
+    );
 }
 
 async fn a_forged_notification_is_refused(world: &World) {
     let _ = world.usual().await;
     let url = format!("http://{}/notifications/simulator/acme", world.suite.gateway);
-    let send =
-        |body: String, signature: String| reqwest::Client::new().post(&url).header("simulator-signature", signature).body(body).send();
+    let send = |body: String, signature: String| {
+        reqwest::Client::new().post(&url).header("simulator-signature", signature).body(body).send()
+    };
     let body = |number: usize| format!("{{\"type\":\"setup.completed\",\"id\":\"seti_{number}\"}}");
     assert_eq!(send(body(0), "00".repeat(32)).await.unwrap().status().as_u16(), 401);
     let secret = std::fs::read(world.folder.path().join("keys/simulator.secret")).unwrap();
-    let signed = |number: usize| (body(number), payterms_simulator::sign(&secret, body(number).as_bytes()));
+    let signed =
+        |number: usize| (body(number), payterms_simulator::sign(&secret, body(number).as_bytes()));
     // One signature as good as any other, and one in which some digits look like a card number.
-    let like_a_card = (1..100_000).map(signed).find(|(_, signature)| payterms_kernel::text::holds_card_number(signature)).unwrap();
+    let like_a_card = (1..100_000)
+        .map(signed)
+        .find(|(_, signature)| payterms_kernel::text::holds_card_number(signature))
+        .unwrap();
     for (body, signature) in [signed(0), like_a_card] {
         assert_eq!(send(body, signature).await.unwrap().status().as_u16(), 204);
     }
@@ -256,7 +351,9 @@ async fn a_forged_notification_is_refused(world: &World) {
 /// Australia, ten percent: 55.00 AUD buy 50.00 of credit, and a debit of it is revenue, not a
 /// payment of an invoice to come.
 async fn a_taxed_sale_takes_its_tax_at_the_purchase(world: &World) {
-    use payterms_proto::wallet::v1::{ListLotsRequest, Minimum, TaxKind, UpdateWalletSettingsRequest, WalletSettings};
+    use payterms_proto::wallet::v1::{
+        ListLotsRequest, Minimum, TaxKind, UpdateWalletSettingsRequest, WalletSettings,
+    };
     world.tenant("acme").await;
     let customer = world.customer("acme", "AU").await;
     let owner = world.someone("OWNER", None);
@@ -267,25 +364,37 @@ async fn a_taxed_sale_takes_its_tax_at_the_purchase(world: &World) {
         minimums: vec![Minimum { kind: Kind::Card.into(), amount: amount("AUD", 20, 0) }],
         ..WalletSettings::default()
     };
-    let update_mask = Some(prost_types::FieldMask { paths: vec!["top_up_tax_kind".into(), "minimums".into()] });
-    let update =
-        UpdateWalletSettingsRequest { request_id: request_id(), wallet_settings: Some(settings), update_mask, ..Default::default() };
+    let update_mask =
+        Some(prost_types::FieldMask { paths: vec!["top_up_tax_kind".into(), "minimums".into()] });
+    let update = UpdateWalletSettingsRequest {
+        request_id: request_id(),
+        wallet_settings: Some(settings),
+        update_mask,
+        ..Default::default()
+    };
     owner.settings().update_wallet_settings(update).await.unwrap();
     let wallet = world.wallet(&customer, "AUD").await;
     let admin = world.someone("CUSTOMER_ADMIN", Some(&customer));
     card(world, &admin, &customer, "tok_visa").await;
     let top_up = bought(&admin, buy(&wallet, "", amount("AUD", 55, 0))).await;
-    assert_eq!((top_up.credit.clone(), top_up.tax.clone(), top_up.tax_version), (amount("AUD", 50, 0), amount("AUD", 5, 0), 1));
+    assert_eq!(
+        (top_up.credit.clone(), top_up.tax.clone(), top_up.tax_version),
+        (amount("AUD", 50, 0), amount("AUD", 5, 0), 1)
+    );
     assert_eq!(top_up.tax_rate_percent.clone().unwrap().value, "10");
     let list = ListLotsRequest { parent: wallet.clone(), ..Default::default() };
     let lots = admin.lots().list_lots(list).await.unwrap().into_inner().lots;
-    assert_eq!((lots[0].tax_kind(), lots[0].amount.clone()), (TaxKind::TaxedSale, amount("AUD", 50, 0)));
+    assert_eq!(
+        (lots[0].tax_kind(), lots[0].amount.clone()),
+        (TaxKind::TaxedSale, amount("AUD", 50, 0))
+    );
     let request = crate::wallets::debit(&wallet, amount("AUD", 7, 0));
     world.someone("SERVICE", None).postings().post_debit(request).await.unwrap();
     let booked = invariants::booked(world).await;
     assert_eq!(
         booked,
-        [("CUSTOMER_CREDIT", 43), ("PROVIDER_CLEARING", -55), ("REVENUE", 7), ("TAX_PAYABLE", 5)].map(|(a, s)| (a.to_owned(), s))
+        [("CUSTOMER_CREDIT", 43), ("PROVIDER_CLEARING", -55), ("REVENUE", 7), ("TAX_PAYABLE", 5)]
+            .map(|(a, s)| (a.to_owned(), s))
     );
     invariants::hold(world).await;
 }
@@ -314,13 +423,24 @@ async fn bought_credit_expires_only_where_the_tenant_says_so(world: &World) {
         update_mask: Some(prost_types::FieldMask { paths: vec!["purchased_expire_days".into()] }),
         ..Default::default()
     };
-    let settings = owner.settings().update_wallet_settings(update).await.unwrap().into_inner().wallet_settings.unwrap();
+    let settings = owner
+        .settings()
+        .update_wallet_settings(update)
+        .await
+        .unwrap()
+        .into_inner()
+        .wallet_settings
+        .unwrap();
     assert_eq!(settings.warnings.len(), 1, "law limits the expiry of bought credit");
     bought(&admin, buy(&wallet, "", amount("USD", 30, 0))).await;
     // Its last day is 31 January, which ends in Sydney at 13:00 UTC.
     advance(world, START + 30 * DAY + 46_800 - 1).await;
     assert_eq!(Some(posted(&admin, &wallet).await), amount("USD", 50, 0));
     advance(world, START + 30 * DAY + 46_800).await;
-    assert_eq!(Some(posted(&admin, &wallet).await), amount("USD", 20, 0), "what was bought before the change stays");
+    assert_eq!(
+        Some(posted(&admin, &wallet).await),
+        amount("USD", 20, 0),
+        "what was bought before the change stays"
+    );
     invariants::hold(world).await;
 }

@@ -1,4 +1,5 @@
-//! Credit that had come by bank transfer goes back by a transfer to make, to the account that it came from.
+//! Credit that had come by bank transfer goes back by a transfer to make, to the account that it
+//! came from.
 
 use crate::{
     approvals::limited,
@@ -18,8 +19,9 @@ use crate::{
 use payterms_proto::{
     google::r#type::{Date, Money},
     invoicing::v1::{
-        BankLine, CancelRefundRequest, CreatePaymentRequest, CreditBankLineRequest, ExplainInvoiceRequest, GetDocumentRequest,
-        GetPaymentRequest, GetTransferRefundRequest, Invoice, InvoiceToPay, ListStatementsRequest, ListTransferRefundsRequest, MailKind,
+        BankLine, CancelRefundRequest, CreatePaymentRequest, CreditBankLineRequest,
+        ExplainInvoiceRequest, GetDocumentRequest, GetPaymentRequest, GetTransferRefundRequest,
+        Invoice, InvoiceToPay, ListStatementsRequest, ListTransferRefundsRequest, MailKind,
         MarkRefundSentRequest, Payment, RefundTransferRequest, TransferRefund,
         credit_note::Reason,
         invoice,
@@ -49,9 +51,13 @@ pub(crate) type Booked<'a> = (&'a str, &'a str, &'a str, &'a str);
 /// A statement whose entries have references of their own.
 pub(crate) fn statement(number: &str, entries: &[Booked<'_>]) -> Vec<u8> {
     let entry = |(place, (value, currency, text, account)): (usize, &Booked<'_>)| {
-        let (side, party) = if value.starts_with('-') { ("DBIT", "Cdtr") } else { ("CRDT", "Dbtr") };
-        let account =
-            if account.is_empty() { String::new() } else { format!("<{party}Acct><Id><IBAN>{account}</IBAN></Id></{party}Acct>") };
+        let (side, party) =
+            if value.starts_with('-') { ("DBIT", "Cdtr") } else { ("CRDT", "Dbtr") };
+        let account = if account.is_empty() {
+            String::new()
+        } else {
+            format!("<{party}Acct><Id><IBAN>{account}</IBAN></Id></{party}Acct>")
+        };
         format!(
             "<Ntry><Amt Ccy=\"{currency}\">{}</Amt><CdtDbtInd>{side}</CdtDbtInd><Sts>BOOK</Sts><BookgDt><Dt>2026-01-02</Dt></BookgDt>\
              <AcctSvcrRef>{number}-{place}</AcctSvcrRef><NtryDtls><TxDtls><RltdPties><{party}><Nm>Brightside</Nm></{party}>{account}\
@@ -67,10 +73,20 @@ pub(crate) fn statement(number: &str, entries: &[Booked<'_>]) -> Vec<u8> {
 }
 
 /// Money on account of a customer that came from an account; its payment.
-pub(crate) async fn on_account(owner: &Session, customer: &str, (number, value, account): (&str, &str, &str)) -> Payment {
-    let imported = import(owner, statement(number, &[(value, "USD", "thank you", account)])).await.unwrap();
+pub(crate) async fn on_account(
+    owner: &Session,
+    customer: &str,
+    (number, value, account): (&str, &str, &str),
+) -> Payment {
+    let imported =
+        import(owner, statement(number, &[(value, "USD", "thank you", account)])).await.unwrap();
     let name = only(&imported).name.clone();
-    let credit = CreditBankLineRequest { request_id: request_id(), name: name.clone(), customer: customer.into(), ..Default::default() };
+    let credit = CreditBankLineRequest {
+        request_id: request_id(),
+        name: name.clone(),
+        customer: customer.into(),
+        ..Default::default()
+    };
     owner.bank().credit_bank_line(credit).await.unwrap();
     paid(owner, &name).await.1
 }
@@ -87,8 +103,15 @@ pub(crate) fn ask(payment: &Payment, from: Credit, credit: Option<Money>) -> Ref
     }
 }
 
-pub(crate) async fn refund(session: &Session, request: RefundTransferRequest) -> Result<TransferRefund, Status> {
-    session.transfer_refunds().refund_transfer(request).await.map(|answer| answer.into_inner().transfer_refund.unwrap())
+pub(crate) async fn refund(
+    session: &Session,
+    request: RefundTransferRequest,
+) -> Result<TransferRefund, Status> {
+    session
+        .transfer_refunds()
+        .refund_transfer(request)
+        .await
+        .map(|answer| answer.into_inner().transfer_refund.unwrap())
 }
 
 pub(crate) async fn refused(session: &Session, request: RefundTransferRequest) -> String {
@@ -96,26 +119,53 @@ pub(crate) async fn refused(session: &Session, request: RefundTransferRequest) -
 }
 
 pub(crate) fn sent_on(name: &str, sent_date: Option<Date>) -> MarkRefundSentRequest {
-    MarkRefundSentRequest { request_id: request_id(), name: name.into(), sent_date, bank_reference: "BANK-77".into() }
+    MarkRefundSentRequest {
+        request_id: request_id(),
+        name: name.into(),
+        sent_date,
+        bank_reference: "BANK-77".into(),
+    }
 }
 
 pub(crate) async fn send(session: &Session, name: &str) -> Result<TransferRefund, Status> {
-    session.transfer_refunds().mark_refund_sent(sent_on(name, None)).await.map(|answer| answer.into_inner().transfer_refund.unwrap())
+    session
+        .transfer_refunds()
+        .mark_refund_sent(sent_on(name, None))
+        .await
+        .map(|answer| answer.into_inner().transfer_refund.unwrap())
 }
 
 pub(crate) async fn cancel(session: &Session, name: &str) -> Result<TransferRefund, Status> {
     let request = CancelRefundRequest { request_id: request_id(), name: name.into() };
-    session.transfer_refunds().cancel_refund(request).await.map(|answer| answer.into_inner().transfer_refund.unwrap())
+    session
+        .transfer_refunds()
+        .cancel_refund(request)
+        .await
+        .map(|answer| answer.into_inner().transfer_refund.unwrap())
 }
 
 pub(crate) async fn read_refund(session: &Session, name: &str) -> Result<TransferRefund, Status> {
     let get = GetTransferRefundRequest { name: name.into() };
-    session.transfer_refunds().get_transfer_refund(get).await.map(|answer| answer.into_inner().transfer_refund.unwrap())
+    session
+        .transfer_refunds()
+        .get_transfer_refund(get)
+        .await
+        .map(|answer| answer.into_inner().transfer_refund.unwrap())
 }
 
 pub(crate) async fn listed(session: &Session, parent: &str, filter: &str) -> Vec<TransferRefund> {
-    let list = ListTransferRefundsRequest { parent: parent.into(), filter: filter.into(), ..Default::default() };
-    session.transfer_refunds().list_transfer_refunds(list).await.unwrap().into_inner().transfer_refunds
+    let list = ListTransferRefundsRequest {
+        parent: parent.into(),
+        filter: filter.into(),
+        ..Default::default()
+    };
+    session
+        .transfer_refunds()
+        .list_transfer_refunds(list)
+        .await
+        .unwrap()
+        .into_inner()
+        .transfer_refunds
 }
 
 /// What is posted and what is available.
@@ -138,13 +188,21 @@ pub(crate) struct Purchase {
     pub payment: Payment,
 }
 
-/// A taxed top-up of 220.00 whose transfer came from the payer's account; 50.00 of its 200.00 credit are spent.
+/// A taxed top-up of 220.00 whose transfer came from the payer's account; 50.00 of its 200.00
+/// credit are spent.
 pub(crate) async fn bought(world: &World) -> (Desk, Purchase) {
     let desk = desk(world).await;
     let order = raise(&desk.owner, request(&desk.customer, amount("AUD", 220, 0))).await.unwrap();
-    let imported = import(&desk.owner, statement("T1", &[("220.00", "AUD", &order.number, PAYER)])).await.unwrap();
+    let imported = import(&desk.owner, statement("T1", &[("220.00", "AUD", &order.number, PAYER)]))
+        .await
+        .unwrap();
     let (line, payment) = paid(&desk.owner, &only(&imported).name).await;
-    world.someone("SERVICE", None).postings().post_debit(debit(&desk.wallet, amount("AUD", 50, 0))).await.unwrap();
+    world
+        .someone("SERVICE", None)
+        .postings()
+        .post_debit(debit(&desk.wallet, amount("AUD", 50, 0)))
+        .await
+        .unwrap();
     (desk, Purchase { order, line, payment })
 }
 
@@ -154,49 +212,105 @@ pub(crate) async fn bought_credit_goes_back_in_parts_with_its_tax(world: &World)
     let answer = desk.owner.transfer_refunds().refund_transfer(request.clone()).await.unwrap();
     let first = answer.into_inner().transfer_refund.unwrap();
     let figures = |transfer_refund: &TransferRefund| {
-        (transfer_refund.state(), transfer_refund.credit.clone(), transfer_refund.tax.clone(), transfer_refund.amount.clone())
+        (
+            transfer_refund.state(),
+            transfer_refund.credit.clone(),
+            transfer_refund.tax.clone(),
+            transfer_refund.amount.clone(),
+        )
     };
-    assert_eq!(figures(&first), (State::Pending, amount("AUD", 100, 1), amount("AUD", 10, 0), amount("AUD", 110, 1)));
-    assert_eq!((first.account_end.as_str(), &first.reference[..2], first.payment.as_str()), ("5555", "RF", of.payment.name.as_str()));
+    assert_eq!(
+        figures(&first),
+        (State::Pending, amount("AUD", 100, 1), amount("AUD", 10, 0), amount("AUD", 110, 1))
+    );
+    assert_eq!(
+        (first.account_end.as_str(), &first.reference[..2], first.payment.as_str()),
+        ("5555", "RF", of.payment.name.as_str())
+    );
     let again = desk.owner.transfer_refunds().refund_transfer(request).await.unwrap();
     assert!(again.metadata().contains_key("idempotent-replayed"));
     assert_eq!(again.into_inner().transfer_refund, Some(first.clone()));
-    assert_eq!(balance(&desk.admin, &desk.wallet).await, (amount("AUD", 150, 0), amount("AUD", 49, 99)));
-    assert!(mails(&desk.owner, MailKind::TransferRefunded).await.is_empty(), "nothing has gone yet");
+    assert_eq!(
+        balance(&desk.admin, &desk.wallet).await,
+        (amount("AUD", 150, 0), amount("AUD", 49, 99))
+    );
+    assert!(
+        mails(&desk.owner, MailKind::TransferRefunded).await.is_empty(),
+        "nothing has gone yet"
+    );
     // Staff who make transfers mark them; the customer sees them.
     let staff = world.someone("STAFF", None);
-    assert_eq!(listed(&staff, "tenants/acme/customers/-", "state = PENDING AND amount > 110").await, std::slice::from_ref(&first));
+    assert_eq!(
+        listed(&staff, "tenants/acme/customers/-", "state = PENDING AND amount > 110").await,
+        std::slice::from_ref(&first)
+    );
     assert!(listed(&staff, "tenants/acme/customers/-", "state = SENT").await.is_empty());
     assert_eq!(read_refund(&desk.admin, &first.name).await.unwrap(), first);
     let sent = send(&staff, &first.name).await.unwrap();
-    assert_eq!((sent.state(), sent.bank_reference.as_str(), sent.sent_date.unwrap().day), (State::Sent, "BANK-77", 1));
+    assert_eq!(
+        (sent.state(), sent.bank_reference.as_str(), sent.sent_date.unwrap().day),
+        (State::Sent, "BANK-77", 1)
+    );
     assert_eq!(balance(&desk.admin, &desk.wallet).await.0, amount("AUD", 49, 99));
     let order = read(&desk.owner, &of.order.name).await.unwrap();
-    assert_eq!((order.state(), order.paid, order.credited), (invoice::State::Paid, amount("AUD", 109, 99), amount("AUD", 110, 1)));
+    assert_eq!(
+        (order.state(), order.paid, order.credited),
+        (invoice::State::Paid, amount("AUD", 109, 99), amount("AUD", 110, 1))
+    );
     let note = notes(&desk.owner, &of.order).await.remove(0);
     assert_eq!(
         (note.name.as_str(), note.reason(), note.amount),
         (sent.credit_note.as_str(), Reason::TransferredBack, amount("AUD", 110, 1))
     );
-    assert_eq!((note.taxes[0].net.clone(), note.taxes[0].tax.clone()), (amount("AUD", 100, 1), amount("AUD", 10, 0)));
+    assert_eq!(
+        (note.taxes[0].net.clone(), note.taxes[0].tax.clone()),
+        (amount("AUD", 100, 1), amount("AUD", 10, 0))
+    );
     let get = GetDocumentRequest { name: note.name.clone() };
-    assert!(desk.admin.documents().get_document(get).await.unwrap().into_inner().document.unwrap().content.starts_with(b"%PDF"));
+    assert!(
+        desk.admin
+            .documents()
+            .get_document(get)
+            .await
+            .unwrap()
+            .into_inner()
+            .document
+            .unwrap()
+            .content
+            .starts_with(b"%PDF")
+    );
     let mail = mails_of(&desk.owner, MailKind::TransferRefunded, 1).await.remove(0);
     assert_eq!(mail.attachments, std::slice::from_ref(&note.name));
-    assert!(mails(&desk.owner, MailKind::CreditNoteIssued).await.is_empty(), "the note goes with the one mail");
+    assert!(
+        mails(&desk.owner, MailKind::CreditNoteIssued).await.is_empty(),
+        "the note goes with the one mail"
+    );
     let words = text(&desk.owner, &mail).await;
     for this_text in ["110.01", "ends in 5555", &note.number, "The account is closed.", "January"] {
         assert!(words.contains(this_text), "{this_text}: {words}");
     }
-    // All that is left: 150.00 of 200.00 have 15.00 of tax, less 10.00. It is given up once, and made then.
+    // All that is left: 150.00 of 200.00 have 15.00 of tax, less 10.00. It is given up once, and
+    // made then.
     let second = refund(&desk.owner, ask(&of.payment, Credit::TopUp, None)).await.unwrap();
-    assert_eq!(figures(&second), (State::Pending, amount("AUD", 49, 99), amount("AUD", 5, 0), amount("AUD", 54, 99)));
-    assert_eq!(refused(&desk.owner, ask(&of.payment, Credit::TopUp, None)).await, "REFUND_TOO_LARGE");
+    assert_eq!(
+        figures(&second),
+        (State::Pending, amount("AUD", 49, 99), amount("AUD", 5, 0), amount("AUD", 54, 99))
+    );
+    assert_eq!(
+        refused(&desk.owner, ask(&of.payment, Credit::TopUp, None)).await,
+        "REFUND_TOO_LARGE"
+    );
     assert_eq!(cancel(&staff, &second.name).await.unwrap().state(), State::Cancelled);
-    assert_eq!(balance(&desk.admin, &desk.wallet).await, (amount("AUD", 49, 99), amount("AUD", 49, 99)));
+    assert_eq!(
+        balance(&desk.admin, &desk.wallet).await,
+        (amount("AUD", 49, 99), amount("AUD", 49, 99))
+    );
     for ended in [&first, &second] {
         assert_eq!(reason(&send(&staff, &ended.name).await.unwrap_err()), "TRANSFER_REFUND_STATE");
-        assert_eq!(reason(&cancel(&staff, &ended.name).await.unwrap_err()), "TRANSFER_REFUND_STATE");
+        assert_eq!(
+            reason(&cancel(&staff, &ended.name).await.unwrap_err()),
+            "TRANSFER_REFUND_STATE"
+        );
     }
     let third = refund(&desk.owner, ask(&of.payment, Credit::TopUp, None)).await.unwrap();
     assert_eq!(figures(&third), figures(&second));
@@ -209,12 +323,24 @@ pub(crate) async fn bought_credit_goes_back_in_parts_with_its_tax(world: &World)
     send(&staff, &third.name).await.unwrap();
     let list = ListEntriesRequest { parent: desk.wallet.clone(), ..Default::default() };
     let entries = desk.admin.wallets().list_entries(list).await.unwrap().into_inner().entries;
-    let gone: Vec<_> = entries.iter().filter(|entry| entry.kind() == Kind::TransferRefund).collect();
+    let gone: Vec<_> =
+        entries.iter().filter(|entry| entry.kind() == Kind::TransferRefund).collect();
     assert_eq!((gone.len(), gone[0].description.as_str()), (2, "The account is closed."));
     let booked = invariants::booked(world).await;
-    let on = |account: &str| booked.iter().find(|(text, _)| text == account).map(|(_, units)| *units);
-    assert_eq!((on("BANK_CLEARING"), on("TAX_PAYABLE")), (Some(-55), Some(5)), "50.00 were used, and keep their 5.00 of tax");
-    let paid = desk.owner.payments().get_payment(GetPaymentRequest { name: of.payment.name.clone() }).await.unwrap().into_inner();
+    let on =
+        |account: &str| booked.iter().find(|(text, _)| text == account).map(|(_, units)| *units);
+    assert_eq!(
+        (on("BANK_CLEARING"), on("TAX_PAYABLE")),
+        (Some(-55), Some(5)),
+        "50.00 were used, and keep their 5.00 of tax"
+    );
+    let paid = desk
+        .owner
+        .payments()
+        .get_payment(GetPaymentRequest { name: of.payment.name.clone() })
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!(paid.payment.unwrap().tenders[0].refunded, amount("AUD", 165, 0));
     assert_eq!(reason(&unmatch(&desk.owner, &of.line.name).await.unwrap_err()), "PAYMENT_REFUNDED");
     holds(world).await;
@@ -228,40 +354,73 @@ pub(crate) async fn money_on_account_goes_to_the_account_that_it_came_from_alone
         account: account.into(),
         ..ask(&payment, Credit::Surplus, amount("USD", units, 0))
     };
-    let wrong = RefundTransferRequest { account: "12 3".into(), explanation: String::new(), from: 0, ..request("", 5) };
-    let fields: Vec<_> =
-        violations(&refund(&admin, wrong).await.unwrap_err()).iter().map(|text| text.split(':').next().unwrap().to_owned()).collect();
+    let wrong = RefundTransferRequest {
+        account: "12 3".into(),
+        explanation: String::new(),
+        from: 0,
+        ..request("", 5)
+    };
+    let fields: Vec<_> = violations(&refund(&admin, wrong).await.unwrap_err())
+        .iter()
+        .map(|text| text.split(':').next().unwrap().to_owned())
+        .collect();
     assert_eq!(fields, ["from", "account", "explanation"]);
     let empty = refund(&admin, request("", 5)).await.unwrap_err();
     assert_eq!(violations(&empty), ["account: FIELD_REQUIRED"], "one fault, one violation");
-    assert_eq!(refused(&admin, request("DE02120300000000202051", 20)).await, "PAYER_ACCOUNT_DIFFERS");
     assert_eq!(
-        refused(&admin, RefundTransferRequest { from: Credit::TopUp.into(), ..request(PAYER, 20) }).await,
+        refused(&admin, request("DE02120300000000202051", 20)).await,
+        "PAYER_ACCOUNT_DIFFERS"
+    );
+    assert_eq!(
+        refused(&admin, RefundTransferRequest { from: Credit::TopUp.into(), ..request(PAYER, 20) })
+            .await,
         "TRANSFER_CREDIT_REQUIRED"
     );
-    assert_eq!(refused(&admin, ask(&payment, Credit::Surplus, amount("AUD", 20, 0))).await, "CURRENCY_MISMATCH");
+    assert_eq!(
+        refused(&admin, ask(&payment, Credit::Surplus, amount("AUD", 20, 0))).await,
+        "CURRENCY_MISMATCH"
+    );
     assert_eq!(refused(&admin, request(PAYER, 81)).await, "REFUND_TOO_LARGE");
-    assert_eq!(refund(&staff, request(PAYER, 20)).await.unwrap_err().code(), Code::PermissionDenied);
+    assert_eq!(
+        refund(&staff, request(PAYER, 20)).await.unwrap_err().code(),
+        Code::PermissionDenied
+    );
     let member = refund(&till.admin, request(PAYER, 20)).await.unwrap_err();
     assert_eq!(member.code(), Code::PermissionDenied, "nor does a customer say where money goes");
     let silent = on_account(&till.owner, &till.customer, ("B", "10.00", "")).await;
     assert_eq!(refused(&admin, ask(&silent, Credit::Surplus, None)).await, "PAYER_ACCOUNT_UNKNOWN");
-    let foreign = RefundTransferRequest { payment: payment.name.replace("acme", "other"), ..request(PAYER, 20) };
+    let foreign = RefundTransferRequest {
+        payment: payment.name.replace("acme", "other"),
+        ..request(PAYER, 20)
+    };
     assert_eq!(refused(&admin, foreign).await, "RESOURCE_NOT_FOUND");
     let other = world.customer("acme", "GB").await;
-    let theirs = RefundTransferRequest { payment: payment.name.replace(&till.customer, &other), ..request(PAYER, 20) };
+    let theirs = RefundTransferRequest {
+        payment: payment.name.replace(&till.customer, &other),
+        ..request(PAYER, 20)
+    };
     assert_eq!(refused(&admin, theirs).await, "RESOURCE_NOT_FOUND");
     // All of a payment together count for one person's limit.
     limited(&till.owner, 30).await;
     let first = refund(&admin, request("gb33 buk b20 2015 5555 5555", 30)).await.unwrap();
-    assert_eq!((first.state(), first.tax.clone(), first.account_end.as_str()), (State::Pending, amount("USD", 0, 0), "5555"));
+    assert_eq!(
+        (first.state(), first.tax.clone(), first.account_end.as_str()),
+        (State::Pending, amount("USD", 0, 0), "5555")
+    );
     assert_eq!(refused(&admin, request(PAYER, 1)).await, "SECOND_PERSON_REQUIRED");
     let second = refund(&till.owner, ask(&payment, Credit::Surplus, None)).await.unwrap();
-    assert_eq!((second.amount.clone(), till.available().await), (amount("USD", 50, 0), amount("USD", 10, 0)));
+    assert_eq!(
+        (second.amount.clone(), till.available().await),
+        (amount("USD", 50, 0), amount("USD", 10, 0))
+    );
     assert_ne!(first.reference, second.reference);
     send(&staff, &first.name).await.unwrap();
     let sent = read_refund(&till.admin, &first.name).await.unwrap();
-    assert_eq!((sent.state(), sent.credit_note.as_str()), (State::Sent, ""), "money on account was no sale");
+    assert_eq!(
+        (sent.state(), sent.credit_note.as_str()),
+        (State::Sent, ""),
+        "money on account was no sale"
+    );
     let mail = mails_of(&till.owner, MailKind::TransferRefunded, 1).await.remove(0);
     assert!(!text(&till.owner, &mail).await.contains("credit note"));
     // Whoever has no business with it does not find it.
@@ -269,9 +428,24 @@ pub(crate) async fn money_on_account_goes_to_the_account_that_it_came_from_alone
     assert_eq!(read_refund(&stranger, &first.name).await.unwrap_err().code(), Code::NotFound);
     assert!(listed(&stranger, "tenants/acme/customers/-", "").await.is_empty());
     assert_eq!(listed(&till.admin, &till.customer, "").await.len(), 2);
-    assert_eq!(listed(&staff, "tenants/acme/customers/-", &format!("payment = \"{}\" AND state = PENDING", payment.name)).await, [second]);
-    let bad = ListTransferRefundsRequest { parent: till.customer.clone(), filter: "account = 1".into(), ..Default::default() };
-    assert_eq!(reason(&staff.transfer_refunds().list_transfer_refunds(bad).await.unwrap_err()), "FILTER_INVALID");
+    assert_eq!(
+        listed(
+            &staff,
+            "tenants/acme/customers/-",
+            &format!("payment = \"{}\" AND state = PENDING", payment.name)
+        )
+        .await,
+        [second]
+    );
+    let bad = ListTransferRefundsRequest {
+        parent: till.customer.clone(),
+        filter: "account = 1".into(),
+        ..Default::default()
+    };
+    assert_eq!(
+        reason(&staff.transfer_refunds().list_transfer_refunds(bad).await.unwrap_err()),
+        "FILTER_INVALID"
+    );
     no_account_is_kept(world).await;
     holds(world).await;
 }
@@ -279,18 +453,31 @@ pub(crate) async fn money_on_account_goes_to_the_account_that_it_came_from_alone
 /// No table has the account, but for what banks' files say of their own.
 async fn no_account_is_kept(world: &World) {
     let (conn, s) = world.rows("invoicing").await;
-    for (table, column) in [("transfer_refunds", "account_key"), ("transfer_refunds", "account_end"), ("transfer_refunds", "explanation")] {
+    for (table, column) in [
+        ("transfer_refunds", "account_key"),
+        ("transfer_refunds", "account_end"),
+        ("transfer_refunds", "explanation"),
+    ] {
         let found = invariants::selected(&conn, &format!("SELECT {column} FROM {s}{table}")).await;
-        assert!(!found.is_empty() && found.iter().all(|text| !text.contains("20201555")), "{column}");
+        assert!(
+            !found.is_empty() && found.iter().all(|text| !text.contains("20201555")),
+            "{column}"
+        );
     }
     conn.close().await.unwrap();
 }
 
 async fn a_surplus_goes_back_and_invoices_keep_what_is_theirs(world: &World) {
     let till = till(world, 0).await;
-    let imported = import(&till.owner, statement("S", &[("108.00", "USD", &till.invoice.number, PAYER)])).await.unwrap();
+    let imported =
+        import(&till.owner, statement("S", &[("108.00", "USD", &till.invoice.number, PAYER)]))
+            .await
+            .unwrap();
     let (line, payment) = paid(&till.owner, &only(&imported).name).await;
-    assert_eq!(refused(&till.owner, ask(&payment, Credit::Surplus, amount("USD", 9, 0))).await, "REFUND_TOO_LARGE");
+    assert_eq!(
+        refused(&till.owner, ask(&payment, Credit::Surplus, amount("USD", 9, 0))).await,
+        "REFUND_TOO_LARGE"
+    );
     let made = refund(&till.owner, ask(&payment, Credit::Surplus, None)).await.unwrap();
     assert_eq!(made.amount, amount("USD", 8, 0));
     send(&till.owner, &made.name).await.unwrap();
@@ -304,26 +491,64 @@ async fn a_surplus_goes_back_and_invoices_keep_what_is_theirs(world: &World) {
         invoices: vec![InvoiceToPay { invoice: other.name.clone(), amount: None }],
         ..till.request(vec![by("", amount("USD", 25, 0))])
     };
-    let by_card = till.admin.payments().create_payment(pay).await.unwrap().into_inner().payment.unwrap();
-    assert_eq!(refused(&till.owner, ask(&by_card, Credit::Surplus, None)).await, "TRANSFER_CREDIT_REQUIRED");
+    let by_card =
+        till.admin.payments().create_payment(pay).await.unwrap().into_inner().payment.unwrap();
+    assert_eq!(
+        refused(&till.owner, ask(&by_card, Credit::Surplus, None)).await,
+        "TRANSFER_CREDIT_REQUIRED"
+    );
     holds(world).await;
 }
 
 async fn a_statement_lists_what_was_transferred_back_of_invoices(world: &World) {
     let (desk, of) = bought(world).await;
-    let made = refund(&desk.owner, ask(&of.payment, Credit::TopUp, amount("AUD", 100, 1))).await.unwrap();
+    let made =
+        refund(&desk.owner, ask(&of.payment, Credit::TopUp, amount("AUD", 100, 1))).await.unwrap();
     send(&desk.owner, &made.name).await.unwrap();
     let explain = ExplainInvoiceRequest { name: of.order.name.clone() };
     let facts = desk.admin.invoices().explain_invoice(explain).await.unwrap().into_inner().facts;
-    assert!(facts[0].sentence.contains("109.99") && facts[0].sentence.contains("110.01"), "{facts:?}");
+    assert!(
+        facts[0].sentence.contains("109.99") && facts[0].sentence.contains("110.01"),
+        "{facts:?}"
+    );
     advance(world, START + 33 * DAY).await;
     let list = ListStatementsRequest { parent: desk.customer.clone(), ..Default::default() };
-    let statements = async || desk.admin.statements().list_statements(list.clone()).await.map(|answer| answer.into_inner().statements);
+    let statements = async || {
+        desk.admin
+            .statements()
+            .list_statements(list.clone())
+            .await
+            .map(|answer| answer.into_inner().statements)
+    };
     let statement = until(statements, |found| !found.is_empty()).await.remove(0);
-    let figures = [statement.issued.clone(), statement.credited.clone(), statement.paid.clone(), statement.given_back.clone()];
-    assert_eq!(figures, [amount("AUD", 220, 0), amount("AUD", 110, 1), amount("AUD", 109, 99), amount("AUD", 110, 1)]);
+    let figures = [
+        statement.issued.clone(),
+        statement.credited.clone(),
+        statement.paid.clone(),
+        statement.given_back.clone(),
+    ];
+    assert_eq!(
+        figures,
+        [
+            amount("AUD", 220, 0),
+            amount("AUD", 110, 1),
+            amount("AUD", 109, 99),
+            amount("AUD", 110, 1)
+        ]
+    );
     assert_eq!(statement.closing, amount("AUD", 0, 0));
     let get = GetDocumentRequest { name: statement.name.clone() };
-    assert!(desk.admin.documents().get_document(get).await.unwrap().into_inner().document.unwrap().content.starts_with(b"%PDF"));
+    assert!(
+        desk.admin
+            .documents()
+            .get_document(get)
+            .await
+            .unwrap()
+            .into_inner()
+            .document
+            .unwrap()
+            .content
+            .starts_with(b"%PDF")
+    );
     holds(world).await;
 }

@@ -1,4 +1,5 @@
-//! Transfers back that the bank sends back to us, what statements say of them, and accounts that people know where the bank named none.
+//! Transfers back that the bank sends back to us, what statements say of them, and accounts that
+//! people know where the bank named none.
 
 use crate::{
     bank::{import, paid},
@@ -9,13 +10,17 @@ use crate::{
     mails::{mails, mails_of, text},
     payments::till,
     rig::until,
-    transfer_refunds::{PAYER, ask, balance, bought, cancel, holds, listed, on_account, read_refund, refund, refused, send, statement},
+    transfer_refunds::{
+        PAYER, ask, balance, bought, cancel, holds, listed, on_account, read_refund, refund,
+        refused, send, statement,
+    },
     transfer_refunds_meanwhile::said,
     transfers::desk,
 };
 use payterms_proto::invoicing::v1::{
-    BankLine, ConfirmRefundAccountRequest, CreditBankLineRequest, DescribeBankStatementRequest, GetDocumentRequest, ListStatementsRequest,
-    MailKind, RefundTransferRequest, SplitBankLineRequest, TransferRefund,
+    BankLine, ConfirmRefundAccountRequest, CreditBankLineRequest, DescribeBankStatementRequest,
+    GetDocumentRequest, ListStatementsRequest, MailKind, RefundTransferRequest,
+    SplitBankLineRequest, TransferRefund,
     bank_line::{self, SuggestReason},
     transfer_refund::{Credit, State},
 };
@@ -44,24 +49,35 @@ fn came_back_in(currency: &str, number: &str, value: &str, text: &str) -> Vec<u8
     let plain = String::from_utf8(statement(number, &[(value, currency, text, PAYER)])).unwrap();
     let (first, last) = ("<RltdPties><Dbtr><Nm>Brightside</Nm></Dbtr><DbtrAcct>", "</DbtrAcct>");
     assert!(plain.contains(first), "{plain}");
-    let returned = plain.replace(first, "<RltdPties><Cdtr><Nm>Brightside</Nm></Cdtr><CdtrAcct>").replace(last, "</CdtrAcct>");
+    let returned = plain
+        .replace(first, "<RltdPties><Cdtr><Nm>Brightside</Nm></Cdtr><CdtrAcct>")
+        .replace(last, "</CdtrAcct>");
     returned.replace("</TxDtls>", "<RtrInf><Rsn><Cd>AC04</Cd></Rsn></RtrInf></TxDtls>").into_bytes()
 }
 
 async fn credit(session: &Session, line: &BankLine, customer: &str) {
-    let request =
-        CreditBankLineRequest { request_id: request_id(), name: line.name.clone(), customer: customer.into(), ..Default::default() };
+    let request = CreditBankLineRequest {
+        request_id: request_id(),
+        name: line.name.clone(),
+        customer: customer.into(),
+        ..Default::default()
+    };
     session.bank().credit_bank_line(request).await.unwrap();
 }
 
 async fn in_state(session: &Session, refund: &TransferRefund, state: State) -> TransferRefund {
-    until(async || read_refund(session, &refund.name).await, |transfer_refund| transfer_refund.state() == state).await
+    until(
+        async || read_refund(session, &refund.name).await,
+        |transfer_refund| transfer_refund.state() == state,
+    )
+    .await
 }
 
 async fn what_the_bank_sends_back_is_on_account_again(world: &World) {
     let till = till(world, 0).await;
     let payment = on_account(&till.owner, &till.customer, ("A", "80.00", PAYER)).await;
-    let made = refund(&till.owner, ask(&payment, Credit::Surplus, amount("USD", 30, 0))).await.unwrap();
+    let made =
+        refund(&till.owner, ask(&payment, Credit::Surplus, amount("USD", 30, 0))).await.unwrap();
     send(&till.owner, &made.name).await.unwrap();
     assert_eq!(till.available().await, amount("USD", 50, 0));
     let file = came_back("B", "30.00", &format!("return of {}", made.reference));
@@ -79,20 +95,37 @@ async fn what_the_bank_sends_back_is_on_account_again(world: &World) {
     assert_eq!(described.bank_lines[0].transfer_refund, made.name);
     let imported = import(&till.owner, file.clone()).await.unwrap();
     let line = only(&imported).clone();
-    assert_eq!((line.state(), line.transfer_refund.as_str()), (bank_line::State::Matched, made.name.as_str()));
-    assert_eq!((line.customer.as_str(), imported.findings.len()), (till.customer.as_str(), 0), "{imported:?}");
+    assert_eq!(
+        (line.state(), line.transfer_refund.as_str()),
+        (bank_line::State::Matched, made.name.as_str())
+    );
+    assert_eq!(
+        (line.customer.as_str(), imported.findings.len()),
+        (till.customer.as_str(), 0),
+        "{imported:?}"
+    );
     let back = in_state(&till.owner, &made, State::Returned).await;
     assert_eq!(back.returned_by, line.name);
-    assert_eq!(read_refund(&till.admin, &made.name).await.unwrap().returned_by, "", "a customer has no bank lines");
+    assert_eq!(
+        read_refund(&till.admin, &made.name).await.unwrap().returned_by,
+        "",
+        "a customer has no bank lines"
+    );
     let again = paid(&till.owner, &line.name).await.1;
-    assert_eq!((again.surplus.clone(), till.available().await), (amount("USD", 30, 0), amount("USD", 80, 0)));
+    assert_eq!(
+        (again.surplus.clone(), till.available().await),
+        (amount("USD", 30, 0), amount("USD", 80, 0))
+    );
     let mail = mails_of(&till.owner, MailKind::TransferRefundReturned, 1).await.remove(0);
     let words = text(&till.owner, &mail).await;
     assert!(words.contains("30.00") && words.contains("5555"), "{words}");
     // The customer has paid once, so is thanked once.
     assert_eq!(mails(&till.owner, MailKind::PaymentReceived).await.len(), 1);
     let known = import(&till.owner, file).await.unwrap();
-    assert_eq!((known.bank_lines.len(), known.duplicates[0].bank_line.as_str()), (0, line.name.as_str()));
+    assert_eq!(
+        (known.bank_lines.len(), known.duplicates[0].bank_line.as_str()),
+        (0, line.name.as_str())
+    );
     // It was something else after all: the transfer stands again.
     unmatch(&till.owner, &line.name).await.unwrap();
     assert_eq!(in_state(&till.owner, &made, State::Sent).await.returned_by, "");
@@ -100,10 +133,17 @@ async fn what_the_bank_sends_back_is_on_account_again(world: &World) {
     credit(&till.owner, &line, &till.customer).await;
     in_state(&till.owner, &made, State::Returned).await;
     let again = paid(&till.owner, &line.name).await.1;
-    // To the account that it came from it can go once more, and the first payment's line stays as it is.
+    // To the account that it came from it can go once more, and the first payment's line stays as
+    // it is.
     let second = refund(&till.owner, ask(&again, Credit::Surplus, None)).await.unwrap();
-    assert_eq!((second.amount.clone(), second.account_end.as_str()), (amount("USD", 30, 0), "5555"));
-    assert_eq!(reason(&unmatch(&till.owner, &payment.tenders[0].bank_line).await.unwrap_err()), "PAYMENT_REFUNDED");
+    assert_eq!(
+        (second.amount.clone(), second.account_end.as_str()),
+        (amount("USD", 30, 0), "5555")
+    );
+    assert_eq!(
+        reason(&unmatch(&till.owner, &payment.tenders[0].bank_line).await.unwrap_err()),
+        "PAYMENT_REFUNDED"
+    );
     assert_eq!(listed(&till.owner, &till.customer, "state = RETURNED").await.len(), 1);
     holds(world).await;
 }
@@ -114,23 +154,41 @@ async fn what_may_have_come_back_waits_for_a_person(world: &World) {
     let payment = on_account(&till.owner, &till.customer, ("A", "80.00", PAYER)).await;
     let mut refunds = Vec::new();
     for units in [30, 20] {
-        let made = refund(&till.owner, ask(&payment, Credit::Surplus, amount("USD", units, 0))).await.unwrap();
+        let made = refund(&till.owner, ask(&payment, Credit::Surplus, amount("USD", units, 0)))
+            .await
+            .unwrap();
         refunds.push(send(&till.owner, &made.name).await.unwrap());
     }
     let other = import(&till.owner, came_back("B", "7.00", "a supplier's")).await.unwrap();
-    assert_eq!((other.bank_lines.len(), other.findings[0].kind.as_str()), (0, "RETURNED"), "no transfer back of ours");
+    assert_eq!(
+        (other.bank_lines.len(), other.findings[0].kind.as_str()),
+        (0, "RETURNED"),
+        "no transfer back of ours"
+    );
     // The bank names an account of its own for what it sends back.
-    let by_the_bank = String::from_utf8(came_back("C", "28.50", &format!("less 1.50 {}", refunds[0].reference))).unwrap();
+    let by_the_bank =
+        String::from_utf8(came_back("C", "28.50", &format!("less 1.50 {}", refunds[0].reference)))
+            .unwrap();
     let by_the_bank = by_the_bank.replace(PAYER, "DE02120300000000202051").into_bytes();
     let files = [by_the_bank, came_back("D", "20.00", "account closed")];
     let mut lines = Vec::new();
     for (file, made) in files.into_iter().zip(&refunds) {
         let line = only(&import(&till.owner, file).await.unwrap()).clone();
-        assert_eq!((line.state(), line.transfer_refund.as_str()), (bank_line::State::Suggested, made.name.as_str()));
-        assert_eq!(line.suggest_reasons().collect::<Vec<_>>(), [SuggestReason::TransferRefundReturned]);
+        assert_eq!(
+            (line.state(), line.transfer_refund.as_str()),
+            (bank_line::State::Suggested, made.name.as_str())
+        );
+        assert_eq!(
+            line.suggest_reasons().collect::<Vec<_>>(),
+            [SuggestReason::TransferRefundReturned]
+        );
         lines.push(line);
     }
-    assert_eq!(till.available().await, amount("USD", 30, 0), "nothing is credit before somebody says so");
+    assert_eq!(
+        till.available().await,
+        amount("USD", 30, 0),
+        "nothing is credit before somebody says so"
+    );
     credit(&till.owner, &lines[0], &till.customer).await;
     in_state(&till.owner, &refunds[0], State::Returned).await;
     // Another customer's money: the transfer back stands.
@@ -156,20 +214,43 @@ async fn what_came_back_may_be_a_part_or_pay_an_invoice(world: &World) {
     let payment = on_account(&till.owner, &till.customer, ("A", "80.00", PAYER)).await;
     let mut refunds = Vec::new();
     for units in [30, 20] {
-        let made = refund(&till.owner, ask(&payment, Credit::Surplus, amount("USD", units, 0))).await.unwrap();
+        let made = refund(&till.owner, ask(&payment, Credit::Surplus, amount("USD", units, 0)))
+            .await
+            .unwrap();
         refunds.push(send(&till.owner, &made.name).await.unwrap());
     }
-    let whole = only(&import(&till.owner, came_back("B", "35.00", &refunds[0].reference)).await.unwrap()).clone();
+    let whole =
+        only(&import(&till.owner, came_back("B", "35.00", &refunds[0].reference)).await.unwrap())
+            .clone();
     let parts = [amount("USD", 5, 0), amount("USD", 30, 0)].into_iter().flatten().collect();
-    let split = SplitBankLineRequest { request_id: request_id(), name: whole.name, parts, ..Default::default() };
+    let split = SplitBankLineRequest {
+        request_id: request_id(),
+        name: whole.name,
+        parts,
+        ..Default::default()
+    };
     let parts = till.owner.bank().split_bank_line(split).await.unwrap().into_inner().parts;
-    assert_eq!((parts[0].transfer_refund.as_str(), parts[1].transfer_refund.as_str()), ("", refunds[0].name.as_str()));
+    assert_eq!(
+        (parts[0].transfer_refund.as_str(), parts[1].transfer_refund.as_str()),
+        ("", refunds[0].name.as_str())
+    );
     credit(&till.owner, &parts[0], &till.customer).await;
-    assert_eq!(in_state(&till.owner, &refunds[0], State::Sent).await.returned_by, "", "the other part is it");
+    assert_eq!(
+        in_state(&till.owner, &refunds[0], State::Sent).await.returned_by,
+        "",
+        "the other part is it"
+    );
     credit(&till.owner, &parts[1], &till.customer).await;
-    assert_eq!(in_state(&till.owner, &refunds[0], State::Returned).await.returned_by, parts[1].name);
-    let line = only(&import(&till.owner, came_back("C", "20.00", "account closed")).await.unwrap()).clone();
-    assert_eq!((line.state(), line.transfer_refund.as_str()), (bank_line::State::Suggested, refunds[1].name.as_str()));
+    assert_eq!(
+        in_state(&till.owner, &refunds[0], State::Returned).await.returned_by,
+        parts[1].name
+    );
+    let line = only(&import(&till.owner, came_back("C", "20.00", "account closed")).await.unwrap())
+        .clone();
+    assert_eq!(
+        (line.state(), line.transfer_refund.as_str()),
+        (bank_line::State::Suggested, refunds[1].name.as_str())
+    );
     match_to(&till.owner, &line.name, &[&till.invoice.name]).await.unwrap();
     assert_eq!(in_state(&till.owner, &refunds[1], State::Returned).await.returned_by, line.name);
     paid(&till.owner, &line.name).await;
@@ -180,23 +261,40 @@ async fn what_came_back_may_be_a_part_or_pay_an_invoice(world: &World) {
     holds(world).await;
 }
 
-/// What had been bought is no sale any more: its money is on account, gross, and the credit note stays.
+/// What had been bought is no sale any more: its money is on account, gross, and the credit note
+/// stays.
 async fn a_purchase_that_came_back_stays_credited(world: &World) {
     let (desk, of) = bought(world).await;
-    let made = refund(&desk.owner, ask(&of.payment, Credit::TopUp, amount("AUD", 100, 1))).await.unwrap();
+    let made =
+        refund(&desk.owner, ask(&of.payment, Credit::TopUp, amount("AUD", 100, 1))).await.unwrap();
     send(&desk.owner, &made.name).await.unwrap();
-    let line = only(&import(&desk.owner, came_back_in("AUD", "B", "110.01", &made.reference)).await.unwrap()).clone();
+    let line = only(
+        &import(&desk.owner, came_back_in("AUD", "B", "110.01", &made.reference)).await.unwrap(),
+    )
+    .clone();
     in_state(&desk.owner, &made, State::Returned).await;
     paid(&desk.owner, &line.name).await;
-    assert_eq!(balance(&desk.admin, &desk.wallet).await.0, amount("AUD", 160, 0), "49.99 were left");
+    assert_eq!(
+        balance(&desk.admin, &desk.wallet).await.0,
+        amount("AUD", 160, 0),
+        "49.99 were left"
+    );
     let order = read(&desk.owner, &of.order.name).await.unwrap();
     assert_eq!((order.paid, order.credited), (amount("AUD", 109, 99), amount("AUD", 110, 1)));
     holds(world).await;
 }
 
 async fn confirm(session: &Session, refund: &TransferRefund) -> Result<TransferRefund, Status> {
-    let request = ConfirmRefundAccountRequest { request_id: request_id(), name: refund.name.clone(), ..Default::default() };
-    session.transfer_refunds().confirm_refund_account(request).await.map(|answer| answer.into_inner().transfer_refund.unwrap())
+    let request = ConfirmRefundAccountRequest {
+        request_id: request_id(),
+        name: refund.name.clone(),
+        ..Default::default()
+    };
+    session
+        .transfer_refunds()
+        .confirm_refund_account(request)
+        .await
+        .map(|answer| answer.into_inner().transfer_refund.unwrap())
 }
 
 pub(crate) async fn an_account_that_the_bank_did_not_name_takes_two_people(world: &World) {
@@ -212,18 +310,41 @@ pub(crate) async fn an_account_that_the_bank_did_not_name_takes_two_people(world
         ..request.clone()
     };
     let made = refund(&admin, known(&plain)).await.unwrap();
-    assert_eq!((made.state(), made.account_evidence.as_str()), (State::Confirming, evidence.as_str()));
+    assert_eq!(
+        (made.state(), made.account_evidence.as_str()),
+        (State::Confirming, evidence.as_str())
+    );
     assert_eq!(till.available().await, amount("USD", 50, 0), "its credit is reserved");
-    assert_eq!(read_refund(&till.admin, &made.name).await.unwrap().account_evidence, "", "what the tenant knows is the tenant's");
+    assert_eq!(
+        read_refund(&till.admin, &made.name).await.unwrap().account_evidence,
+        "",
+        "what the tenant knows is the tenant's"
+    );
     assert_eq!(reason(&send(&staff, &made.name).await.unwrap_err()), "TRANSFER_REFUND_STATE");
     assert_eq!(reason(&confirm(&admin, &made).await.unwrap_err()), "SEPARATION_OF_DUTIES");
     assert_eq!(confirm(&staff, &made).await.unwrap_err().code(), Code::PermissionDenied);
     // Nothing is paired with it before a second person has looked.
-    let imported = import(&till.owner, statement("B", &[("-30.00", "USD", &made.reference, PAYER)])).await.unwrap();
-    assert!(said(&imported, "TRANSFER_REFUND_UNEXPECTED")[0].contains("is not confirmed, but went out"), "{imported:?}");
+    let imported =
+        import(&till.owner, statement("B", &[("-30.00", "USD", &made.reference, PAYER)]))
+            .await
+            .unwrap();
+    assert!(
+        said(&imported, "TRANSFER_REFUND_UNEXPECTED")[0].contains("is not confirmed, but went out"),
+        "{imported:?}"
+    );
     assert_eq!(read_refund(&staff, &made.name).await.unwrap().state(), State::Confirming);
-    let request = ConfirmRefundAccountRequest { request_id: request_id(), name: made.name.clone(), ..Default::default() };
-    let answer = till.owner.transfer_refunds().confirm_refund_account(request.clone()).await.unwrap().into_inner();
+    let request = ConfirmRefundAccountRequest {
+        request_id: request_id(),
+        name: made.name.clone(),
+        ..Default::default()
+    };
+    let answer = till
+        .owner
+        .transfer_refunds()
+        .confirm_refund_account(request.clone())
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!(answer.transfer_refund.as_ref().unwrap().state(), State::Pending);
     let again = till.owner.transfer_refunds().confirm_refund_account(request).await.unwrap();
     assert!(again.metadata().contains_key("idempotent-replayed"));
@@ -236,7 +357,10 @@ pub(crate) async fn an_account_that_the_bank_did_not_name_takes_two_people(world
     assert_eq!(till.available().await, amount("USD", 50, 0));
     // Where the bank named the account, that counts alone.
     let named = on_account(&till.owner, &till.customer, ("C", "10.00", PAYER)).await;
-    let wrong = RefundTransferRequest { account: "DE02120300000000202051".into(), ..ask(&named, Credit::Surplus, None) };
+    let wrong = RefundTransferRequest {
+        account: "DE02120300000000202051".into(),
+        ..ask(&named, Credit::Surplus, None)
+    };
     assert_eq!(refused(&admin, known(&wrong)).await, "PAYER_ACCOUNT_DIFFERS");
     let right = refund(&admin, known(&ask(&named, Credit::Surplus, None))).await.unwrap();
     assert_eq!((right.state(), right.account_evidence.as_str()), (State::Pending, ""));
@@ -247,19 +371,45 @@ pub(crate) async fn an_account_that_the_bank_did_not_name_takes_two_people(world
 async fn a_statement_lists_money_on_account_that_went_back(world: &World) {
     let desk = desk(world).await;
     let payment = on_account(&desk.owner, &desk.customer, ("A", "80.00", PAYER)).await;
-    let made = refund(&desk.owner, ask(&payment, Credit::Surplus, amount("USD", 30, 0))).await.unwrap();
+    let made =
+        refund(&desk.owner, ask(&payment, Credit::Surplus, amount("USD", 30, 0))).await.unwrap();
     send(&desk.owner, &made.name).await.unwrap();
     advance(world, START + 33 * DAY).await;
     let list = ListStatementsRequest { parent: desk.customer.clone(), ..Default::default() };
-    let statements = async || desk.admin.statements().list_statements(list.clone()).await.map(|answer| answer.into_inner().statements);
+    let statements = async || {
+        desk.admin
+            .statements()
+            .list_statements(list.clone())
+            .await
+            .map(|answer| answer.into_inner().statements)
+    };
     let january = until(statements, |found| found.len() == 1).await.remove(0);
-    assert_eq!((january.paid.clone(), january.given_back.clone()), (amount("USD", 0, 0), amount("USD", 0, 0)), "nothing owed moved");
+    assert_eq!(
+        (january.paid.clone(), january.given_back.clone()),
+        (amount("USD", 0, 0), amount("USD", 0, 0)),
+        "nothing owed moved"
+    );
     let mail = mails_of(&desk.owner, MailKind::Statement, 1).await.remove(0);
     let words = text(&desk.owner, &mail).await;
-    assert!(words.contains("30.00") && words.contains("Transferred to the account ending in 5555"), "{words}");
+    assert!(
+        words.contains("30.00") && words.contains("Transferred to the account ending in 5555"),
+        "{words}"
+    );
     let get = GetDocumentRequest { name: january.name.clone() };
-    assert!(desk.admin.documents().get_document(get).await.unwrap().into_inner().document.unwrap().content.starts_with(b"%PDF"));
-    let line = only(&import(&desk.owner, came_back("B", "28.50", &made.reference)).await.unwrap()).clone();
+    assert!(
+        desk.admin
+            .documents()
+            .get_document(get)
+            .await
+            .unwrap()
+            .into_inner()
+            .document
+            .unwrap()
+            .content
+            .starts_with(b"%PDF")
+    );
+    let line =
+        only(&import(&desk.owner, came_back("B", "28.50", &made.reference)).await.unwrap()).clone();
     credit(&desk.owner, &line, &desk.customer).await;
     in_state(&desk.owner, &made, State::Returned).await;
     advance(world, START + 63 * DAY).await;
@@ -269,7 +419,15 @@ async fn a_statement_lists_money_on_account_that_went_back(world: &World) {
     for mail in &all {
         texts.push(text(&desk.owner, mail).await);
     }
-    let february = texts.iter().find(|words| words.contains("Sent back")).unwrap_or_else(|| panic!("{texts:?}"));
-    assert!(february.contains("account ending in 5555") && february.contains("28.50") && !february.contains("30.00"), "{february}");
+    let february = texts
+        .iter()
+        .find(|words| words.contains("Sent back"))
+        .unwrap_or_else(|| panic!("{texts:?}"));
+    assert!(
+        february.contains("account ending in 5555")
+            && february.contains("28.50")
+            && !february.contains("30.00"),
+        "{february}"
+    );
     holds(world).await;
 }

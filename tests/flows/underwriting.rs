@@ -1,4 +1,5 @@
-//! What underwriting believes of bank data: money that goes round, deposits that bounce, loans, files that overlap.
+//! What underwriting believes of bank data: money that goes round, deposits that bounce, loans,
+//! files that overlap.
 
 use crate::{
     applications::{Desk, desk, known},
@@ -12,8 +13,9 @@ use crate::{
 use payterms_proto::{
     common::v1::{CsvMapping, CsvPreset, csv_mapping::DateOrder},
     credit::v1::{
-        ApartRule, BackTestPolicyRequest, CreateProgrammeRequest, CreditApplication, Decision, DescribeBankFileRequest, Feature,
-        GetCreditLineRequest, GetPolicyRequest, ListPoliciesRequest, Outcome, Programme, UploadBankStatementRequest,
+        ApartRule, BackTestPolicyRequest, CreateProgrammeRequest, CreditApplication, Decision,
+        DescribeBankFileRequest, Feature, GetCreditLineRequest, GetPolicyRequest,
+        ListPoliciesRequest, Outcome, Programme, UploadBankStatementRequest,
         UploadBankStatementResponse, credit_application::State,
     },
     google::r#type::Date,
@@ -37,21 +39,39 @@ on_both!(
 
 /// Inflow, limit, and the rules that matched.
 fn decided(advice: &Decision) -> (String, Option<i64>, Vec<String>) {
-    let matched = advice.rules.iter().filter(|rule| rule.matched).map(|rule| rule.code.clone()).collect();
-    (known(advice, Feature::MonthlyInflow).unwrap_or_default(), advice.limit.as_ref().map(|limit| limit.units), matched)
+    let matched =
+        advice.rules.iter().filter(|rule| rule.matched).map(|rule| rule.code.clone()).collect();
+    (
+        known(advice, Feature::MonthlyInflow).unwrap_or_default(),
+        advice.limit.as_ref().map(|limit| limit.units),
+        matched,
+    )
 }
 
 fn apart(advice: &Decision) -> Vec<(ApartRule, i32, i64, i64)> {
-    let units = |money: &Option<payterms_proto::google::r#type::Money>| money.as_ref().map_or(0, |money| money.units);
+    let units = |money: &Option<payterms_proto::google::r#type::Money>| {
+        money.as_ref().map_or(0, |money| money.units)
+    };
     advice
         .set_apart
         .iter()
-        .map(|set_apart| (set_apart.rule(), set_apart.booking_count, units(&set_apart.inflow), units(&set_apart.outflow)))
+        .map(|set_apart| {
+            (
+                set_apart.rule(),
+                set_apart.booking_count,
+                units(&set_apart.inflow),
+                units(&set_apart.outflow),
+            )
+        })
         .collect()
 }
 
 /// What the policy came to for an account of a test bank, and where the application stands.
-pub(crate) async fn linked_to(world: &World, desk: &Desk, bank: &str) -> (CreditApplication, Decision) {
+pub(crate) async fn linked_to(
+    world: &World,
+    desk: &Desk,
+    bank: &str,
+) -> (CreditApplication, Decision) {
     let credit_application = linked(world, desk, bank).await;
     let shown = desk.submit(&credit_application.name).await.unwrap();
     let advice = desk.read(&desk.reviewer, &credit_application.name).await.advice.unwrap();
@@ -63,9 +83,19 @@ async fn a_circle_between_own_accounts_goes_to_a_person(world: &World) {
     let (shown, advice) = linked_to(world, &desk, "bank_circle").await;
     assert_eq!(shown.state(), State::InReview);
     assert_eq!(decided(&advice), ("10000".into(), Some(1_500), vec!["CIRCULAR_FLOW".into()]));
-    assert_eq!(known(&advice, Feature::CircularFlow).as_deref(), Some("0.4615"), "60,000 of 130,000");
-    let [(ApartRule::OwnTransfer, count, inflow, outflow)] = apart(&advice)[..] else { panic!("{:?}", advice.set_apart) };
-    assert_eq!((i64::from(count) * 60_000, inflow), (inflow + outflow, outflow), "both sides of each");
+    assert_eq!(
+        known(&advice, Feature::CircularFlow).as_deref(),
+        Some("0.4615"),
+        "60,000 of 130,000"
+    );
+    let [(ApartRule::OwnTransfer, count, inflow, outflow)] = apart(&advice)[..] else {
+        panic!("{:?}", advice.set_apart)
+    };
+    assert_eq!(
+        (i64::from(count) * 60_000, inflow),
+        (inflow + outflow, outflow),
+        "both sides of each"
+    );
     assert_eq!(advice.reasons[0].code, "CIRCULAR_FLOW");
     invariants::hold(world).await;
 }
@@ -75,7 +105,8 @@ async fn deposits_that_bounce_are_no_inflow(world: &World) {
     let (shown, advice) = linked_to(world, &desk, "bank_bounces").await;
     assert_eq!(shown.state(), State::InReview);
     assert_eq!(decided(&advice), ("10000".into(), Some(1_500), vec!["RETURNED_DEPOSITS".into()]));
-    let returned = [Feature::ReturnedPayments, Feature::ReturnedOwnPayments].map(|feature| known(&advice, feature).unwrap());
+    let returned = [Feature::ReturnedPayments, Feature::ReturnedOwnPayments]
+        .map(|feature| known(&advice, feature).unwrap());
     assert_eq!(returned, ["2", "0"]);
     assert_eq!(apart(&advice), [(ApartRule::ReturnedDeposit, 4, 400_000, 400_000)]);
 }
@@ -86,7 +117,9 @@ async fn loans_are_no_inflow(world: &World) {
     assert_eq!((shown.state(), shown.limit), (State::Approved, usd(1_500)));
     assert!(shown.advice.unwrap().set_apart.is_empty(), "what was set apart is the tenant's");
     assert_eq!(decided(&advice), ("10000".into(), Some(1_500), Vec::new()));
-    let [(ApartRule::LoanPaidOut, _, inflow, 0)] = apart(&advice)[..] else { panic!("{:?}", advice.set_apart) };
+    let [(ApartRule::LoanPaidOut, _, inflow, 0)] = apart(&advice)[..] else {
+        panic!("{:?}", advice.set_apart)
+    };
     assert!(inflow > 200_000);
 }
 
@@ -94,12 +127,31 @@ async fn above_ten_thousand_a_person_decides_on_the_rest(world: &World) {
     let desk = desk(world, Programme::default()).await;
     let (shown, advice) = linked_to(world, &desk, "bank_large").await;
     assert_eq!((shown.state(), shown.limit), (State::Approved, usd(10_000)));
-    assert_eq!((advice.outcome(), advice.limit.clone(), advice.advised_limit.clone()), (Outcome::Approve, usd(10_000), usd(22_500)));
+    assert_eq!(
+        (advice.outcome(), advice.limit.clone(), advice.advised_limit.clone()),
+        (Outcome::Approve, usd(10_000), usd(22_500))
+    );
     let line = GetCreditLineRequest { name: shown.credit_line };
-    assert_eq!(desk.admin.lines().get_credit_line(line).await.unwrap().into_inner().credit_line.unwrap().limit, usd(10_000));
-    let large = Programme { title: "Larger".into(), limit_cap: usd(50_001), ..Programme::default() };
-    let create =
-        CreateProgrammeRequest { request_id: request_id(), parent: "tenants/acme".into(), programme: Some(large), ..Default::default() };
+    assert_eq!(
+        desk.admin
+            .lines()
+            .get_credit_line(line)
+            .await
+            .unwrap()
+            .into_inner()
+            .credit_line
+            .unwrap()
+            .limit,
+        usd(10_000)
+    );
+    let large =
+        Programme { title: "Larger".into(), limit_cap: usd(50_001), ..Programme::default() };
+    let create = CreateProgrammeRequest {
+        request_id: request_id(),
+        parent: "tenants/acme".into(),
+        programme: Some(large),
+        ..Default::default()
+    };
     let refused = desk.owner.programmes().create_programme(create).await.unwrap_err();
     assert!(violations(&refused)[0].starts_with("programme.limit_cap"), "{refused:?}");
     credit_agrees(world).await;
@@ -159,8 +211,14 @@ async fn files_of_banks_come_to_the_values_of_their_bookings(world: &World) {
     for (day, (content, inflow, returned, rules, outcome)) in (16..).step_by(2).zip(cases) {
         let advice = file(content).await;
         let (known_inflow, limit, matched) = decided(&advice);
-        assert_eq!((known_inflow.as_str(), limit, matched), (inflow, Some(1_500), rules.into_iter().map(str::to_owned).collect()));
-        assert_eq!((known(&advice, Feature::ReturnedPayments).as_deref(), advice.outcome()), (Some(returned), outcome));
+        assert_eq!(
+            (known_inflow.as_str(), limit, matched),
+            (inflow, Some(1_500), rules.into_iter().map(str::to_owned).collect())
+        );
+        assert_eq!(
+            (known(&advice, Feature::ReturnedPayments).as_deref(), advice.outcome()),
+            (Some(returned), outcome)
+        );
         assert!(known(&advice, Feature::LowestBalance).is_some(), "balances are known");
         advance(world, july(day)).await;
     }
@@ -178,10 +236,17 @@ async fn exports_of_banks_are_read_by_their_presets(world: &World) {
         to_date: period(6, 30),
         ..CsvMapping::default()
     };
-    let presets = [(case!("chase.csv"), CsvPreset::Chase), (case!("bank-of-america.csv"), CsvPreset::BankOfAmerica)];
+    let presets = [
+        (case!("chase.csv"), CsvPreset::Chase),
+        (case!("bank-of-america.csv"), CsvPreset::BankOfAmerica),
+    ];
     for (day, (content, preset)) in (16..).step_by(2).zip(presets) {
         let advice = desk.answer(content, Some(account.clone()), preset).await;
-        assert_eq!(decided(&advice), ("10000".into(), Some(1_500), vec!["RETURNS_UNKNOWN".into()]), "{preset:?}");
+        assert_eq!(
+            decided(&advice),
+            ("10000".into(), Some(1_500), vec!["RETURNS_UNKNOWN".into()]),
+            "{preset:?}"
+        );
         assert!(known(&advice, Feature::LowestBalance).is_some());
         advance(world, july(day)).await;
     }
@@ -207,12 +272,26 @@ async fn rows_in_another_currency_are_set_apart(world: &World) {
     };
     for csv in [mapping.clone(), CsvMapping { currency_column: "Currency".into(), ..mapping }] {
         let name = desk.start().await.unwrap().name;
-        let read = desk.uploads(&name, case!("multi-currency.csv"), Some(csv), CsvPreset::Unspecified).await;
+        let read = desk
+            .uploads(&name, case!("multi-currency.csv"), Some(csv), CsvPreset::Unspecified)
+            .await;
         // Without the column's name it may be refused; it is never read as dollars.
         if let Ok(read) = read {
-            assert_eq!(read.findings.iter().filter(|bank_finding| bank_finding.kind == "OTHER_CURRENCY").count(), 6, "{:?}", read.findings);
+            assert_eq!(
+                read.findings
+                    .iter()
+                    .filter(|bank_finding| bank_finding.kind == "OTHER_CURRENCY")
+                    .count(),
+                6,
+                "{:?}",
+                read.findings
+            );
             let kept = &read.credit_application.unwrap().files[0];
-            assert_eq!((kept.format.as_str(), kept.findings.len(), kept.finding_count), ("CSV", 6, 6), "kept with the file");
+            assert_eq!(
+                (kept.format.as_str(), kept.findings.len(), kept.finding_count),
+                ("CSV", 6, 6),
+                "kept with the file"
+            );
             desk.submit(&name).await.unwrap();
             let advice = desk.read(&desk.reviewer, &name).await.advice.unwrap();
             assert_eq!(known(&advice, Feature::MonthlyInflow).as_deref(), Some("6000"));
@@ -229,13 +308,18 @@ async fn what_may_be_one_booking_is_for_a_person(world: &World) {
     advance(world, july(14)).await;
     let name = desk.start().await.unwrap().name;
     let whole = String::from_utf8(case!("nonref-five-a-day.xml").to_vec()).unwrap();
-    // The same account cut inside a day, without periods: what cannot be told apart is for a person.
-    let (from, to) = (whole.find("<FrToDt>").unwrap(), whole.find("</FrToDt>").unwrap() + "</FrToDt>".len());
+    // The same account cut inside a day, without periods: what cannot be told apart is for a
+    // person.
+    let (from, to) =
+        (whole.find("<FrToDt>").unwrap(), whole.find("</FrToDt>").unwrap() + "</FrToDt>".len());
     let unstated = format!("{}{}", &whole[..from], &whole[to..]);
     let entries: Vec<_> = unstated.match_indices("<Ntry>").map(|(at, _)| at).collect();
     let end = unstated.rfind("</Ntry>").unwrap() + "</Ntry>".len();
     let (first, cut) = (entries[0], entries[entries.len() / 2 + 2]);
-    let parts = [format!("{}{}", &unstated[..cut], &unstated[end..]), format!("{}{}", &unstated[..first], &unstated[cut..])];
+    let parts = [
+        format!("{}{}", &unstated[..cut], &unstated[end..]),
+        format!("{}{}", &unstated[..first], &unstated[cut..]),
+    ];
     for part in &parts {
         desk.uploads(&name, part.as_bytes(), None, CsvPreset::Unspecified).await.unwrap();
     }
@@ -254,19 +338,37 @@ async fn what_a_file_holds_is_described_before_it_is_read(world: &World) {
     let name = desk.start().await.unwrap().name;
     let before = desk.read(&desk.reviewer, &name).await;
     let describe = async |content: &[u8]| {
-        let request =
-            DescribeBankFileRequest { name: name.clone(), content: content.to_vec().into(), ..DescribeBankFileRequest::default() };
+        let request = DescribeBankFileRequest {
+            name: name.clone(),
+            content: content.to_vec().into(),
+            ..DescribeBankFileRequest::default()
+        };
         desk.admin.applications().describe_bank_file(request).await.map(tonic::Response::into_inner)
     };
     let described = describe(case!("bal-dttm.xml")).await.unwrap();
     let bank_statement_summary = &described.statements[0];
-    assert_eq!((described.format.as_str(), described.finding_count, bank_statement_summary.currency_code.as_str()), ("CAMT_053", 0, "USD"));
     assert_eq!(
-        (bank_statement_summary.booking_count, bank_statement_summary.whole, bank_statement_summary.reports_returns),
+        (
+            described.format.as_str(),
+            described.finding_count,
+            bank_statement_summary.currency_code.as_str()
+        ),
+        ("CAMT_053", 0, "USD")
+    );
+    assert_eq!(
+        (
+            bank_statement_summary.booking_count,
+            bank_statement_summary.whole,
+            bank_statement_summary.reports_returns
+        ),
         (30, true, true)
     );
     assert_eq!(
-        (bank_statement_summary.inflow.clone(), bank_statement_summary.outflow.clone(), bank_statement_summary.closing_balance.clone()),
+        (
+            bank_statement_summary.inflow.clone(),
+            bank_statement_summary.outflow.clone(),
+            bank_statement_summary.closing_balance.clone()
+        ),
         (usd(60_000), usd(48_000), usd(32_000))
     );
     assert_eq!(bank_statement_summary.to_date, Some(Date { year: 2026, month: 6, day: 30 }));
@@ -276,17 +378,38 @@ async fn what_a_file_holds_is_described_before_it_is_read(world: &World) {
 
 async fn both_versions_of_the_standard_policy_can_be_read_and_compared(world: &World) {
     let desk = desk(world, Programme::default()).await;
-    let list = ListPoliciesRequest { parent: "tenants/acme".into(), ..ListPoliciesRequest::default() };
+    let list =
+        ListPoliciesRequest { parent: "tenants/acme".into(), ..ListPoliciesRequest::default() };
     let policies = desk.owner.policies().list_policies(list).await.unwrap().into_inner().policies;
-    let version =
-        |number: i64| policies.iter().find(|policy| policy.title == format!("Standard policy, version {number}")).unwrap().clone();
+    let version = |number: i64| {
+        policies
+            .iter()
+            .find(|policy| policy.title == format!("Standard policy, version {number}"))
+            .unwrap()
+            .clone()
+    };
     assert_eq!(version(2).name, desk.programme.policy, "new programmes decide by the newest");
     let first = GetPolicyRequest { name: version(1).name };
     let first = desk.owner.policies().get_policy(first).await.unwrap().into_inner().policy.unwrap();
-    assert_eq!((first.terms.clone().unwrap().offered_at_once, first.terms.unwrap().rules.len()), (None, 8));
+    assert_eq!(
+        (first.terms.clone().unwrap().offered_at_once, first.terms.unwrap().rules.len()),
+        (None, 8)
+    );
     assert_eq!(version(2).terms.unwrap().offered_at_once, usd(10_000));
     linked_to(world, &desk, "bank_circle").await;
     let back = BackTestPolicyRequest { name: version(1).name };
-    let tested = desk.owner.policies().back_test_policy(back).await.unwrap().into_inner().decisions.remove(0);
-    assert_eq!((tested.outcome(), tested.would_be()), (Outcome::Refer, Outcome::Approve), "version 1 does not see the circle");
+    let tested = desk
+        .owner
+        .policies()
+        .back_test_policy(back)
+        .await
+        .unwrap()
+        .into_inner()
+        .decisions
+        .remove(0);
+    assert_eq!(
+        (tested.outcome(), tested.would_be()),
+        (Outcome::Refer, Outcome::Approve),
+        "version 1 does not see the circle"
+    );
 }

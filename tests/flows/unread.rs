@@ -1,5 +1,5 @@
-//! Requests that are answered before their body has come: the answer arrives whatever the client is still sending, and the connection
-//! says what becomes of it.
+//! Requests that are answered before their body has come: the answer arrives whatever the client is
+//! still sending, and the connection says what becomes of it.
 
 use crate::{
     plain_http::{GET_WALLET, POST_DEBIT},
@@ -17,10 +17,13 @@ use tokio::{
 /// Of what a client sends after it has read the answer.
 const PIECE: usize = 64 << 10;
 
-/// Sends the head of a call without a token and the first piece of its body, and reads the answer: its head, and the connection.
+/// Sends the head of a call without a token and the first piece of its body, and reads the answer:
+/// its head, and the connection.
 async fn refused(gateway: SocketAddr, length: usize) -> (String, TcpStream) {
     let mut stream = TcpStream::connect(gateway).await.unwrap();
-    let head = format!("POST /{POST_DEBIT} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n");
+    let head = format!(
+        "POST /{POST_DEBIT} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
+    );
     stream.write_all(head.as_bytes()).await.unwrap();
     stream.write_all(&vec![b' '; PIECE.min(length)]).await.unwrap();
     let mut answer = Vec::new();
@@ -36,7 +39,10 @@ async fn an_answer_in_http1_is_read_by_who_is_still_sending() {
     let Some(rig) = rig::start(false).await else { return };
     let length = 9 << 20;
     let (answer, mut stream) = refused(rig.gateway, length).await;
-    assert!(answer.starts_with("HTTP/1.1 401 ") && answer.contains("connection: close"), "{answer}");
+    assert!(
+        answer.starts_with("HTTP/1.1 401 ") && answer.contains("connection: close"),
+        "{answer}"
+    );
     for _ in 1..length / PIECE {
         stream.write_all(&vec![b' '; PIECE]).await.unwrap();
     }
@@ -45,7 +51,10 @@ async fn an_answer_in_http1_is_read_by_who_is_still_sending() {
     // A short body is read to its end, and the connection stays.
     let (answer, mut stream) = refused(rig.gateway, 1_000).await;
     assert!(!answer.contains("connection: close"), "{answer}");
-    stream.write_all(format!("GET /{GET_WALLET} HTTP/1.1\r\nhost: a\r\n\r\n").as_bytes()).await.unwrap();
+    stream
+        .write_all(format!("GET /{GET_WALLET} HTTP/1.1\r\nhost: a\r\n\r\n").as_bytes())
+        .await
+        .unwrap();
     let mut next = [0; 12];
     stream.read_exact(&mut next).await.unwrap();
     assert_eq!(&next, b"HTTP/1.1 405");
@@ -69,8 +78,11 @@ async fn an_answer_in_http2_ends_its_stream_without_a_reset() {
     let mut pings = connection.ping_pong().unwrap();
     tokio::spawn(connection);
     let mut client = client.ready().await.unwrap();
-    // Without a token it is refused at once; with one a message that is too long is, while others pass it on.
-    for (length, token, status) in [(1_000, "", 401), (9 << 20, "", 401), (9 << 20, token.as_str(), 413)] {
+    // Without a token it is refused at once; with one a message that is too long is, while others
+    // pass it on.
+    for (length, token, status) in
+        [(1_000, "", 401), (9 << 20, "", 401), (9 << 20, token.as_str(), 413)]
+    {
         let request = http::Request::post(format!("http://{}/{POST_DEBIT}", world.suite.gateway))
             .header("content-type", "application/json")
             .header("content-length", length)
@@ -89,7 +101,10 @@ async fn an_answer_in_http2_ends_its_stream_without_a_reset() {
         }
         while left > 0 {
             body.reserve_capacity(left.min(PIECE));
-            let room = std::future::poll_fn(|context| body.poll_capacity(context)).await.expect("the stream is open").unwrap();
+            let room = std::future::poll_fn(|context| body.poll_capacity(context))
+                .await
+                .expect("the stream is open")
+                .unwrap();
             let piece = Bytes::from(vec![b' '; room.min(left)]);
             left -= piece.len();
             body.send_data(piece, left == 0).unwrap();

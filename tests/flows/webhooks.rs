@@ -1,13 +1,14 @@
-//! Webhooks as a receiver gets them: signed, again and again until it answers, in order for each resource, and never to where they
-//! may not go.
+//! Webhooks as a receiver gets them: signed, again and again until it answers, in order for each
+//! resource, and never to where they may not go.
 
 use crate::{invariants, mails::mails_of, verify::payterms, wallets::grant};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, Mac};
 use payterms_proto::{
     invoicing::v1::{
-        CreateWebhookEndpointRequest, CreateWebhookEndpointResponse, DeleteWebhookEndpointRequest, DisableWebhookEndpointRequest,
-        EnableWebhookEndpointRequest, GetWebhookEndpointRequest, ListWebhookEndpointsRequest, MailKind, RotateWebhookSecretRequest,
+        CreateWebhookEndpointRequest, CreateWebhookEndpointResponse, DeleteWebhookEndpointRequest,
+        DisableWebhookEndpointRequest, EnableWebhookEndpointRequest, GetWebhookEndpointRequest,
+        ListWebhookEndpointsRequest, MailKind, RotateWebhookSecretRequest,
         TestWebhookEndpointRequest, UpdateWebhookEndpointRequest, WebhookEndpoint,
         webhook_endpoint::{DisabledReason, State},
     },
@@ -37,15 +38,31 @@ on_both!(
 
 pub(crate) fn create(url: &str, types: &[&str]) -> CreateWebhookEndpointRequest {
     let types = types.iter().map(|kind| (*kind).to_owned()).collect();
-    let webhook_endpoint = Some(WebhookEndpoint { url: url.to_owned(), types, ..WebhookEndpoint::default() });
-    CreateWebhookEndpointRequest { request_id: request_id(), parent: "tenants/acme".to_owned(), webhook_endpoint }
+    let webhook_endpoint =
+        Some(WebhookEndpoint { url: url.to_owned(), types, ..WebhookEndpoint::default() });
+    CreateWebhookEndpointRequest {
+        request_id: request_id(),
+        parent: "tenants/acme".to_owned(),
+        webhook_endpoint,
+    }
 }
 
-pub(crate) async fn created(world: &World, url: &str, types: &[&str]) -> CreateWebhookEndpointResponse {
-    world.someone("ADMIN", None).webhook_endpoints().create_webhook_endpoint(create(url, types)).await.unwrap().into_inner()
+pub(crate) async fn created(
+    world: &World,
+    url: &str,
+    types: &[&str],
+) -> CreateWebhookEndpointResponse {
+    world
+        .someone("ADMIN", None)
+        .webhook_endpoints()
+        .create_webhook_endpoint(create(url, types))
+        .await
+        .unwrap()
+        .into_inner()
 }
 
-/// Waits until every service delivers to an endpoint: it reaches them a moment after it was created.
+/// Waits until every service delivers to an endpoint: it reaches them a moment after it was
+/// created.
 pub(crate) async fn known_everywhere(world: &World, endpoint: &str) {
     let id: uuid::Uuid = endpoint.rsplit('/').next().unwrap().parse().unwrap();
     for service in ["wallet", "credit", "plans", "invoicing"] {
@@ -64,7 +81,12 @@ pub(crate) async fn known_everywhere(world: &World, endpoint: &str) {
 pub(crate) fn signs(secret: &str, request: &Received) -> bool {
     let key = STANDARD.decode(secret.strip_prefix("whsec_").unwrap()).unwrap();
     let mut mac = Hmac::<Sha256>::new_from_slice(&key).unwrap();
-    let content = format!("{}.{}.{}", request.header("webhook-id"), request.header("webhook-timestamp"), request.body);
+    let content = format!(
+        "{}.{}.{}",
+        request.header("webhook-id"),
+        request.header("webhook-timestamp"),
+        request.body
+    );
     mac.update(content.as_bytes());
     let expected = format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()));
     request.header("webhook-signature").split(' ').any(|signature| signature == expected)
@@ -75,20 +97,29 @@ fn types_of(requests: &[Received]) -> BTreeSet<String> {
 }
 
 pub(crate) async fn debit(world: &World, wallet: &str) {
-    let request = PostDebitRequest { request_id: request_id(), wallet: wallet.into(), amount: amount("USD", 1, 0), ..Default::default() };
+    let request = PostDebitRequest {
+        request_id: request_id(),
+        wallet: wallet.into(),
+        amount: amount("USD", 1, 0),
+        ..Default::default()
+    };
     world.someone("SERVICE", None).postings().post_debit(request).await.unwrap();
 }
 
 /// The newest balance of a wallet that events tell, by the sequence number of its last entry.
 fn newest_balance(requests: &[Received], wallet: &str) -> Option<(i64, serde_json::Value)> {
     let mut newest: BTreeMap<i64, serde_json::Value> = BTreeMap::new();
-    let number = |value: &serde_json::Value| value.as_str().and_then(|text| text.parse::<i64>().ok()).unwrap_or_default();
+    let number = |value: &serde_json::Value| {
+        value.as_str().and_then(|text| text.parse::<i64>().ok()).unwrap_or_default()
+    };
     for request in requests {
         let event = request.event();
         if event["subject"] != wallet {
             continue;
         }
-        if let Some(posted) = event["data"]["wallets"].as_array().and_then(|wallets| wallets.first()) {
+        if let Some(posted) =
+            event["data"]["wallets"].as_array().and_then(|wallets| wallets.first())
+        {
             newest.insert(number(&posted["lastSequence"]), posted["posted"].clone());
         } else if let Some(balance) = event["data"]["wallet"].get("balance") {
             newest.insert(number(&balance["sequence"]), balance["posted"].clone());
@@ -102,7 +133,8 @@ async fn events_of_all_services_arrive_signed_and_come_to_the_balances(world: &W
     let receiver = Receiver::start().await;
     let hook = created(world, &receiver.url("/all"), &[]).await;
     let (endpoint, secret) = (hook.webhook_endpoint.unwrap(), hook.secret);
-    let grants = created(world, &receiver.url("/grants"), &["payterms.wallet.v1.CreditGranted"]).await;
+    let grants =
+        created(world, &receiver.url("/grants"), &["payterms.wallet.v1.CreditGranted"]).await;
     known_everywhere(world, &endpoint.name).await;
     known_everywhere(world, &grants.webhook_endpoint.unwrap().name).await;
     let customer = world.customer("acme", "AU").await;
@@ -112,18 +144,34 @@ async fn events_of_all_services_arrive_signed_and_come_to_the_balances(world: &W
         debit(world, &wallet).await;
     }
     let get = GetBalanceRequest { name: wallet.clone(), ..GetBalanceRequest::default() };
-    let balance = world.someone("STAFF", None).wallets().get_balance(get).await.unwrap().into_inner().balance.unwrap();
-    let requests =
-        receiver.until("/all", |all| newest_balance(all, &wallet).is_some_and(|(sequence, _)| sequence == balance.sequence)).await;
+    let balance = world
+        .someone("STAFF", None)
+        .wallets()
+        .get_balance(get)
+        .await
+        .unwrap()
+        .into_inner()
+        .balance
+        .unwrap();
+    let requests = receiver
+        .until("/all", |all| {
+            newest_balance(all, &wallet).is_some_and(|(sequence, _)| sequence == balance.sequence)
+        })
+        .await;
     let (_, posted) = newest_balance(&requests, &wallet).unwrap();
     assert_eq!((posted["units"].as_str(), balance.posted.unwrap().units), (Some("95"), 95));
-    let requests = receiver.until("/all", |all| types_of(all).contains("payterms.invoicing.v1.CustomerChanged")).await;
+    let requests = receiver
+        .until("/all", |all| types_of(all).contains("payterms.invoicing.v1.CustomerChanged"))
+        .await;
     let mut ids = BTreeSet::new();
     for request in &requests {
         let event = request.event();
         assert!(signs(&secret, request), "{request:?}");
         assert!(ids.insert(request.header("webhook-id").to_owned()), "it came before: {request:?}");
-        assert_eq!((event["specversion"].as_str(), event["id"].as_str()), (Some("1.0"), Some(request.header("webhook-id"))));
+        assert_eq!(
+            (event["specversion"].as_str(), event["id"].as_str()),
+            (Some("1.0"), Some(request.header("webhook-id")))
+        );
         assert_eq!(request.header("content-type"), "application/cloudevents+json; charset=utf-8");
         assert_eq!(event["tenant"], "tenants/acme");
         assert!(!event["type"].as_str().unwrap().contains("Webhook"), "{event}");
@@ -132,9 +180,15 @@ async fn events_of_all_services_arrive_signed_and_come_to_the_balances(world: &W
     assert_eq!(types_of(&granted), BTreeSet::from(["payterms.wallet.v1.CreditGranted".to_owned()]));
     let test = TestWebhookEndpointRequest { request_id: request_id(), name: endpoint.name.clone() };
     world.someone("OWNER", None).webhook_endpoints().test_webhook_endpoint(test).await.unwrap();
-    let tested = receiver.until("/all", |all| types_of(all).contains("payterms.invoicing.v1.WebhookEndpointTested")).await;
+    let tested = receiver
+        .until("/all", |all| types_of(all).contains("payterms.invoicing.v1.WebhookEndpointTested"))
+        .await;
     assert_eq!(tested.last().unwrap().event()["data"]["name"], endpoint.name);
-    assert!(!types_of(&receiver.received("/grants")).contains("payterms.invoicing.v1.WebhookEndpointTested"), "it is another's");
+    assert!(
+        !types_of(&receiver.received("/grants"))
+            .contains("payterms.invoicing.v1.WebhookEndpointTested"),
+        "it is another's"
+    );
     invariants::hold(world).await;
 }
 
@@ -144,23 +198,46 @@ pub(crate) async fn an_endpoint_is_kept_by_its_tenant(world: &World) {
     let receiver = Receiver::start().await;
     let admin = world.someone("ADMIN", None);
     let request = create(&receiver.url("/kept"), &["payterms.wallet.v1.CreditGranted"]);
-    let first = admin.webhook_endpoints().create_webhook_endpoint(request.clone()).await.unwrap().into_inner();
-    let again = admin.webhook_endpoints().create_webhook_endpoint(request).await.unwrap().into_inner();
+    let first = admin
+        .webhook_endpoints()
+        .create_webhook_endpoint(request.clone())
+        .await
+        .unwrap()
+        .into_inner();
+    let again =
+        admin.webhook_endpoints().create_webhook_endpoint(request).await.unwrap().into_inner();
     assert_eq!(first, again, "the same request shows the same secret");
     let endpoint = first.webhook_endpoint.unwrap();
-    assert_eq!((endpoint.state(), endpoint.disabled_reason()), (State::Enabled, DisabledReason::Unspecified));
+    assert_eq!(
+        (endpoint.state(), endpoint.disabled_reason()),
+        (State::Enabled, DisabledReason::Unspecified)
+    );
     let get = GetWebhookEndpointRequest { name: endpoint.name.clone() };
-    let read = admin.webhook_endpoints().get_webhook_endpoint(get.clone()).await.unwrap().into_inner();
+    let read =
+        admin.webhook_endpoints().get_webhook_endpoint(get.clone()).await.unwrap().into_inner();
     assert_eq!(read.webhook_endpoint, Some(endpoint.clone()));
     let stranger = world.of_tenant("other", "ADMIN", None);
-    assert_eq!(reason(&stranger.webhook_endpoints().get_webhook_endpoint(get.clone()).await.unwrap_err()), "RESOURCE_NOT_FOUND");
+    assert_eq!(
+        reason(&stranger.webhook_endpoints().get_webhook_endpoint(get.clone()).await.unwrap_err()),
+        "RESOURCE_NOT_FOUND"
+    );
     // No secret is in any row.
-    for (service, table, column) in [("invoicing", "webhook_endpoints", "secrets"), ("invoicing", "requests", "answer")] {
+    for (service, table, column) in
+        [("invoicing", "webhook_endpoints", "secrets"), ("invoicing", "requests", "answer")]
+    {
         let (rows, schema) = world.rows(service).await;
-        let all = rows.query_all_raw(Statement::from_string(rows.get_database_backend(), format!("SELECT {column} FROM {schema}{table}")));
+        let all = rows.query_all_raw(Statement::from_string(
+            rows.get_database_backend(),
+            format!("SELECT {column} FROM {schema}{table}"),
+        ));
         for row in all.await.unwrap() {
-            let bytes = row.try_get::<Vec<u8>>("", column).or_else(|_| row.try_get::<String>("", column).map(String::into_bytes));
-            assert!(!String::from_utf8_lossy(&bytes.unwrap_or_default()).contains("whsec_"), "{table}");
+            let bytes = row
+                .try_get::<Vec<u8>>("", column)
+                .or_else(|_| row.try_get::<String>("", column).map(String::into_bytes));
+            assert!(
+                !String::from_utf8_lossy(&bytes.unwrap_or_default()).contains("whsec_"),
+                "{table}"
+            );
         }
     }
     for url in [
@@ -172,39 +249,93 @@ pub(crate) async fn an_endpoint_is_kept_by_its_tenant(world: &World) {
         "https://169.254.169.254/",
         "https://u:p@example.com/",
     ] {
-        let refused = admin.webhook_endpoints().create_webhook_endpoint(create(url, &["Invented"])).await.unwrap_err();
+        let refused = admin
+            .webhook_endpoints()
+            .create_webhook_endpoint(create(url, &["Invented"]))
+            .await
+            .unwrap_err();
         let wrong = violations(&refused);
         let expected = if url.is_empty() { "FIELD_REQUIRED" } else { "WEBHOOK_ADDRESS_REFUSED" };
-        for at in [format!("webhook_endpoint.url: {expected}"), "webhook_endpoint.types[0]: EVENT_TYPE_UNKNOWN".to_owned()] {
+        for at in [
+            format!("webhook_endpoint.url: {expected}"),
+            "webhook_endpoint.types[0]: EVENT_TYPE_UNKNOWN".to_owned(),
+        ] {
             assert!(wrong.contains(&at), "{url}: {wrong:?}");
         }
     }
     let update = |etag: &str| UpdateWebhookEndpointRequest {
         request_id: request_id(),
-        webhook_endpoint: Some(WebhookEndpoint { description: "Books".to_owned(), etag: etag.to_owned(), ..endpoint.clone() }),
+        webhook_endpoint: Some(WebhookEndpoint {
+            description: "Books".to_owned(),
+            etag: etag.to_owned(),
+            ..endpoint.clone()
+        }),
         update_mask: Some(FieldMask { paths: vec!["description".to_owned()] }),
         ..Default::default()
     };
-    assert_eq!(reason(&admin.webhook_endpoints().update_webhook_endpoint(update("\"9\"")).await.unwrap_err()), "ETAG_MISMATCH");
-    let updated = admin.webhook_endpoints().update_webhook_endpoint(update(&endpoint.etag)).await.unwrap().into_inner();
+    assert_eq!(
+        reason(
+            &admin.webhook_endpoints().update_webhook_endpoint(update("\"9\"")).await.unwrap_err()
+        ),
+        "ETAG_MISMATCH"
+    );
+    let updated = admin
+        .webhook_endpoints()
+        .update_webhook_endpoint(update(&endpoint.etag))
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!(updated.webhook_endpoint.unwrap().description, "Books");
-    let disable = DisableWebhookEndpointRequest { request_id: request_id(), name: endpoint.name.clone(), ..Default::default() };
-    let disabled = admin.webhook_endpoints().disable_webhook_endpoint(disable).await.unwrap().into_inner().webhook_endpoint.unwrap();
-    assert_eq!((disabled.state(), disabled.disabled_reason()), (State::Disabled, DisabledReason::ByPerson));
+    let disable = DisableWebhookEndpointRequest {
+        request_id: request_id(),
+        name: endpoint.name.clone(),
+        ..Default::default()
+    };
+    let disabled = admin
+        .webhook_endpoints()
+        .disable_webhook_endpoint(disable)
+        .await
+        .unwrap()
+        .into_inner()
+        .webhook_endpoint
+        .unwrap();
+    assert_eq!(
+        (disabled.state(), disabled.disabled_reason()),
+        (State::Disabled, DisabledReason::ByPerson)
+    );
     let test = TestWebhookEndpointRequest { request_id: request_id(), name: endpoint.name.clone() };
-    assert_eq!(reason(&admin.webhook_endpoints().test_webhook_endpoint(test).await.unwrap_err()), "WEBHOOK_ENDPOINT_DISABLED");
+    assert_eq!(
+        reason(&admin.webhook_endpoints().test_webhook_endpoint(test).await.unwrap_err()),
+        "WEBHOOK_ENDPOINT_DISABLED"
+    );
     for _ in 1..16 {
         created(world, &receiver.url("/more"), &[]).await;
     }
-    let refused = admin.webhook_endpoints().create_webhook_endpoint(create(&receiver.url("/more"), &[])).await.unwrap_err();
+    let refused = admin
+        .webhook_endpoints()
+        .create_webhook_endpoint(create(&receiver.url("/more"), &[]))
+        .await
+        .unwrap_err();
     assert_eq!(reason(&refused), "TOO_MANY_WEBHOOK_ENDPOINTS");
-    let delete = DeleteWebhookEndpointRequest { request_id: request_id(), name: endpoint.name.clone(), ..Default::default() };
+    let delete = DeleteWebhookEndpointRequest {
+        request_id: request_id(),
+        name: endpoint.name.clone(),
+        ..Default::default()
+    };
     for _ in 0..2 {
         admin.webhook_endpoints().delete_webhook_endpoint(delete.clone()).await.unwrap();
     }
-    assert_eq!(reason(&admin.webhook_endpoints().get_webhook_endpoint(get).await.unwrap_err()), "RESOURCE_NOT_FOUND");
-    let list = ListWebhookEndpointsRequest { parent: "tenants/acme".to_owned(), page_size: 10, ..Default::default() };
-    let page = admin.webhook_endpoints().list_webhook_endpoints(list.clone()).await.unwrap().into_inner();
+    assert_eq!(
+        reason(&admin.webhook_endpoints().get_webhook_endpoint(get).await.unwrap_err()),
+        "RESOURCE_NOT_FOUND"
+    );
+    let list = ListWebhookEndpointsRequest {
+        parent: "tenants/acme".to_owned(),
+        page_size: 10,
+        ..Default::default()
+    };
+    let page =
+        admin.webhook_endpoints().list_webhook_endpoints(list.clone()).await.unwrap().into_inner();
     let rest = ListWebhookEndpointsRequest { page_token: page.next_page_token, ..list };
     let rest = admin.webhook_endpoints().list_webhook_endpoints(rest).await.unwrap().into_inner();
     assert_eq!((page.webhook_endpoints.len(), rest.webhook_endpoints.len()), (10, 5));
@@ -216,19 +347,30 @@ pub(crate) async fn an_endpoint_is_enabled_and_tested(world: &World) {
     let receiver = Receiver::start().await;
     let name = created(world, &receiver.url("/hook"), &[]).await.webhook_endpoint.unwrap().name;
     let admin = world.someone("ADMIN", None);
-    let off = DisableWebhookEndpointRequest { request_id: request_id(), name: name.clone(), ..Default::default() };
+    let off = DisableWebhookEndpointRequest {
+        request_id: request_id(),
+        name: name.clone(),
+        ..Default::default()
+    };
     admin.webhook_endpoints().disable_webhook_endpoint(off).await.unwrap();
-    let on = EnableWebhookEndpointRequest { request_id: request_id(), name: name.clone(), ..Default::default() };
+    let on = EnableWebhookEndpointRequest {
+        request_id: request_id(),
+        name: name.clone(),
+        ..Default::default()
+    };
     admin.webhook_endpoints().enable_webhook_endpoint(on).await.unwrap();
     let test = TestWebhookEndpointRequest { request_id: request_id(), name };
     admin.webhook_endpoints().test_webhook_endpoint(test).await.unwrap();
-    receiver.until("/hook", |all| all.iter().any(|own| own.body.contains("WebhookEndpointTested"))).await;
+    receiver
+        .until("/hook", |all| all.iter().any(|own| own.body.contains("WebhookEndpointTested")))
+        .await;
 }
 
 pub(crate) async fn secrets_change_without_a_gap(world: &World) {
     world.tenant("acme").await;
     let (receiver, admin) = (Receiver::start().await, world.someone("ADMIN", None));
-    let hook = created(world, &receiver.url("/hook"), &["payterms.invoicing.v1.CustomerChanged"]).await;
+    let hook =
+        created(world, &receiver.url("/hook"), &["payterms.invoicing.v1.CustomerChanged"]).await;
     let (name, old) = (hook.webhook_endpoint.unwrap().name, hook.secret);
     let mut arrived = 0;
     let mut next = async || {
@@ -243,14 +385,23 @@ pub(crate) async fn secrets_change_without_a_gap(world: &World) {
         revoke_old_secrets,
         ..Default::default()
     };
-    let rotated = admin.webhook_endpoints().rotate_webhook_secret(rotate(false)).await.unwrap().into_inner();
-    assert!(rotated.secret != old && rotated.webhook_endpoint.unwrap().old_secret_expire_time.is_some());
+    let rotated =
+        admin.webhook_endpoints().rotate_webhook_secret(rotate(false)).await.unwrap().into_inner();
+    assert!(
+        rotated.secret != old && rotated.webhook_endpoint.unwrap().old_secret_expire_time.is_some()
+    );
     let both = next().await;
     assert!(signs(&old, &both) && signs(&rotated.secret, &both), "{both:?}");
-    let revoked = admin.webhook_endpoints().rotate_webhook_secret(rotate(true)).await.unwrap().into_inner();
+    let revoked =
+        admin.webhook_endpoints().rotate_webhook_secret(rotate(true)).await.unwrap().into_inner();
     assert_eq!(revoked.webhook_endpoint.unwrap().old_secret_expire_time, None);
     let newest = next().await;
-    assert!(signs(&revoked.secret, &newest) && !signs(&rotated.secret, &newest) && !signs(&old, &newest), "{newest:?}");
+    assert!(
+        signs(&revoked.secret, &newest)
+            && !signs(&rotated.secret, &newest)
+            && !signs(&old, &newest),
+        "{newest:?}"
+    );
 }
 
 async fn what_waits_for_an_endpoint_is_listed(world: &World) {
@@ -258,13 +409,21 @@ async fn what_waits_for_an_endpoint_is_listed(world: &World) {
     world.tenant("other").await;
     let (receiver, admin) = (Receiver::start().await, world.someone("ADMIN", None));
     receiver.behave("/fails", Behaviour::Status(503));
-    let name = created(world, &receiver.url("/fails"), &["payterms.invoicing.v1.CustomerChanged"]).await.webhook_endpoint.unwrap().name;
+    let name = created(world, &receiver.url("/fails"), &["payterms.invoicing.v1.CustomerChanged"])
+        .await
+        .webhook_endpoint
+        .unwrap()
+        .name;
     world.customer("acme", "AU").await;
     world.customer("acme", "AU").await;
     let listed = async |tenant: &str| {
-        let (code, out, err) = payterms(world, &["webhooks", "--tenant", tenant, "--output", "json"]).await;
+        let (code, out, err) =
+            payterms(world, &["webhooks", "--tenant", tenant, "--output", "json"]).await;
         assert_eq!((code, err.as_str()), (0, ""), "{out}");
-        Ok(serde_json::from_str::<serde_json::Value>(&out).unwrap()["waitingWebhooks"].as_array().unwrap().clone())
+        Ok(serde_json::from_str::<serde_json::Value>(&out).unwrap()["waitingWebhooks"]
+            .as_array()
+            .unwrap()
+            .clone())
     };
     let waits = |all: &Vec<serde_json::Value>| all.iter().any(|own| own["waitingCount"] == 2);
     let waiting = until(async || listed("acme").await, waits).await;
@@ -275,11 +434,16 @@ async fn what_waits_for_an_endpoint_is_listed(world: &World) {
     );
     assert!(waiting[0]["oldestTime"].is_string(), "{waiting:?}");
     assert!(listed("other").await.unwrap().is_empty());
-    let disable = DisableWebhookEndpointRequest { request_id: request_id(), name: name.clone(), ..Default::default() };
+    let disable = DisableWebhookEndpointRequest {
+        request_id: request_id(),
+        name: name.clone(),
+        ..Default::default()
+    };
     admin.webhook_endpoints().disable_webhook_endpoint(disable).await.unwrap();
     let (_, out, _) = payterms(world, &["webhooks"]).await;
     assert!(out.contains("disabled") && out.contains(&name), "{out}");
-    let delete = DeleteWebhookEndpointRequest { request_id: request_id(), name, ..Default::default() };
+    let delete =
+        DeleteWebhookEndpointRequest { request_id: request_id(), name, ..Default::default() };
     admin.webhook_endpoints().delete_webhook_endpoint(delete).await.unwrap();
     until(async || listed("acme").await, Vec::is_empty).await;
     assert_eq!(payterms(world, &["webhooks"]).await.1, "No webhook waits.\n");
@@ -311,27 +475,36 @@ async fn what_fails_is_sent_again_and_holds_up_nobody(world: &World) {
         let ids: BTreeSet<_> = all.iter().map(|request| request.header("webhook-id")).collect();
         assert_eq!(ids.len(), all.len(), "{path}");
     }
-    // The first attempt of each of the others is there too, and those that fail get the same event again.
+    // The first attempt of each of the others is there too, and those that fail get the same event
+    // again.
     for (path, _) in &failing {
         let requests = receiver.until(path, |all| !all.is_empty()).await;
         receiver.behave(path, Behaviour::Status(200));
         let first = requests.first().unwrap().header("webhook-id").to_owned();
         if *path != "/hangs" {
-            let again = |all: &[Received]| all.iter().filter(|request| request.header("webhook-id") == first).count() > 1;
+            let again = |all: &[Received]| {
+                all.iter().filter(|request| request.header("webhook-id") == first).count() > 1
+            };
             let requests = receiver.until(path, again).await;
-            let bodies: BTreeSet<_> =
-                requests.iter().filter(|request| request.header("webhook-id") == first).map(|request| request.body.clone()).collect();
+            let bodies: BTreeSet<_> = requests
+                .iter()
+                .filter(|request| request.header("webhook-id") == first)
+                .map(|request| request.body.clone())
+                .collect();
             assert_eq!(bodies.len(), 1, "the same event has the same body");
         }
     }
     assert!(receiver.received("/elsewhere").is_empty(), "a redirection is not followed");
 }
 
-/// Makes every delivery of a service that waits due at once, as if its pauses were over; and old, where it is to be given up.
+/// Makes every delivery of a service that waits due at once, as if its pauses were over; and old,
+/// where it is to be given up.
 async fn hurry(world: &World, service: &str, attempts: Option<i64>) {
     let (rows, schema) = world.rows(service).await;
     let attempts = attempts.map(|attempts| format!(", attempts = {attempts}")).unwrap_or_default();
-    let update = format!("UPDATE {schema}webhook_deliveries SET due_at = created_at{attempts} WHERE state = 'PENDING'");
+    let update = format!(
+        "UPDATE {schema}webhook_deliveries SET due_at = created_at{attempts} WHERE state = 'PENDING'"
+    );
     rows.execute_unprepared(&update).await.unwrap();
 }
 
@@ -344,7 +517,10 @@ async fn an_endpoint_that_is_gone_or_fails_for_days_is_disabled_with_a_mail(worl
     receiver.behave("/fails", Behaviour::Status(503));
     let mut endpoints = Vec::new();
     for path in ["/gone", "/fails"] {
-        let endpoint = created(world, &receiver.url(path), &["payterms.wallet.v1.CreditGranted"]).await.webhook_endpoint.unwrap();
+        let endpoint = created(world, &receiver.url(path), &["payterms.wallet.v1.CreditGranted"])
+            .await
+            .webhook_endpoint
+            .unwrap();
         known_everywhere(world, &endpoint.name).await;
         endpoints.push(endpoint.name);
     }
@@ -352,7 +528,11 @@ async fn an_endpoint_that_is_gone_or_fails_for_days_is_disabled_with_a_mail(worl
     receiver.until("/fails", |all| !all.is_empty()).await;
     let state = async |name: &str| {
         let get = GetWebhookEndpointRequest { name: name.to_owned() };
-        admin.webhook_endpoints().get_webhook_endpoint(get).await.map(|read| read.into_inner().webhook_endpoint.unwrap())
+        admin
+            .webhook_endpoints()
+            .get_webhook_endpoint(get)
+            .await
+            .map(|read| read.into_inner().webhook_endpoint.unwrap())
     };
     // What is gone is disabled at once, though the wallet met it and invoicing keeps it.
     let gone = until(|| state(&endpoints[0]), |own| own.state() == State::Disabled).await;
@@ -366,15 +546,39 @@ async fn an_endpoint_that_is_gone_or_fails_for_days_is_disabled_with_a_mail(worl
         |own| own.disabled_reason() == DisabledReason::Failing,
     )
     .await;
-    assert!(mails_of(&admin, MailKind::WebhookDisabled, 2).await.iter().all(|mail| mail.customer.is_empty()));
+    assert!(
+        mails_of(&admin, MailKind::WebhookDisabled, 2)
+            .await
+            .iter()
+            .all(|mail| mail.customer.is_empty())
+    );
     // Meanwhile something happens. Enabled again, the endpoint gets it.
     grant(world, &wallet, amount("USD", 20, 0), 0).await;
     receiver.behave("/fails", Behaviour::Status(200));
     let before = receiver.received("/fails").len();
-    let enable = EnableWebhookEndpointRequest { request_id: request_id(), name: endpoints[1].clone(), ..Default::default() };
-    let enabled = admin.webhook_endpoints().enable_webhook_endpoint(enable).await.unwrap().into_inner().webhook_endpoint.unwrap();
-    assert_eq!((enabled.state(), enabled.disabled_reason()), (State::Enabled, DisabledReason::Unspecified));
+    let enable = EnableWebhookEndpointRequest {
+        request_id: request_id(),
+        name: endpoints[1].clone(),
+        ..Default::default()
+    };
+    let enabled = admin
+        .webhook_endpoints()
+        .enable_webhook_endpoint(enable)
+        .await
+        .unwrap()
+        .into_inner()
+        .webhook_endpoint
+        .unwrap();
+    assert_eq!(
+        (enabled.state(), enabled.disabled_reason()),
+        (State::Enabled, DisabledReason::Unspecified)
+    );
     let resumed = receiver.until("/fails", |all| all.len() > before).await;
-    assert_eq!(resumed.last().unwrap().event()["data"]["lot"]["amount"]["units"], "20", "{:?}", resumed.last().unwrap().event());
+    assert_eq!(
+        resumed.last().unwrap().event()["data"]["lot"]["amount"]["units"],
+        "20",
+        "{:?}",
+        resumed.last().unwrap().event()
+    );
     invariants::hold(world).await;
 }

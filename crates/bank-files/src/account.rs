@@ -12,13 +12,15 @@ pub(crate) fn shown_account(text: &str) -> String {
 /// The account as it is shown, without a currency behind an IBAN.
 pub(crate) fn without_currency(text: &str) -> String {
     let shown = shown_account(text);
-    let plain: String = shown.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_uppercase();
+    let plain: String =
+        shown.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_uppercase();
     let before = plain.get(..plain.len().saturating_sub(3)).unwrap_or_default();
     if is_iban(before) && !is_iban(&plain) { before.to_owned() } else { shown }
 }
 
-/// What an account is compared by: upper-case letters and digits alone. A German bank code with an account number is the IBAN
-/// that they make, so that MT940 and CAMT name the same account; a currency after an IBAN is no part of it.
+/// What an account is compared by: upper-case letters and digits alone. A German bank code with an
+/// account number is the IBAN that they make, so that MT940 and CAMT name the same account; a
+/// currency after an IBAN is no part of it.
 #[must_use]
 pub fn account_key(account: &str) -> String {
     let text = account.trim();
@@ -28,12 +30,20 @@ pub fn account_key(account: &str) -> String {
         && bank.bytes().chain(number.bytes()).all(|b| b.is_ascii_digit())
     {
         let number = format!("{bank}{number:0>10}");
-        return format!("DE{:02}{number}", 98_u32.saturating_sub(remainder(&format!("{number}131400"))));
+        return format!(
+            "DE{:02}{number}",
+            98_u32.saturating_sub(remainder(&format!("{number}131400")))
+        );
     }
-    let plain: String = text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect();
+    let plain: String =
+        text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect();
     let before = plain.get(..plain.len().saturating_sub(3)).unwrap_or_default();
     let suffix = plain.get(before.len()..).unwrap_or_default();
-    if !is_iban(&plain) && is_iban(before) && suffix.bytes().all(|b| b.is_ascii_uppercase()) { before.to_owned() } else { plain }
+    if !is_iban(&plain) && is_iban(before) && suffix.bytes().all(|b| b.is_ascii_uppercase()) {
+        before.to_owned()
+    } else {
+        plain
+    }
 }
 
 fn is_iban(text: &str) -> bool {
@@ -46,7 +56,9 @@ fn is_iban(text: &str) -> bool {
 
 /// The remainder by 97 of a text in which letters are numbers from 10.
 fn remainder(text: &str) -> u32 {
-    text.chars().filter_map(|c| c.to_digit(36)).fold(0, |rest, digit| (rest * if digit > 9 { 100 } else { 10 } + digit) % 97)
+    text.chars()
+        .filter_map(|c| c.to_digit(36))
+        .fold(0, |rest, digit| (rest * if digit > 9 { 100 } else { 10 } + digit) % 97)
 }
 
 #[cfg(test)]
@@ -64,7 +76,10 @@ mod tests {
         ] {
             assert_eq!(account_key(text), "DE89370400440532013000", "{text}");
         }
-        assert_eq!((account_key("US-ACC-1"), account_key("12/34")), ("USACC1".to_owned(), "1234".to_owned()));
+        assert_eq!(
+            (account_key("US-ACC-1"), account_key("12/34")),
+            ("USACC1".to_owned(), "1234".to_owned())
+        );
         assert_eq!(shown_account("de89 3704 0044 0532 0130 00"), "DE89370400440532013000");
         assert_eq!(shown_account("US-ACC 1"), "US-ACC 1");
     }

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 /// Characters of a text for people.
 pub(crate) const MOST_TEXT: usize = 2_000;
-/// Texts of one entry in which numbers are looked for: a batch without amounts is one line with the texts of all its parts.
+/// Texts of one entry in which numbers are looked for: a batch without amounts is one line with the
+/// texts of all its parts.
 const MOST_SEARCHED: usize = 1_000;
 /// Characters of a name or a reference.
 pub(crate) const MOST_NAME: usize = 200;
@@ -31,21 +32,34 @@ const PLACEHOLDERS: [&str; 18] = [
     "OHNE",
 ];
 
-/// Whether a reference identifies nothing: `NONREF`, `NOT PROVIDED`, `-`, or one of the digits 0 and 9 repeated.
+/// Whether a reference identifies nothing: `NONREF`, `NOT PROVIDED`, `-`, or one of the digits 0
+/// and 9 repeated.
 #[must_use]
 pub fn is_placeholder(reference: &str) -> bool {
-    let plain: String = reference.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_uppercase).take(40).collect();
+    let plain: String = reference
+        .chars()
+        .filter(|c| c.is_alphanumeric())
+        .flat_map(char::to_uppercase)
+        .take(40)
+        .collect();
     PLACEHOLDERS.contains(&plain.as_str())
         || ['0', 'X'].iter().any(|fill| plain.chars().all(|c| c == *fill))
         || plain.len() > 3 && plain.chars().all(|c| c == '9')
 }
 
-/// A text on one line: control characters and those that turn or hide text are gone, white space is one space.
+/// A text on one line: control characters and those that turn or hide text are gone, white space is
+/// one space.
 pub(crate) fn clean(text: &str, most: usize) -> String {
     let mut line = String::with_capacity(text.len().min(most));
     let mut count = 0_usize;
-    for word in text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()) {
-        for c in (!line.is_empty()).then_some(' ').into_iter().chain(word.chars().filter(|c| !is_invisible(*c))) {
+    for word in
+        text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty())
+    {
+        for c in (!line.is_empty())
+            .then_some(' ')
+            .into_iter()
+            .chain(word.chars().filter(|c| !is_invisible(*c)))
+        {
             if count == most {
                 return line;
             }
@@ -65,7 +79,8 @@ fn is_invisible(c: char) -> bool {
     matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{200B}'..='\u{200F}' | '\u{FEFF}' | '\u{2028}' | '\u{2029}' | '\u{FFFE}' | '\u{FFFF}')
 }
 
-/// Widths at which formats cut a text into pieces, in characters: MT940's, the 35 and 70 of SWIFT, the 140 of SEPA.
+/// Widths at which formats cut a text into pieces, in characters: MT940's, the 35 and 70 of SWIFT,
+/// the 140 of SEPA.
 const WIDTHS: [usize; 5] = [27, 35, 65, 70, 140];
 
 /// Pieces of one text as one line for people: a piece that fills its width goes on in the next one.
@@ -122,7 +137,20 @@ mod tests {
 
     #[test]
     fn placeholders_are_no_references() {
-        for text in ["0", "NONREF", "NOTPROVIDED", "NOT PROVIDED", "Unknown", "-", "", "999999999999", "000", "n/a", "***", "xxx"] {
+        for text in [
+            "0",
+            "NONREF",
+            "NOTPROVIDED",
+            "NOT PROVIDED",
+            "Unknown",
+            "-",
+            "",
+            "999999999999",
+            "000",
+            "n/a",
+            "***",
+            "xxx",
+        ] {
             assert!(is_placeholder(text), "{text:?}");
         }
         for text in ["1", "9", "99", "INV-0", "A0", "2026-000048", "NONREF-7"] {

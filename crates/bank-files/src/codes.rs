@@ -1,15 +1,22 @@
-//! What banks' codes say: which bookings are payments that came back, and of what kind the others are. Code sets: ISO 20022's
-//! external bank transaction codes and return reasons, NACHA's return codes, BAI, SWIFT's transaction types, the German
-//! transaction codes of MT940, and Plaid's categories.
+//! What banks' codes say: which bookings are payments that came back, and of what kind the others
+//! are. Code sets: ISO 20022's external bank transaction codes and return reasons, NACHA's return
+//! codes, BAI, SWIFT's transaction types, the German transaction codes of MT940, and Plaid's
+//! categories.
 
 use crate::model::{Kind, Returned};
 
-/// ISO sub-families of payments that came back. `URDD`, `URCQ` and `STLR` are none: they are credits under reserve.
-const RETURNS: [&str; 13] = ["ARET", "AREV", "CQRV", "PRDD", "RCDD", "RPCR", "RRTN", "UDFT", "UPCQ", "UPCT", "UPDD", "XPCQ", "RVSL"];
+/// ISO sub-families of payments that came back. `URDD`, `URCQ` and `STLR` are none: they are
+/// credits under reserve.
+const RETURNS: [&str; 13] = [
+    "ARET", "AREV", "CQRV", "PRDD", "RCDD", "RPCR", "RRTN", "UDFT", "UPCQ", "UPCT", "UPDD", "XPCQ",
+    "RVSL",
+];
 
-/// Families whose entries are payments of the account's holder: direct debits received, cheques and transfers issued, own cards.
+/// Families whose entries are payments of the account's holder: direct debits received, cheques and
+/// transfers issued, own cards.
 const OWN_PAYMENTS: [&str; 6] = ["RDDT", "ICHQ", "ICDT", "IRCT", "CCRD", "ICCN"];
-/// Families whose entries are deposits: direct debits issued, cheques and transfers received, card takings.
+/// Families whose entries are deposits: direct debits issued, cheques and transfers received, card
+/// takings.
 const DEPOSITS: [&str; 7] = ["IDDT", "RCHQ", "RCDT", "RRCT", "MCRD", "LBOX", "RCCN"];
 
 /// What a bank's code says of an entry.
@@ -32,16 +39,20 @@ impl Meaning {
         Self { is_return: true, own_payment, ..Self::default() }
     }
 
-    /// The payment that came back by this code, with the sign of its entry where the code does not say whose it is: what comes in
-    /// again had gone out.
+    /// The payment that came back by this code, with the sign of its entry where the code does not
+    /// say whose it is: what comes in again had gone out.
     #[must_use]
     pub fn returned(self, came_in: bool, code: &str) -> Option<Returned> {
-        self.is_return.then(|| Returned { own_payment: self.own_payment.unwrap_or(came_in), code: code.to_owned() })
+        self.is_return.then(|| Returned {
+            own_payment: self.own_payment.unwrap_or(came_in),
+            code: code.to_owned(),
+        })
     }
 }
 
-/// ISO 20022's bank transaction code. Where family and sign contradict each other, as in a returned transfer that came in and
-/// is told as received, the sign holds; direct debits, cheques and cards are told by their family alone.
+/// ISO 20022's bank transaction code. Where family and sign contradict each other, as in a returned
+/// transfer that came in and is told as received, the sign holds; direct debits, cheques and cards
+/// are told by their family alone.
 #[must_use]
 pub fn iso(domain: &str, family: &str, sub_family: &str, came_in: bool) -> Meaning {
     if RETURNS.contains(&sub_family) {
@@ -65,7 +76,9 @@ fn iso_kind(domain: &str, family: &str, sub_family: &str) -> Kind {
         ("LDAS", "FTDP" | "NTDP", _)
         | ("CMGT" | "CAMT", _, _)
         | (_, "CAPL" | "ACCB", _)
-        | (_, _, "COAT" | "ACON" | "FIOA" | "ICCT" | "XICT" | "ZABA" | "SWEP" | "TOPG" | "BACT") => Kind::OwnTransfer,
+        | (_, _, "COAT" | "ACON" | "FIOA" | "ICCT" | "XICT" | "ZABA" | "SWEP" | "TOPG" | "BACT") => {
+            Kind::OwnTransfer
+        }
         ("LDAS", _, _) | (_, _, "DDWN") => Kind::Loan,
         (_, "CNTR", "CHKD") => Kind::Other,
         (_, "CNTR", _) | (_, _, "CDPT" | "CWDL" | "XBCW" | "BCDP" | "BCWD") => Kind::Cash,
@@ -91,10 +104,14 @@ pub fn iso_purpose(code: &str) -> Kind {
 #[must_use]
 pub fn bai(code: &str) -> Meaning {
     match code {
-        "123" | "168" | "252" | "255" | "257" | "258" | "261" | "266" | "268" => Meaning::back(Some(true)),
+        "123" | "168" | "252" | "255" | "257" | "258" | "261" | "266" | "268" => {
+            Meaning::back(Some(true))
+        }
         "468" | "552" | "555" | "557" | "558" | "561" | "566" | "568" => Meaning::back(Some(false)),
         "171" | "481" => Meaning::of(Kind::Loan),
-        "145" | "201" | "275" | "277" | "347" | "501" | "575" | "577" | "656" => Meaning::of(Kind::OwnTransfer),
+        "145" | "201" | "275" | "277" | "347" | "501" | "575" | "577" | "656" => {
+            Meaning::of(Kind::OwnTransfer)
+        }
         "346" | "354" | "359" | "654" | "659" => Meaning::of(Kind::Interest),
         "295" | "366" | "595" | "666" => Meaning::of(Kind::Cash),
         "564" | "567" | "661" | "698" => Meaning::of(Kind::Fee),
@@ -115,13 +132,16 @@ pub fn swift(code: &str) -> Meaning {
     }
 }
 
-/// The German banks' transaction code: three digits that begin field 86, or stand in a proprietary code.
+/// The German banks' transaction code: three digits that begin field 86, or stand in a proprietary
+/// code.
 #[must_use]
 pub fn german(code: &str) -> Meaning {
     match code {
         "009" | "059" | "108" | "109" | "111" | "159" | "181" | "184" => Meaning::back(None),
         "082" | "083" => Meaning::of(Kind::Cash),
-        "801" | "802" | "803" | "804" | "805" | "806" | "807" | "808" | "809" | "810" | "811" => Meaning::of(Kind::Fee),
+        "801" | "802" | "803" | "804" | "805" | "806" | "807" | "808" | "809" | "810" | "811" => {
+            Meaning::of(Kind::Fee)
+        }
         "812" | "814" | "815" | "817" => Meaning::of(Kind::Interest),
         "823" | "833" | "834" => Meaning::of(Kind::OwnTransfer),
         "825" | "832" => Meaning::of(Kind::Loan),
@@ -132,15 +152,24 @@ pub fn german(code: &str) -> Meaning {
 /// Whether a word is one of NACHA's return codes, `R01` to `R85`.
 #[must_use]
 pub fn is_ach_return(word: &str) -> bool {
-    let digits = word.strip_prefix('R').filter(|digits| digits.len() == 2 && digits.bytes().all(|b| b.is_ascii_digit()));
-    digits.and_then(|digits| digits.parse::<u8>().ok()).is_some_and(|number| (1..=85).contains(&number))
+    let digits = word
+        .strip_prefix('R')
+        .filter(|digits| digits.len() == 2 && digits.bytes().all(|b| b.is_ascii_digit()));
+    digits
+        .and_then(|digits| digits.parse::<u8>().ok())
+        .is_some_and(|number| (1..=85).contains(&number))
 }
 
-/// NACHA's return code in a bank's text that says that it is one: `RETURN R01`, `R03 RETURNED ITEM`.
+/// NACHA's return code in a bank's text that says that it is one: `RETURN R01`, `R03 RETURNED
+/// ITEM`.
 #[must_use]
 pub fn ach_return_in(text: &str) -> Option<&str> {
     let words = || text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-    let says = words().any(|word| ["RETURN", "RETURNED", "RETURNS", "RTN", "NSF"].iter().any(|sign| word.eq_ignore_ascii_case(sign)));
+    let says = words().any(|word| {
+        ["RETURN", "RETURNED", "RETURNS", "RTN", "NSF"]
+            .iter()
+            .any(|sign| word.eq_ignore_ascii_case(sign))
+    });
     words().find(|word| is_ach_return(word)).filter(|_| says)
 }
 
@@ -149,7 +178,9 @@ pub fn ach_return_in(text: &str) -> Option<&str> {
 pub fn plaid(primary: &str, detailed: &str) -> Kind {
     match (primary, detailed) {
         (_, "TRANSFER_IN_CASH_ADVANCES_AND_LOANS") => Kind::Loan,
-        (primary, detailed) if primary.starts_with("LOAN_") || detailed.starts_with("LOAN_") => Kind::Loan,
+        (primary, detailed) if primary.starts_with("LOAN_") || detailed.starts_with("LOAN_") => {
+            Kind::Loan
+        }
         (
             _,
             "TRANSFER_IN_ACCOUNT_TRANSFER"
@@ -175,8 +206,13 @@ mod tests {
 
     #[test]
     fn a_credit_under_reserve_is_no_return_and_a_return_says_whose_it_is() {
-        for under_reserve in [("RCDT", "URDD"), ("IDDT", "URDD"), ("RCHQ", "URCQ"), ("DRFT", "STLR")] {
-            assert!(!iso("PMNT", under_reserve.0, under_reserve.1, true).is_return, "{under_reserve:?}");
+        for under_reserve in
+            [("RCDT", "URDD"), ("IDDT", "URDD"), ("RCHQ", "URCQ"), ("DRFT", "STLR")]
+        {
+            assert!(
+                !iso("PMNT", under_reserve.0, under_reserve.1, true).is_return,
+                "{under_reserve:?}"
+            );
         }
         for (family, sub_family, came_in, own_payment) in [
             ("RDDT", "UPDD", true, true),
@@ -193,7 +229,8 @@ mod tests {
             ("ICDT", "ARET", true, true),
             ("DRFT", "UDFT", false, false),
         ] {
-            let returned = iso("PMNT", family, sub_family, came_in).returned(came_in, sub_family).unwrap();
+            let returned =
+                iso("PMNT", family, sub_family, came_in).returned(came_in, sub_family).unwrap();
             assert_eq!(returned.own_payment, own_payment, "{family}/{sub_family}");
         }
     }
@@ -209,7 +246,11 @@ mod tests {
             ("ACMT", "MCOP", "INTR", Kind::Interest),
             ("PMNT", "RCDT", "ESCT", Kind::Other),
         ] {
-            assert_eq!(iso(domain, family, sub_family, true).kind, kind, "{domain}/{family}/{sub_family}");
+            assert_eq!(
+                iso(domain, family, sub_family, true).kind,
+                kind,
+                "{domain}/{family}/{sub_family}"
+            );
         }
         assert_eq!(plaid("LOAN_DISBURSEMENTS", ""), Kind::Loan);
         assert_eq!(plaid("TRANSFER_IN", "TRANSFER_IN_ACCOUNT_TRANSFER"), Kind::OwnTransfer);
@@ -218,8 +259,16 @@ mod tests {
     #[test]
     fn codes_of_other_sets_say_whose_payment_came_back() {
         assert_eq!((bai("555").own_payment, bai("257").own_payment), (Some(false), Some(true)));
-        assert!(german("109").is_return && swift("RTI").is_return && !german("166").is_return && !swift("TRF").is_return);
-        assert_eq!((bai("275").kind, german("833").kind, swift("LDP").kind), (Kind::OwnTransfer, Kind::OwnTransfer, Kind::Loan));
+        assert!(
+            german("109").is_return
+                && swift("RTI").is_return
+                && !german("166").is_return
+                && !swift("TRF").is_return
+        );
+        assert_eq!(
+            (bai("275").kind, german("833").kind, swift("LDP").kind),
+            (Kind::OwnTransfer, Kind::OwnTransfer, Kind::Loan)
+        );
     }
 
     #[test]

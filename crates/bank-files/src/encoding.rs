@@ -1,5 +1,5 @@
-//! Bytes to text: by byte order mark, by declaration, else UTF-8. A declaration that lies is refused: a text read in the wrong
-//! encoding would be searched for names that are not in it.
+//! Bytes to text: by byte order mark, by declaration, else UTF-8. A declaration that lies is
+//! refused: a text read in the wrong encoding would be searched for names that are not in it.
 
 use crate::finding::FileError;
 use encoding_rs::{Encoding, ISO_8859_15, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
@@ -16,7 +16,9 @@ pub(crate) fn decode(file: &[u8]) -> Result<String, FileError> {
         _ => unmarked(file)?,
     };
     if text.contains('\0') {
-        return Err(FileError::new("The file is binary, or not in the encoding that it seems to have."));
+        return Err(FileError::new(
+            "The file is binary, or not in the encoding that it seems to have.",
+        ));
     }
     Ok(text)
 }
@@ -24,14 +26,18 @@ pub(crate) fn decode(file: &[u8]) -> Result<String, FileError> {
 /// A file whose first bytes say its encoding: the declaration may say the same alone.
 fn marked(file: &[u8], encoding: &'static Encoding) -> Result<String, FileError> {
     let name = if encoding == UTF_8 { "UTF-8" } else { "UTF-16" };
-    let text = encoding
-        .decode_without_bom_handling_and_without_replacement(file)
-        .ok_or_else(|| FileError::new(format!("The file begins as {name}, but is not in {name}.")))?;
+    let text =
+        encoding.decode_without_bom_handling_and_without_replacement(file).ok_or_else(|| {
+            FileError::new(format!("The file begins as {name}, but is not in {name}."))
+        })?;
     let head: Vec<u8> = text.bytes().take(MOST_DECLARATION).collect();
     if let Some(label) = declared(&head) {
-        let same = Encoding::for_label(label.as_bytes()).is_some_and(|named| (named == UTF_8) == (encoding == UTF_8) && is_unicode(named));
+        let same = Encoding::for_label(label.as_bytes())
+            .is_some_and(|named| (named == UTF_8) == (encoding == UTF_8) && is_unicode(named));
         if !same {
-            return Err(FileError::new(format!("The file says that it is in {label}, but is in {name}.")));
+            return Err(FileError::new(format!(
+                "The file says that it is in {label}, but is in {name}."
+            )));
         }
     }
     Ok(text.into_owned())
@@ -43,27 +49,37 @@ fn unmarked(file: &[u8]) -> Result<String, FileError> {
     let Some(label) = declared(head) else {
         return match plain {
             Ok(text) => Ok(text.to_owned()),
-            Err(_) if is_xml(head) => Err(FileError::new("The file names no encoding, and is not in UTF-8.")),
-            Err(_) if ofx_says_unicode(head) => Err(FileError::new("The file says that it is in UTF-8, but is not.")),
-            // Files of lines say nothing of their encoding; what is not UTF-8 was written on Windows.
+            Err(_) if is_xml(head) => {
+                Err(FileError::new("The file names no encoding, and is not in UTF-8."))
+            }
+            Err(_) if ofx_says_unicode(head) => {
+                Err(FileError::new("The file says that it is in UTF-8, but is not."))
+            }
+            // Files of lines say nothing of their encoding; what is not UTF-8 was written on
+            // Windows.
             Err(_) => Ok(WINDOWS_1252.decode_without_bom_handling(file).0.into_owned()),
         };
     };
     let encoding = Encoding::for_label(label.as_bytes());
-    let encoding = encoding.filter(|named| is_unicode(named) || *named == ISO_8859_15 || *named == WINDOWS_1252);
     let encoding = encoding
-        .ok_or_else(|| FileError::new(format!("The file is in {label}: send UTF-8, UTF-16, ISO-8859-1 or -15, or windows-1252.")))?;
+        .filter(|named| is_unicode(named) || *named == ISO_8859_15 || *named == WINDOWS_1252);
+    let encoding = encoding.ok_or_else(|| {
+        FileError::new(format!(
+            "The file is in {label}: send UTF-8, UTF-16, ISO-8859-1 or -15, or windows-1252."
+        ))
+    })?;
     match plain {
-        // Two or more bytes that are one character of UTF-8 are no text in an encoding of single bytes.
+        // Two or more bytes that are one character of UTF-8 are no text in an encoding of single
+        // bytes.
         Ok(_) if !is_unicode(encoding) && !file.is_ascii() => {
             Err(FileError::new(format!("The file says that it is in {label}, but is in UTF-8.")))
         }
         Ok(text) if encoding == UTF_8 || !is_unicode(encoding) => Ok(text.to_owned()),
         Err(_) if !is_unicode(encoding) => {
             let decoded = encoding.decode_without_bom_handling_and_without_replacement(file);
-            decoded
-                .map(std::borrow::Cow::into_owned)
-                .ok_or_else(|| FileError::new(format!("The file says that it is in {label}, but is not.")))
+            decoded.map(std::borrow::Cow::into_owned).ok_or_else(|| {
+                FileError::new(format!("The file says that it is in {label}, but is not."))
+            })
         }
         _ => Err(FileError::new(format!("The file says that it is in {label}, but is not."))),
     }
@@ -79,7 +95,8 @@ fn is_xml(head: &[u8]) -> bool {
 }
 
 fn ofx_says_unicode(head: &[u8]) -> bool {
-    head.starts_with(b"OFXHEADER") && head.windows(14).any(|bytes| bytes == b"ENCODING:UTF-8" || bytes == b"ENCODING:UNICO")
+    head.starts_with(b"OFXHEADER")
+        && head.windows(14).any(|bytes| bytes == b"ENCODING:UTF-8" || bytes == b"ENCODING:UNICO")
 }
 
 /// The encoding of an XML declaration.
@@ -119,7 +136,11 @@ mod tests {
         }
         assert!(decode(&xml("ISO-8859-15", b"5 \xA4")).unwrap().contains("5 €"));
         for swap in [false, true] {
-            assert!(decode(&utf16("<?xml version=\"1.0\" encoding=\"utf-16\"?><a>Müller</a>", swap)).unwrap().contains("Müller"));
+            assert!(
+                decode(&utf16("<?xml version=\"1.0\" encoding=\"utf-16\"?><a>Müller</a>", swap))
+                    .unwrap()
+                    .contains("Müller")
+            );
         }
         assert_eq!(decode(b"\xEF\xBB\xBFa;b").unwrap(), "a;b");
         assert_eq!(decode(b"M\xFCller;1").unwrap(), "Müller;1");

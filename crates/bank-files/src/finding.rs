@@ -17,8 +17,17 @@ pub struct Place {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let named = [("statement", self.statement), ("entry", self.entry), ("part", self.part), ("line", self.line)];
-        let parts: Vec<_> = named.iter().filter(|(_, at)| *at > 0).map(|(name, at)| format!("{name} {at}")).collect();
+        let named = [
+            ("statement", self.statement),
+            ("entry", self.entry),
+            ("part", self.part),
+            ("line", self.line),
+        ];
+        let parts: Vec<_> = named
+            .iter()
+            .filter(|(_, at)| *at > 0)
+            .map(|(name, at)| format!("{name} {at}"))
+            .collect();
         f.write_str(if parts.is_empty() { "the file" } else { "" })?;
         f.write_str(&parts.join(", "))
     }
@@ -64,7 +73,8 @@ pub enum FindingKind {
     NoStatus,
     /// The parts of a batch do not sum to what was booked; they are among the entries.
     PartsDiffer,
-    /// The parts of a batch state no amounts in the account's currency; the batch is among the entries as one.
+    /// The parts of a batch state no amounts in the account's currency; the batch is among the
+    /// entries as one.
     PartsUnstated,
     /// A row that is no booking, such as a balance or a total.
     NoBooking,
@@ -76,7 +86,8 @@ pub enum FindingKind {
     NoEntries,
     /// The account is that of a credit card: what comes in is no income.
     CardAccount,
-    /// A version of the format that is newer than what this reader was made for; it was read all the same.
+    /// A version of the format that is newer than what this reader was made for; it was read all
+    /// the same.
     OtherVersion,
 }
 
@@ -107,7 +118,8 @@ payterms_kernel::names! {
 }
 
 impl FindingKind {
-    /// Whether what it names is missing among the entries. The others name something of an entry that is there.
+    /// Whether what it names is missing among the entries. The others name something of an entry
+    /// that is there.
     #[must_use]
     pub fn sets_apart(self) -> bool {
         !matches!(

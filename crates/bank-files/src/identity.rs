@@ -1,10 +1,12 @@
 //! Which bookings of several statements of one account are the same.
 //!
-//! The content of a booking is its day and its amount with the sign; account and currency are given. Two bookings of one
-//! statement are always two. Across statements, for each content:
-//! - where both statements hold every booking of the day, or are one statement sent twice, the larger count holds;
-//! - else a reference that both have and that occurs once in each decides, then differing documents or parties; and what
-//!   cannot be decided stays, marked as a suspected duplicate. Nothing is dropped that might be another payment.
+//! The content of a booking is its day and its amount with the sign; account and currency are
+//! given. Two bookings of one statement are always two. Across statements, for each content:
+//! - where both statements hold every booking of the day, or are one statement sent twice, the
+//!   larger count holds;
+//! - else a reference that both have and that occurs once in each decides, then differing documents
+//!   or parties; and what cannot be decided stays, marked as a suspected duplicate. Nothing is
+//!   dropped that might be another payment.
 
 use crate::{
     clean::is_placeholder,
@@ -14,7 +16,8 @@ use crate::{
 use chrono::NaiveDate;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Bookings of the same content that one is compared with, so that a file of one repeated row stays cheap.
+/// Bookings of the same content that one is compared with, so that a file of one repeated row stays
+/// cheap.
 const MOST_COMPARED: usize = 100;
 /// References that a booking gathers from several statements.
 const MOST_REFERENCES: usize = 12;
@@ -112,22 +115,36 @@ enum Likeness {
     Undecided,
 }
 
-/// A reference that can name one booking: mandates name many, and numbers within a statement begin anew in each.
+/// A reference that can name one booking: mandates name many, and numbers within a statement begin
+/// anew in each.
 fn plain(reference: &Reference) -> Option<(ReferenceKind, String)> {
-    let names = !matches!(reference.kind, ReferenceKind::Instruction | ReferenceKind::Mandate | ReferenceKind::EntryRef);
-    let value: String = reference.value.chars().filter(|letter| letter.is_alphanumeric()).collect::<String>().to_uppercase();
+    let names = !matches!(
+        reference.kind,
+        ReferenceKind::Instruction | ReferenceKind::Mandate | ReferenceKind::EntryRef
+    );
+    let value: String = reference
+        .value
+        .chars()
+        .filter(|letter| letter.is_alphanumeric())
+        .collect::<String>()
+        .to_uppercase();
     (names && !is_placeholder(&reference.value)).then_some((reference.kind, value))
 }
 
-/// Merges a statement into the stored bookings of its account. Returns, for each booking, the verdict and its index among the
-/// stored bookings. Bookings that are new are added, also suspected duplicates.
+/// Merges a statement into the stored bookings of its account. Returns, for each booking, the
+/// verdict and its index among the stored bookings. Bookings that are new are added, also suspected
+/// duplicates.
 pub fn merge(known: &mut Vec<Seen>, claim: &Claim, bookings: &[Booking]) -> Vec<(Verdict, usize)> {
     let mut counts: BTreeMap<(ReferenceKind, String), usize> = BTreeMap::new();
     for reference in bookings.iter().flat_map(|booking| &booking.references).filter_map(plain) {
         let count = counts.entry(reference).or_default();
         *count = count.saturating_add(1);
     }
-    let unique = counts.into_iter().filter(|(_, count)| *count == 1).map(|(reference, _)| reference).collect();
+    let unique = counts
+        .into_iter()
+        .filter(|(_, count)| *count == 1)
+        .map(|(reference, _)| reference)
+        .collect();
     let mut contents: BTreeMap<(NaiveDate, i64), Vec<usize>> = BTreeMap::new();
     for (at, booking) in bookings.iter().enumerate() {
         contents.entry((booking.day, booking.amount)).or_default().push(at);
@@ -136,9 +153,13 @@ pub fn merge(known: &mut Vec<Seen>, claim: &Claim, bookings: &[Booking]) -> Vec<
     for (at, entry) in known.iter().enumerate() {
         free_of.entry((entry.day, entry.amount)).or_default().push(at);
     }
-    let mut merger = Merger { claim, unique, known, verdicts: vec![(Verdict::New, 0); bookings.len()] };
+    let mut merger =
+        Merger { claim, unique, known, verdicts: vec![(Verdict::New, 0); bookings.len()] };
     for (content, numbers) in contents {
-        let compared = numbers.into_iter().filter_map(|at| bookings.get(at).map(|booking| Compared::new(at, booking))).collect();
+        let compared = numbers
+            .into_iter()
+            .filter_map(|at| bookings.get(at).map(|booking| Compared::new(at, booking)))
+            .collect();
         merger.merge_content(free_of.remove(&content).unwrap_or_default(), compared);
     }
     merger.verdicts
@@ -157,7 +178,8 @@ struct Entry {
     party: Vec<String>,
     /// Whether this statement and one that holds it both hold every booking of the day.
     whole: bool,
-    /// Whether the larger count is right: the day is held wholly by both, or they are one statement.
+    /// Whether the larger count is right: the day is held wholly by both, or they are one
+    /// statement.
     counted: bool,
 }
 
@@ -175,8 +197,17 @@ impl Merger<'_> {
         for at in known {
             let Some(entry) = self.known.get(at) else { continue };
             let whole = entry.whole && self.claim.holds(entry.day);
-            let is_same_statement = !self.claim.fingerprint.is_empty() && entry.statements.contains(&self.claim.fingerprint);
-            free.insert(at, Entry { at, party: key_words(&entry.party), whole, counted: whole || is_same_statement });
+            let is_same_statement = !self.claim.fingerprint.is_empty()
+                && entry.statements.contains(&self.claim.fingerprint);
+            free.insert(
+                at,
+                Entry {
+                    at,
+                    party: key_words(&entry.party),
+                    whole,
+                    counted: whole || is_same_statement,
+                },
+            );
         }
         let rest = self.pair_by_reference(&mut free, bookings);
         let rest = self.pair_by_text(&mut free, rest);
@@ -201,13 +232,21 @@ impl Merger<'_> {
     }
 
     /// The entry that a booking may be, and whether the larger count decides that it is.
-    fn nearest(&self, free: &BTreeMap<usize, Entry>, compared: &Compared<'_>) -> Option<(usize, bool)> {
+    fn nearest(
+        &self,
+        free: &BTreeMap<usize, Entry>,
+        compared: &Compared<'_>,
+    ) -> Option<(usize, bool)> {
         let mut contradicted = None;
         for entry in free.values().take(MOST_COMPARED) {
             match self.likeness(entry, compared) {
-                // Both say that they hold the whole day, and yet hold different bookings: a person looks at them.
-                Likeness::Different if entry.whole => contradicted = contradicted.or(Some((entry.at, false))),
-                // Some banks give all their statements one id: another reference is another booking all the same.
+                // Both say that they hold the whole day, and yet hold different bookings: a person
+                // looks at them.
+                Likeness::Different if entry.whole => {
+                    contradicted = contradicted.or(Some((entry.at, false)))
+                }
+                // Some banks give all their statements one id: another reference is another booking
+                // all the same.
                 Likeness::Different => {}
                 Likeness::Same | Likeness::Undecided => return Some((entry.at, entry.counted)),
             }
@@ -216,11 +255,18 @@ impl Merger<'_> {
     }
 
     /// Pairs bookings with entries that have an equal reference; answers those without.
-    fn pair_by_reference<'a>(&mut self, free: &mut BTreeMap<usize, Entry>, bookings: Vec<Compared<'a>>) -> Vec<Compared<'a>> {
+    fn pair_by_reference<'a>(
+        &mut self,
+        free: &mut BTreeMap<usize, Entry>,
+        bookings: Vec<Compared<'a>>,
+    ) -> Vec<Compared<'a>> {
         let mut by_reference: BTreeMap<(ReferenceKind, String), Vec<usize>> = BTreeMap::new();
         for at in free.keys().rev() {
             for reference in self.known.get(*at).iter().flat_map(|entry| &entry.references) {
-                by_reference.entry((reference.kind, reference.value.clone())).or_default().push(*at);
+                by_reference
+                    .entry((reference.kind, reference.value.clone()))
+                    .or_default()
+                    .push(*at);
             }
         }
         let mut rest = Vec::new();
@@ -236,7 +282,11 @@ impl Merger<'_> {
                     Likeness::Undecided => entry.counted,
                     Likeness::Different => false,
                 };
-                found = found.or(places.last().and_then(|at| free.get(at)).filter(is_it).map(|entry| entry.at));
+                found = found.or(places
+                    .last()
+                    .and_then(|at| free.get(at))
+                    .filter(is_it)
+                    .map(|entry| entry.at));
             }
             match found {
                 Some(at) => {
@@ -249,18 +299,26 @@ impl Merger<'_> {
         rest
     }
 
-    /// Pairs bookings with entries of the same party and text where the larger count holds; answers the others.
-    fn pair_by_text<'a>(&mut self, free: &mut BTreeMap<usize, Entry>, bookings: Vec<Compared<'a>>) -> Vec<Compared<'a>> {
+    /// Pairs bookings with entries of the same party and text where the larger count holds; answers
+    /// the others.
+    fn pair_by_text<'a>(
+        &mut self,
+        free: &mut BTreeMap<usize, Entry>,
+        bookings: Vec<Compared<'a>>,
+    ) -> Vec<Compared<'a>> {
         let mut by_text: BTreeMap<(Vec<String>, Vec<String>), Vec<usize>> = BTreeMap::new();
         for entry in free.values().rev().filter(|entry| entry.counted) {
-            let text = self.known.get(entry.at).map(|known| key_words(&known.text)).unwrap_or_default();
+            let text =
+                self.known.get(entry.at).map(|known| key_words(&known.text)).unwrap_or_default();
             by_text.entry((entry.party.clone(), text)).or_default().push(entry.at);
         }
         let mut rest = Vec::new();
         for compared in bookings {
-            let places = by_text.get_mut(&(compared.party.clone(), key_words(&compared.booking.text)));
+            let places =
+                by_text.get_mut(&(compared.party.clone(), key_words(&compared.booking.text)));
             let alike = places.and_then(|places| Some((free.get(places.last()?)?, places)));
-            match alike.filter(|(entry, _)| self.likeness(entry, &compared) != Likeness::Different) {
+            match alike.filter(|(entry, _)| self.likeness(entry, &compared) != Likeness::Different)
+            {
                 Some((entry, places)) => {
                     let at = entry.at;
                     places.pop();
@@ -277,11 +335,13 @@ impl Merger<'_> {
     fn likeness(&self, entry: &Entry, compared: &Compared<'_>) -> Likeness {
         let (mut agrees, mut differs) = (false, false);
         let Some(known) = self.known.get(entry.at) else { return Likeness::Undecided };
-        for reference in compared.references.iter().filter(|reference| self.unique.contains(*reference)) {
+        for reference in
+            compared.references.iter().filter(|reference| self.unique.contains(*reference))
+        {
             for same_kind in known.references.iter().filter(|other| other.kind == reference.0) {
                 let Some(source) = &same_kind.unique_in else { continue };
-                // Two formats may name one thing differently: only within one format does another reference mean
-                // another booking, where the count decides otherwise.
+                // Two formats may name one thing differently: only within one format does another
+                // reference mean another booking, where the count decides otherwise.
                 let is_comparable = *source == self.claim.source || !entry.counted;
                 // One document may be paid twice on a day: a number that agrees says nothing.
                 agrees |= same_kind.value == reference.1 && reference.0 != ReferenceKind::Document;
@@ -299,7 +359,15 @@ impl Merger<'_> {
     fn add(&mut self, compared: &Compared<'_>, verdict: Verdict) {
         let Booking { day, amount, party, text, .. } = compared.booking;
         let (party, text) = (party.clone(), text.clone());
-        let entry = Seen { day: *day, amount: *amount, party, text, references: Vec::new(), statements: Vec::new(), whole: false };
+        let entry = Seen {
+            day: *day,
+            amount: *amount,
+            party,
+            text,
+            references: Vec::new(),
+            statements: Vec::new(),
+            whole: false,
+        };
         self.known.push(entry);
         let at = self.known.len().saturating_sub(1);
         self.note(at, compared);
@@ -328,11 +396,18 @@ impl Merger<'_> {
         }
         for reference in &compared.references {
             let unique_in = self.unique.contains(reference).then(|| self.claim.source.clone());
-            let known = entry.references.iter_mut().find(|known| known.kind == reference.0 && known.value == reference.1);
+            let known = entry
+                .references
+                .iter_mut()
+                .find(|known| known.kind == reference.0 && known.value == reference.1);
             if let Some(known) = known {
                 known.unique_in = known.unique_in.take().or(unique_in);
             } else if entry.references.len() < MOST_REFERENCES {
-                entry.references.push(SeenReference { kind: reference.0, value: reference.1.clone(), unique_in });
+                entry.references.push(SeenReference {
+                    kind: reference.0,
+                    value: reference.1.clone(),
+                    unique_in,
+                });
             }
         }
         entry.whole |= self.claim.holds(entry.day);

@@ -51,7 +51,8 @@ payterms_kernel::names! {
 /// What the bank says of one account.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Statement {
-    /// The account, as in the file: an IBAN without spaces, or the bank's number. Compare it by [`crate::account_key`].
+    /// The account, as in the file: an IBAN without spaces, or the bank's number. Compare it by
+    /// [`crate::account_key`].
     pub account: String,
     /// Currency of the account.
     pub currency: Option<Currency>,
@@ -72,7 +73,8 @@ pub struct Statement {
 }
 
 impl Statement {
-    /// Whether the opening balance and the booked entries make the closing balance: then no entry of its days is missing.
+    /// Whether the opening balance and the booked entries make the closing balance: then no entry
+    /// of its days is missing.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         let (Some(opening), Some(closing)) = (&self.opening, &self.closing) else { return false };
@@ -80,7 +82,9 @@ impl Statement {
         for entry in self.entries.iter().filter(|entry| entry.status == Status::Booked) {
             sum = match &entry.part_of {
                 // A batch was booked as one amount; its parts may be without the charges.
-                Some(batch) if batch.number == 1 => sum.and_then(|sum| sum.plus(batch.entry_amount)),
+                Some(batch) if batch.number == 1 => {
+                    sum.and_then(|sum| sum.plus(batch.entry_amount))
+                }
                 Some(_) => sum,
                 None => sum.and_then(|sum| sum.plus(entry.amount)),
             };
@@ -155,14 +159,18 @@ impl Entry {
     /// The first reference of a kind.
     #[must_use]
     pub fn reference(&self, kind: ReferenceKind) -> Option<&str> {
-        self.references.iter().find(|reference| reference.kind == kind).map(|reference| reference.value.as_str())
+        self.references
+            .iter()
+            .find(|reference| reference.kind == kind)
+            .map(|reference| reference.value.as_str())
     }
 }
 
 /// A payment that came back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Returned {
-    /// True: a payment of the account's holder came back, such as an unpaid direct debit or cheque. False: a deposit came back.
+    /// True: a payment of the account's holder came back, such as an unpaid direct debit or cheque.
+    /// False: a deposit came back.
     pub own_payment: bool,
     /// The reason or the bank's code: `AM04`, `R01`, `UPDD`; `REVERSAL` where only that is stated.
     pub code: String,
@@ -218,7 +226,8 @@ pub enum ReferenceKind {
     EntryRef,
     /// Any other of a bank's or a clearing system's.
     Bank,
-    /// The payer, to a document that is paid. No reader makes one: who knows what documents are called does.
+    /// The payer, to a document that is paid. No reader makes one: who knows what documents are
+    /// called does.
     Document,
 }
 

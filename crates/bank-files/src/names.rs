@@ -31,14 +31,19 @@ const LEGAL_FORMS: [&str; 24] = [
 /// Words of a text in small letters.
 #[must_use]
 pub fn words(text: &str) -> Vec<String> {
-    text.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase).collect()
+    text.split(|letter: char| !letter.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_lowercase)
+        .collect()
 }
 
-/// The words of a name that distinguish it: in small letters, without legal forms. All words where nothing else is left.
+/// The words of a name that distinguish it: in small letters, without legal forms. All words where
+/// nothing else is left.
 #[must_use]
 pub fn key_words(name: &str) -> Vec<String> {
     let all = words(name);
-    let rest: Vec<String> = all.iter().filter(|word| !LEGAL_FORMS.contains(&word.as_str())).cloned().collect();
+    let rest: Vec<String> =
+        all.iter().filter(|word| !LEGAL_FORMS.contains(&word.as_str())).cloned().collect();
     if rest.is_empty() { all } else { rest }
 }
 

@@ -42,9 +42,18 @@ impl Default for Limits {
 ///
 /// # Errors
 /// A sentence that says why the whole file is refused.
-pub fn read(file: &[u8], source: Source<'_>, today: NaiveDate, limits: Limits) -> Result<BankFile, FileError> {
+pub fn read(
+    file: &[u8],
+    source: Source<'_>,
+    today: NaiveDate,
+    limits: Limits,
+) -> Result<BankFile, FileError> {
     if file.len() > limits.bytes {
-        return Err(FileError::new(format!("The file has {} bytes; {} are the most.", file.len(), limits.bytes)));
+        return Err(FileError::new(format!(
+            "The file has {} bytes; {} are the most.",
+            file.len(),
+            limits.bytes
+        )));
     }
     if file.trim_ascii().is_empty() {
         return Err(FileError::new("The file is empty."));
@@ -59,7 +68,10 @@ pub fn read(file: &[u8], source: Source<'_>, today: NaiveDate, limits: Limits) -
     };
     for statement in &mut file.statements {
         // No file can say what happens after today.
-        statement.period = statement.period.map(|(from, to)| (from, to.min(today))).filter(|(from, to)| from <= to);
+        statement.period = statement
+            .period
+            .map(|(from, to)| (from, to.min(today)))
+            .filter(|(from, to)| from <= to);
     }
     Ok(file)
 }
@@ -86,7 +98,9 @@ fn refuse_other_kinds(file: &[u8]) -> Result<(), FileError> {
         (b"\x1F\x8B", "a compressed file"),
     ] {
         if file.starts_with(mark) {
-            return Err(FileError::new(format!("The file is {name}: send what the bank offers as CAMT, MT940, OFX or CSV, unpacked.")));
+            return Err(FileError::new(format!(
+                "The file is {name}: send what the bank offers as CAMT, MT940, OFX or CSV, unpacked."
+            )));
         }
     }
     Ok(())
@@ -103,9 +117,17 @@ pub(crate) struct Context {
 
 impl Context {
     /// Notes a finding.
-    pub(crate) fn note(&mut self, place: Place, kind: FindingKind, message: impl Into<String>) -> Result<(), FileError> {
+    pub(crate) fn note(
+        &mut self,
+        place: Place,
+        kind: FindingKind,
+        message: impl Into<String>,
+    ) -> Result<(), FileError> {
         if self.findings.len() >= self.limits.entries {
-            return Err(FileError::new(format!("More than {} entries of the file cannot be used as they are.", self.limits.entries)));
+            return Err(FileError::new(format!(
+                "More than {} entries of the file cannot be used as they are.",
+                self.limits.entries
+            )));
         }
         self.findings.push(Finding { place, kind, message: message.into() });
         Ok(())
@@ -115,7 +137,10 @@ impl Context {
     pub(crate) fn push(&mut self, entries: &mut Vec<Entry>, entry: Entry) -> Result<(), FileError> {
         self.entries = self.entries.saturating_add(1);
         if self.entries > self.limits.entries {
-            return Err(FileError::new(format!("The file has more than {} entries. Cut it in two.", self.limits.entries)));
+            return Err(FileError::new(format!(
+                "The file has more than {} entries. Cut it in two.",
+                self.limits.entries
+            )));
         }
         entries.push(entry);
         Ok(())

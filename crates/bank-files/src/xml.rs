@@ -1,4 +1,5 @@
-//! XML from outside, hostile until it is read: a tree of elements, without entities, of bounded depth and size.
+//! XML from outside, hostile until it is read: a tree of elements, without entities, of bounded
+//! depth and size.
 
 use crate::finding::FileError;
 use quick_xml::{
@@ -32,7 +33,9 @@ impl Element {
 
     /// The first element down a path.
     pub(crate) fn at(&self, path: &str) -> Option<&Element> {
-        path.split('/').try_fold(self, |element, name| element.children.iter().find(|child| child.name == name))
+        path.split('/').try_fold(self, |element, name| {
+            element.children.iter().find(|child| child.name == name)
+        })
     }
 
     /// The text of the first element down a path; empty where there is none.
@@ -42,7 +45,11 @@ impl Element {
 
     /// The first text that is not empty, of several paths.
     pub(crate) fn first_text(&self, paths: &[&str]) -> &str {
-        paths.iter().map(|path| self.text_at(path)).find(|text| !text.is_empty()).unwrap_or_default()
+        paths
+            .iter()
+            .map(|path| self.text_at(path))
+            .find(|text| !text.is_empty())
+            .unwrap_or_default()
     }
 }
 
@@ -55,9 +62,13 @@ pub(crate) fn tree(file: &str, most: usize) -> Result<Element, FileError> {
     loop {
         let event = reader.read_event().map_err(|_| wrong(reader.error_position()))?;
         match event {
-            Event::Start(start) | Event::Empty(start) if open.len() >= MOST_DEPTH || count >= most => {
+            Event::Start(start) | Event::Empty(start)
+                if open.len() >= MOST_DEPTH || count >= most =>
+            {
                 let name: String = start.local_name().as_ref().chars().take(40).collect();
-                return Err(FileError::new(format!("The file is too deep or too long at element {name:?}.")));
+                return Err(FileError::new(format!(
+                    "The file is too deep or too long at element {name:?}."
+                )));
             }
             Event::Start(start) => {
                 count = count.saturating_add(1);
@@ -70,7 +81,10 @@ pub(crate) fn tree(file: &str, most: usize) -> Result<Element, FileError> {
             }
             Event::End(_) => {
                 let child = open.pop().ok_or_else(|| wrong(0))?;
-                open.last_mut().ok_or_else(|| wrong(reader.buffer_position()))?.children.push(child);
+                open.last_mut()
+                    .ok_or_else(|| wrong(reader.buffer_position()))?
+                    .children
+                    .push(child);
             }
             Event::Text(text) => {
                 open.last_mut().ok_or_else(|| wrong(0))?.text.push_str(&text);
@@ -79,15 +93,21 @@ pub(crate) fn tree(file: &str, most: usize) -> Result<Element, FileError> {
                 open.last_mut().ok_or_else(|| wrong(0))?.text.push_str(&text);
             }
             Event::GeneralRef(entity) => {
-                let character = entity_text(&entity).ok_or_else(|| FileError::new("The file has entities of its own; none is taken."))?;
+                let character = entity_text(&entity).ok_or_else(|| {
+                    FileError::new("The file has entities of its own; none is taken.")
+                })?;
                 open.last_mut().ok_or_else(|| wrong(0))?.text.push(character);
             }
-            Event::DocType(_) => return Err(FileError::new("The file has a document type; none is taken.")),
+            Event::DocType(_) => {
+                return Err(FileError::new("The file has a document type; none is taken."));
+            }
             Event::Eof => break,
             Event::Decl(_) | Event::PI(_) | Event::Comment(_) => {}
         }
     }
-    open.pop().filter(|_| open.is_empty()).ok_or_else(|| FileError::new("The file ends in the middle of an element."))
+    open.pop()
+        .filter(|_| open.is_empty())
+        .ok_or_else(|| FileError::new("The file ends in the middle of an element."))
 }
 
 /// The character of a reference: a number, or one of XML's own five.
@@ -112,8 +132,8 @@ pub(crate) fn named_entity(name: &str) -> Option<char> {
 
 fn element(start: &BytesStart<'_>) -> Element {
     let mut made = Element { name: start.local_name().as_ref().to_owned(), ..Element::default() };
-    // Without the check for names that stand twice: it compares each attribute with all before it, so one element of a
-    // megabyte would take minutes.
+    // Without the check for names that stand twice: it compares each attribute with all before it,
+    // so one element of a megabyte would take minutes.
     for attribute in start.attributes().with_checks(false).flatten() {
         let name: &str = attribute.key.as_ref();
         if name == "Ccy" && made.currency.is_empty() {

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use chrono::NaiveDate;
-use payterms_bank_files::{BankFile, Entry, FileError, FindingKind, Format, Kind, Limits, Source, Status, read};
+use payterms_bank_files::{
+    BankFile, Entry, FileError, FindingKind, Format, Kind, Limits, Source, Status, read,
+};
 
 fn try_read(file: &[u8]) -> Result<BankFile, FileError> {
     read(file, Source::Detect, NaiveDate::from_ymd_opt(2026, 7, 20).unwrap(), Limits::default())
@@ -10,7 +12,9 @@ fn try_read(file: &[u8]) -> Result<BankFile, FileError> {
 
 fn statement(entries: &str) -> String {
     let account = "<Acct><Id><IBAN>DE89 3704 0044 0532 0130 00</IBAN></Id><Ccy>EUR</Ccy></Acct>";
-    format!("<Document><BkToCstmrStmt><Stmt><Id>S</Id>{account}{entries}</Stmt></BkToCstmrStmt></Document>")
+    format!(
+        "<Document><BkToCstmrStmt><Stmt><Id>S</Id>{account}{entries}</Stmt></BkToCstmrStmt></Document>"
+    )
 }
 
 fn file(entries: &str) -> BankFile {
@@ -54,19 +58,40 @@ fn every_version_of_each_message_is_read_in_any_envelope() {
             let status = if version < 7 { "<Sts>BOOK</Sts>" } else { "<Sts><Cd>BOOK</Cd></Sts>" };
             let body = format!(
                 "<c:{message}><c:{report}><c:Id>1</c:Id><c:Acct><c:Id><c:Othr><c:Id>1 2-3</c:Id></c:Othr></c:Id></c:Acct>{}</c:{report}></c:{message}>",
-                entry("5.00", "CRDT", "").replace("<Sts>BOOK</Sts>", status).replace("</", "\0").replace('<', "<c:").replace('\0', "</c:"),
+                entry("5.00", "CRDT", "")
+                    .replace("<Sts>BOOK</Sts>", status)
+                    .replace("</", "\0")
+                    .replace('<', "<c:")
+                    .replace('\0', "</c:"),
             );
-            let namespace = format!("urn:iso:std:iso:20022:tech:xsd:camt.{number}.001.{version:02}");
-            for (before, after) in [("", ""), ("<Envelope xmlns='urn:x'><AppHdr><Fr/></AppHdr><Body>", "</Body></Envelope>")] {
-                let text = format!("<?xml version='1.0'?>{before}<c:Document xmlns:c='{namespace}'>{body}</c:Document>{after}");
+            let namespace =
+                format!("urn:iso:std:iso:20022:tech:xsd:camt.{number}.001.{version:02}");
+            for (before, after) in [
+                ("", ""),
+                ("<Envelope xmlns='urn:x'><AppHdr><Fr/></AppHdr><Body>", "</Body></Envelope>"),
+            ] {
+                let text = format!(
+                    "<?xml version='1.0'?>{before}<c:Document xmlns:c='{namespace}'>{body}</c:Document>{after}"
+                );
                 let read = try_read(text.as_bytes()).unwrap();
-                assert_eq!((read.format, read.version, amounts(&read)), (format, Some(version), vec!["5.00 EUR".to_owned()]), "{text}");
-                assert_eq!((read.statements[0].account.as_str(), first(&read).status), ("1 2-3", Status::Booked));
+                assert_eq!(
+                    (read.format, read.version, amounts(&read)),
+                    (format, Some(version), vec!["5.00 EUR".to_owned()]),
+                    "{text}"
+                );
+                assert_eq!(
+                    (read.statements[0].account.as_str(), first(&read).status),
+                    ("1 2-3", Status::Booked)
+                );
             }
         }
     }
-    let newer = statement("").replace("<Document>", "<Document xmlns='urn:iso:std:iso:20022:tech:xsd:camt.053.001.14'>");
-    assert_eq!(kinds(&try_read(newer.as_bytes()).unwrap()), [FindingKind::OtherVersion, FindingKind::NoEntries]);
+    let newer = statement("")
+        .replace("<Document>", "<Document xmlns='urn:iso:std:iso:20022:tech:xsd:camt.053.001.14'>");
+    assert_eq!(
+        kinds(&try_read(newer.as_bytes()).unwrap()),
+        [FindingKind::OtherVersion, FindingKind::NoEntries]
+    );
 }
 
 #[test]
@@ -87,7 +112,11 @@ fn what_cannot_be_used_is_a_finding_and_the_rest_is_read() {
         (good.replace("BookgDt", "Other"), FindingKind::NoDay),
     ] {
         let read = file(&format!("{bad}{good}"));
-        assert_eq!((amounts(&read), kinds(&read)), (vec!["1.00 EUR".to_owned()], vec![kind]), "{bad}");
+        assert_eq!(
+            (amounts(&read), kinds(&read)),
+            (vec!["1.00 EUR".to_owned()], vec![kind]),
+            "{bad}"
+        );
         assert_eq!(read.findings[0].place.to_string(), "statement 1, entry 1");
     }
     for (status, kind, found) in [
@@ -113,23 +142,48 @@ fn parts_of_a_batch_are_shown_with_the_amounts_that_they_state() {
     for path in ["Amt", "AmtDtls/TxAmt/Amt", "AmtDtls/InstdAmt/Amt"] {
         let parts = [amount(path, "90.00", "EUR"), amount(path, "8.00", "EUR")];
         let read = file(&entry("98.00", "DBIT", &details(&parts)));
-        assert_eq!((amounts(&read), kinds(&read)), (vec!["-90.00 EUR".to_owned(), "-8.00 EUR".to_owned()], vec![]), "{path}");
+        assert_eq!(
+            (amounts(&read), kinds(&read)),
+            (vec!["-90.00 EUR".to_owned(), "-8.00 EUR".to_owned()], vec![]),
+            "{path}"
+        );
         let batch = first(&read).part_of.as_ref().unwrap();
         assert_eq!((batch.number, batch.count, batch.difference), (1, 2, None));
         assert_eq!(first(&read).place.to_string(), "statement 1, entry 1, part 1");
         let differs = file(&entry("97.00", "CRDT", &details(&parts)));
         assert_eq!((amounts(&differs).len(), kinds(&differs)), (2, vec![FindingKind::PartsDiffer]));
-        assert_eq!(first(&differs).part_of.as_ref().unwrap().difference.unwrap().to_string(), "-1.00 EUR");
+        assert_eq!(
+            first(&differs).part_of.as_ref().unwrap().difference.unwrap().to_string(),
+            "-1.00 EUR"
+        );
     }
-    let mixed =
-        [part("<Amt Ccy=\"EUR\">100.00</Amt><CdtDbtInd>CRDT</CdtDbtInd>"), part("<Amt Ccy=\"EUR\">2.00</Amt><CdtDbtInd>DBIT</CdtDbtInd>")];
-    assert_eq!(amounts(&file(&entry("98.00", "CRDT", &details(&mixed)))), ["100.00 EUR", "-2.00 EUR"]);
-    for unstated in [[part(""), part("")], [amount("AmtDtls/InstdAmt/Amt", "1.00", "USD"), amount("Amt", "8.00", "EUR")]] {
+    let mixed = [
+        part("<Amt Ccy=\"EUR\">100.00</Amt><CdtDbtInd>CRDT</CdtDbtInd>"),
+        part("<Amt Ccy=\"EUR\">2.00</Amt><CdtDbtInd>DBIT</CdtDbtInd>"),
+    ];
+    assert_eq!(
+        amounts(&file(&entry("98.00", "CRDT", &details(&mixed)))),
+        ["100.00 EUR", "-2.00 EUR"]
+    );
+    for unstated in [
+        [part(""), part("")],
+        [amount("AmtDtls/InstdAmt/Amt", "1.00", "USD"), amount("Amt", "8.00", "EUR")],
+    ] {
         let read = file(&entry("98.00", "CRDT", &details(&unstated)));
-        assert_eq!((amounts(&read), kinds(&read)), (vec!["98.00 EUR".to_owned()], vec![FindingKind::PartsUnstated]));
+        assert_eq!(
+            (amounts(&read), kinds(&read)),
+            (vec!["98.00 EUR".to_owned()], vec![FindingKind::PartsUnstated])
+        );
     }
-    let zero = file(&entry("8.00", "CRDT", &details(&[amount("Amt", "0.00", "EUR"), amount("Amt", "8.00", "EUR")])));
-    assert_eq!((amounts(&zero), kinds(&zero)), (vec!["8.00 EUR".to_owned()], vec![FindingKind::ZeroAmount]));
+    let zero = file(&entry(
+        "8.00",
+        "CRDT",
+        &details(&[amount("Amt", "0.00", "EUR"), amount("Amt", "8.00", "EUR")]),
+    ));
+    assert_eq!(
+        (amounts(&zero), kinds(&zero)),
+        (vec!["8.00 EUR".to_owned()], vec![FindingKind::ZeroAmount])
+    );
 }
 
 #[test]
@@ -139,7 +193,8 @@ fn a_batch_counts_once_towards_the_balances() {
             "<Bal><Tp><CdOrPrtry><Cd>{kind}</Cd></CdOrPrtry></Tp><Amt Ccy=\"EUR\">{amount}</Amt><CdtDbtInd>CRDT</CdtDbtInd><Dt><Dt>{day}</Dt></Dt></Bal>"
         )
     };
-    let parts = details(&[part("<Amt Ccy=\"EUR\">100.00</Amt>"), part("<Amt Ccy=\"EUR\">100.00</Amt>")]);
+    let parts =
+        details(&[part("<Amt Ccy=\"EUR\">100.00</Amt>"), part("<Amt Ccy=\"EUR\">100.00</Amt>")]);
     let body = format!(
         "{}{}{}{}",
         balance("PRCD", "10.00", "2026-05-31"),
@@ -150,17 +205,31 @@ fn a_batch_counts_once_towards_the_balances() {
     let read = file(&body);
     assert!(read.statements[0].is_whole());
     let day = |month, day| NaiveDate::from_ymd_opt(2026, month, day).unwrap();
-    assert_eq!(read.statements[0].period, Some((day(6, 1), day(6, 2))), "the day after the earlier closing balance");
-    assert!(!file(&body.replace(">10.00</Amt><CdtDbtInd>DBIT", ">11.00</Amt><CdtDbtInd>DBIT")).statements[0].is_whole());
+    assert_eq!(
+        read.statements[0].period,
+        Some((day(6, 1), day(6, 2))),
+        "the day after the earlier closing balance"
+    );
+    assert!(
+        !file(&body.replace(">10.00</Amt><CdtDbtInd>DBIT", ">11.00</Amt><CdtDbtInd>DBIT"))
+            .statements[0]
+            .is_whole()
+    );
 }
 
 #[test]
 fn codes_say_what_came_back_and_of_what_kind_the_rest_is() {
     let code = |domain: &str, family: &str, sub: &str| {
-        format!("<BkTxCd><Domn><Cd>{domain}</Cd><Fmly><Cd>{family}</Cd><SubFmlyCd>{sub}</SubFmlyCd></Fmly></Domn></BkTxCd>")
+        format!(
+            "<BkTxCd><Domn><Cd>{domain}</Cd><Fmly><Cd>{family}</Cd><SubFmlyCd>{sub}</SubFmlyCd></Fmly></Domn></BkTxCd>"
+        )
     };
-    let proprietary = |code: &str, issuer: &str| format!("<BkTxCd><Prtry><Cd>{code}</Cd><Issr>{issuer}</Issr></Prtry></BkTxCd>");
-    let reason = |path: &str, code: &str| details(&[part(&format!("<RtrInf><Rsn><{path}>{code}</{path}></Rsn></RtrInf>"))]);
+    let proprietary = |code: &str, issuer: &str| {
+        format!("<BkTxCd><Prtry><Cd>{code}</Cd><Issr>{issuer}</Issr></Prtry></BkTxCd>")
+    };
+    let reason = |path: &str, code: &str| {
+        details(&[part(&format!("<RtrInf><Rsn><{path}>{code}</{path}></Rsn></RtrInf>"))])
+    };
     for (rest, side, own_payment, written) in [
         (code("PMNT", "RDDT", "UPDD"), "CRDT", Some(true), "UPDD"),
         (code("PMNT", "IDDT", "UPDD"), "DBIT", Some(false), "UPDD"),
@@ -175,12 +244,24 @@ fn codes_say_what_came_back_and_of_what_kind_the_rest_is() {
         ("<RvslInd>true</RvslInd>".to_owned() + &code("ACMT", "MDOP", "CHRG"), "CRDT", None, ""),
     ] {
         let read = file(&entry("1.00", side, &rest));
-        let found = first(&read).returned.as_ref().map(|returned| (returned.own_payment, returned.code.as_str()));
+        let found = first(&read)
+            .returned
+            .as_ref()
+            .map(|returned| (returned.own_payment, returned.code.as_str()));
         assert_eq!(found, own_payment.map(|own_payment| (own_payment, written)), "{rest}");
     }
-    assert_eq!(first(&file(&entry("1.00", "CRDT", &code("LDAS", "FTLN", "DDWN")))).kind, Kind::Loan);
-    assert_eq!(first(&file(&entry("1.00", "CRDT", &details(&[part("<Purp><Cd>LOAN</Cd></Purp>")])))).kind, Kind::Loan);
-    assert_eq!(first(&file(&entry("1.00", "CRDT", &code("PMNT", "RCDT", "ESCT")))).code, "PMNT/RCDT/ESCT");
+    assert_eq!(
+        first(&file(&entry("1.00", "CRDT", &code("LDAS", "FTLN", "DDWN")))).kind,
+        Kind::Loan
+    );
+    assert_eq!(
+        first(&file(&entry("1.00", "CRDT", &details(&[part("<Purp><Cd>LOAN</Cd></Purp>")])))).kind,
+        Kind::Loan
+    );
+    assert_eq!(
+        first(&file(&entry("1.00", "CRDT", &code("PMNT", "RCDT", "ESCT")))).code,
+        "PMNT/RCDT/ESCT"
+    );
 }
 
 #[test]
@@ -191,21 +272,41 @@ fn the_other_side_is_never_the_holder_of_the_account() {
         let read = file(&entry("1.00", side, rest));
         (first(&read).party.clone(), first(&read).party_account.clone())
     };
-    assert_eq!(party("CRDT", &parties(both)), ("Payer".to_owned(), "GB33BUKB20201555555555".to_owned()));
+    assert_eq!(
+        party("CRDT", &parties(both)),
+        ("Payer".to_owned(), "GB33BUKB20201555555555".to_owned())
+    );
     assert_eq!(party("DBIT", &parties(both)).0, "Payee");
-    assert_eq!(party("DBIT", &parties("<Dbtr><Nm>Payer</Nm></Dbtr>")).0, "", "who pays himself is nobody");
+    assert_eq!(
+        party("DBIT", &parties("<Dbtr><Nm>Payer</Nm></Dbtr>")).0,
+        "",
+        "who pays himself is nobody"
+    );
     let back = format!("<RvslInd>true</RvslInd>{}", parties(both));
-    assert_eq!((party("DBIT", &back).0.as_str(), party("CRDT", &back).0.as_str()), ("Payer", "Payee"));
+    assert_eq!(
+        (party("DBIT", &back).0.as_str(), party("CRDT", &back).0.as_str()),
+        ("Payer", "Payee")
+    );
 }
 
 #[test]
 fn documents_with_stated_amounts_are_named_with_them() {
     let strd = |number: &str, amount: &str| {
-        format!("<Strd><RfrdDocInf><Nb>{number}</Nb></RfrdDocInf><RfrdDocAmt><RmtdAmt Ccy=\"EUR\">{amount}</RmtdAmt></RfrdDocAmt></Strd>")
+        format!(
+            "<Strd><RfrdDocInf><Nb>{number}</Nb></RfrdDocInf><RfrdDocAmt><RmtdAmt Ccy=\"EUR\">{amount}</RmtdAmt></RfrdDocAmt></Strd>"
+        )
     };
-    let rest = details(&[part(&format!("<RmtInf>{}{}</RmtInf>", strd("INV-1", "60.00"), strd("INV-2", "40.00")))]);
+    let rest = details(&[part(&format!(
+        "<RmtInf>{}{}</RmtInf>",
+        strd("INV-1", "60.00"),
+        strd("INV-2", "40.00")
+    ))]);
     let read = file(&entry("100.00", "CRDT", &rest));
-    let named: Vec<_> = first(&read).named_amounts.iter().map(|(number, amount)| (number.as_str(), amount.to_string())).collect();
+    let named: Vec<_> = first(&read)
+        .named_amounts
+        .iter()
+        .map(|(number, amount)| (number.as_str(), amount.to_string()))
+        .collect();
     assert_eq!(named, [("INV-1", "60.00 EUR".to_owned()), ("INV-2", "40.00 EUR".to_owned())]);
     assert_eq!(first(&read).search, ["INV-1", "INV-2"]);
 }
@@ -234,10 +335,21 @@ fn what_is_hostile_or_no_statement_is_refused_with_a_sentence() {
         let refused = try_read(file.as_bytes()).unwrap_err();
         assert!(refused.message.contains(part), "{part} in {refused}");
     }
-    let no_account = try_read(b"<Document><BkToCstmrStmt><Stmt><Ntry/></Stmt></BkToCstmrStmt></Document>").unwrap();
-    assert_eq!((kinds(&no_account), no_account.statements.len()), (vec![FindingKind::NoAccount], 0));
+    let no_account =
+        try_read(b"<Document><BkToCstmrStmt><Stmt><Ntry/></Stmt></BkToCstmrStmt></Document>")
+            .unwrap();
+    assert_eq!(
+        (kinds(&no_account), no_account.statements.len()),
+        (vec![FindingKind::NoAccount], 0)
+    );
     let limits = Limits { entries: 2, ..Limits::default() };
     let three = statement(&entry("1.00", "CRDT", "").repeat(3));
-    let refused = read(three.as_bytes(), Source::Detect, NaiveDate::from_ymd_opt(2026, 7, 20).unwrap(), limits).unwrap_err();
+    let refused = read(
+        three.as_bytes(),
+        Source::Detect,
+        NaiveDate::from_ymd_opt(2026, 7, 20).unwrap(),
+        limits,
+    )
+    .unwrap_err();
     assert!(refused.message.contains("more than 2 entries"), "{refused}");
 }

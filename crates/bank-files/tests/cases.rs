@@ -1,8 +1,16 @@
 //! The small files that each show one structure of banks' files: what of each is read.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 use chrono::NaiveDate;
-use payterms_bank_files::{BankFile, CsvMapping, DateOrder, FindingKind, Limits, Preset, ReferenceKind, Source, Status, read};
+use payterms_bank_files::{
+    BankFile, CsvMapping, DateOrder, FindingKind, Limits, Preset, ReferenceKind, Source, Status,
+    read,
+};
 use payterms_kernel::Money;
 
 fn today() -> NaiveDate {
@@ -10,19 +18,24 @@ fn today() -> NaiveDate {
 }
 
 fn file(name: &str) -> BankFile {
-    let bytes = std::fs::read(format!("{}/tests/files/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap();
-    read(&bytes, Source::Detect, today(), Limits::default()).unwrap_or_else(|error| panic!("{name}: {error}"))
+    let bytes =
+        std::fs::read(format!("{}/tests/files/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    read(&bytes, Source::Detect, today(), Limits::default())
+        .unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
 fn mapped(name: &str, mapping: &CsvMapping) -> BankFile {
-    let bytes = std::fs::read(format!("{}/tests/files/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let bytes =
+        std::fs::read(format!("{}/tests/files/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap();
     read(&bytes, Source::Csv(mapping), today(), Limits::default()).unwrap()
 }
 
 /// Amount, party and whether a text to search holds the number.
 fn lines(file: &BankFile, number: &str) -> Vec<(String, String, bool)> {
     let holds = |texts: &[String]| texts.iter().any(|text| text.contains(number));
-    file.entries().map(|entry| (entry.amount.to_string(), entry.party.clone(), holds(&entry.search))).collect()
+    file.entries()
+        .map(|entry| (entry.amount.to_string(), entry.party.clone(), holds(&entry.search)))
+        .collect()
 }
 
 fn one(amount: &str, party: &str) -> Vec<(String, String, bool)> {
@@ -32,8 +45,12 @@ fn one(amount: &str, party: &str) -> Vec<(String, String, bool)> {
 /// Sums of what came in, by month: what is booked and did not come back.
 fn inflow(file: &BankFile) -> Vec<String> {
     let mut months: std::collections::BTreeMap<String, Money> = std::collections::BTreeMap::new();
-    for entry in file.entries().filter(|entry| entry.status == Status::Booked && entry.amount.is_positive()) {
-        let month = months.entry(entry.booked_on.format("%m").to_string()).or_insert_with(|| Money::zero(entry.amount.currency()));
+    for entry in
+        file.entries().filter(|entry| entry.status == Status::Booked && entry.amount.is_positive())
+    {
+        let month = months
+            .entry(entry.booked_on.format("%m").to_string())
+            .or_insert_with(|| Money::zero(entry.amount.currency()));
         *month = month.plus(entry.amount).unwrap();
     }
     months.into_values().map(|sum| sum.to_string()).collect()
@@ -76,10 +93,15 @@ fn two_entries_with_one_reference_of_the_bank_are_two() {
 #[test]
 fn a_bundle_net_of_charges_shows_its_parts_and_names_the_difference() {
     let read = file("bundle-net-of-charges.xml");
-    assert_eq!(read.findings.iter().map(|finding| finding.kind).collect::<Vec<_>>(), [FindingKind::PartsDiffer]);
+    assert_eq!(
+        read.findings.iter().map(|finding| finding.kind).collect::<Vec<_>>(),
+        [FindingKind::PartsDiffer]
+    );
     let parts: Vec<_> = read.entries().collect();
     assert_eq!(parts.len(), 2);
-    for (part, (party, number)) in parts.iter().zip([("Alpha LLC", "INV-2026-000011"), ("Beta LLC", "INV-2026-000012")]) {
+    for (part, (party, number)) in
+        parts.iter().zip([("Alpha LLC", "INV-2026-000011"), ("Beta LLC", "INV-2026-000012")])
+    {
         assert_eq!(
             (part.amount.to_string(), part.party.as_str(), part.search.as_slice()),
             ("100.00 USD".to_owned(), party, &[number.to_owned()][..])
@@ -87,7 +109,11 @@ fn a_bundle_net_of_charges_shows_its_parts_and_names_the_difference() {
         assert_eq!(part.charges.unwrap().to_string(), "2.00 USD");
         let batch = part.part_of.as_ref().unwrap();
         assert_eq!(
-            (batch.entry_amount.to_string(), batch.difference.unwrap().to_string(), batch.by_charges),
+            (
+                batch.entry_amount.to_string(),
+                batch.difference.unwrap().to_string(),
+                batch.by_charges
+            ),
             ("196.00 USD".to_owned(), "-4.00 USD".to_owned(), true)
         );
     }
@@ -107,15 +133,25 @@ fn an_entry_of_nothing_is_a_finding_beside_the_good_one() {
     let read = file("zero-entry.xml");
     assert_eq!(lines(&read, "INV-2026-000015"), one("100.00 USD", "Alpha LLC"));
     let [finding] = read.findings.as_slice() else { panic!("{:?}", read.findings) };
-    assert_eq!((finding.kind, finding.place.to_string()), (FindingKind::ZeroAmount, "statement 1, entry 1".to_owned()));
-    assert!(finding.kind.sets_apart() && finding.message.contains("INTEREST"), "{}", finding.message);
+    assert_eq!(
+        (finding.kind, finding.place.to_string()),
+        (FindingKind::ZeroAmount, "statement 1, entry 1".to_owned())
+    );
+    assert!(
+        finding.kind.sets_apart() && finding.message.contains("INTEREST"),
+        "{}",
+        finding.message
+    );
 }
 
 #[test]
 fn an_entry_without_a_status_is_said_to_be_so() {
     let read = file("no-status.xml");
     assert_eq!(read.entries().map(|entry| entry.status).collect::<Vec<_>>(), [Status::Unstated]);
-    assert_eq!(read.findings.iter().map(|finding| finding.kind).collect::<Vec<_>>(), [FindingKind::NoStatus]);
+    assert_eq!(
+        read.findings.iter().map(|finding| finding.kind).collect::<Vec<_>>(),
+        [FindingKind::NoStatus]
+    );
 }
 
 #[test]
@@ -127,14 +163,19 @@ fn statements_for_underwriting_have_their_inflow() {
     assert!(urdd.entries().all(|entry| entry.returned.is_none()));
     assert_eq!(urdd.entries().filter(|entry| entry.code.ends_with("URDD")).count(), 4);
     let bounced = file("bounced-deposits.xml");
-    let back: Vec<_> =
-        bounced.entries().filter_map(|entry| Some((entry.amount.to_string(), entry.returned.as_ref()?.own_payment))).collect();
+    let back: Vec<_> = bounced
+        .entries()
+        .filter_map(|entry| Some((entry.amount.to_string(), entry.returned.as_ref()?.own_payment)))
+        .collect();
     assert_eq!(back, [("-30000.00 USD".to_owned(), false), ("-30000.00 USD".to_owned(), false)]);
     let dated = file("bal-dttm.xml");
     let statement = &dated.statements[0];
     assert_eq!(inflow(&dated), vec!["10000.00 USD"; 6]);
     assert_eq!(statement.closing.unwrap().amount.to_string(), "32000.00 USD");
-    assert_eq!((statement.closing.unwrap().on, statement.period), (day(6, 30), Some((day(1, 1), day(6, 30)))));
+    assert_eq!(
+        (statement.closing.unwrap().on, statement.period),
+        (day(6, 30), Some((day(1, 1), day(6, 30))))
+    );
 }
 
 fn day(month: u32, day: u32) -> NaiveDate {
@@ -143,18 +184,31 @@ fn day(month: u32, day: u32) -> NaiveDate {
 
 #[test]
 fn exports_of_banks_are_read_as_downloaded() {
-    for (name, preset) in [("chase.csv", Preset::Chase), ("bank-of-america.csv", Preset::BankOfAmerica)] {
+    for (name, preset) in
+        [("chase.csv", Preset::Chase), ("bank-of-america.csv", Preset::BankOfAmerica)]
+    {
         let read = file(name);
         assert_eq!(read.preset, Some(preset));
         assert_eq!(inflow(&read), vec!["10000.00 USD"; 6], "{name}");
         let statement = &read.statements[0];
-        assert_eq!((statement.entries.len(), statement.closing.unwrap().amount.to_string()), (30, "32000.00 USD".to_owned()), "{name}");
+        assert_eq!(
+            (statement.entries.len(), statement.closing.unwrap().amount.to_string()),
+            (30, "32000.00 USD".to_owned()),
+            "{name}"
+        );
         let first = &statement.entries[0];
-        assert_eq!((first.booked_on, first.party.as_str()), (day(1, 5), "Globex"), "{name}: oldest first");
+        assert_eq!(
+            (first.booked_on, first.party.as_str()),
+            (day(1, 5), "Globex"),
+            "{name}: oldest first"
+        );
     }
     let summary = &file("bank-of-america.csv").statements[0];
     assert_eq!((summary.period, summary.is_whole()), (Some((day(1, 1), day(6, 30))), true));
-    assert_eq!(file("bank-of-america.csv").findings.iter().map(|finding| finding.kind).collect::<Vec<_>>(), [FindingKind::NoBooking]);
+    assert_eq!(
+        file("bank-of-america.csv").findings.iter().map(|finding| finding.kind).collect::<Vec<_>>(),
+        [FindingKind::NoBooking]
+    );
 }
 
 #[test]
@@ -174,12 +228,21 @@ fn currencies_of_one_file_are_never_summed() {
         column.clone_into(&mut mapping.currency_column);
         let read = mapped("multi-currency.csv", &mapping);
         assert_eq!(inflow(&read), vec!["6000.00 USD"; 6]);
-        assert_eq!(read.findings.iter().filter(|finding| finding.kind == FindingKind::OtherCurrency).count(), 6);
+        assert_eq!(
+            read.findings
+                .iter()
+                .filter(|finding| finding.kind == FindingKind::OtherCurrency)
+                .count(),
+            6
+        );
         assert_eq!(read.findings[0].place.line, 2);
     }
     mapping.currency = None;
     let read = mapped("multi-currency.csv", &mapping);
-    let statements: Vec<_> =
-        read.statements.iter().map(|statement| (statement.currency.unwrap().code(), statement.entries.len())).collect();
+    let statements: Vec<_> = read
+        .statements
+        .iter()
+        .map(|statement| (statement.currency.unwrap().code(), statement.entries.len()))
+        .collect();
     assert_eq!(statements, [("JPY", 6), ("USD", 24)]);
 }

@@ -1,5 +1,6 @@
-//! No bytes make a reader panic or run away: each sample file with bytes changed, cut out, repeated and swapped, by a fixed
-//! sequence, and by proptest. What a mutated file yields keeps the promises of the model.
+//! No bytes make a reader panic or run away: each sample file with bytes changed, cut out, repeated
+//! and swapped, by a fixed sequence, and by proptest. What a mutated file yields keeps the promises
+//! of the model.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use chrono::NaiveDate;
@@ -40,9 +41,18 @@ const PIECES: [&[u8]; 24] = [
 
 fn files() -> Vec<(String, Vec<u8>)> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/files");
-    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<_> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
-    files.into_iter().map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read(&path).unwrap())).collect()
+    files
+        .into_iter()
+        .map(|path| {
+            (
+                path.file_name().unwrap().to_string_lossy().into_owned(),
+                std::fs::read(&path).unwrap(),
+            )
+        })
+        .collect()
 }
 
 fn today() -> NaiveDate {
@@ -71,11 +81,23 @@ fn check(file: &BankFile) {
             assert!(!entry.amount.is_zero() && entry.amount.is_at_minor_unit());
             assert!(statement.currency.is_none_or(|currency| currency == entry.amount.currency()));
             assert!(entry.status != Status::Booked || entry.booked_on <= today());
-            assert!(entry.text.chars().count() <= 2_000 && entry.text.chars().all(|c| !c.is_control()));
-            assert!(entry.search.iter().chain([&entry.party, &entry.code]).all(|text| text.chars().all(|c| !c.is_control())));
+            assert!(
+                entry.text.chars().count() <= 2_000 && entry.text.chars().all(|c| !c.is_control())
+            );
+            assert!(
+                entry
+                    .search
+                    .iter()
+                    .chain([&entry.party, &entry.code])
+                    .all(|text| text.chars().all(|c| !c.is_control()))
+            );
         }
     }
-    assert!(file.findings.iter().all(|finding| finding.message.len() < 1_000 && finding.message.ends_with(['.', ')'])));
+    assert!(
+        file.findings
+            .iter()
+            .all(|finding| finding.message.len() < 1_000 && finding.message.ends_with(['.', ')']))
+    );
 }
 
 fn read_all(bytes: &[u8]) {
@@ -83,7 +105,9 @@ fn read_all(bytes: &[u8]) {
     for source in [Source::Detect, Source::Csv(&mapping), Source::Preset(Preset::Chase)] {
         match read(bytes, source, today(), Limits::default()) {
             Ok(file) => check(&file),
-            Err(error) => assert!(error.message.len() < 1_000 && error.message.ends_with('.'), "{error}"),
+            Err(error) => {
+                assert!(error.message.len() < 1_000 && error.message.ends_with('.'), "{error}")
+            }
         }
     }
 }
@@ -140,12 +164,15 @@ fn no_mutation_of_a_sample_makes_a_reader_panic() {
     }
 }
 
-/// Files that are small for what they make a careless reader do: each is read to its end, whatever comes of it.
+/// Files that are small for what they make a careless reader do: each is read to its end, whatever
+/// comes of it.
 #[test]
 fn files_that_are_made_to_be_slow_are_read_to_their_end() {
     let entry = |rest: &str| {
         let head = "<Ntry><Amt Ccy=\"EUR\">9.00</Amt><CdtDbtInd>CRDT</CdtDbtInd><Sts>BOOK</Sts><BookgDt><Dt>2026-06-01</Dt></BookgDt>";
-        format!("<Document><BkToCstmrStmt><Stmt><Acct><Id><IBAN>A</IBAN></Id></Acct>{head}{rest}</Ntry></Stmt></BkToCstmrStmt></Document>")
+        format!(
+            "<Document><BkToCstmrStmt><Stmt><Acct><Id><IBAN>A</IBAN></Id></Acct>{head}{rest}</Ntry></Stmt></BkToCstmrStmt></Document>"
+        )
     };
     let many = |piece: &str, count: usize| piece.repeat(count);
     let rows = |field: &str| format!("Date,Amount,Who\n06/01/2026,{field},a\n");
@@ -153,7 +180,10 @@ fn files_that_are_made_to_be_slow_are_read_to_their_end() {
         entry(&many("<NtryDtls><TxDtls><Amt Ccy=\"EUR\">1.00</Amt></TxDtls></NtryDtls>", 5_000)),
         entry(&format!(
             "<NtryDtls>{}</NtryDtls>",
-            (0..10_000).map(|number| format!("<TxDtls><AddtlTxInf>{number}</AddtlTxInf></TxDtls>")).collect::<Vec<_>>().concat()
+            (0..10_000)
+                .map(|number| format!("<TxDtls><AddtlTxInf>{number}</AddtlTxInf></TxDtls>"))
+                .collect::<Vec<_>>()
+                .concat()
         )),
         entry(&many("<X/>", 20_000)),
         rows(&many("-", 40_000)),
@@ -161,8 +191,14 @@ fn files_that_are_made_to_be_slow_are_read_to_their_end() {
         many("Date,Amount,", 10_000),
         many("status,", 40_000),
         many("\"", 200_001),
-        format!(":20:a\n:25:b\n:60F:C260531EUR1,00\n:61:260601C1,00NTRF\n:86:{}\n", many("/NAME/", 60_000)),
-        format!(":20:a\n:25:b\n:60F:C260531EUR1,00\n:61:260601C1,00NTRF\n:86:166{}\n", many("?20EREF+", 40_000)),
+        format!(
+            ":20:a\n:25:b\n:60F:C260531EUR1,00\n:61:260601C1,00NTRF\n:86:{}\n",
+            many("/NAME/", 60_000)
+        ),
+        format!(
+            ":20:a\n:25:b\n:60F:C260531EUR1,00\n:61:260601C1,00NTRF\n:86:166{}\n",
+            many("?20EREF+", 40_000)
+        ),
         format!("<OFX><STMTRS><CURDEF>USD<ACCTID>1{}</STMTRS></OFX>", many("<A><B>&", 20_000)),
         format!("<a {}/>", many("xmlns='camt.053.001.08' ", 20_000)),
     ] {

@@ -1,4 +1,5 @@
-//! What the database does by itself: its own benchmark, and one posting a transaction in SQL with the same rows.
+//! What the database does by itself: its own benchmark, and one posting a transaction in SQL with
+//! the same rows.
 
 use crate::{
     machine::Machine,
@@ -22,8 +23,8 @@ pub async fn tpcb(server: &Durable, machine: &Machine, seconds: u64, way: &mut W
     turn(server, machine, seconds, way, &["-M", "prepared"]).await;
 }
 
-/// One posting as the wallet writes it, for whoever would do it in the database alone. Nobody's token, limits or
-/// replays are looked at.
+/// One posting as the wallet writes it, for whoever would do it in the database alone. Nobody's
+/// token, limits or replays are looked at.
 const POST: &str = "CREATE OR REPLACE FUNCTION public.bench_post(n integer) RETURNS void LANGUAGE plpgsql AS $$ \
     DECLARE w wallet.wallets; l wallet.lots; t uuid := gen_random_uuid(); BEGIN \
     PERFORM suspended FROM wallet.tenant_states WHERE tenant = 'acme'; \
@@ -49,7 +50,13 @@ pub async fn prepare_single(owner: &DatabaseConnection) {
 }
 
 /// One posting a transaction: all of a posting's rows by one call of a function in the database.
-pub async fn single(server: &Durable, machine: &Machine, seconds: u64, way: &mut Way, accounts: usize) {
+pub async fn single(
+    server: &Durable,
+    machine: &Machine,
+    seconds: u64,
+    way: &mut Way,
+    accounts: usize,
+) {
     let script = std::env::temp_dir().join(format!("payterms-bench-{}.sql", std::process::id()));
     let text = format!("\\set n random(1, {accounts})\nSELECT public.bench_post(:n);\n");
     std::fs::write(&script, text).expect("a script");
@@ -61,16 +68,23 @@ pub async fn single(server: &Durable, machine: &Machine, seconds: u64, way: &mut
 async fn turn(server: &Durable, machine: &Machine, seconds: u64, way: &mut Way, more: &[&str]) {
     let before = machine.read().await;
     let seconds_text = seconds.to_string();
-    let (server, more) = (server.place(), more.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
+    let (server, more) =
+        (server.place(), more.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
     let said = tokio::task::spawn_blocking(move || {
-        let mut words: Vec<String> = ["-n", "-c", CLIENTS, "-j", "2", "-T", &seconds_text].map(str::to_owned).into();
+        let mut words: Vec<String> =
+            ["-n", "-c", CLIENTS, "-j", "2", "-T", &seconds_text].map(str::to_owned).into();
         words.extend(more);
         run(&server, &words)
     });
     let said = said.await.expect("pgbench ends");
     let figure = |after: &str| {
-        let found = said.lines().find_map(|line| line.split(after).nth(1)).and_then(|rest| rest.split([' ', '/']).next());
-        found.and_then(|text| text.parse::<f64>().ok()).unwrap_or_else(|| panic!("pgbench says {after}: {said}"))
+        let found = said
+            .lines()
+            .find_map(|line| line.split(after).nth(1))
+            .and_then(|rest| rest.split([' ', '/']).next());
+        found
+            .and_then(|text| text.parse::<f64>().ok())
+            .unwrap_or_else(|| panic!("pgbench says {after}: {said}"))
     };
     let (rate, count) = (figure("tps = "), figure("number of transactions actually processed: "));
     // Its connections are gone, and counted, a moment later.
@@ -83,7 +97,11 @@ fn pgbench(server: &Durable, words: &[&str]) {
 }
 
 fn run((binary, url): &(std::path::PathBuf, String), words: &[String]) -> String {
-    let done = Command::new(binary).args(words).arg(format!("{url}/{NAME}")).output().expect("pgbench runs");
+    let done = Command::new(binary)
+        .args(words)
+        .arg(format!("{url}/{NAME}"))
+        .output()
+        .expect("pgbench runs");
     assert!(done.status.success(), "pgbench {words:?}: {}", String::from_utf8_lossy(&done.stderr));
     String::from_utf8_lossy(&done.stdout).into_owned()
 }

@@ -1,4 +1,5 @@
-//! What every run must show, or its figures are none: the books add up, and nothing acknowledged is lost or doubled.
+//! What every run must show, or its figures are none: the books add up, and nothing acknowledged is
+//! lost or doubled.
 
 use payterms_chassis::sql;
 use sea_orm::{ConnectionTrait, DatabaseConnection};
@@ -50,7 +51,10 @@ pub async fn hold(owner: &DatabaseConnection, acknowledged: &[Uuid], unanswered:
     let count = "SELECT count(*) FROM wallet.transfers WHERE kind IN ('DEBIT', 'USAGE') AND actor IS DISTINCT FROM 'bench'";
     let taken = sql::one(owner, count, vec![]).await.expect("a count");
     let taken: i64 = taken.expect("a row").try_get("", "count").expect("a count");
-    assert!(unanswered || usize::try_from(taken).is_ok_and(|taken| taken == acknowledged.len()), "as many debits as acknowledged ids");
+    assert!(
+        unanswered || usize::try_from(taken).is_ok_and(|taken| taken == acknowledged.len()),
+        "as many debits as acknowledged ids"
+    );
 }
 
 /// What a posting keeps of the disk.
@@ -73,14 +77,23 @@ pub async fn sizes(owner: &DatabaseConnection) -> BTreeMap<String, i64> {
     let select = "SELECT relname::text AS name, pg_total_relation_size(c.oid) AS bytes FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
                   WHERE n.nspname = 'wallet' AND relkind = 'r'";
     let rows = sql::all(owner, select, vec![]).await.expect("sizes");
-    rows.iter().map(|row| (row.try_get("", "name").expect("a name"), row.try_get("", "bytes").expect("a size"))).collect()
+    rows.iter()
+        .map(|row| {
+            (row.try_get("", "name").expect("a name"), row.try_get("", "bytes").expect("a size"))
+        })
+        .collect()
 }
 
 /// How much more of the disk so many postings keep, by the tables that grew with them.
-pub async fn stored(owner: &DatabaseConnection, before: &BTreeMap<String, i64>, postings: usize) -> Stored {
+pub async fn stored(
+    owner: &DatabaseConnection,
+    before: &BTreeMap<String, i64>,
+    postings: usize,
+) -> Stored {
     let (mut total, mut tables) = (0.0, serde_json::Map::new());
     for (name, bytes) in sizes(owner).await {
-        let each = (bytes - before.get(&name).copied().unwrap_or_default()) as f64 / postings as f64;
+        let each =
+            (bytes - before.get(&name).copied().unwrap_or_default()) as f64 / postings as f64;
         total += each;
         if each >= 1.0 {
             tables.insert(name, each.into());

@@ -9,7 +9,10 @@ use crate::{
 };
 use payterms_chassis::sql;
 use payterms_proto::{
-    credit::v1::{ActivateLineRequest, AuthorizeDrawRequest, CreateProgrammeRequest, OfferLineRequest, Programme},
+    credit::v1::{
+        ActivateLineRequest, AuthorizeDrawRequest, CreateProgrammeRequest, OfferLineRequest,
+        Programme,
+    },
     google::r#type::Money,
     invoicing::v1::InvoiceLine,
 };
@@ -26,14 +29,21 @@ use uuid::Uuid;
 async fn line(stage: &Stage) -> String {
     let rig = stage.services.rig();
     let owner = rig.someone("OWNER", None);
-    let programme = Programme { title: "Pay later".into(), countries: vec!["GB".into()], ..Programme::default() };
+    let programme = Programme {
+        title: "Pay later".into(),
+        countries: vec!["GB".into()],
+        ..Programme::default()
+    };
     let create = CreateProgrammeRequest {
         request_id: request_id(),
         parent: "tenants/acme".into(),
         programme: Some(programme),
         ..Default::default()
     };
-    let programme = retry(async || owner.programmes().create_programme(create.clone()).await).await.into_inner().programme;
+    let programme = retry(async || owner.programmes().create_programme(create.clone()).await)
+        .await
+        .into_inner()
+        .programme;
     let offer = OfferLineRequest {
         request_id: request_id(),
         parent: stage.customer.clone(),
@@ -42,10 +52,17 @@ async fn line(stage: &Stage) -> String {
         explanation: "Measured.".into(),
         ..Default::default()
     };
-    let offered = retry(async || owner.lines().offer_line(offer.clone()).await).await.into_inner().credit_line;
+    let offered = retry(async || owner.lines().offer_line(offer.clone()).await)
+        .await
+        .into_inner()
+        .credit_line;
     let name = offered.unwrap_or_default().name;
     let activate = ActivateLineRequest { request_id: request_id(), name: name.clone() };
-    rig.someone("CUSTOMER_ADMIN", Some(&stage.customer)).lines().activate_line(activate).await.expect("an active line");
+    rig.someone("CUSTOMER_ADMIN", Some(&stage.customer))
+        .lines()
+        .activate_line(activate)
+        .await
+        .expect("an active line");
     name
 }
 
@@ -66,7 +83,9 @@ fn draws(sessions: Vec<Session>, lines: Arc<Vec<String>>) -> impl Fn(usize) -> C
             lines: vec![sold],
             ..AuthorizeDrawRequest::default()
         };
-        Box::pin(async move { session?.draws().authorize_draw(request).await.ok().map(|_| vec![id]) })
+        Box::pin(
+            async move { session?.draws().authorize_draw(request).await.ok().map(|_| vec![id]) },
+        )
     }
 }
 
@@ -112,8 +131,14 @@ async fn hold(owner: &sea_orm::DatabaseConnection, acknowledged: &[Uuid]) {
         row.try_get::<i64>("", "count").expect("a count")
     };
     assert_eq!(count(broken).await, 0, "a line has what was drawn on it");
-    assert_eq!(usize::try_from(count("SELECT count(*) FROM credit.draws").await), Ok(acknowledged.len()), "as many draws as ids");
-    let rows = sql::all(owner, "SELECT request_id FROM credit.requests", vec![]).await.expect("ids");
-    let stored: HashSet<Uuid> = rows.iter().map(|row| row.try_get("", "request_id").expect("an id")).collect();
+    assert_eq!(
+        usize::try_from(count("SELECT count(*) FROM credit.draws").await),
+        Ok(acknowledged.len()),
+        "as many draws as ids"
+    );
+    let rows =
+        sql::all(owner, "SELECT request_id FROM credit.requests", vec![]).await.expect("ids");
+    let stored: HashSet<Uuid> =
+        rows.iter().map(|row| row.try_get("", "request_id").expect("an id")).collect();
     assert!(acknowledged.iter().all(|id| stored.contains(id)), "no acknowledged id is lost");
 }

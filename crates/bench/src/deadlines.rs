@@ -1,5 +1,6 @@
-//! What was acknowledged stays, also while other callers' deadlines pass in the middle of their calls and their
-//! connections are cut: on PostgreSQL, on PostgreSQL at the end of a slow line, and on SQLite, one after the other.
+//! What was acknowledged stays, also while other callers' deadlines pass in the middle of their
+//! calls and their connections are cut: on PostgreSQL, on PostgreSQL at the end of a slow line, and
+//! on SQLite, one after the other.
 
 use crate::{
     Measure,
@@ -9,7 +10,10 @@ use futures::{StreamExt, stream};
 use payterms_chassis::{call::Caller, sql};
 use payterms_proto::{
     invoicing::v1::{CreateCustomerRequest, Customer},
-    wallet::v1::{GetWalletRequest, GrantCreditRequest, OpenWalletRequest, PostDebitRequest, PostDebitResponse},
+    wallet::v1::{
+        GetWalletRequest, GrantCreditRequest, OpenWalletRequest, PostDebitRequest,
+        PostDebitResponse,
+    },
 };
 use payterms_suite::{
     Session,
@@ -31,7 +35,8 @@ use std::{
 use tonic::Request;
 use uuid::Uuid;
 
-/// Callers with time: two that are each alone on a wallet, which takes the single-call path, and some together.
+/// Callers with time: two that are each alone on a wallet, which takes the single-call path, and
+/// some together.
 const ALONE: usize = 2;
 const TOGETHER: usize = 12;
 /// Callers whose deadlines are short, and who go away.
@@ -55,14 +60,21 @@ struct Called {
 
 /// Plays the load on each place and asserts that nothing is lost; prints what was counted.
 pub async fn run(measure: &Measure, minutes: u64) {
-    let each = if measure.quick { Duration::from_secs(6) } else { Duration::from_secs(minutes * 60) / 3 };
-    println!("| place | acknowledged | cut off | missing | stored twice | asked again, answered otherwise |");
+    let each =
+        if measure.quick { Duration::from_secs(6) } else { Duration::from_secs(minutes * 60) / 3 };
+    println!(
+        "| place | acknowledged | cut off | missing | stored twice | asked again, answered otherwise |"
+    );
     println!("|---|---|---|---|---|---|");
     for (place, late) in [("PostgreSQL", None), ("PostgreSQL, 2 ms away", Some(LATE))] {
         let durable = Durable::start(measure).await;
         let stage = Stage::start(Some(&durable)).await;
         let stage = match late {
-            Some(late) => stage.behind(|server| async move { SlowLine::open(server, late).await.address }).await,
+            Some(late) => {
+                stage
+                    .behind(|server| async move { SlowLine::open(server, late).await.address })
+                    .await
+            }
             None => stage,
         };
         let called = load(&stage, each).await;
@@ -86,7 +98,12 @@ async fn load(stage: &Stage, lasting: Duration) -> Vec<Called> {
     for _ in 0..ALONE + 2 {
         let wallet = wallet(rig).await;
         let (request_id, amount) = (request_id(), amount("USD", 1_000_000, 0));
-        let grant = GrantCreditRequest { request_id, wallet: wallet.clone(), amount, ..GrantCreditRequest::default() };
+        let grant = GrantCreditRequest {
+            request_id,
+            wallet: wallet.clone(),
+            amount,
+            ..GrantCreditRequest::default()
+        };
         rig.someone("STAFF", None).lots().grant_credit(grant).await.expect("credit");
         wallets.push(wallet);
     }
@@ -97,14 +114,23 @@ async fn load(stage: &Stage, lasting: Duration) -> Vec<Called> {
     let alone = stream::iter(alone.iter().enumerate())
         .map(|(nth, wallet)| caller(stage, (wallet, format!("alone:{nth}")), (nth, false), until))
         .boxed();
-    let many = stream::iter(0..TOGETHER).map(|nth| caller(stage, (together, "together".to_owned()), (100 + nth, false), until)).boxed();
-    let hasty = stream::iter(0..HASTY).map(|nth| caller(stage, (hurried, "hasty".to_owned()), (200 + nth, true), until)).boxed();
+    let many = stream::iter(0..TOGETHER)
+        .map(|nth| caller(stage, (together, "together".to_owned()), (100 + nth, false), until))
+        .boxed();
+    let hasty = stream::iter(0..HASTY)
+        .map(|nth| caller(stage, (hurried, "hasty".to_owned()), (200 + nth, true), until))
+        .boxed();
     alone.chain(many).chain(hasty).buffer_unordered(ALONE + TOGETHER + HASTY).collect().await
 }
 
-/// A wallet of a customer of its own. The services have just begun: what one of them has not heard yet is asked again.
+/// A wallet of a customer of its own. The services have just begun: what one of them has not heard
+/// yet is asked again.
 async fn wallet(rig: &Rig) -> String {
-    let customer = Customer { legal_name: "Brightside Ltd".to_owned(), country: "GB".to_owned(), ..Customer::default() };
+    let customer = Customer {
+        legal_name: "Brightside Ltd".to_owned(),
+        country: "GB".to_owned(),
+        ..Customer::default()
+    };
     let create = CreateCustomerRequest {
         request_id: request_id(),
         parent: "tenants/acme".to_owned(),
@@ -112,14 +138,30 @@ async fn wallet(rig: &Rig) -> String {
         ..Default::default()
     };
     let owner = rig.someone("OWNER", None);
-    let made = retry(async || owner.customers().create_customer(create.clone()).await).await.into_inner();
+    let made =
+        retry(async || owner.customers().create_customer(create.clone()).await).await.into_inner();
     let parent = made.customer.unwrap_or_default().name;
-    let open = OpenWalletRequest { request_id: request_id(), parent, currency_code: "USD".to_owned(), ..Default::default() };
+    let open = OpenWalletRequest {
+        request_id: request_id(),
+        parent,
+        currency_code: "USD".to_owned(),
+        ..Default::default()
+    };
     let service = rig.someone("SERVICE", None);
-    retry(async || service.wallets().open_wallet(open.clone()).await).await.into_inner().wallet.unwrap_or_default().name
+    retry(async || service.wallets().open_wallet(open.clone()).await)
+        .await
+        .into_inner()
+        .wallet
+        .unwrap_or_default()
+        .name
 }
 
-async fn caller(stage: &Stage, (wallet, subject): (&str, String), (seed, hasty): (usize, bool), until: Instant) -> Called {
+async fn caller(
+    stage: &Stage,
+    (wallet, subject): (&str, String),
+    (seed, hasty): (usize, bool),
+    until: Instant,
+) -> Called {
     let (mut dice, mut called) = (StdRng::seed_from_u64(seed as u64), Called::default());
     while Instant::now() < until {
         let session = session(stage, &subject);
@@ -127,9 +169,14 @@ async fn caller(stage: &Stage, (wallet, subject): (&str, String), (seed, hasty):
             if Instant::now() >= until {
                 break;
             }
-            let deadline = if hasty { Duration::from_millis(dice.random_range(1..200)) } else { Duration::from_secs(30) };
+            let deadline = if hasty {
+                Duration::from_millis(dice.random_range(1..200))
+            } else {
+                Duration::from_secs(30)
+            };
             if hasty {
-                // They are many, and answered at once when they give up: without a pause nobody else would be heard.
+                // They are many, and answered at once when they give up: without a pause nobody
+                // else would be heard.
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
             if hasty && dice.random_bool(0.5) {
@@ -153,7 +200,9 @@ async fn caller(stage: &Stage, (wallet, subject): (&str, String), (seed, hasty):
                 Ok(Ok(answer)) => {
                     called.acknowledged.push(id);
                     if called.answers.len() < ASKED_AGAIN / HASTY {
-                        called.answers.push((debit, prost::Message::encode_to_vec(answer.get_ref())));
+                        called
+                            .answers
+                            .push((debit, prost::Message::encode_to_vec(answer.get_ref())));
                     }
                 }
                 _ => called.cut.push(id),
@@ -163,27 +212,46 @@ async fn caller(stage: &Stage, (wallet, subject): (&str, String), (seed, hasty):
     called
 }
 
-/// Asserts that each acknowledged request has its row once, that each row is of a request that was sent, and that what is
-/// asked again is answered as it was.
-async fn hold(place: &str, stage: &Stage, rows: &DatabaseConnection, schema: &str, called: Vec<Called>) {
+/// Asserts that each acknowledged request has its row once, that each row is of a request that was
+/// sent, and that what is asked again is answered as it was.
+async fn hold(
+    place: &str,
+    stage: &Stage,
+    rows: &DatabaseConnection,
+    schema: &str,
+    called: Vec<Called>,
+) {
     let mut stored: HashMap<Uuid, usize> = HashMap::new();
-    let again = stream::iter(called.iter().flat_map(|called| &called.answers)).map(async |(request, answer)| {
-        let session = session(stage, "again");
-        let again: PostDebitResponse = session.postings().post_debit(request.clone()).await.expect("an answer").into_inner();
-        prost::Message::encode_to_vec(&again) == *answer
-    });
-    let otherwise = again.buffer_unordered(8).filter(|same| std::future::ready(!same)).count().await;
+    let again = stream::iter(called.iter().flat_map(|called| &called.answers)).map(
+        async |(request, answer)| {
+            let session = session(stage, "again");
+            let again: PostDebitResponse = session
+                .postings()
+                .post_debit(request.clone())
+                .await
+                .expect("an answer")
+                .into_inner();
+            prost::Message::encode_to_vec(&again) == *answer
+        },
+    );
+    let otherwise =
+        again.buffer_unordered(8).filter(|same| std::future::ready(!same)).count().await;
     let select = format!("SELECT request_id FROM {schema}transfers WHERE request_id IS NOT NULL");
     for row in sql::all(rows, &select, vec![]).await.expect("ids") {
         *stored.entry(row.try_get("", "request_id").expect("an id")).or_default() += 1;
     }
     let acknowledged = called.iter().map(|called| called.acknowledged.len()).sum::<usize>();
     let cut = called.iter().map(|called| called.cut.len()).sum::<usize>();
-    let missing = called.iter().flat_map(|called| &called.acknowledged).filter(|id| !stored.contains_key(id)).count();
+    let missing = called
+        .iter()
+        .flat_map(|called| &called.acknowledged)
+        .filter(|id| !stored.contains_key(id))
+        .count();
     let twice = stored.values().filter(|count| **count > 1).count();
     println!("| {place} | {acknowledged} | {cut} | {missing} | {twice} | {otherwise} |");
     assert_eq!((missing, twice, otherwise), (0, 0, 0), "{place}");
-    let sent: std::collections::HashSet<_> = called.iter().flat_map(|called| called.acknowledged.iter().chain(&called.cut)).collect();
+    let sent: std::collections::HashSet<_> =
+        called.iter().flat_map(|called| called.acknowledged.iter().chain(&called.cut)).collect();
     assert!(stored.keys().all(|id| sent.contains(id)), "no row is of a request that nobody sent");
     assert!(acknowledged > 0 && cut > 0, "both kinds of callers were there");
 }

@@ -11,7 +11,8 @@ use crate::{
 };
 use payterms_chassis::sql;
 use payterms_proto::invoicing::v1::{
-    CreateInvoiceRequest, FinalizeInvoiceRequest, Invoice, InvoiceLine, ListInvoicesRequest, PaymentTerm, payment_term::Kind,
+    CreateInvoiceRequest, FinalizeInvoiceRequest, Invoice, InvoiceLine, ListInvoicesRequest,
+    PaymentTerm, payment_term::Kind,
 };
 use payterms_suite::{
     Session,
@@ -31,13 +32,33 @@ async fn issued(stage: &Stage) -> String {
     let invoice = Invoice {
         currency_code: "USD".to_owned(),
         payment_term: Some(PaymentTerm { kind: Kind::NetDays.into(), days: 30 }),
-        lines: vec![InvoiceLine { description: "Plan".to_owned(), unit_price: amount("USD", 100, 0), ..InvoiceLine::default() }],
+        lines: vec![InvoiceLine {
+            description: "Plan".to_owned(),
+            unit_price: amount("USD", 100, 0),
+            ..InvoiceLine::default()
+        }],
         ..Invoice::default()
     };
-    let request =
-        CreateInvoiceRequest { request_id: request_id(), parent: stage.customer.clone(), invoice: Some(invoice), ..Default::default() };
-    let draft = owner.invoices().create_invoice(request).await.expect("a draft").into_inner().invoice.unwrap_or_default();
-    let finalize = FinalizeInvoiceRequest { request_id: request_id(), name: draft.name.clone(), etag: String::new(), ..Default::default() };
+    let request = CreateInvoiceRequest {
+        request_id: request_id(),
+        parent: stage.customer.clone(),
+        invoice: Some(invoice),
+        ..Default::default()
+    };
+    let draft = owner
+        .invoices()
+        .create_invoice(request)
+        .await
+        .expect("a draft")
+        .into_inner()
+        .invoice
+        .unwrap_or_default();
+    let finalize = FinalizeInvoiceRequest {
+        request_id: request_id(),
+        name: draft.name.clone(),
+        etag: String::new(),
+        ..Default::default()
+    };
     owner.invoices().finalize_invoice(finalize).await.expect("it is issued");
     draft.name
 }
@@ -47,7 +68,8 @@ async fn copy(owner: &DatabaseConnection, invoice: &str, (there, count): (usize,
     let select = "SELECT column_name::text AS name FROM information_schema.columns WHERE table_schema = 'invoicing' \
                   AND table_name = 'invoices' ORDER BY ordinal_position";
     let rows = sql::all(owner, select, vec![]).await.expect("columns");
-    let columns: Vec<String> = rows.iter().map(|row| row.try_get("", "name").expect("a name")).collect();
+    let columns: Vec<String> =
+        rows.iter().map(|row| row.try_get("", "name").expect("a name")).collect();
     let value = |column: &String| match column.as_str() {
         "id" => "md5('f' || n)::uuid".to_owned(),
         "number" => "'B-' || n".to_owned(),
@@ -82,22 +104,34 @@ fn past_due(sessions: Vec<Session>) -> impl Fn(usize) -> Call + Clone {
         };
         Box::pin(async move {
             let listed = session?.invoices().list_invoices(request).await.ok()?.into_inner();
-            let right = !listed.invoices.is_empty() && listed.invoices.iter().all(|invoice| invoice.past_due);
+            let right = !listed.invoices.is_empty()
+                && listed.invoices.iter().all(|invoice| invoice.past_due);
             right.then(|| vec![uuid::Uuid::nil()])
         })
     }
 }
 
 /// Measures a page among few and among many invoices.
-pub async fn pages(measure: &Measure, stage: &Stage, machine: &Machine, owner: &DatabaseConnection) -> ([Way; 2], Target) {
-    let (few, many) = if measure.quick { (200, 800) } else { (INVOICES, INVOICES.saturating_mul(100)) };
+pub async fn pages(
+    measure: &Measure,
+    stage: &Stage,
+    machine: &Machine,
+    owner: &DatabaseConnection,
+) -> ([Way; 2], Target) {
+    let (few, many) =
+        if measure.quick { (200, 800) } else { (INVOICES, INVOICES.saturating_mul(100)) };
     let invoice = issued(stage).await;
-    let mut ways = [Way::new("a page of past-due invoices, few invoices"), Way::new("a page of past-due invoices, many invoices")];
+    let mut ways = [
+        Way::new("a page of past-due invoices, few invoices"),
+        Way::new("a page of past-due invoices, many invoices"),
+    ];
     for (way, (there, count)) in ways.iter_mut().zip([(0, few), (few, many)]) {
         copy(owner, &invoice, (there, count)).await;
         for round in 0..=measure.rounds {
             let lasting = Duration::from_secs(if round == 0 { 2 } else { measure.seconds });
-            let (done, cost) = turn(machine, closed(READERS, lasting, past_due(stage.straight("invoicing", 8)))).await;
+            let (done, cost) =
+                turn(machine, closed(READERS, lasting, past_due(stage.straight("invoicing", 8))))
+                    .await;
             if round > 0 {
                 way.add(&done, cost);
             }
@@ -105,6 +139,11 @@ pub async fn pages(measure: &Measure, stage: &Stage, machine: &Machine, owner: &
         assert!(way.count() > 0, "pages were read");
     }
     let [of_few, of_many] = &ways;
-    let target = Target::at_most("8 a page of past-due invoices, many invoices / few: time", of_few.rate() / of_many.rate(), 1.5, 3.0);
+    let target = Target::at_most(
+        "8 a page of past-due invoices, many invoices / few: time",
+        of_few.rate() / of_many.rate(),
+        1.5,
+        3.0,
+    );
     (ways, target)
 }

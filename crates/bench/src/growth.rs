@@ -29,7 +29,12 @@ fn balance(sessions: Vec<Session>, wallets: Arc<Vec<String>>) -> impl Fn(usize) 
         let session = sessions.get(caller % sessions.len()).cloned();
         let name = wallets.get(any(wallets.len())).cloned().unwrap_or_default();
         Box::pin(async move {
-            session?.wallets().get_balance(GetBalanceRequest { name, as_of: None }).await.ok().map(|_| vec![uuid::Uuid::nil()])
+            session?
+                .wallets()
+                .get_balance(GetBalanceRequest { name, as_of: None })
+                .await
+                .ok()
+                .map(|_| vec![uuid::Uuid::nil()])
         })
     }
 }
@@ -39,7 +44,11 @@ fn page(sessions: Vec<Session>, wallet: String) -> impl Fn(usize) -> Call + Clon
     let sessions = Arc::new(sessions);
     move |caller| {
         let session = sessions.get(caller % sessions.len()).cloned();
-        let request = ListEntriesRequest { parent: wallet.clone(), page_size: 100, ..ListEntriesRequest::default() };
+        let request = ListEntriesRequest {
+            parent: wallet.clone(),
+            page_size: 100,
+            ..ListEntriesRequest::default()
+        };
         Box::pin(async move {
             let listed = session?.wallets().list_entries(request).await.ok()?.into_inner();
             (!listed.entries.is_empty()).then(|| vec![uuid::Uuid::nil()])
@@ -58,8 +67,16 @@ async fn measured(
     for round in 0..=measure.rounds {
         // The first round warms up.
         let lasting = Duration::from_secs(if round == 0 { 2 } else { measure.seconds });
-        let (read, cost) = turn(machine, closed(READERS, lasting, balance(stage.straight("wallet", 8), wallets.clone()))).await;
-        let (done, price) = turn(machine, closed(measure.callers, lasting, unary(stage.straight("wallet", 8), wallets.clone()))).await;
+        let (read, cost) = turn(
+            machine,
+            closed(READERS, lasting, balance(stage.straight("wallet", 8), wallets.clone())),
+        )
+        .await;
+        let (done, price) = turn(
+            machine,
+            closed(measure.callers, lasting, unary(stage.straight("wallet", 8), wallets.clone())),
+        )
+        .await;
         if round > 0 {
             reads.add(&read, cost);
             posts.add(&done, price);
@@ -71,7 +88,9 @@ async fn measured(
 
 /// Gives a wallet a long history, as debits of a millionth each have it.
 async fn lengthen(owner: &DatabaseConnection, wallet: &str, entries: usize) {
-    let (wallet, statement) = (id_of(wallet), |text: String| async move { owner.execute_unprepared(&text).await.expect("rows") });
+    let (wallet, statement) = (id_of(wallet), |text: String| async move {
+        owner.execute_unprepared(&text).await.expect("rows")
+    });
     statement(format!(
         "INSERT INTO wallet.transfers (tenant, id, wallet_id, kind, description, recorded_at, effective_at, request_id, input_hash, actor) \
          SELECT 'acme', md5('b' || n)::uuid, '{wallet}', 'DEBIT', '', now(), now(), md5('r' || n)::uuid, '\\x00', 'bench' \
@@ -85,7 +104,10 @@ async fn lengthen(owner: &DatabaseConnection, wallet: &str, entries: usize) {
          WHERE w.id = '{wallet}'"
     ))
     .await;
-    statement(format!("UPDATE wallet.lots SET remaining = remaining - {entries} WHERE wallet_id = '{wallet}'")).await;
+    statement(format!(
+        "UPDATE wallet.lots SET remaining = remaining - {entries} WHERE wallet_id = '{wallet}'"
+    ))
+    .await;
     statement(format!("UPDATE wallet.wallets SET posted = posted - {entries}, sequence = sequence + {entries} WHERE id = '{wallet}'"))
         .await;
     books::know(owner).await;
@@ -98,22 +120,36 @@ pub async fn run(measure: &Measure) {
     let machine = durable.machine(&stage, &["wallet"]).await;
     let owner = durable.rows().await;
     let few = Arc::new(crowd::wallets(&owner, &stage.wallet, measure.accounts).await);
-    let (mut read_few, mut post_few) = (Way::new("balances, few wallets"), Way::new("debits, few wallets"));
-    let mut acknowledged = measured(measure, (&stage, &machine), &few, (&mut read_few, &mut post_few)).await;
+    let (mut read_few, mut post_few) =
+        (Way::new("balances, few wallets"), Way::new("debits, few wallets"));
+    let mut acknowledged =
+        measured(measure, (&stage, &machine), &few, (&mut read_few, &mut post_few)).await;
     let (times, entries) = if measure.quick { (2, 1_000) } else { (TIMES, ENTRIES) };
-    let many = Arc::new(crowd::more_wallets(&owner, &stage.wallet, (measure.accounts, measure.accounts * times)).await);
-    let (mut read_many, mut post_many) = (Way::new("balances, many wallets"), Way::new("debits, many wallets"));
-    acknowledged.extend(measured(measure, (&stage, &machine), &many, (&mut read_many, &mut post_many)).await);
+    let many = Arc::new(
+        crowd::more_wallets(&owner, &stage.wallet, (measure.accounts, measure.accounts * times))
+            .await,
+    );
+    let (mut read_many, mut post_many) =
+        (Way::new("balances, many wallets"), Way::new("debits, many wallets"));
+    acknowledged.extend(
+        measured(measure, (&stage, &machine), &many, (&mut read_many, &mut post_many)).await,
+    );
     books::hold(&owner, &acknowledged, false).await;
-    let (long, short) = (many.first().cloned().unwrap_or_default(), many.last().cloned().unwrap_or_default());
+    let (long, short) =
+        (many.first().cloned().unwrap_or_default(), many.last().cloned().unwrap_or_default());
     lengthen(&owner, &long, entries).await;
     // As many lines on the page as on the other.
     lengthen_short(&owner, &short).await;
-    let (mut page_short, mut page_long) = (Way::new("a page, short history"), Way::new("a page, long history"));
+    let (mut page_short, mut page_long) =
+        (Way::new("a page, short history"), Way::new("a page, long history"));
     for _ in 0..measure.rounds {
         for (way, wallet) in [(&mut page_short, &short), (&mut page_long, &long)] {
             let lasting = Duration::from_secs(measure.seconds);
-            let (done, cost) = turn(&machine, closed(READERS, lasting, page(stage.straight("wallet", 8), wallet.clone()))).await;
+            let (done, cost) = turn(
+                &machine,
+                closed(READERS, lasting, page(stage.straight("wallet", 8), wallet.clone())),
+            )
+            .await;
             way.add(&done, cost);
         }
     }
@@ -121,9 +157,24 @@ pub async fn run(measure: &Measure) {
     let [found_few, found_many] = found;
     let database = |way: &Way| way.of_each(|cost| cost.database);
     let targets = [
-        Target::at_most("8 a balance, many wallets / few: time", read_few.rate() / read_many.rate(), 1.25, 1.6),
-        Target::at_most("8 a debit, many wallets / few: database CPU", database(&post_many) / database(&post_few), 2.0, 3.0),
-        Target::at_most("8 a page, long history / short: time", page_short.rate() / page_long.rate(), 1.5, 3.0),
+        Target::at_most(
+            "8 a balance, many wallets / few: time",
+            read_few.rate() / read_many.rate(),
+            1.25,
+            1.6,
+        ),
+        Target::at_most(
+            "8 a debit, many wallets / few: database CPU",
+            database(&post_many) / database(&post_few),
+            2.0,
+            3.0,
+        ),
+        Target::at_most(
+            "8 a page, long history / short: time",
+            page_short.rate() / page_long.rate(),
+            1.5,
+            3.0,
+        ),
         finding,
     ];
     report::print(

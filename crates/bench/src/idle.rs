@@ -1,4 +1,5 @@
-//! The cost of standing still: what the suite asks of its database while nobody calls, with one tenant and with many.
+//! The cost of standing still: what the suite asks of its database while nobody calls, with one
+//! tenant and with many.
 
 use crate::{
     Measure,
@@ -15,7 +16,8 @@ use std::time::Duration;
 const SERVICES: [&str; 4] = ["wallet", "invoicing", "credit", "plans"];
 /// Tenants that are made at once.
 const AT_ONCE: usize = 16;
-/// How long the suite stands still before it is measured: what the making of tenants left to do is done by then.
+/// How long the suite stands still before it is measured: what the making of tenants left to do is
+/// done by then.
 const SETTLES: Duration = Duration::from_secs(20);
 
 async fn number(owner: &DatabaseConnection, select: &str) -> i64 {
@@ -31,7 +33,9 @@ async fn statements(owner: &DatabaseConnection) -> i64 {
 
 /// Makes tenants until there are so many, and waits until every service knows them.
 async fn make_tenants(stage: &Stage, owner: &DatabaseConnection, wanted: usize) {
-    let there = usize::try_from(number(owner, "SELECT count(*) AS number FROM plans.tenant_states").await).expect("a count");
+    let there =
+        usize::try_from(number(owner, "SELECT count(*) AS number FROM plans.tenant_states").await)
+            .expect("a count");
     let operator = stage.services.rig().someone("OPERATOR", None);
     let made = futures::stream::iter(there..wanted).map(|count| {
         let operator = operator.clone();
@@ -61,12 +65,18 @@ async fn make_tenants(stage: &Stage, owner: &DatabaseConnection, wanted: usize) 
 
 /// Prints a line for one tenant and one for many.
 pub async fn run(measure: &Measure, tenants: usize, seconds: u64) {
-    let durable = Durable::start_with(measure, "-c shared_preload_libraries=pg_stat_statements").await;
+    let durable =
+        Durable::start_with(measure, "-c shared_preload_libraries=pg_stat_statements").await;
     let owner = durable.rows().await;
-    owner.execute_unprepared("CREATE EXTENSION IF NOT EXISTS pg_stat_statements").await.expect("the extension of contrib");
+    owner
+        .execute_unprepared("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
+        .await
+        .expect("the extension of contrib");
     let stage = Stage::start(Some(&durable)).await;
     let machine = durable.machine(&stage, &SERVICES).await;
-    println!("| tenants | statements a second | connections | processor of the four services | processor of the database |");
+    println!(
+        "| tenants | statements a second | connections | processor of the four services | processor of the database |"
+    );
     println!("|---|---|---|---|---|");
     for many in [1, tenants] {
         make_tenants(&stage, &owner, many).await;
@@ -74,7 +84,9 @@ pub async fn run(measure: &Measure, tenants: usize, seconds: u64) {
         let (before, spent) = (statements(&owner).await, machine.read().await);
         tokio::time::sleep(Duration::from_secs(seconds)).await;
         let (after, spent) = (statements(&owner).await, machine.read().await.since(spent));
-        let connections = format!("SELECT count(*) AS number FROM pg_stat_activity WHERE datname = '{NAME}' AND usename LIKE 'payterms_%'");
+        let connections = format!(
+            "SELECT count(*) AS number FROM pg_stat_activity WHERE datname = '{NAME}' AND usename LIKE 'payterms_%'"
+        );
         let share = |spent: f64| format!("{:.1} %", spent * 100.0 / seconds as f64);
         println!(
             "| {many} | {:.1} | {} | {} | {} |",

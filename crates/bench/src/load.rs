@@ -1,4 +1,5 @@
-//! Callers: as many as are asked for, each with its next call when the last is answered; or calls at a steady pace.
+//! Callers: as many as are asked for, each with its next call when the last is answered; or calls
+//! at a steady pace.
 
 use futures::future::join_all;
 use payterms_kernel::{Clock, SystemClock};
@@ -20,14 +21,22 @@ pub struct Done {
 impl Done {
     /// The wait that a share of the calls does not exceed.
     pub fn wait_of(&self, share: f64) -> f64 {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place in a list")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a place in a list"
+        )]
         let place = (self.waits.len() as f64 * share) as usize;
         self.waits.get(place.min(self.waits.len().saturating_sub(1))).copied().unwrap_or_default()
     }
 }
 
 /// Callers for a time. A call answers the ids that it did; one that fails ends its caller.
-pub async fn closed<F>(callers: usize, lasting: Duration, call: impl Fn(usize) -> F + Clone + Send + 'static) -> Done
+pub async fn closed<F>(
+    callers: usize,
+    lasting: Duration,
+    call: impl Fn(usize) -> F + Clone + Send + 'static,
+) -> Done
 where
     F: Future<Output = Option<Vec<Uuid>>> + Send,
 {
@@ -44,12 +53,21 @@ where
             ids
         })
     });
-    let ids = join_all(all.collect::<Vec<_>>()).await.into_iter().flat_map(|ids| ids.expect("a caller")).collect();
+    let ids = join_all(all.collect::<Vec<_>>())
+        .await
+        .into_iter()
+        .flat_map(|ids| ids.expect("a caller"))
+        .collect();
     Done { ids, seconds: started.elapsed().as_secs_f64(), waits: Vec::new() }
 }
 
-/// Calls at a steady pace, whether or not those before are answered; a wait counts from when the call was due.
-pub async fn paced<F>(a_second: u32, lasting: Duration, call: impl Fn(usize) -> F + Clone + Send + 'static) -> Done
+/// Calls at a steady pace, whether or not those before are answered; a wait counts from when the
+/// call was due.
+pub async fn paced<F>(
+    a_second: u32,
+    lasting: Duration,
+    call: impl Fn(usize) -> F + Clone + Send + 'static,
+) -> Done
 where
     F: Future<Output = Option<Vec<Uuid>>> + Send,
 {
@@ -84,7 +102,8 @@ pub fn any(of: usize) -> usize {
     rand::rng().random_range(0..of)
 }
 
-/// A fresh request id that rises with time: a client's best choice, since it goes to the end of an index.
+/// A fresh request id that rises with time: a client's best choice, since it goes to the end of an
+/// index.
 pub fn fresh_id() -> Uuid {
     let millis = u64::try_from(SystemClock.now().timestamp_millis()).unwrap_or_default();
     Builder::from_unix_timestamp_millis(millis, &rand::random()).into_uuid()

@@ -49,8 +49,12 @@ impl Machine {
         let (mut syncs, mut log) = (0, 0);
         if let Some(owner) = &self.owner {
             let select = "SELECT wal_sync AS syncs, (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint AS log FROM pg_stat_wal";
-            let row = sql::one(owner, select, vec![]).await.expect("the log's counters").expect("a row");
-            (syncs, log) = (row.try_get("", "syncs").expect("a count"), row.try_get("", "log").expect("bytes"));
+            let row =
+                sql::one(owner, select, vec![]).await.expect("the log's counters").expect("a row");
+            (syncs, log) = (
+                row.try_get("", "syncs").expect("a count"),
+                row.try_get("", "log").expect("bytes"),
+            );
         }
         Reading {
             server: self.services.iter().map(|pid| busy(*pid)).sum(),
@@ -76,12 +80,17 @@ fn stat(process: &Path) -> Option<Stat> {
     let ticks = |place: usize| fields.get(place)?.parse::<f64>().ok();
     let second = rustix::param::clock_ticks_per_second() as f64;
     let seconds = (ticks(11)? + ticks(12)?) / second;
-    Some(Stat { parent: fields.get(1)?.parse().ok()?, seconds, of_ended: (ticks(13)? + ticks(14)?) / second })
+    Some(Stat {
+        parent: fields.get(1)?.parse().ok()?,
+        seconds,
+        of_ended: (ticks(13)? + ticks(14)?) / second,
+    })
 }
 
 /// Processor seconds of a process and its children.
 fn busy(pid: u32) -> f64 {
-    let itself = stat(Path::new(&format!("/proc/{pid}"))).map_or(0.0, |stat| stat.seconds + stat.of_ended);
+    let itself =
+        stat(Path::new(&format!("/proc/{pid}"))).map_or(0.0, |stat| stat.seconds + stat.of_ended);
     let all = fs::read_dir("/proc").ok().into_iter().flatten().flatten();
     let children = all.filter_map(|entry| stat(&entry.path())).filter(|one| one.parent == pid);
     itself + children.map(|one| one.seconds + one.of_ended).sum::<f64>()

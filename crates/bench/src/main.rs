@@ -1,5 +1,6 @@
-//! Measures the suite against a baseline in the same run: `payterms-bench wallet | credit | gateway | growth | fairness`, reads what it
-//! costs while nobody calls: `payterms-bench idle`, and plays a load that must lose nothing: `payterms-bench deadlines`.
+//! Measures the suite against a baseline in the same run: `payterms-bench wallet`, `credit`,
+//! `gateway`, `growth` and `fairness`. `payterms-bench idle` reads what it costs while nobody calls;
+//! `payterms-bench deadlines` plays a load that must lose nothing.
 #![allow(
     clippy::expect_used,
     clippy::panic,
@@ -48,7 +49,8 @@ enum What {
     Growth(Measure),
     /// What the suite asks of its database while nobody calls, with one tenant and with many.
     Idle(Idle),
-    /// Debits while other callers' deadlines pass in the middle: whether anything that was acknowledged is missing.
+    /// Debits while other callers' deadlines pass in the middle: whether anything that was
+    /// acknowledged is missing.
     Deadlines(Deadlines),
 }
 
@@ -75,8 +77,8 @@ struct Deadlines {
 /// How long and how wide it is measured.
 #[derive(Debug, Clone, Args)]
 struct Measure {
-    /// `postgres://owner@host:port` of a server to measure on, with `fsync` and `synchronous_commit` on; one is started
-    /// here if not given.
+    /// `postgres://owner@host:port` of a server to measure on, with `fsync` and
+    /// `synchronous_commit` on; one is started here if not given.
     #[arg(long)]
     postgres: Option<String>,
     /// Callers at once.
@@ -101,7 +103,11 @@ struct Measure {
 
 impl Measure {
     fn settled(self) -> Self {
-        if self.quick { Self { callers: 64, seconds: 1, rounds: 1, accounts: 200, ..self } } else { self }
+        if self.quick {
+            Self { callers: 64, seconds: 1, rounds: 1, accounts: 200, ..self }
+        } else {
+            self
+        }
     }
 }
 
@@ -123,7 +129,9 @@ fn main() -> ExitCode {
             What::Gateway(measure) => gateway::run(&measure.settled()).await,
             What::Fairness(measure) => fairness::run(&measure.settled()).await,
             What::Growth(measure) => growth::run(&measure.settled()).await,
-            What::Idle(idle) => idle::run(&idle.measure.settled(), idle.tenants, IDLE_SECONDS).await,
+            What::Idle(idle) => {
+                idle::run(&idle.measure.settled(), idle.tenants, IDLE_SECONDS).await
+            }
             What::Deadlines(load) => deadlines::run(&load.measure.settled(), load.minutes).await,
         }
     });
@@ -138,7 +146,10 @@ mod tests {
     #[test]
     fn no_option_comes_from_the_environment_so_that_help_shows_no_password() {
         let command = Options::command();
-        let mut options = command.get_subcommands().flat_map(clap::Command::get_arguments).chain(command.get_arguments());
+        let mut options = command
+            .get_subcommands()
+            .flat_map(clap::Command::get_arguments)
+            .chain(command.get_arguments());
         assert!(options.all(|option| option.get_env().is_none()));
     }
 }

@@ -101,7 +101,8 @@ impl Target {
     }
 
     fn verdict(&self) -> &'static str {
-        let reaches = |bound: f64| if self.more { self.value >= bound } else { self.value <= bound };
+        let reaches =
+            |bound: f64| if self.more { self.value >= bound } else { self.value <= bound };
         match (reaches(self.bounds.0), reaches(self.bounds.1)) {
             (true, _) => "target",
             (_, true) => "floor",
@@ -113,7 +114,16 @@ impl Target {
 /// Prints what was measured, and writes it down where that was asked for.
 pub fn print(measure: &Measure, ways: &[Way], targets: &[Target], more: &Value) {
     let mut table = Table::new();
-    table.set_header(["way", "a second", "least–most", "µs service", "µs database", "µs callers", "per sync", "log bytes"]);
+    table.set_header([
+        "way",
+        "a second",
+        "least–most",
+        "µs service",
+        "µs database",
+        "µs callers",
+        "per sync",
+        "log bytes",
+    ]);
     for way in ways {
         let (least, most) = way.spread();
         table.add_row([

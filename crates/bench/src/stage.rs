@@ -1,4 +1,5 @@
-//! What is measured: a durable PostgreSQL, the services as processes of their own, a customer with credit.
+//! What is measured: a durable PostgreSQL, the services as processes of their own, a customer with
+//! credit.
 
 use crate::{Measure, machine::Machine};
 use payterms_chassis::{identity::Signer, sql};
@@ -45,27 +46,41 @@ impl Durable {
     /// The same, with more settings where one is started.
     pub async fn start_with(measure: &Measure, settings: &str) -> Self {
         let durable = if let Some(url) = &measure.postgres {
-            Self { owner: url.trim_start_matches("postgres://").trim_end_matches('/').to_owned(), private: None }
+            Self {
+                owner: url.trim_start_matches("postgres://").trim_end_matches('/').to_owned(),
+                private: None,
+            }
         } else {
-            let private =
-                Private::start(&binaries().expect("PostgreSQL is installed, or --postgres names one"), &format!("{SETTINGS} {settings}"));
+            let private = Private::start(
+                &binaries().expect("PostgreSQL is installed, or --postgres names one"),
+                &format!("{SETTINGS} {settings}"),
+            );
             Self { owner: format!("postgres@{}", private.place), private: Some(private) }
         };
         let admin = open(format!("postgres://{}/postgres", durable.owner)).await;
         for setting in ["fsync", "synchronous_commit", "full_page_writes"] {
-            let row = sql::one(&admin, "SELECT current_setting($1) AS value", vec![setting.into()]).await.expect("a setting");
+            let row = sql::one(&admin, "SELECT current_setting($1) AS value", vec![setting.into()])
+                .await
+                .expect("a setting");
             let value: String = row.expect("a row").try_get("", "value").expect("a value");
-            assert_eq!(value, "on", "{setting} of the server is on, or what is measured is not durable");
+            assert_eq!(
+                value, "on",
+                "{setting} of the server is on, or what is measured is not durable"
+            );
         }
-        sql::exec(&admin, &format!("DROP DATABASE IF EXISTS {NAME}"), vec![]).await.expect("no database of an earlier run");
+        sql::exec(&admin, &format!("DROP DATABASE IF EXISTS {NAME}"), vec![])
+            .await
+            .expect("no database of an earlier run");
         admin.close().await.expect("closes");
         migrated(&durable.owner, NAME).await;
         durable
     }
 
-    /// The owner's address, `postgres://owner@host:port`, and the binary of the database's own benchmark.
+    /// The owner's address, `postgres://owner@host:port`, and the binary of the database's own
+    /// benchmark.
     pub fn place(&self) -> (PathBuf, String) {
-        let pgbench = binaries().map_or_else(|| PathBuf::from("pgbench"), |folder| folder.join("pgbench"));
+        let pgbench =
+            binaries().map_or_else(|| PathBuf::from("pgbench"), |folder| folder.join("pgbench"));
         (pgbench, format!("postgres://{}", self.owner))
     }
 
@@ -82,7 +97,11 @@ impl Durable {
     /// What reads the cost of these services on it.
     pub async fn machine(&self, stage: &Stage, services: &[&str]) -> Machine {
         let services = services.iter().filter_map(|name| stage.services.pid(name)).collect();
-        Machine { services, database: self.private.as_ref().map(Private::pid), owner: Some(self.rows().await) }
+        Machine {
+            services,
+            database: self.private.as_ref().map(Private::pid),
+            owner: Some(self.rows().await),
+        }
     }
 }
 
@@ -99,10 +118,11 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Starts the suite on a durable PostgreSQL, or on SQLite: a tenant, a customer, a wallet with a million in it. Callers are not
-    /// limited.
+    /// Starts the suite on a durable PostgreSQL, or on SQLite: a tenant, a customer, a wallet with
+    /// a million in it. Callers are not limited.
     pub async fn start(durable: Option<&Durable>) -> Self {
-        let limits = ["caller", "customer", "tenant"].map(|holder| format!("--{holder}-calls-per-second={HIGHEST_RATE}"));
+        let limits = ["caller", "customer", "tenant"]
+            .map(|holder| format!("--{holder}-calls-per-second={HIGHEST_RATE}"));
         Self::with(durable, limits.to_vec()).await
     }
 
@@ -114,16 +134,24 @@ impl Stage {
         fill(&rig.someone("STAFF", None), &people.wallet).await;
         // A trace of a hundred, as in production.
         let (collector, otlp) = Collector::start();
-        let services = Services::with(rig, [vec![otlp, "--trace-ratio=0.01".to_owned()], limits].concat()).await;
+        let services =
+            Services::with(rig, [vec![otlp, "--trace-ratio=0.01".to_owned()], limits].concat())
+                .await;
         Self { services, wallet: people.wallet, customer: people.customer, collector }
     }
 
     /// The same suite, its services at the end of a line to the database.
-    pub async fn behind<F: Future<Output = SocketAddr>>(self, line: impl FnOnce(SocketAddr) -> F) -> Self {
+    pub async fn behind<F: Future<Output = SocketAddr>>(
+        self,
+        line: impl FnOnce(SocketAddr) -> F,
+    ) -> Self {
         let Self { services, wallet, customer, collector } = self;
         let mut rig = services.into_rig();
-        if let Some((server, name)) = rig.postgres.as_deref().and_then(|place| place.split_once('/')) {
-            let server = tokio::net::lookup_host(server).await.expect("a host").next().expect("an address");
+        if let Some((server, name)) =
+            rig.postgres.as_deref().and_then(|place| place.split_once('/'))
+        {
+            let server =
+                tokio::net::lookup_host(server).await.expect("a host").next().expect("an address");
             rig.postgres = Some(format!("{}/{name}", line(server).await));
         }
         Self { services: Services::of(rig).await, wallet, customer, collector }
@@ -136,11 +164,19 @@ impl Stage {
         count
     }
 
-    /// Sessions of a service straight at another one's port, a connection each; their token lives a minute.
+    /// Sessions of a service straight at another one's port, a connection each; their token lives a
+    /// minute.
     pub fn straight(&self, service: &str, connections: usize) -> Vec<Session> {
-        let signer = Signer::read(&self.services.rig().data().join("keys"), "gateway", Arc::new(SystemClock)).expect("the gateway's key");
+        let signer = Signer::read(
+            &self.services.rig().data().join("keys"),
+            "gateway",
+            Arc::new(SystemClock),
+        )
+        .expect("the gateway's key");
         let token = signer.internal(service, &person("acme", "SERVICE", None)).expect("a token");
-        (0..connections).map(|_| Session::new(self.services.at(service), &token).expect("a session")).collect()
+        (0..connections)
+            .map(|_| Session::new(self.services.at(service), &token).expect("a session"))
+            .collect()
     }
 
     /// The same through the gateway.
@@ -156,9 +192,18 @@ impl Stage {
     /// Makes another tenant with a customer, and answers its wallet with a million in it.
     pub async fn another_tenant(&self, id: &str) -> String {
         let rig = self.services.rig();
-        let tenant =
-            Tenant { display_name: id.to_owned(), country: "GB".to_owned(), time_zone: "Europe/London".to_owned(), ..Tenant::default() };
-        let create = CreateTenantRequest { request_id: request_id(), tenant_id: id.to_owned(), tenant: Some(tenant), ..Default::default() };
+        let tenant = Tenant {
+            display_name: id.to_owned(),
+            country: "GB".to_owned(),
+            time_zone: "Europe/London".to_owned(),
+            ..Tenant::default()
+        };
+        let create = CreateTenantRequest {
+            request_id: request_id(),
+            tenant_id: id.to_owned(),
+            tenant: Some(tenant),
+            ..Default::default()
+        };
         rig.someone("OPERATOR", None).tenants().create_tenant(create).await.expect("a tenant");
         let customer = customer_of(&rig.of_tenant(id, "OWNER", None), id, "GB").await;
         let wallet = wallet_of(&rig.of_tenant(id, "SERVICE", None), &customer, "USD").await;
@@ -170,6 +215,11 @@ impl Stage {
 /// Grants a wallet a million.
 async fn fill(staff: &Session, wallet: &str) {
     let amount = amount("USD", 1_000_000, 0);
-    let grant = GrantCreditRequest { request_id: request_id(), wallet: wallet.to_owned(), amount, ..GrantCreditRequest::default() };
+    let grant = GrantCreditRequest {
+        request_id: request_id(),
+        wallet: wallet.to_owned(),
+        amount,
+        ..GrantCreditRequest::default()
+    };
     staff.lots().grant_credit(grant).await.expect("credit");
 }

@@ -10,7 +10,10 @@ use crate::{
 use futures::future::BoxFuture;
 use payterms_proto::{
     google::r#type::{Decimal, Money},
-    wallet::v1::{GetBalanceRequest, PostDebitRequest, PostDebitsRequest, RecordUsageRequest, RecordUsageStreamRequest},
+    wallet::v1::{
+        GetBalanceRequest, PostDebitRequest, PostDebitsRequest, RecordUsageRequest,
+        RecordUsageStreamRequest,
+    },
 };
 use payterms_suite::Session;
 use serde_json::json;
@@ -36,7 +39,10 @@ fn debit(wallets: &Wallets) -> (Uuid, PostDebitRequest) {
     let id = fresh_id();
     let wallet = wallets.get(any(wallets.len())).cloned().unwrap_or_default();
     let amount = Some(Money { currency_code: "USD".into(), units: 0, nanos: 10_000_000 });
-    (id, PostDebitRequest { request_id: id.to_string(), wallet, amount, description: String::new() })
+    (
+        id,
+        PostDebitRequest { request_id: id.to_string(), wallet, amount, description: String::new() },
+    )
 }
 
 /// One debit a call.
@@ -45,7 +51,9 @@ pub fn unary(sessions: Vec<Session>, wallets: Wallets) -> impl Fn(usize) -> Call
     move |caller| {
         let session = sessions.get(caller % sessions.len()).cloned();
         let (id, request) = debit(&wallets);
-        Box::pin(async move { session?.postings().post_debit(request).await.ok().map(|_| vec![id]) })
+        Box::pin(
+            async move { session?.postings().post_debit(request).await.ok().map(|_| vec![id]) },
+        )
     }
 }
 
@@ -56,8 +64,16 @@ fn bulk(sessions: Vec<Session>, wallets: Wallets) -> impl Fn(usize) -> Call + Cl
         let session = sessions.get(caller % sessions.len()).cloned();
         let (ids, debits): (Vec<_>, _) = (0..BULK).map(|_| debit(&wallets)).unzip();
         Box::pin(async move {
-            let answer = session?.postings().post_debits(PostDebitsRequest { debits }).await.ok()?.into_inner();
-            assert!(answer.results.iter().all(|result| result.posting.is_some()), "every debit of a bulk is posted");
+            let answer = session?
+                .postings()
+                .post_debits(PostDebitsRequest { debits })
+                .await
+                .ok()?
+                .into_inner();
+            assert!(
+                answer.results.iter().all(|result| result.posting.is_some()),
+                "every debit of a bulk is posted"
+            );
             Some(ids)
         })
     }
@@ -70,8 +86,17 @@ fn stream(sessions: Vec<Session>, wallets: Wallets) -> impl Fn(usize) -> Call + 
         let session = sessions.get(caller % sessions.len()).cloned();
         let (ids, records): (Vec<_>, Vec<_>) = (0..BULK).map(|_| usage(&wallets)).unzip();
         Box::pin(async move {
-            let tally = session?.usage().record_usage_stream(tokio_stream::iter(records)).await.ok()?.into_inner();
-            assert_eq!(usize::try_from(tally.recorded_count), Ok(ids.len()), "every use of a stream is recorded");
+            let tally = session?
+                .usage()
+                .record_usage_stream(tokio_stream::iter(records))
+                .await
+                .ok()?
+                .into_inner();
+            assert_eq!(
+                usize::try_from(tally.recorded_count),
+                Ok(ids.len()),
+                "every use of a stream is recorded"
+            );
             Some(ids)
         })
     }
@@ -112,7 +137,8 @@ pub async fn run(measure: &Measure) {
     let owner = durable.rows().await;
     let hot: Wallets = Arc::new(vec![stage.wallet.clone()]);
     let many: Wallets = Arc::new(crowd::wallets(&owner, &stage.wallet, measure.accounts).await);
-    let idle = ["wallet", "invoicing", "credit", "plans", "gateway"].map(|name| (name, stage.services.pid(name).map_or(0.0, memory)));
+    let idle = ["wallet", "invoicing", "credit", "plans", "gateway"]
+        .map(|name| (name, stage.services.pid(name).map_or(0.0, memory)));
     baseline::prepare_single(&owner).await;
     let mut ways = Ways {
         tpcb: Way::new("pgbench TPC-B"),
@@ -126,23 +152,59 @@ pub async fn run(measure: &Measure) {
     };
     let mut acknowledged = Vec::new();
     let connections = measure.callers.div_ceil(SHARED);
-    let warm = closed(measure.callers, Duration::from_secs(1), unary(stage.straight("wallet", connections), many.clone())).await;
+    let warm = closed(
+        measure.callers,
+        Duration::from_secs(1),
+        unary(stage.straight("wallet", connections), many.clone()),
+    )
+    .await;
     acknowledged.extend(warm.ids);
-    let used = closed(SENDERS, Duration::from_secs(1), stream(stage.straight("wallet", SENDERS), many.clone())).await;
+    let used = closed(
+        SENDERS,
+        Duration::from_secs(1),
+        stream(stage.straight("wallet", SENDERS), many.clone()),
+    )
+    .await;
     acknowledged.extend(used.ids);
     books::know(&owner).await;
     let (before, known) = (books::sizes(&owner).await, acknowledged.len());
     for _ in 0..measure.rounds {
         baseline::tpcb(&durable, &machine, measure.seconds, &mut ways.tpcb).await;
-        baseline::single(&durable, &machine, measure.seconds, &mut ways.alone, measure.accounts).await;
+        baseline::single(&durable, &machine, measure.seconds, &mut ways.alone, measure.accounts)
+            .await;
         let lasting = Duration::from_secs(measure.seconds);
         let sessions = |count| stage.straight("wallet", count);
         let turns = [
-            (&mut ways.spread, turn(&machine, closed(measure.callers, lasting, unary(sessions(connections), many.clone()))).await),
-            (&mut ways.hot, turn(&machine, closed(measure.callers, lasting, unary(sessions(connections), hot.clone()))).await),
-            (&mut ways.bulk, turn(&machine, closed(SENDERS, lasting, bulk(sessions(SENDERS), many.clone()))).await),
-            (&mut ways.stream, turn(&machine, closed(SENDERS, lasting, stream(sessions(SENDERS), many.clone()))).await),
-            (&mut ways.one, turn(&machine, closed(1, lasting, unary(sessions(1), many.clone()))).await),
+            (
+                &mut ways.spread,
+                turn(
+                    &machine,
+                    closed(measure.callers, lasting, unary(sessions(connections), many.clone())),
+                )
+                .await,
+            ),
+            (
+                &mut ways.hot,
+                turn(
+                    &machine,
+                    closed(measure.callers, lasting, unary(sessions(connections), hot.clone())),
+                )
+                .await,
+            ),
+            (
+                &mut ways.bulk,
+                turn(&machine, closed(SENDERS, lasting, bulk(sessions(SENDERS), many.clone())))
+                    .await,
+            ),
+            (
+                &mut ways.stream,
+                turn(&machine, closed(SENDERS, lasting, stream(sessions(SENDERS), many.clone())))
+                    .await,
+            ),
+            (
+                &mut ways.one,
+                turn(&machine, closed(1, lasting, unary(sessions(1), many.clone()))).await,
+            ),
         ];
         for (way, (done, cost)) in turns {
             way.add(&done, cost);
@@ -151,13 +213,16 @@ pub async fn run(measure: &Measure) {
         let pace = if measure.quick { PACE / 10 } else { PACE };
         let spread = paced(pace, lasting, unary(sessions(connections), many.clone())).await;
         let one = paced(pace, lasting, unary(sessions(connections), hot.clone())).await;
-        for (waits, wait) in ways.waits.iter_mut().zip([spread.wait_of(0.99), one.wait_of(0.99), one.wait_of(0.5)]) {
+        for (waits, wait) in
+            ways.waits.iter_mut().zip([spread.wait_of(0.99), one.wait_of(0.99), one.wait_of(0.5)])
+        {
             waits.push(wait);
         }
         acknowledged.extend(spread.ids.into_iter().chain(one.ids));
     }
     books::hold(&owner, &acknowledged, false).await;
-    let stored = books::stored(&owner, &before, acknowledged.len() - known + ways.alone.count()).await;
+    let stored =
+        books::stored(&owner, &before, acknowledged.len() - known + ways.alone.count()).await;
     let crashed = crash(&durable, &stage, &many, &owner, acknowledged).await;
     let small = sqlite(measure).await;
     let targets = targets(&ways, &stored, &small, idle.map(|(_, mb)| mb));
@@ -167,23 +232,44 @@ pub async fn run(measure: &Measure) {
         "waits_ms": { "spread_p99": spread99, "one_p99": hot99, "one_p50": hot50 },
         "sqlite": { "one_caller_a_second": small.one, "callers_a_second": small.many },
     });
-    report::print(measure, &[ways.tpcb, ways.alone, ways.one, ways.spread, ways.hot, ways.bulk, ways.stream], &targets, &more);
+    report::print(
+        measure,
+        &[ways.tpcb, ways.alone, ways.one, ways.spread, ways.hot, ways.bulk, ways.stream],
+        &targets,
+        &more,
+    );
 }
 
 /// The ratios, with what is asked of them.
 fn targets(ways: &Ways, stored: &books::Stored, small: &Small, idle: [f64; 5]) -> Vec<Target> {
     let idle_most = idle.into_iter().fold(0.0, f64::max);
     let [spread99, hot99, hot50] = ways.waits.clone().map(median);
-    let database = |way: &Way| way.of_each(|cost| cost.database) / ways.tpcb.of_each(|cost| cost.database);
+    let database =
+        |way: &Way| way.of_each(|cost| cost.database) / ways.tpcb.of_each(|cost| cost.database);
     let log = ways.spread.of_each(|cost| cost.log as f64);
     vec![
         Target::at_least("1 unary debits / TPC-B", ways.spread.rate() / ways.tpcb.rate(), 4.0, 2.0),
         Target::at_least("2 bulk debits / TPC-B", ways.bulk.rate() / ways.tpcb.rate(), 10.0, 6.0),
-        Target::at_least("2 streamed uses / TPC-B", ways.stream.rate() / ways.tpcb.rate(), 10.0, 6.0),
+        Target::at_least(
+            "2 streamed uses / TPC-B",
+            ways.stream.rate() / ways.tpcb.rate(),
+            10.0,
+            6.0,
+        ),
         Target::at_least("3 one wallet / spread", ways.hot.rate() / ways.spread.rate(), 0.95, 0.7),
-        Target::at_most("4 database CPU of a debit / of TPC-B, unary", database(&ways.spread), 0.10, 0.25),
+        Target::at_most(
+            "4 database CPU of a debit / of TPC-B, unary",
+            database(&ways.spread),
+            0.10,
+            0.25,
+        ),
         Target::at_most("4 the same, bulk", database(&ways.bulk), 0.07, 0.12),
-        Target::at_least("5 debits per sync, unary", ways.spread.per(|cost| cost.syncs as f64), 100.0, 40.0),
+        Target::at_least(
+            "5 debits per sync, unary",
+            ways.spread.per(|cost| cost.syncs as f64),
+            100.0,
+            40.0,
+        ),
         Target::at_most("6 at 1,000 a second: p99 one wallet / spread", hot99 / spread99, 1.2, 2.0),
         Target::at_most("6 the same: p99 / p50, one wallet", hot99 / hot50, 4.0, 8.0),
         Target::at_most("9 log bytes of a debit", log, 1_100.0, 1_800.0),
@@ -195,16 +281,30 @@ fn targets(ways: &Ways, stored: &books::Stored, small: &Small, idle: [f64; 5]) -
 }
 
 /// A turn and what it cost.
-pub async fn turn(machine: &Machine, load: impl Future<Output = Done>) -> (Done, crate::machine::Reading) {
+pub async fn turn(
+    machine: &Machine,
+    load: impl Future<Output = Done>,
+) -> (Done, crate::machine::Reading) {
     let before = machine.read().await;
     let done = load.await;
     (done, machine.read().await.since(before))
 }
 
-/// The database stops at once in the middle of the load; what was acknowledged is there. Answers how much that was.
-async fn crash(durable: &Durable, stage: &Stage, wallets: &Wallets, owner: &sea_orm::DatabaseConnection, before: Vec<Uuid>) -> usize {
+/// The database stops at once in the middle of the load; what was acknowledged is there. Answers
+/// how much that was.
+async fn crash(
+    durable: &Durable,
+    stage: &Stage,
+    wallets: &Wallets,
+    owner: &sea_orm::DatabaseConnection,
+    before: Vec<Uuid>,
+) -> usize {
     let Some(private) = &durable.private else { return 0 };
-    let load = tokio::spawn(closed(64, Duration::from_secs(3), unary(stage.straight("wallet", 4), wallets.clone())));
+    let load = tokio::spawn(closed(
+        64,
+        Duration::from_secs(3),
+        unary(stage.straight("wallet", 4), wallets.clone()),
+    ));
     tokio::time::sleep(Duration::from_millis(700)).await;
     private.stop_at_once();
     private.start_again();
@@ -231,7 +331,12 @@ async fn sqlite(measure: &Measure) -> Small {
         let lasting = Duration::from_secs(measure.seconds);
         let alone = closed(1, lasting, unary(stage.straight("wallet", 1), wallets.clone())).await;
         let connections = measure.callers.div_ceil(SHARED);
-        let all = closed(measure.callers, lasting, unary(stage.straight("wallet", connections), wallets.clone())).await;
+        let all = closed(
+            measure.callers,
+            lasting,
+            unary(stage.straight("wallet", connections), wallets.clone()),
+        )
+        .await;
         one.push(alone.ids.len() as f64 / alone.seconds);
         many.push(all.ids.len() as f64 / all.seconds);
         let before = std::time::Instant::now();

@@ -12,8 +12,12 @@ fn holds(what: &str) {
         eprintln!("\n*** {message} ***\n");
         return;
     }
-    let done = Command::new(env!("CARGO_BIN_EXE_payterms-bench")).args([what, "--quick"]).output().expect("it runs");
-    let (said, wrong) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    let done = Command::new(env!("CARGO_BIN_EXE_payterms-bench"))
+        .args([what, "--quick"])
+        .output()
+        .expect("it runs");
+    let (said, wrong) =
+        (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
     assert!(done.status.success(), "{what}: {said}\n{wrong}");
 }
 

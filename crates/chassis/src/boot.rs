@@ -1,5 +1,5 @@
-//! How a service starts and stops: configuration, keys, database, routes, then ready; on SIGTERM a graceful drain. A new
-//! service implements [`Service`] and gets all of it.
+//! How a service starts and stops: configuration, keys, database, routes, then ready; on SIGTERM a
+//! graceful drain. A new service implements [`Service`] and gets all of it.
 
 mod check;
 mod parts;
@@ -58,8 +58,8 @@ pub trait Service: Send + 'static {
     const NAME: &'static str;
     /// The newest migration of its schema. The service is not ready before that has run.
     const SCHEMA_VERSION: &'static str;
-    /// Tables besides `requests` whose rows store the request that wrote them, in the columns `request_id` and `input_hash`:
-    /// those of its batched verbs, which save a row that way.
+    /// Tables besides `requests` whose rows store the request that wrote them, in the columns
+    /// `request_id` and `input_hash`: those of its batched verbs, which save a row that way.
     const REQUESTS_IN: &'static [&'static str] = &[];
     /// The options that only this service has.
     type Options: Args + Clone + std::fmt::Debug + Send + Sync + 'static;
@@ -67,11 +67,15 @@ pub trait Service: Send + 'static {
     /// Objects to options that are not for production.
     fn check_for_production(_: &Self::Options, _: &mut Objections) {}
 
-    /// Objects to files that the options name and that it could not be built with. It writes nothing.
+    /// Objects to files that the options name and that it could not be built with. It writes
+    /// nothing.
     fn check_files(_: &Self::Options, _: &mut Objections) {}
 
     /// Builds the service's parts.
-    fn build(runtime: Runtime, options: Self::Options) -> impl Future<Output = Result<Parts, String>> + Send;
+    fn build(
+        runtime: Runtime,
+        options: Self::Options,
+    ) -> impl Future<Output = Result<Parts, String>> + Send;
 }
 
 /// A running service. It ends when its stop token is cancelled.
@@ -121,9 +125,17 @@ pub async fn start<S: Service>(
     let listeners = listeners.into();
     let services = vec![format!("payterms.{}.v1", S::NAME)];
     if !has_schema::<S>(&db).await {
-        // Recorded before the port answers, so that readiness probes see it and no call is sent here.
+        // Recorded before the port answers, so that readiness probes see it and no call is sent
+        // here.
         db.health().waits_for_schema(S::SCHEMA_VERSION);
-        early::until(&listeners, network.port(), db.health(), &services, wait_for_schema::<S>(&db, &stop)).await?;
+        early::until(
+            &listeners,
+            network.port(),
+            db.health(),
+            &services,
+            wait_for_schema::<S>(&db, &stop),
+        )
+        .await?;
     }
     db.note_made()?;
     let db = db.with_requests_in(S::REQUESTS_IN);
@@ -142,9 +154,12 @@ pub async fn start<S: Service>(
     };
     let parts = S::build(runtime, options).await?;
     let (routes, tasks) = wire(bus, parts, webhooks, pages, &stop)?;
-    let open = reflection::with_reflection_and_health(routes, &access.services(&[S::NAME, "common"])).await?;
+    let open =
+        reflection::with_reflection_and_health(routes, &access.services(&[S::NAME, "common"]))
+            .await?;
     let issuers = topology::callers(&topology::load()?, S::NAME);
-    let guard = Guard::new(S::NAME, access, Verifier::read(keys, S::NAME, &issuers)?, copies, MAX_CALLS);
+    let guard =
+        Guard::new(S::NAME, access, Verifier::read(keys, S::NAME, &issuers)?, copies, MAX_CALLS);
     let background = Background::new(db.health().clone(), stop.clone());
     let failure = background.failure();
     let tasks = tasks.start(&background, &stop, (open.reporter, services));
@@ -152,7 +167,8 @@ pub async fn start<S: Service>(
     let port = network.port();
     let probes = serve_probes(listeners.probes, open.probes.merge(readiness.clone()), stop.clone());
     let running = Running::spawn(listeners.calls, |listener| async move {
-        serve::serve(listener, layers::wrap(open.routes, &guard).merge(readiness), port, stop).await;
+        serve::serve(listener, layers::wrap(open.routes, &guard).merge(readiness), port, stop)
+            .await;
         for task in tasks.into_iter().chain(probes) {
             let _ = task.await;
         }
@@ -161,7 +177,8 @@ pub async fn start<S: Service>(
     Ok(Running { failure, ..running })
 }
 
-/// Waits until the schema has the version that this build needs. The service is not ready meanwhile.
+/// Waits until the schema has the version that this build needs. The service is not ready
+/// meanwhile.
 async fn wait_for_schema<S: Service>(db: &Db, stop: &CancellationToken) -> Result<(), String> {
     while !has_schema::<S>(db).await {
         if stop.is_cancelled() {
@@ -214,7 +231,9 @@ impl DatabaseAddress {
 
     fn url(&self) -> Result<String, String> {
         let from_file = self.database_url_file.as_deref().map(config::value_in).transpose()?;
-        from_file.or_else(|| self.database_url.clone()).ok_or_else(|| "--database-url is missing".to_owned())
+        from_file
+            .or_else(|| self.database_url.clone())
+            .ok_or_else(|| "--database-url is missing".to_owned())
     }
 }
 
@@ -254,25 +273,34 @@ pub fn main_with<S: Service>(arguments: Vec<OsString>) -> ExitCode {
     }
 }
 
-async fn serve_until_stopped<S: Service>(options: ServiceOptions<S::Options>) -> Result<(), String> {
+async fn serve_until_stopped<S: Service>(
+    options: ServiceOptions<S::Options>,
+) -> Result<(), String> {
     let telemetry = Telemetry::start(S::NAME, &options.common.log, &options.common.telemetry)?;
     kill::arm(options.common.kill_at.clone());
     let stop = stop_on_signal()?;
     let mut objections = Objections::new(options.common.mode);
     let network = survey::<S>(&options, &mut objections, &stop);
-    let network = Network { broker: options.broker.open(S::NAME, &mut objections).await, ..network };
+    let network =
+        Network { broker: options.broker.open(S::NAME, &mut objections).await, ..network };
     let db = open_database::<S>(&options, &mut objections).await;
     objections.settle()?;
     let Some(db) = db else { return Err("its database is not open".to_owned()) };
     let listeners = Listeners::bind(options.common.listen, options.common.probes).await?;
     scraped::serve_metrics(&telemetry, &stop).await?;
-    let running = start::<S>(db, &options.common.keys, &network, listeners, options.service, stop).await?;
+    let running =
+        start::<S>(db, &options.common.keys, &network, listeners, options.service, stop).await?;
     tracing::info!(service = S::NAME, address = %running.address, "serves");
     running.ended().await
 }
 
-/// Looks at what the options name, and objects to what is wrong with it or not for production. Called within a runtime.
-fn survey<S: Service>(options: &ServiceOptions<S::Options>, objections: &mut Objections, stop: &CancellationToken) -> Network {
+/// Looks at what the options name, and objects to what is wrong with it or not for production.
+/// Called within a runtime.
+fn survey<S: Service>(
+    options: &ServiceOptions<S::Options>,
+    objections: &mut Objections,
+    stop: &CancellationToken,
+) -> Network {
     let network = options.common.network(S::NAME, objections, stop);
     let network = Network { webhooks: options.webhooks.rules(objections), ..network };
     if objections.is_production() {
@@ -287,22 +315,28 @@ fn survey<S: Service>(options: &ServiceOptions<S::Options>, objections: &mut Obj
     network
 }
 
-/// Objects to keys that are missing or malformed: its own, and the public one of each part that calls it.
+/// Objects to keys that are missing or malformed: its own, and the public one of each part that
+/// calls it.
 fn check_signing_keys<S: Service>(keys: &Path, objections: &mut Objections) {
-    let signing_key = Signer::read(keys, S::NAME, Arc::new(SystemClock)).and_then(|_| DerivedSecret::PageTokens.read(keys, S::NAME));
+    let signing_key = Signer::read(keys, S::NAME, Arc::new(SystemClock))
+        .and_then(|_| DerivedSecret::PageTokens.read(keys, S::NAME));
     objections.take("--keys", signing_key.map(drop));
     for issuer in topology::callers(&topology::load().unwrap_or_default(), S::NAME) {
         objections.take("--keys", Verifier::read(keys, S::NAME, &[issuer]).map(drop));
     }
 }
 
-async fn open_database<S: Service>(options: &ServiceOptions<S::Options>, objections: &mut Objections) -> Option<Db> {
+async fn open_database<S: Service>(
+    options: &ServiceOptions<S::Options>,
+    objections: &mut Objections,
+) -> Option<Db> {
     let setting = options.address.setting();
     let url = objections.take(setting, options.address.url())?;
     if !objections.check_address(setting, &url) {
         return None;
     }
-    let database = DatabaseOptions { must_be_durable: objections.is_production(), ..options.database.clone() };
+    let database =
+        DatabaseOptions { must_be_durable: objections.is_production(), ..options.database.clone() };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     objections.take(setting, Db::open_with(&url, S::NAME, clock, &database).await)
 }

@@ -1,5 +1,5 @@
-//! Configuration: flags, then the environment, then an optional file. It is checked before the process binds a port or opens
-//! a database, and the error names the bad key.
+//! Configuration: flags, then the environment, then an optional file. It is checked before the
+//! process binds a port or opens a database, and the error names the bad key.
 
 pub use crate::key_file::{secret_in, value_in};
 use crate::{
@@ -25,26 +25,29 @@ pub struct CommonOptions {
     /// A TOML file with the same keys as the flags; flags and environment win.
     #[arg(long, env = "PAYTERMS_CONFIG")]
     pub config: Option<PathBuf>,
-    /// What it serves. In production it does not start with plain text, development keys, secrets that can be guessed, callers of any
-    /// issuer, mails to a folder, a simulator in place of a provider, or a database that may lose or show what it should not.
+    /// What it serves. In production it does not start with plain text, development keys, secrets
+    /// that can be guessed, callers of any issuer, mails to a folder, a simulator in place of a
+    /// provider, or a database that may lose or show what it should not.
     #[arg(long, env = "PAYTERMS_MODE", value_enum, default_value_t = Mode::Production)]
     pub mode: Mode,
     /// Where to listen.
     #[arg(long, env = "PAYTERMS_LISTEN", default_value = "0.0.0.0:50051")]
     pub listen: SocketAddr,
-    /// Where probes of health are answered, without TLS and without a certificate; where calls come if not given.
+    /// Where probes of health are answered, without TLS and without a certificate; where calls come
+    /// if not given.
     #[arg(long, env = "PAYTERMS_PROBES")]
     pub probes: Option<SocketAddr>,
-    /// Folder with `tls.crt`, `tls.key` and `ca.crt`: the certificate that this part shows to the others, with its name (`wallet`) as a
-    /// DNS name, its key, and the authorities of the others' certificates. They are read again when they change. Without it lines
-    /// are plain text.
+    /// Folder with `tls.crt`, `tls.key` and `ca.crt`: the certificate that this part shows to the
+    /// others, with its name (`wallet`) as a DNS name, its key, and the authorities of the others'
+    /// certificates. They are read again when they change. Without it lines are plain text.
     #[arg(long, env = "PAYTERMS_TLS")]
     pub tls: Option<PathBuf>,
     /// Folder with `<name>.key` of this service and `<name>.pub` of those who may call it.
     #[arg(long, env = "PAYTERMS_KEYS", default_value = "keys")]
     pub keys: PathBuf,
-    /// Addresses of the other services, `name=https://host:port`, or `http` without `--tls`, comma between. A name that comes again has one more address, and
-    /// a host with several addresses has a replica at each.
+    /// Addresses of the other services, `name=https://host:port`, or `http` without `--tls`, comma
+    /// between. A name that comes again has one more address, and a host with several addresses has
+    /// a replica at each.
     #[arg(long = "peer", env = "PAYTERMS_PEERS", value_delimiter = ',')]
     pub peers: Vec<String>,
     /// How long connections last.
@@ -62,24 +65,40 @@ pub struct CommonOptions {
 }
 
 impl CommonOptions {
-    /// How the part `name` reaches others and is reached. Objects to plain text, and to what is wrong with an address or a
-    /// certificate. Called within a runtime.
-    pub fn network(&self, name: &'static str, objections: &mut Objections, stop: &CancellationToken) -> Network {
-        let part = self.tls.as_deref().and_then(|folder| objections.take("--tls", Part::follow(name, folder, stop.clone())));
+    /// How the part `name` reaches others and is reached. Objects to plain text, and to what is
+    /// wrong with an address or a certificate. Called within a runtime.
+    pub fn network(
+        &self,
+        name: &'static str,
+        objections: &mut Objections,
+        stop: &CancellationToken,
+    ) -> Network {
+        let part = self
+            .tls
+            .as_deref()
+            .and_then(|folder| objections.take("--tls", Part::follow(name, folder, stop.clone())));
         if self.tls.is_none() {
             objections.refuse("--tls", "lines between the parts are plain text; name the folder of its certificates with --tls");
         }
         let scheme = if self.tls.is_some() { "https" } else { "http" };
-        let addresses = objections.take("--peer", Addresses::parse(&self.peers, scheme)).unwrap_or_default();
-        Network { addresses, ages: self.ages, part, broker: None, webhooks: AddressRules::default() }
+        let addresses =
+            objections.take("--peer", Addresses::parse(&self.peers, scheme)).unwrap_or_default();
+        Network {
+            addresses,
+            ages: self.ages,
+            part,
+            broker: None,
+            webhooks: AddressRules::default(),
+        }
     }
 }
 
 /// Where webhooks may go.
 #[derive(Debug, Clone, Default, Args)]
 pub struct WebhookOptions {
-    /// Addresses that are not of the internet to which webhooks may go all the same, and by plain HTTP, comma between, such as
-    /// `127.0.0.1`: for development and tests. In production it does not start with any.
+    /// Addresses that are not of the internet to which webhooks may go all the same, and by plain
+    /// HTTP, comma between, such as `127.0.0.1`: for development and tests. In production it does
+    /// not start with any.
     #[arg(long, env = "PAYTERMS_WEBHOOKS_INSIDE", value_delimiter = ',')]
     pub webhooks_inside: Vec<IpAddr>,
 }
@@ -100,11 +119,17 @@ impl WebhookOptions {
 /// # Errors
 /// A text for the person who started the process, and the exit code; also for `--help`.
 pub fn read<O: Parser>(program: &str, arguments: Vec<OsString>) -> Result<O, (String, i32)> {
-    // The file may have what is required, so nothing is required of the flags and the environment yet.
-    let first_matches = command::<O>(program).ignore_errors(true).try_get_matches_from(arguments.clone()).ok();
-    let file = first_matches.as_ref().and_then(|matches| matches.try_get_one::<PathBuf>("config").ok().flatten().cloned());
+    // The file may have what is required, so nothing is required of the flags and the environment
+    // yet.
+    let first_matches =
+        command::<O>(program).ignore_errors(true).try_get_matches_from(arguments.clone()).ok();
+    let file = first_matches
+        .as_ref()
+        .and_then(|matches| matches.try_get_one::<PathBuf>("config").ok().flatten().cloned());
     let file_flags = match (file, &first_matches) {
-        (Some(file), Some(first_matches)) => from_file::<O>(&file, first_matches).map_err(|text| (text, 2))?,
+        (Some(file), Some(first_matches)) => {
+            from_file::<O>(&file, first_matches).map_err(|text| (text, 2))?
+        }
         _ => Vec::new(),
     };
     read_arguments(program, arguments.into_iter().chain(file_flags).collect())
@@ -114,10 +139,19 @@ pub fn read<O: Parser>(program: &str, arguments: Vec<OsString>) -> Result<O, (St
 ///
 /// # Errors
 /// A text for the person who started the process, and the exit code; also for `--help`.
-pub fn read_arguments<O: Parser>(program: &str, arguments: Vec<OsString>) -> Result<O, (String, i32)> {
-    let parsed = command::<O>(program).try_get_matches_from(arguments).and_then(|matches| O::from_arg_matches(&matches));
+pub fn read_arguments<O: Parser>(
+    program: &str,
+    arguments: Vec<OsString>,
+) -> Result<O, (String, i32)> {
+    let parsed = command::<O>(program)
+        .try_get_matches_from(arguments)
+        .and_then(|matches| O::from_arg_matches(&matches));
     let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-    let unknown = variables::unknown(names).iter().map(|sentence| format!("error: {sentence}\n")).collect::<Vec<_>>().concat();
+    let unknown = variables::unknown(names)
+        .iter()
+        .map(|sentence| format!("error: {sentence}\n"))
+        .collect::<Vec<_>>()
+        .concat();
     match parsed {
         Ok(options) if unknown.is_empty() => Ok(options),
         Ok(_) => Err((unknown, 2)),
@@ -145,7 +179,8 @@ fn fail(error: &clap::Error) -> (String, i32) {
     (without_passwords(&error.render().to_string()), error.exit_code())
 }
 
-/// The command line of a program of this name, with `--version`, for pages and checks that list its settings. Its help hides values from the environment, since any of them may hold a password.
+/// The command line of a program of this name, with `--version`, for pages and checks that list its
+/// settings. Its help hides values from the environment, since any of them may hold a password.
 #[must_use]
 pub fn command<O: CommandFactory>(program: &str) -> Command {
     fn hidden(command: Command) -> Command {
@@ -155,7 +190,10 @@ pub fn command<O: CommandFactory>(program: &str) -> Command {
 }
 
 /// The settings of the file as flags, without those that a flag or the environment sets.
-fn from_file<O: CommandFactory>(file: &PathBuf, matches: &clap::ArgMatches) -> Result<Vec<OsString>, String> {
+fn from_file<O: CommandFactory>(
+    file: &PathBuf,
+    matches: &clap::ArgMatches,
+) -> Result<Vec<OsString>, String> {
     let text = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
     let table: toml::Table = toml::from_str(&text).map_err(|error| {
         // Only the message: the full error quotes the line, which may hold a password.
@@ -166,9 +204,16 @@ fn from_file<O: CommandFactory>(file: &PathBuf, matches: &clap::ArgMatches) -> R
     let mut flags = Vec::new();
     for (key, value) in table {
         let flag = key.replace('_', "-");
-        let argument = command.get_arguments().find(|argument| argument.get_long() == Some(&flag) && flag != "config");
-        let Some(argument) = argument else { return Err(format!("{}: there is no key {key}", file.display())) };
-        if !matches!(matches.value_source(argument.get_id().as_str()), None | Some(clap::parser::ValueSource::DefaultValue)) {
+        let argument = command
+            .get_arguments()
+            .find(|argument| argument.get_long() == Some(&flag) && flag != "config");
+        let Some(argument) = argument else {
+            return Err(format!("{}: there is no key {key}", file.display()));
+        };
+        if !matches!(
+            matches.value_source(argument.get_id().as_str()),
+            None | Some(clap::parser::ValueSource::DefaultValue)
+        ) {
             continue;
         }
         let value = match value {
@@ -203,12 +248,16 @@ mod tests {
         let file = folder.path().join("payterms.toml");
         std::fs::write(&file, text).unwrap();
         let config = format!("--config={}", file.display());
-        read("payterms", ["payterms", "--place=here", &config].iter().chain(flags).map(Into::into).collect())
+        read(
+            "payterms",
+            ["payterms", "--place=here", &config].iter().chain(flags).map(Into::into).collect(),
+        )
     }
 
     #[test]
     fn flags_win_over_the_file_and_the_file_over_defaults() {
-        let options = with_file("listen = \"127.0.0.1:7\"\nlog = \"debug\"", &["--log=warn"]).unwrap();
+        let options =
+            with_file("listen = \"127.0.0.1:7\"\nlog = \"debug\"", &["--log=warn"]).unwrap();
         assert_eq!((options.common.listen.port(), options.common.log.as_str()), (7, "warn"));
     }
 
@@ -218,7 +267,10 @@ mod tests {
         let file = folder.path().join("payterms.toml");
         let started = |text: &str| {
             std::fs::write(&file, text).unwrap();
-            read::<Options>("payterms", vec!["payterms".into(), format!("--config={}", file.display()).into()])
+            read::<Options>(
+                "payterms",
+                vec!["payterms".into(), format!("--config={}", file.display()).into()],
+            )
         };
         assert_eq!(started("place = \"there\"").unwrap().place, "there");
         assert!(started("listen = \"127.0.0.1:7\"").unwrap_err().0.contains("--place"));

@@ -1,5 +1,5 @@
-//! Key files. A file is read again when it has changed, so that a revoked or replaced key stops working soon, without a
-//! restart of the process.
+//! Key files. A file is read again when it has changed, so that a revoked or replaced key stops
+//! working soon, without a restart of the process.
 
 use std::{
     fs, io,
@@ -8,7 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The first line of keys that the suite makes for itself. Who reads a key skips what stands before it.
+/// The first line of keys that the suite makes for itself. Who reads a key skips what stands before
+/// it.
 pub const MADE_FOR_DEVELOPMENT: &str = "Made by payterms for development. Production refuses it.\n";
 
 /// A key with that line before it.
@@ -23,7 +24,11 @@ pub(crate) fn marked(pem: &str) -> String {
 pub fn value_in(file: &Path) -> Result<String, String> {
     let text = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
     let value = text.trim();
-    if value.is_empty() { Err(format!("{}: the file is empty", file.display())) } else { Ok(value.to_owned()) }
+    if value.is_empty() {
+        Err(format!("{}: the file is empty", file.display()))
+    } else {
+        Ok(value.to_owned())
+    }
 }
 
 /// A secret of bytes that a file holds.
@@ -32,14 +37,18 @@ pub fn value_in(file: &Path) -> Result<String, String> {
 /// A sentence that names the file and nothing of what is in it.
 pub fn secret_in(file: &Path) -> Result<Vec<u8>, String> {
     let secret = fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
-    if secret.is_empty() { Err(format!("{}: the file is empty", file.display())) } else { Ok(secret) }
+    if secret.is_empty() {
+        Err(format!("{}: the file is empty", file.display()))
+    } else {
+        Ok(secret)
+    }
 }
 
-/// The interval after which the next call reads the file again. The whole file is read, because modification times are too
-/// coarse to show a change reliably, and the file is small.
+/// The interval after which the next call reads the file again. The whole file is read, because
+/// modification times are too coarse to show a change reliably, and the file is small.
 const REREAD_AFTER: Duration = Duration::from_secs(3);
-/// How long keys stay valid when their file is missing or malformed, as it may be for a moment while it is replaced. Together
-/// with [`REREAD_AFTER`] this is less than a minute.
+/// How long keys stay valid when their file is missing or malformed, as it may be for a moment
+/// while it is replaced. Together with [`REREAD_AFTER`] this is less than a minute.
 const GRACE: Duration = Duration::from_secs(30);
 
 /// The keys in a file, kept up to date.
@@ -76,11 +85,16 @@ impl<T> KeyFile<T> {
         let text = fs::read_to_string(&path).map_err(|error| fault(&error))?;
         let keys = Arc::new(parse(&text).map_err(|error| fault(&error))?);
         let now = Instant::now();
-        Ok(Self { path, parse, state: RwLock::new(State { text, keys, good_at: now, read_at: now, fault: None }) })
+        Ok(Self {
+            path,
+            parse,
+            state: RwLock::new(State { text, keys, good_at: now, read_at: now, fault: None }),
+        })
     }
 
-    /// The current keys; `None` once the file has been missing or malformed for longer than [`GRACE`]. A changed file gives
-    /// another [`Arc`], which is how callers notice that their cached results are no longer valid.
+    /// The current keys; `None` once the file has been missing or malformed for longer than
+    /// [`GRACE`]. A changed file gives another [`Arc`], which is how callers notice that their
+    /// cached results are no longer valid.
     pub fn keys(&self) -> Option<Arc<T>> {
         self.keys_at(Instant::now())
     }
@@ -118,7 +132,13 @@ impl<T> State<T> {
         (now.saturating_duration_since(self.good_at) < GRACE).then(|| self.keys.clone())
     }
 
-    fn update(&mut self, path: &std::path::Path, read: io::Result<String>, parse: fn(&str) -> Result<T, String>, now: Instant) {
+    fn update(
+        &mut self,
+        path: &std::path::Path,
+        read: io::Result<String>,
+        parse: fn(&str) -> Result<T, String>,
+        now: Instant,
+    ) {
         let text = match read {
             Ok(text) if text == self.text => {
                 (self.good_at, self.fault) = (now, None);
@@ -134,7 +154,8 @@ impl<T> State<T> {
         match parse(&text) {
             Ok(keys) => {
                 tracing::info!(path = %path.display(), "keys have changed");
-                (self.text, self.keys, self.good_at, self.fault) = (text, Arc::new(keys), now, None);
+                (self.text, self.keys, self.good_at, self.fault) =
+                    (text, Arc::new(keys), now, None);
             }
             Err(error) => {
                 tracing::error!(path = %path.display(), %error, "a file of keys holds no keys");

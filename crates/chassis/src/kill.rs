@@ -1,6 +1,7 @@
 //! Points at which a test kills the process, as a power failure would.
 //!
-//! A debug build reads the name of one point from `PAYTERMS_KILL_AT`; in a release build the points do nothing.
+//! A debug build reads the name of one point from `PAYTERMS_KILL_AT`; in a release build the points
+//! do nothing.
 
 use std::sync::OnceLock;
 

@@ -1,5 +1,6 @@
-//! What production refuses. A process that would serve people's money with keys, secrets, lines or a database for trying things out
-//! does not start; it names all that it found, before it binds a port.
+//! What production refuses. A process that would serve people's money with keys, secrets, lines or
+//! a database for trying things out does not start; it names all that it found, before it binds a
+//! port.
 
 use crate::key_file::MADE_FOR_DEVELOPMENT;
 use clap::ValueEnum;
@@ -19,13 +20,15 @@ pub enum Mode {
 pub const DEVELOPMENT: &str = "development";
 
 /// Passwords that everybody tries first.
-const WELL_KNOWN: [&str; 9] = ["postgres", "password", "payterms", "secret", "changeme", "admin", "root", "test", "dev"];
+const WELL_KNOWN: [&str; 9] =
+    ["postgres", "password", "payterms", "secret", "changeme", "admin", "root", "test", "dev"];
 /// How the address of an embedded database begins.
 const SQLITE: &str = "sqlite:";
 /// The fewest bytes of a secret that cannot be guessed.
 const SHORTEST_SECRET: usize = 16;
 
-/// Why a process should not start: the flag of the setting that is to be changed, or whose file is, and what is wrong.
+/// Why a process should not start: the flag of the setting that is to be changed, or whose file is,
+/// and what is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Objection {
     /// Such as `--seal-key`.
@@ -37,7 +40,9 @@ pub struct Objection {
 impl fmt::Display for Objection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { setting, sentence } = self;
-        let is_named = sentence.split(|letter: char| letter != '-' && !letter.is_ascii_lowercase()).any(|word| word == *setting);
+        let is_named = sentence
+            .split(|letter: char| letter != '-' && !letter.is_ascii_lowercase())
+            .any(|word| word == *setting);
         if is_named { f.write_str(sentence) } else { write!(f, "{setting}: {sentence}") }
     }
 }
@@ -83,28 +88,50 @@ impl Objections {
 
     /// Objects to keys that a suite made for development in the folder of `--keys`.
     pub fn check_keys(&mut self, folder: &Path) {
-        let names = fs::read_dir(folder).into_iter().flatten().flatten().filter_map(|entry| entry.file_name().into_string().ok());
+        let names = fs::read_dir(folder)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter_map(|entry| entry.file_name().into_string().ok());
         let is_key = |name: &String| {
             let (stem, ending) = name.rsplit_once('.').unwrap_or_default();
-            let marked = || fs::read_to_string(folder.join(name)).is_ok_and(|text| text.starts_with(MADE_FOR_DEVELOPMENT));
+            let marked = || {
+                fs::read_to_string(folder.join(name))
+                    .is_ok_and(|text| text.starts_with(MADE_FOR_DEVELOPMENT))
+            };
             matches!(ending, "key" | "pub") && (stem == DEVELOPMENT || marked())
         };
         let mut found: Vec<_> = names.filter(is_key).collect();
         found.sort();
         if !found.is_empty() {
-            self.refuse("--keys", format!("{}: {} are development keys; make others with k8s/keys", folder.display(), found.join(", ")));
+            self.refuse(
+                "--keys",
+                format!(
+                    "{}: {} are development keys; make others with k8s/keys",
+                    folder.display(),
+                    found.join(", ")
+                ),
+            );
         }
     }
 
-    /// Objects to a secret that can be guessed. A file that is missing or unreadable is its reader's matter.
+    /// Objects to a secret that can be guessed. A file that is missing or unreadable is its
+    /// reader's matter.
     pub fn check_secret(&mut self, setting: &'static str, file: &Path) {
         if fs::read(file).is_ok_and(|secret| is_guessable(&secret)) {
-            self.refuse(setting, format!("{}: the secret can be guessed; make one with openssl rand 32", file.display()));
+            self.refuse(
+                setting,
+                format!(
+                    "{}: the secret can be guessed; make one with openssl rand 32",
+                    file.display()
+                ),
+            );
         }
     }
 
-    /// Objects to a line to a PostgreSQL server that may be plain text, and to a password that everybody tries first. Returns whether
-    /// the server may be asked: over such a line not even a password is sent. An address that is malformed is its reader's matter.
+    /// Objects to a line to a PostgreSQL server that may be plain text, and to a password that
+    /// everybody tries first. Returns whether the server may be asked: over such a line not even a
+    /// password is sent. An address that is malformed is its reader's matter.
     pub fn check_address(&mut self, setting: &'static str, url: &str) -> bool {
         if url.starts_with(SQLITE) {
             return true;
@@ -121,7 +148,8 @@ impl Objections {
             PgSslMode::Require | PgSslMode::VerifyCa => {
                 self.warn("the line to the database has TLS, but nobody asks who answers there; write sslmode=verify-full and sslrootcert");
             }
-            // Prefer, the default, falls back to plain text where the server, or somebody in between, offers no TLS.
+            // Prefer, the default, falls back to plain text where the server, or somebody in
+            // between, offers no TLS.
             PgSslMode::Disable | PgSslMode::Allow | PgSslMode::Prefer => {
                 self.refuse(
                     setting,
@@ -155,8 +183,13 @@ impl Objections {
             [] => Ok(()),
             [only] if !self.is_production() => Err(only.to_string()),
             all => {
-                let lines: Vec<_> = all.iter().map(|objection| format!("\n- {objection}")).collect();
-                let mode = if self.is_production() { " in production (--mode=development is for trying things out)" } else { "" };
+                let lines: Vec<_> =
+                    all.iter().map(|objection| format!("\n- {objection}")).collect();
+                let mode = if self.is_production() {
+                    " in production (--mode=development is for trying things out)"
+                } else {
+                    ""
+                };
                 Err(format!("it does not start{mode}:{}", lines.concat()))
             }
         }
@@ -167,12 +200,18 @@ fn is_well_known(user: &str, password: &str) -> bool {
     password == user || WELL_KNOWN.contains(&password.to_ascii_lowercase().as_str())
 }
 
-/// The password in an address. One that is a parameter counts before one that stands before the host, as for the driver.
+/// The password in an address. One that is a parameter counts before one that stands before the
+/// host, as for the driver.
 fn password_in(url: &str) -> Option<&str> {
     let (address, parameters) = url.split_once('?').unwrap_or((url, ""));
-    let authority = address.split_once("://").map(|(_, rest)| rest.split('/').next().unwrap_or_default()).unwrap_or_default();
-    let credentials = authority.rsplit_once('@').and_then(|(credentials, _)| credentials.split_once(':'));
-    let parameter = parameters.split('&').rev().find_map(|parameter| parameter.strip_prefix("password="));
+    let authority = address
+        .split_once("://")
+        .map(|(_, rest)| rest.split('/').next().unwrap_or_default())
+        .unwrap_or_default();
+    let credentials =
+        authority.rsplit_once('@').and_then(|(credentials, _)| credentials.split_once(':'));
+    let parameter =
+        parameters.split('&').rev().find_map(|parameter| parameter.strip_prefix("password="));
     parameter.or(credentials.map(|(_, password)| password))
 }
 
@@ -182,8 +221,9 @@ fn stays_on_machine(server: &PgConnectOptions) -> bool {
     server.get_socket().is_some() || host.starts_with('/') || is_this_machine(host)
 }
 
-/// Whether a host is this machine by its name or address. Who can read or take a line to it can read this process's memory too, and
-/// what is behind it there, such as a proxy of the provider of the database, brings its own TLS.
+/// Whether a host is this machine by its name or address. Who can read or take a line to it can
+/// read this process's memory too, and what is behind it there, such as a proxy of the provider of
+/// the database, brings its own TLS.
 #[must_use]
 pub fn is_this_machine(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
@@ -194,7 +234,9 @@ pub fn is_this_machine(host: &str) -> bool {
 fn is_guessable(secret: &[u8]) -> bool {
     let word = secret.trim_ascii().to_ascii_lowercase();
     let is_one_byte = secret.iter().all(|byte| Some(byte) == secret.first());
-    secret.len() < SHORTEST_SECRET || is_one_byte || WELL_KNOWN.iter().any(|known| word == known.as_bytes())
+    secret.len() < SHORTEST_SECRET
+        || is_one_byte
+        || WELL_KNOWN.iter().any(|known| word == known.as_bytes())
 }
 
 #[cfg(test)]
@@ -218,15 +260,30 @@ mod tests {
             objections.check_keys(folder.path());
             objections.check_secret("--simulator-secret", &folder.path().join("simulator.secret"));
             objections.check_secret("--seal-key", &folder.path().join("none"));
-            assert!(objections.check_address("--database-url", "postgres://payterms_wallet:Changeme@127.0.0.1/payterms"));
-            assert_eq!(objections.take("--database-url", Err::<(), _>("the database is away".to_owned())), None);
+            assert!(objections.check_address(
+                "--database-url",
+                "postgres://payterms_wallet:Changeme@127.0.0.1/payterms"
+            ));
+            assert_eq!(
+                objections.take("--database-url", Err::<(), _>("the database is away".to_owned())),
+                None
+            );
             objections.settle().unwrap_err()
         };
         let said = settled(Mode::Production);
         let lines: Vec<_> = said.lines().collect();
         assert_eq!(lines.len(), 5, "{said}");
-        assert!(lines[1].contains("gateway.key, gateway.pub, wallet.key, wallet.pub are development keys"), "{said}");
-        assert!(lines[2].contains("simulator.secret") && lines[3].contains("password") && lines[4].contains("is away"), "{said}");
+        assert!(
+            lines[1]
+                .contains("gateway.key, gateway.pub, wallet.key, wallet.pub are development keys"),
+            "{said}"
+        );
+        assert!(
+            lines[2].contains("simulator.secret")
+                && lines[3].contains("password")
+                && lines[4].contains("is away"),
+            "{said}"
+        );
         assert_eq!(settled(Mode::Development), "--database-url: the database is away");
     }
 
@@ -238,11 +295,24 @@ mod tests {
 
     #[test]
     fn the_line_to_the_database_is_never_plain_text_in_production() {
-        for plain in ["", "?sslmode=disable", "?sslmode=allow", "?sslmode=prefer", "?sslmode=require&ssl-mode=PREFER", "?host=10.0.0.1"] {
+        for plain in [
+            "",
+            "?sslmode=disable",
+            "?sslmode=allow",
+            "?sslmode=prefer",
+            "?sslmode=require&ssl-mode=PREFER",
+            "?host=10.0.0.1",
+        ] {
             let url = format!("postgres://payterms_wallet:qLr7v0zW@db.example/payterms{plain}");
             let (may_ask, said) = objections_to(&url);
-            assert!(!may_ask && said.contains("may be plain text") && said.lines().count() == 2, "{url}: {said}");
-            assert!(Objections::new(Mode::Development).check_address("--database-url", &url), "who tries things out may");
+            assert!(
+                !may_ask && said.contains("may be plain text") && said.lines().count() == 2,
+                "{url}: {said}"
+            );
+            assert!(
+                Objections::new(Mode::Development).check_address("--database-url", &url),
+                "who tries things out may"
+            );
         }
         for good in [
             "postgres://payterms_wallet:qLr7v0zW@db.example/payterms?sslmode=require",
@@ -270,7 +340,10 @@ mod tests {
             let (may_ask, said) = objections_to(known);
             assert!(may_ask && said.contains("everybody tries first"), "{known}: {said}");
         }
-        for other in ["postgres://payterms_wallet:qLr7v0zW@localhost/payterms", "postgres://a:secret@localhost/b?password=qLr7v0zW"] {
+        for other in [
+            "postgres://payterms_wallet:qLr7v0zW@localhost/payterms",
+            "postgres://a:secret@localhost/b?password=qLr7v0zW",
+        ] {
             assert_eq!(objections_to(other), (true, String::new()), "{other}");
         }
     }
@@ -283,12 +356,28 @@ mod tests {
         ensure_key(folder.path(), "gateway").unwrap();
         let signer = Signer::read(folder.path(), "gateway", Arc::new(SystemClock)).unwrap();
         let token = signer
-            .internal("wallet", &Caller { subject: "ann".into(), roles: vec![], tenant: None, customer: None, run_id: None })
+            .internal(
+                "wallet",
+                &Caller {
+                    subject: "ann".into(),
+                    roles: vec![],
+                    tenant: None,
+                    customer: None,
+                    run_id: None,
+                },
+            )
             .unwrap();
-        Verifier::read(folder.path(), "wallet", &["gateway".to_owned()]).unwrap().verify(&token).unwrap();
+        Verifier::read(folder.path(), "wallet", &["gateway".to_owned()])
+            .unwrap()
+            .verify(&token)
+            .unwrap();
         for name in ["gateway.key", "gateway.pub"] {
             let text = fs::read_to_string(folder.path().join(name)).unwrap();
-            fs::write(folder.path().join(name), text.strip_prefix(super::MADE_FOR_DEVELOPMENT).unwrap()).unwrap();
+            fs::write(
+                folder.path().join(name),
+                text.strip_prefix(super::MADE_FOR_DEVELOPMENT).unwrap(),
+            )
+            .unwrap();
         }
         let mut objections = Objections::new(Mode::Production);
         objections.check_keys(folder.path());

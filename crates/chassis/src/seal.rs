@@ -1,7 +1,9 @@
-//! Seals what only parts of the suite may read, such as what opens bank accounts, attachments of applicants, secrets of webhooks:
-//! ChaCha20-Poly1305 with a key from a file, bound to what it is of (docs/adr/0052-keys-that-seal-are-replaced.md).
+//! Seals what only parts of the suite may read, such as what opens bank accounts, attachments of
+//! applicants, secrets of webhooks: ChaCha20-Poly1305 with a key from a file, bound to what it is
+//! of (docs/adr/0052-keys-that-seal-are-replaced.md).
 //!
-//! A file may hold several keys, so that one can be replaced: the first seals, all open. A sealed value says which key it was sealed with.
+//! A file may hold several keys, so that one can be replaced: the first seals, all open. A sealed
+//! value says which key it was sealed with.
 
 use rand::Rng;
 use ring::{
@@ -54,7 +56,8 @@ pub enum SealedWith {
 }
 
 impl SealedWith {
-    /// What a value says that is opened without any file of keys, or with a file that lacks its key.
+    /// What a value says that is opened without any file of keys, or with a file that lacks its
+    /// key.
     fn in_none(sealed: &[u8]) -> Self {
         let id = sealed.strip_prefix(MARK).and_then(|rest| rest.first_chunk().copied());
         id.map_or(Self::Unnamed, |id| Self::Missing(KeyId(id)))
@@ -95,7 +98,8 @@ impl Seal {
         Self::of(&name, &bytes).map_err(|error| format!("{}: {error}", file.display()))
     }
 
-    /// The keys in a file that need not be there. One that cannot be looked for is not taken for missing.
+    /// The keys in a file that need not be there. One that cannot be looked for is not taken for
+    /// missing.
     ///
     /// # Errors
     /// A sentence that names the file.
@@ -110,15 +114,21 @@ impl Seal {
     pub(crate) fn of(file: &str, bytes: &[u8]) -> Result<Self, String> {
         let (chunks, rest) = bytes.as_chunks::<KEY>();
         let key = |bytes: &[u8; KEY]| {
-            let key = UnboundKey::new(&CHACHA20_POLY1305, bytes).map_err(|_| "a key has 32 bytes".to_owned())?;
+            let key = UnboundKey::new(&CHACHA20_POLY1305, bytes)
+                .map_err(|_| "a key has 32 bytes".to_owned())?;
             Ok::<_, String>((KeyId::of(bytes), LessSafeKey::new(key)))
         };
         let mut keys = chunks.iter().map(key);
         match keys.next() {
-            Some(first) if rest.is_empty() && chunks.len() <= MOST => {
-                Ok(Self(Arc::new(Keys { file: file.to_owned(), first: first?, others: keys.collect::<Result<_, _>>()? })))
-            }
-            _ => Err(format!("a key has 32 bytes, and a file holds one, or up to {MOST} one after the other; this has {}", bytes.len())),
+            Some(first) if rest.is_empty() && chunks.len() <= MOST => Ok(Self(Arc::new(Keys {
+                file: file.to_owned(),
+                first: first?,
+                others: keys.collect::<Result<_, _>>()?,
+            }))),
+            _ => Err(format!(
+                "a key has 32 bytes, and a file holds one, or up to {MOST} one after the other; this has {}",
+                bytes.len()
+            )),
         }
     }
 
@@ -143,8 +153,13 @@ impl Seal {
         // 96 random bits never meet again over the links and attachments of an installation.
         let nonce: [u8; NONCE_LEN] = rand::rng().random();
         let mut sealed = [MARK, id.0.as_slice(), nonce.as_slice(), plain].concat();
-        let text = sealed.split_at_mut_checked(HEAD + NONCE_LEN).map(|(_, text)| text).unwrap_or_default();
-        let tag = key.seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::from(of), text);
+        let text =
+            sealed.split_at_mut_checked(HEAD + NONCE_LEN).map(|(_, text)| text).unwrap_or_default();
+        let tag = key.seal_in_place_separate_tag(
+            Nonce::assume_unique_for_key(nonce),
+            Aad::from(of),
+            text,
+        );
         sealed.extend_from_slice(tag.map_err(|_| "bytes could not be sealed".to_owned())?.as_ref());
         Ok(sealed)
     }
@@ -154,7 +169,9 @@ impl Seal {
     pub fn sealed_with(&self, sealed: &[u8]) -> SealedWith {
         match SealedWith::in_none(sealed) {
             SealedWith::Missing(id) if id == self.0.first.0 => SealedWith::First(id),
-            SealedWith::Missing(id) if self.all().any(|(known, _)| *known == id) => SealedWith::Other(id),
+            SealedWith::Missing(id) if self.all().any(|(known, _)| *known == id) => {
+                SealedWith::Other(id)
+            }
             other => other,
         }
     }
@@ -176,13 +193,18 @@ impl Seal {
         match self.sealed_with(&sealed) {
             SealedWith::First(id) | SealedWith::Other(id) => {
                 let key = self.all().find(|(known, _)| *known == id);
-                key.and_then(|(_, key)| opened(key, of, sealed, HEAD)).ok_or_else(|| WRONG.to_owned())
+                key.and_then(|(_, key)| opened(key, of, sealed, HEAD))
+                    .ok_or_else(|| WRONG.to_owned())
             }
-            SealedWith::Missing(id) => Err(format!("it was sealed with the key {id}, which is not in {}", self.0.file)),
+            SealedWith::Missing(id) => {
+                Err(format!("it was sealed with the key {id}, which is not in {}", self.0.file))
+            }
             SealedWith::Unnamed => {
                 let mut keys = self.all();
                 let plain = keys.find_map(|(_, key)| opened(key, of, sealed.clone(), 0));
-                plain.ok_or_else(|| format!("it was sealed with no key of {}, or is of something else", self.0.file))
+                plain.ok_or_else(|| {
+                    format!("it was sealed with no key of {}, or is of something else", self.0.file)
+                })
             }
         }
     }
@@ -226,11 +248,19 @@ mod tests {
         assert_eq!(seal.open(Uuid::max(), &sealed).unwrap(), "access-token");
         assert_ne!(seal.seal(Uuid::max(), "access-token").unwrap(), sealed);
         assert!(!String::from_utf8_lossy(&sealed).contains("access"));
-        assert!(seal.open(Uuid::nil(), &sealed).is_err() && other.open(Uuid::max(), &sealed).is_err());
-        assert!(seal.open(Uuid::max(), &sealed[..5]).is_err() && seal.open(Uuid::max(), &sealed[..HEAD + 5]).is_err());
+        assert!(
+            seal.open(Uuid::nil(), &sealed).is_err() && other.open(Uuid::max(), &sealed).is_err()
+        );
+        assert!(
+            seal.open(Uuid::max(), &sealed[..5]).is_err()
+                && seal.open(Uuid::max(), &sealed[..HEAD + 5]).is_err()
+        );
         let part = seal.seal_bytes(b"a file, part 1 of 2", &[7; 1_000]).unwrap();
         assert_eq!(seal.open_bytes(b"a file, part 1 of 2", part.clone()).unwrap(), [7; 1_000]);
-        assert!(seal.open_bytes(b"a file, part 2 of 2", part).is_err(), "parts cannot change places");
+        assert!(
+            seal.open_bytes(b"a file, part 2 of 2", part).is_err(),
+            "parts cannot change places"
+        );
     }
 
     #[test]
@@ -244,12 +274,23 @@ mod tests {
 
     #[test]
     fn a_key_is_replaced_while_others_have_the_files_of_before_and_after() {
-        let (before, known, switched, after) = (keys(&[1]), keys(&[1, 2]), keys(&[2, 1]), keys(&[2]));
+        let (before, known, switched, after) =
+            (keys(&[1]), keys(&[1, 2]), keys(&[2, 1]), keys(&[2]));
         let old = before.seal(Uuid::max(), "token").unwrap();
         let (id, new_id) = (KeyId::of(&[1; 32]), KeyId::of(&[2; 32]));
-        assert_eq!(known.seal(Uuid::max(), "x").unwrap()[..HEAD], old[..HEAD], "the first one seals");
-        assert_eq!((known.sealed_with(&old), switched.sealed_with(&old)), (SealedWith::First(id), SealedWith::Other(id)));
-        assert_eq!((after.sealed_with(&old[..HEAD]), SealedWith::of(None, &old)), (SealedWith::Missing(id), SealedWith::Missing(id)));
+        assert_eq!(
+            known.seal(Uuid::max(), "x").unwrap()[..HEAD],
+            old[..HEAD],
+            "the first one seals"
+        );
+        assert_eq!(
+            (known.sealed_with(&old), switched.sealed_with(&old)),
+            (SealedWith::First(id), SealedWith::Other(id))
+        );
+        assert_eq!(
+            (after.sealed_with(&old[..HEAD]), SealedWith::of(None, &old)),
+            (SealedWith::Missing(id), SealedWith::Missing(id))
+        );
         let missing = after.open(Uuid::max(), &old).unwrap_err();
         assert!(missing.contains(&id.to_string()) && missing.contains("seal.key"), "{missing}");
         let new = switched.reseal(Uuid::max().as_bytes(), &old).unwrap();
@@ -258,7 +299,10 @@ mod tests {
             assert_eq!(keys.open(Uuid::max(), &new).unwrap(), "token");
         }
         assert_eq!(switched.reseal(Uuid::max().as_bytes(), &new).unwrap(), new, "it is done once");
-        assert!(after.reseal(Uuid::max().as_bytes(), &old).is_err() && switched.reseal(b"another", &old).is_err());
+        assert!(
+            after.reseal(Uuid::max().as_bytes(), &old).is_err()
+                && switched.reseal(b"another", &old).is_err()
+        );
     }
 
     #[test]
@@ -269,6 +313,9 @@ mod tests {
         assert_eq!(seal.open(Uuid::max(), &sealed).unwrap(), "token");
         let named = seal.reseal(Uuid::max().as_bytes(), &sealed).unwrap();
         assert_eq!(seal.sealed_with(&named), SealedWith::First(KeyId::of(&[2; 32])));
-        assert!(keys(&[3]).open(Uuid::max(), &sealed).is_err() && seal.open(Uuid::max(), &sealed[..NONCE_LEN]).is_err());
+        assert!(
+            keys(&[3]).open(Uuid::max(), &sealed).is_err()
+                && seal.open(Uuid::max(), &sealed[..NONCE_LEN]).is_err()
+        );
     }
 }

@@ -1,13 +1,15 @@
-//! How a process ends: gracefully at the first signal, at once where it hangs or a second signal comes.
+//! How a process ends: gracefully at the first signal, at once where it hangs or a second signal
+//! comes.
 
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// How long a process may take to end after a signal: the drain, and a few seconds to close connections.
+/// How long a process may take to end after a signal: the drain, and a few seconds to close
+/// connections.
 const HARD_END: Duration = Duration::from_secs(25);
 
-/// A token that SIGTERM or SIGINT cancels. If something hangs then, the process still ends after [`HARD_END`]; a second
-/// signal ends it at once.
+/// A token that SIGTERM or SIGINT cancels. If something hangs then, the process still ends after
+/// [`HARD_END`]; a second signal ends it at once.
 ///
 /// # Errors
 /// A sentence if the signal handlers cannot be installed.
@@ -26,7 +28,8 @@ pub fn stop_on_signal() -> Result<CancellationToken, String> {
         };
         signalled().await;
         cancelled.cancel();
-        // A thread and not a task: if the runtime's threads are blocked, a task would not run either.
+        // A thread and not a task: if the runtime's threads are blocked, a task would not run
+        // either.
         std::thread::spawn(|| {
             std::thread::sleep(HARD_END);
             end_now("something did not end in time");

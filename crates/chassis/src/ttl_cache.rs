@@ -1,4 +1,5 @@
-//! A bounded cache with an expiry for each value. It holds verified tokens, cached rows and versions of copies.
+//! A bounded cache with an expiry for each value. It holds verified tokens, cached rows and
+//! versions of copies.
 
 use chrono::{DateTime, Utc};
 use quick_cache::{Equivalent, sync::Cache};
@@ -50,7 +51,10 @@ mod tests {
         let (cache, until) = (TtlCache::<String, u32>::default(), DateTime::UNIX_EPOCH);
         cache.insert("a".to_owned(), 1, until);
         assert_eq!(cache.get("a", until - TimeDelta::microseconds(1)), Some(1));
-        assert_eq!((cache.get("a", until), cache.get("b", until - TimeDelta::days(1))), (None, None));
+        assert_eq!(
+            (cache.get("a", until), cache.get("b", until - TimeDelta::days(1))),
+            (None, None)
+        );
         for n in 0..100_000 {
             cache.insert(n.to_string(), n, until);
         }

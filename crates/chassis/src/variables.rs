@@ -1,11 +1,12 @@
-//! The variables of the environment that the suite reads. A name that begins like one of them and is none is a spelling mistake,
-//! and a process that ignored it would run with a default that nobody wanted.
+//! The variables of the environment that the suite reads. A name that begins like one of them and
+//! is none is a spelling mistake, and a process that ignored it would run with a default that
+//! nobody wanted.
 
 use clap::{Arg, Command};
 use std::collections::BTreeSet;
 
-/// The variables of all programs of the suite: programs are often started with one environment. `xtask tidy` compares the list
-/// with the command lines.
+/// The variables of all programs of the suite: programs are often started with one environment.
+/// `xtask tidy` compares the list with the command lines.
 pub const VARIABLES: [&str; 63] = [
     "PAYTERMS_AUDIENCE",
     "PAYTERMS_BUS",
@@ -72,7 +73,8 @@ pub const VARIABLES: [&str; 63] = [
     "PAYTERMS_WEBHOOKS_INSIDE",
 ];
 
-/// Variables of the repository's own checks, which start programs of the suite with their environment.
+/// Variables of the repository's own checks, which start programs of the suite with their
+/// environment.
 const OF_CHECKS: [&str; 3] = ["PAYTERMS_NODE_MODULES", "PAYTERMS_PYTHON", "PAYTERMS_TOOLS"];
 
 /// How alike two names must be, from 0 to 1, for one to be offered in place of the other.
@@ -80,19 +82,28 @@ const ALIKE: f64 = 0.7;
 
 /// A sentence for each of these names that looks like a setting of the suite and is none.
 pub(crate) fn unknown(names: impl Iterator<Item = String>) -> Vec<String> {
-    let is_unknown =
-        |name: &String| name.starts_with("PAYTERMS_") && !VARIABLES.contains(&name.as_str()) && !OF_CHECKS.contains(&name.as_str());
+    let is_unknown = |name: &String| {
+        name.starts_with("PAYTERMS_")
+            && !VARIABLES.contains(&name.as_str())
+            && !OF_CHECKS.contains(&name.as_str())
+    };
     let mut unknown: Vec<_> = names.filter(is_unknown).collect();
     unknown.sort();
-    unknown.iter().map(|name| format!("{name} in the environment is no setting of the suite. {}", remedy(name))).collect()
+    unknown
+        .iter()
+        .map(|name| {
+            format!("{name} in the environment is no setting of the suite. {}", remedy(name))
+        })
+        .collect()
 }
 
-/// A sentence for each of these names that is a setting of other programs of the suite and none of this one. A process that has the work
-/// of all of them would serve without what it says.
+/// A sentence for each of these names that is a setting of other programs of the suite and none of
+/// this one. A process that has the work of all of them would serve without what it says.
 #[must_use]
 pub fn of_others(program: &Command, names: impl Iterator<Item = String>) -> Vec<String> {
     let own = of_program(program);
-    let mut others: Vec<_> = names.filter(|name| VARIABLES.contains(&name.as_str()) && !own.contains(name)).collect();
+    let mut others: Vec<_> =
+        names.filter(|name| VARIABLES.contains(&name.as_str()) && !own.contains(name)).collect();
     others.sort();
     let sentence = |name: &String| {
         format!(
@@ -106,13 +117,20 @@ pub fn of_others(program: &Command, names: impl Iterator<Item = String>) -> Vec<
 /// The variables that a program and its commands read.
 #[must_use]
 pub fn of_program(program: &Command) -> BTreeSet<String> {
-    let here = program.get_arguments().filter_map(Arg::get_env).map(|name| name.to_string_lossy().into_owned());
+    let here = program
+        .get_arguments()
+        .filter_map(Arg::get_env)
+        .map(|name| name.to_string_lossy().into_owned());
     here.chain(program.get_subcommands().flat_map(of_program)).collect()
 }
 
 fn remedy(name: &str) -> String {
     let like = |known: &&str| strsim::normalized_damerau_levenshtein(name, known);
-    let nearest = VARIABLES.iter().copied().max_by(|a, b| like(a).total_cmp(&like(b))).filter(|nearest| like(nearest) >= ALIKE);
+    let nearest = VARIABLES
+        .iter()
+        .copied()
+        .max_by(|a, b| like(a).total_cmp(&like(b)))
+        .filter(|nearest| like(nearest) >= ALIKE);
     match nearest {
         Some(nearest) => format!("Write {nearest}, or take it away."),
         None => "Take it away; docs/configuration.md lists all settings.".to_owned(),

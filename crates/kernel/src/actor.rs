@@ -16,7 +16,8 @@ crate::names! {
     Side { Customer = "CUSTOMER", Tenant = "TENANT", Suite = "SUITE" }
 }
 
-/// The author of a change. A person is recorded by the token's subject alone, so that no name enters the ledger.
+/// The author of a change. A person is recorded by the token's subject alone, so that no name
+/// enters the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
     /// The party for which the actor works.

@@ -1,6 +1,8 @@
 //! The calendar: months that clamp, payment terms, and the tenant's day.
 
-use chrono::{DateTime, Datelike, Days, LocalResult, Months, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
+use chrono::{
+    DateTime, Datelike, Days, LocalResult, Months, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc,
+};
 use chrono_tz::Tz;
 
 /// The last day of `date`'s month.
@@ -18,7 +20,8 @@ pub fn first_of_month(date: NaiveDate) -> NaiveDate {
 
 /// The date `n` months after the month of `first`, on `day_of_month` or that month's last day.
 ///
-/// Each date is clamped by itself, so a short month does not move the later dates: day 31 from January gives 31, 28, 31, 30.
+/// Each date is clamped by itself, so a short month does not move the later dates: day 31 from
+/// January gives 31, 28, 31, 30.
 #[must_use]
 pub fn nth_month(first: NaiveDate, n: u32, day_of_month: u32) -> Option<NaiveDate> {
     let month = first_of_month(first).checked_add_months(Months::new(n))?;
@@ -39,14 +42,17 @@ pub enum PaymentTerm {
 }
 
 impl PaymentTerm {
-    /// The due date of an invoice issued on `issued`; `None` past the last date that chrono can represent.
+    /// The due date of an invoice issued on `issued`; `None` past the last date that chrono can
+    /// represent.
     #[must_use]
     pub fn due(self, issued: NaiveDate) -> Option<NaiveDate> {
         match self {
             Self::NetDays(days) => issued.checked_add_days(Days::new(u64::from(days))),
             Self::NetDaysEndOfMonth(days) => Self::NetDays(days).due(issued).map(month_end),
             Self::EndOfMonthNetDays(days) => Self::NetDays(days).due(month_end(issued)),
-            Self::EndOfFollowingMonth => first_of_month(issued).checked_add_months(Months::new(1)).map(month_end),
+            Self::EndOfFollowingMonth => {
+                first_of_month(issued).checked_add_months(Months::new(1)).map(month_end)
+            }
         }
     }
 }
@@ -57,7 +63,8 @@ pub fn day_in(zone: Tz, instant: DateTime<Utc>) -> NaiveDate {
     instant.with_timezone(&zone).date_naive()
 }
 
-/// The last day in `zone` that is over by `end`: the last one on the whole of which something may be used that ends then.
+/// The last day in `zone` that is over by `end`: the last one on the whole of which something may
+/// be used that ends then.
 #[must_use]
 pub fn last_whole_day_before(zone: Tz, end: DateTime<Utc>) -> NaiveDate {
     let day = day_in(zone, end);
@@ -72,29 +79,35 @@ pub fn start_of_day(zone: Tz, date: NaiveDate) -> DateTime<Utc> {
     // No zone has ever skipped more than a day: 97 quarter hours always reach a valid instant.
     for _ in 0..97 {
         match zone.from_local_datetime(&local) {
-            LocalResult::Single(instant) | LocalResult::Ambiguous(instant, _) => return instant.with_timezone(&Utc),
+            LocalResult::Single(instant) | LocalResult::Ambiguous(instant, _) => {
+                return instant.with_timezone(&Utc);
+            }
             LocalResult::None => local += TimeDelta::minutes(15),
         }
     }
     date.and_time(NaiveTime::MIN).and_utc()
 }
 
-/// The beginning of the same day in another zone; none for an instant at which no day begins in the first.
+/// The beginning of the same day in another zone; none for an instant at which no day begins in the
+/// first.
 #[must_use]
 pub fn same_day(before: Tz, after: Tz, instant: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let day = day_in(before, instant);
     (start_of_day(before, day) == instant).then(|| start_of_day(after, day))
 }
 
-/// The most days by which a change of zone sets the calendar back: zones are at most 26 hours apart.
+/// The most days by which a change of zone sets the calendar back: zones are at most 26 hours
+/// apart.
 const SET_BACK_DAYS: i64 = 2;
 
-/// Today in `zone`, where the calendar has `reached` a day before the zone was changed: it never goes back. A day far ahead is of
-/// another clock.
+/// Today in `zone`, where the calendar has `reached` a day before the zone was changed: it never
+/// goes back. A day far ahead is of another clock.
 #[must_use]
 pub fn today(zone: Tz, now: DateTime<Utc>, reached: Option<NaiveDate>) -> NaiveDate {
     let day = day_in(zone, now);
-    reached.filter(|reached| *reached > day && (*reached - day).num_days() <= SET_BACK_DAYS).unwrap_or(day)
+    reached
+        .filter(|reached| *reached > day && (*reached - day).num_days() <= SET_BACK_DAYS)
+        .unwrap_or(day)
 }
 
 /// When the next calendar month begins in `zone`.
@@ -133,8 +146,9 @@ mod tests {
     }
 
     proptest! {
-        /// A tenant's queue: the row of the next turn moves with the zone, and falls due as the clock goes. The model: the months of the
-        /// calendar, one after the other, and nothing is dated in a month that is over.
+        /// A tenant's queue: the row of the next turn moves with the zone, and falls due as the
+        /// clock goes. The model: the months of the calendar, one after the other, and nothing is
+        /// dated in a month that is over.
         #[test]
         fn each_month_is_turned_once_whatever_zones_it_goes_through(
             start in 946_684_800_i64..2_000_000_000,
@@ -188,7 +202,10 @@ mod tests {
         let (auckland, angeles) = (Tz::Pacific__Auckland, Tz::America__Los_Angeles);
         let now = start_of_day(auckland, date("2026-02-01")) + TimeDelta::hours(10);
         let reached = Some(day_in(auckland, now));
-        assert_eq!((day_in(angeles, now), today(angeles, now, reached)), (date("2026-01-31"), date("2026-02-01")));
+        assert_eq!(
+            (day_in(angeles, now), today(angeles, now, reached)),
+            (date("2026-01-31"), date("2026-02-01"))
+        );
         let turn = start_of_day(auckland, date("2026-03-01"));
         let moved = same_day(auckland, angeles, turn).unwrap();
         assert_eq!((moved - turn).num_hours(), 21);

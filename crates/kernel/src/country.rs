@@ -14,7 +14,8 @@ pub fn is_country(code: &str) -> bool {
 }
 
 /// The member states of the European Union.
-const EUROPEAN_UNION: &str = "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK";
+const EUROPEAN_UNION: &str =
+    "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK";
 
 /// Whether a country is a member of the European Union.
 #[must_use]
@@ -36,7 +37,14 @@ mod tests {
 
     #[test]
     fn members_of_the_union_are_countries() {
-        assert_eq!(super::EUROPEAN_UNION.split(' ').filter(|code| super::is_country(code)).count(), 27);
-        assert!(super::in_european_union("FR") && !super::in_european_union("GB") && !super::in_european_union(""));
+        assert_eq!(
+            super::EUROPEAN_UNION.split(' ').filter(|code| super::is_country(code)).count(),
+            27
+        );
+        assert!(
+            super::in_european_union("FR")
+                && !super::in_european_union("GB")
+                && !super::in_european_union("")
+        );
     }
 }

@@ -13,7 +13,8 @@ impl Currency {
     #[must_use]
     pub fn parse(code: &str) -> Option<Self> {
         let upper = code.len() == 3 && code.bytes().all(|b| b.is_ascii_uppercase());
-        if !upper || code.starts_with('X') && !matches!(code, "XAF" | "XCD" | "XOF" | "XPF" | "XCG") {
+        if !upper || code.starts_with('X') && !matches!(code, "XAF" | "XCD" | "XOF" | "XPF" | "XCG")
+        {
             return None;
         }
         let currency = iso_currency::Currency::from_code(code)?;

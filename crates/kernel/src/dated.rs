@@ -1,4 +1,5 @@
-//! Amounts by day: what has been paid by when. Lists of them are sorted, with each day once and no amount of zero.
+//! Amounts by day: what has been paid by when. Lists of them are sorted, with each day once and no
+//! amount of zero.
 
 use crate::{Currency, Money, money::MoneyError};
 use chrono::NaiveDate;
@@ -29,7 +30,8 @@ pub fn add(list: &mut Vec<DatedAmount>, on: NaiveDate, amount: Money) -> Result<
     Ok(())
 }
 
-/// Takes an amount off a day. What the day does not have comes off the other days, the last one first.
+/// Takes an amount off a day. What the day does not have comes off the other days, the last one
+/// first.
 ///
 /// # Errors
 /// `CurrencyMismatch`.
@@ -49,8 +51,14 @@ pub fn take(list: &mut Vec<DatedAmount>, on: NaiveDate, amount: Money) -> Result
 ///
 /// # Errors
 /// `Overflow`, `CurrencyMismatch`.
-pub fn sum_until(list: &[DatedAmount], currency: Currency, last: NaiveDate) -> Result<Money, MoneyError> {
-    list.iter().take_while(|dated| dated.on <= last).try_fold(Money::zero(currency), |sum, dated| sum.plus(dated.amount))
+pub fn sum_until(
+    list: &[DatedAmount],
+    currency: Currency,
+    last: NaiveDate,
+) -> Result<Money, MoneyError> {
+    list.iter()
+        .take_while(|dated| dated.on <= last)
+        .try_fold(Money::zero(currency), |sum, dated| sum.plus(dated.amount))
 }
 
 #[cfg(test)]
@@ -83,7 +91,11 @@ mod tests {
         take(&mut list, day(3), usd(30)).unwrap();
         assert_eq!(short(&list), [(day(3), usd(20)), (day(5), usd(120))]);
         take(&mut list, day(3), usd(50)).unwrap();
-        assert_eq!(short(&list), [(day(5), usd(90))], "what the day does not have comes off the last one");
+        assert_eq!(
+            short(&list),
+            [(day(5), usd(90))],
+            "what the day does not have comes off the last one"
+        );
         take(&mut list, day(1), usd(500)).unwrap();
         assert!(list.is_empty());
     }

@@ -77,16 +77,23 @@ impl TenantId {
 
 /// The text is not a tenant slug.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a tenant id is 3 to 40 lower-case letters, digits or inner dashes, and starts with a letter")]
+#[error(
+    "a tenant id is 3 to 40 lower-case letters, digits or inner dashes, and starts with a letter"
+)]
 pub struct NotASlug;
 
 impl FromStr for TenantId {
     type Err = NotASlug;
 
     fn from_str(text: &str) -> Result<Self, NotASlug> {
-        let allowed = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        let allowed =
+            text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         let starts = text.bytes().next().is_some_and(|b| b.is_ascii_lowercase());
-        if (3..=40).contains(&text.len()) && allowed && starts && !text.ends_with('-') { Ok(Self(text.to_owned())) } else { Err(NotASlug) }
+        if (3..=40).contains(&text.len()) && allowed && starts && !text.ends_with('-') {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(NotASlug)
+        }
     }
 }
 

@@ -1,5 +1,6 @@
-//! Retries of a charge that failed with nobody present (docs/domain/invoicing.md#retries): on days 1, 3, 5 and 7
-//! after the first failure, five attempts in all. A charge whose failure is final is not retried.
+//! Retries of a charge that failed with nobody present (docs/domain/invoicing.md#retries): on days
+//! 1, 3, 5 and 7 after the first failure, five attempts in all. A charge whose failure is final is
+//! not retried.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -20,7 +21,8 @@ const HARD: [&str; 10] = [
     "do_not_try_again",
 ];
 
-/// The reason with which a provider demands that the cardholder authenticates. A retry cannot succeed without that person.
+/// The reason with which a provider demands that the cardholder authenticates. A retry cannot
+/// succeed without that person.
 pub const AUTHENTICATION_REQUIRED: &str = "authentication_required";
 
 /// The failed attempts of one charge.
@@ -68,13 +70,19 @@ impl Ladder {
         if was_last {
             return Rung::Over;
         }
-        // A manual attempt counts as one of the five. If a planned day has already passed, as it may under a block,
-        // the retry follows at the planned distance from the previous one: waiting costs the customer no attempts.
+        // A manual attempt counts as one of the five. If a planned day has already passed, as it
+        // may under a block, the retry follows at the planned distance from the previous one:
+        // waiting costs the customer no attempts.
         let rung = self.attempts.saturating_sub(1) as usize;
         let Some(days) = RETRY_DAYS.get(rung) else { return Rung::Over };
-        let previous_days = rung.checked_sub(1).and_then(|rung| RETRY_DAYS.get(rung)).copied().unwrap_or_default();
+        let previous_days =
+            rung.checked_sub(1).and_then(|rung| RETRY_DAYS.get(rung)).copied().unwrap_or_default();
         let planned = first + TimeDelta::days(*days);
-        Rung::At(if planned > now { planned } else { now + TimeDelta::days(days.saturating_sub(previous_days)) })
+        Rung::At(if planned > now {
+            planned
+        } else {
+            now + TimeDelta::days(days.saturating_sub(previous_days))
+        })
     }
 }
 
@@ -90,8 +98,12 @@ mod tests {
     #[test]
     fn five_attempts_on_days_0_1_3_5_7() {
         let mut ladder = Ladder::default();
-        let rungs: Vec<_> = [0, 1, 3, 5, 7].map(|days| ladder.failed("card_declined", day(days))).to_vec();
-        assert_eq!(rungs, [Rung::At(day(1)), Rung::At(day(3)), Rung::At(day(5)), Rung::At(day(7)), Rung::Over]);
+        let rungs: Vec<_> =
+            [0, 1, 3, 5, 7].map(|days| ladder.failed("card_declined", day(days))).to_vec();
+        assert_eq!(
+            rungs,
+            [Rung::At(day(1)), Rung::At(day(3)), Rung::At(day(5)), Rung::At(day(7)), Rung::Over]
+        );
         assert_eq!(ladder.attempts, 5);
     }
 
@@ -107,7 +119,8 @@ mod tests {
     fn waiting_under_a_block_uses_up_no_rung() {
         let mut ladder = Ladder::default();
         ladder.failed("card_declined", day(0));
-        let rungs: Vec<_> = [10, 12, 14, 16].map(|days| ladder.failed("card_declined", day(days))).to_vec();
+        let rungs: Vec<_> =
+            [10, 12, 14, 16].map(|days| ladder.failed("card_declined", day(days))).to_vec();
         assert_eq!(rungs, [Rung::At(day(12)), Rung::At(day(14)), Rung::At(day(16)), Rung::Over]);
     }
 
@@ -117,7 +130,11 @@ mod tests {
         assert_eq!(ladder.failed("stolen_card", day(0)), Rung::Hard);
         ladder.next_is_last = true;
         assert_eq!((ladder.failed("card_declined", day(1)), ladder.attempts), (Rung::Over, 2));
-        assert_eq!(ladder.failed("card_declined", day(2)), Rung::At(day(5)), "a person's retry goes on as before");
+        assert_eq!(
+            ladder.failed("card_declined", day(2)),
+            Rung::At(day(5)),
+            "a person's retry goes on as before"
+        );
     }
 
     #[test]

@@ -74,7 +74,11 @@ impl Money {
     ///
     /// # Errors
     /// `Overflow`.
-    pub fn from_product(currency: Currency, price: Decimal, quantity: Decimal) -> Result<Self, MoneyError> {
+    pub fn from_product(
+        currency: Currency,
+        price: Decimal,
+        quantity: Decimal,
+    ) -> Result<Self, MoneyError> {
         let product = price.checked_mul(quantity).ok_or(MoneyError::Overflow)?;
         Self::new(currency, rounding::half_away(product, WALLET_DECIMALS))
     }
@@ -107,7 +111,8 @@ impl Money {
     }
 
     fn checked_micros(self) -> Result<i64, MoneyError> {
-        let micros = self.amount.checked_mul(Decimal::from(MICROS_PER_UNIT)).ok_or(MoneyError::Overflow)?;
+        let micros =
+            self.amount.checked_mul(Decimal::from(MICROS_PER_UNIT)).ok_or(MoneyError::Overflow)?;
         micros.to_i64().ok_or(MoneyError::Overflow)
     }
 
@@ -120,7 +125,10 @@ impl Money {
     /// Rounded half away from zero at the minor unit.
     #[must_use]
     pub fn round_to_minor_unit(self) -> Self {
-        Self { amount: rounding::half_away(self.amount, self.currency.exponent()).normalize(), ..self }
+        Self {
+            amount: rounding::half_away(self.amount, self.currency.exponent()).normalize(),
+            ..self
+        }
     }
 
     /// Rounded down (towards minus infinity) to the minor unit.
@@ -211,7 +219,11 @@ impl Money {
     }
 
     fn same_currency(self, other: Self) -> Result<(), MoneyError> {
-        if self.currency == other.currency { Ok(()) } else { Err(MoneyError::CurrencyMismatch(self.currency, other.currency)) }
+        if self.currency == other.currency {
+            Ok(())
+        } else {
+            Err(MoneyError::CurrencyMismatch(self.currency, other.currency))
+        }
     }
 }
 
@@ -253,12 +265,17 @@ pub fn parse_decimal(text: &str, decimals: u32) -> Result<Decimal, MoneyError> {
         return Err(MoneyError::Precision(decimals));
     }
     if whole.len() > 19 || fraction.len() > 28 {
-        return Err(if fraction.len() > 28 { MoneyError::Precision(decimals) } else { MoneyError::Overflow });
+        return Err(if fraction.len() > 28 {
+            MoneyError::Precision(decimals)
+        } else {
+            MoneyError::Overflow
+        });
     }
     let significant = fraction.trim_end_matches('0');
     let sign = if text.starts_with('-') { "-" } else { "" };
     let dot = if significant.is_empty() { "" } else { "." };
-    Decimal::from_str_exact(&format!("{sign}{whole}{dot}{significant}")).map_err(|_| MoneyError::Overflow)
+    Decimal::from_str_exact(&format!("{sign}{whole}{dot}{significant}"))
+        .map_err(|_| MoneyError::Overflow)
 }
 
 impl fmt::Display for Money {

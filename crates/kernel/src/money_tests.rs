@@ -12,8 +12,10 @@ fn usd() -> Currency {
 
 #[test]
 fn the_grammar_takes_plain_decimals_only() {
-    for bad in ["NaN", "Infinity", "1e400", "1e10", "1_000", "+5", "", "0x10", " 1", "1 ", "1,5", "٣", ".", "1.", ".5", "-", "--1", "1.2.3"]
-    {
+    for bad in [
+        "NaN", "Infinity", "1e400", "1e10", "1_000", "+5", "", "0x10", " 1", "1 ", "1,5", "٣", ".",
+        "1.", ".5", "-", "--1", "1.2.3",
+    ] {
         assert_eq!(Money::parse(usd(), bad), Err(MoneyError::Malformed), "{bad:?}");
     }
     assert_eq!(Money::parse(usd(), "1.0000001"), Err(MoneyError::Precision(6)));
@@ -27,7 +29,10 @@ fn the_grammar_takes_plain_decimals_only() {
 fn the_edges_of_the_column_are_errors_not_panics() {
     let most = Money::from_micros(usd(), i64::MAX);
     assert_eq!(most.plus(Money::from_micros(usd(), 1)), Err(MoneyError::Overflow));
-    assert_eq!(Money::from_micros(usd(), i64::MIN).minus(Money::from_micros(usd(), 1)), Err(MoneyError::Overflow));
+    assert_eq!(
+        Money::from_micros(usd(), i64::MIN).minus(Money::from_micros(usd(), 1)),
+        Err(MoneyError::Overflow)
+    );
     assert_eq!(Money::new(usd(), Decimal::MAX), Err(MoneyError::Overflow));
     assert_eq!(Money::from_product(usd(), Decimal::MAX, Decimal::MAX), Err(MoneyError::Overflow));
 }
@@ -41,9 +46,12 @@ fn currencies_never_mix() {
 
 #[test]
 fn the_minor_unit_is_the_currencys() {
-    for (code, text, at_unit, up) in
-        [("USD", "1.001", false, "1.01"), ("JPY", "1.5", false, "2"), ("BHD", "1.001", true, "1.001"), ("BHD", "1.0001", false, "1.002")]
-    {
+    for (code, text, at_unit, up) in [
+        ("USD", "1.001", false, "1.01"),
+        ("JPY", "1.5", false, "2"),
+        ("BHD", "1.001", true, "1.001"),
+        ("BHD", "1.0001", false, "1.002"),
+    ] {
         let money = Money::parse(Currency::parse(code).unwrap(), text).unwrap();
         assert_eq!(money.is_at_minor_unit(), at_unit, "{text} {code}");
         let expected = Money::parse(money.currency(), up).unwrap();
@@ -53,10 +61,15 @@ fn the_minor_unit_is_the_currencys() {
     }
     assert_eq!(Money::parse(usd(), "20").unwrap().to_string(), "20.00 USD");
     assert_eq!(Money::parse(usd(), "0.000125").unwrap().to_string(), "0.000125 USD");
-    for (plain, read) in [("1100", "1,100.00 USD"), ("-1234567.5", "-1,234,567.50 USD"), ("999", "999.00 USD")] {
+    for (plain, read) in
+        [("1100", "1,100.00 USD"), ("-1234567.5", "-1,234,567.50 USD"), ("999", "999.00 USD")]
+    {
         assert_eq!(Money::parse(usd(), plain).unwrap().grouped(), read);
     }
-    assert_eq!(Money::parse(Currency::parse("JPY").unwrap(), "11000").unwrap().grouped(), "11,000 JPY");
+    assert_eq!(
+        Money::parse(Currency::parse("JPY").unwrap(), "11000").unwrap().grouped(),
+        "11,000 JPY"
+    );
 }
 
 proptest! {

@@ -1,7 +1,7 @@
 //! Names of the values of an enum, written once for both directions.
 
-/// Gives the values of an enum the names that the contract, the store or a metric has for them: `ALL`, `name` and `named`. A value that
-/// is left out does not compile.
+/// Gives the values of an enum the names that the contract, the store or a metric has for them:
+/// `ALL`, `name` and `named`. A value that is left out does not compile.
 ///
 /// ```
 /// #[derive(Debug, Clone, Copy, PartialEq, Eq)]

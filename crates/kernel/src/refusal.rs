@@ -2,7 +2,8 @@
 
 use crate::money::MoneyError;
 
-/// How many violations the message spells out. The structured list is complete; the cap only keeps the sentence readable.
+/// How many violations the message spells out. The structured list is complete; the cap only keeps
+/// the sentence readable.
 const MAX_VIOLATIONS_IN_MESSAGE: usize = 10;
 
 /// What the caller should do next; the transport maps each to one status code.
@@ -69,7 +70,14 @@ impl Refusal {
     /// A refusal without details.
     #[must_use]
     pub fn new(kind: Kind, reason: &'static str, message: impl Into<String>) -> Self {
-        Self { kind, reason, message: message.into(), metadata: Vec::new(), violations: Vec::new(), conditions: Vec::new() }
+        Self {
+            kind,
+            reason,
+            message: message.into(),
+            metadata: Vec::new(),
+            violations: Vec::new(),
+            conditions: Vec::new(),
+        }
     }
 
     /// The resource's state does not allow the request.
@@ -78,21 +86,33 @@ impl Refusal {
         Self::new(Kind::Precondition, reason, message)
     }
 
-    /// No such resource, or none that the caller may see. Both give the same answer, so that nobody can probe for names.
+    /// No such resource, or none that the caller may see. Both give the same answer, so that nobody
+    /// can probe for names.
     #[must_use]
     pub fn not_found() -> Self {
-        Self::new(Kind::NotFound, "RESOURCE_NOT_FOUND", "There is no such resource. Check the name.")
+        Self::new(
+            Kind::NotFound,
+            "RESOURCE_NOT_FOUND",
+            "There is no such resource. Check the name.",
+        )
     }
 
-    /// No tax rule of the tenant fits, so no document could be made. `needs_number`: one fits customers with a verified tax number.
+    /// No tax rule of the tenant fits, so no document could be made. `needs_number`: one fits
+    /// customers with a verified tax number.
     #[must_use]
     pub fn tax_unknown(country: &str, category: &str, needs_number: bool) -> Self {
-        let number = if needs_number { ", verify the customer's tax number with VerifyTaxNumber" } else { "" };
+        let number = if needs_number {
+            ", verify the customer's tax number with VerifyTaxNumber"
+        } else {
+            ""
+        };
         let message = format!(
             "There is no tax rule for {country} and category {category:?}. Add one to tenant.tax_rules with UpdateTenant{number}, or \
              correct customer.country with UpdateCustomer."
         );
-        let refusal = Self::precondition("TAX_UNKNOWN", message).with("country", country).with("category", category);
+        let refusal = Self::precondition("TAX_UNKNOWN", message)
+            .with("country", country)
+            .with("category", category);
         refusal.with("verb", "UpdateTenant").with("field", "tenant.tax_rules")
     }
 
@@ -100,10 +120,16 @@ impl Refusal {
     #[must_use]
     pub fn invalid(violations: Vec<Violation>) -> Self {
         let reason = violations.first().map_or("FIELD_REQUIRED", |first| first.reason);
-        let mut text: Vec<_> =
-            violations.iter().take(MAX_VIOLATIONS_IN_MESSAGE).map(|v| format!("{}: {}", v.field, v.description)).collect();
+        let mut text: Vec<_> = violations
+            .iter()
+            .take(MAX_VIOLATIONS_IN_MESSAGE)
+            .map(|v| format!("{}: {}", v.field, v.description))
+            .collect();
         if violations.len() > MAX_VIOLATIONS_IN_MESSAGE {
-            text.push(format!("And {} more.", violations.len().saturating_sub(MAX_VIOLATIONS_IN_MESSAGE)));
+            text.push(format!(
+                "And {} more.",
+                violations.len().saturating_sub(MAX_VIOLATIONS_IN_MESSAGE)
+            ));
         }
         Self { violations, ..Self::new(Kind::Invalid, reason, text.join(" ")) }
     }
@@ -123,59 +149,92 @@ impl Refusal {
         self
     }
 
-    /// Merges several refusals: kind and reason of the first, messages, figures and conditions of all. `None` if the list
-    /// is empty.
+    /// Merges several refusals: kind and reason of the first, messages, figures and conditions of
+    /// all. `None` if the list is empty.
     #[must_use]
     pub fn all(refusals: Vec<Self>) -> Option<Self> {
         if refusals.len() < 2 {
             return refusals.into_iter().next();
         }
-        let message = refusals.iter().take(10).map(|refusal| refusal.message.as_str()).collect::<Vec<_>>().join(" ");
+        let message = refusals
+            .iter()
+            .take(10)
+            .map(|refusal| refusal.message.as_str())
+            .collect::<Vec<_>>()
+            .join(" ");
         let mut conditions = Vec::new();
         for refusal in &refusals {
-            let plain = Condition { name: refusal.reason, subject: String::new(), description: refusal.message.clone() };
-            conditions.extend(if refusal.conditions.is_empty() { vec![plain] } else { refusal.conditions.clone() });
+            let plain = Condition {
+                name: refusal.reason,
+                subject: String::new(),
+                description: refusal.message.clone(),
+            };
+            conditions.extend(if refusal.conditions.is_empty() {
+                vec![plain]
+            } else {
+                refusal.conditions.clone()
+            });
         }
         let mut refusals = refusals.into_iter();
         let mut first = refusals.next()?;
         for refusal in refusals {
-            // A name occurs once in the answer's metadata. Where two refusals give the same figure, the first one counts.
+            // A name occurs once in the answer's metadata. Where two refusals give the same figure,
+            // the first one counts.
             let names: Vec<_> = first.metadata.iter().map(|(name, _)| *name).collect();
-            first.metadata.extend(refusal.metadata.into_iter().filter(|(name, _)| !names.contains(name)));
+            first
+                .metadata
+                .extend(refusal.metadata.into_iter().filter(|(name, _)| !names.contains(name)));
         }
         Some(Self { message, conditions, ..first })
     }
 
-    /// A transition that the state machine does not have. The refusal names the state and the actions allowed in it.
+    /// A transition that the state machine does not have. The refusal names the state and the
+    /// actions allowed in it.
     #[must_use]
     pub fn state(reason: &'static str, subject: &str, state: &str, allowed: &[&str]) -> Self {
-        let allowed = if allowed.is_empty() { "nothing more".to_owned() } else { allowed.join(", ") };
+        let allowed =
+            if allowed.is_empty() { "nothing more".to_owned() } else { allowed.join(", ") };
         let message = format!("{subject} is {state}. Allowed now: {allowed}.");
-        let condition = Condition { name: reason, subject: subject.to_owned(), description: message.clone() };
-        Self::precondition(reason, message).with("state", state).with("allowed", allowed).with_conditions(vec![condition])
+        let condition =
+            Condition { name: reason, subject: subject.to_owned(), description: message.clone() };
+        Self::precondition(reason, message)
+            .with("state", state)
+            .with("allowed", allowed)
+            .with_conditions(vec![condition])
     }
 }
 
 impl From<MoneyError> for Refusal {
-    /// Every arithmetic error becomes a refusal, so no caller has to handle sums out of range or mixed currencies itself.
+    /// Every arithmetic error becomes a refusal, so no caller has to handle sums out of range or
+    /// mixed currencies itself.
     fn from(error: MoneyError) -> Self {
         match error {
             // Arithmetic does not know which of the two is wrong.
             MoneyError::CurrencyMismatch(one, other) => {
-                let message =
-                    format!("Amounts in {one} and {other} do not go together. Use the currency of the invoice or wallet for all.");
+                let message = format!(
+                    "Amounts in {one} and {other} do not go together. Use the currency of the invoice or wallet for all."
+                );
                 Self::precondition("CURRENCY_MISMATCH", message)
             }
-            MoneyError::WrongCurrency(given, expected) => {
-                Self::precondition("CURRENCY_MISMATCH", format!("The amount is in {given}; use {expected}.")).with("currency", expected)
-            }
-            MoneyError::Overflow => {
-                Self::precondition("BALANCE_OVERFLOW", "The balance would leave the range that the ledger holds. Use a smaller amount.")
-            }
-            MoneyError::Precision(decimals) => {
-                Self::new(Kind::Invalid, "AMOUNT_PRECISION", format!("Use at most {decimals} digits after the point."))
-            }
-            MoneyError::Malformed => Self::new(Kind::Invalid, "AMOUNT_MALFORMED", "Write a plain decimal number such as 12.50."),
+            MoneyError::WrongCurrency(given, expected) => Self::precondition(
+                "CURRENCY_MISMATCH",
+                format!("The amount is in {given}; use {expected}."),
+            )
+            .with("currency", expected),
+            MoneyError::Overflow => Self::precondition(
+                "BALANCE_OVERFLOW",
+                "The balance would leave the range that the ledger holds. Use a smaller amount.",
+            ),
+            MoneyError::Precision(decimals) => Self::new(
+                Kind::Invalid,
+                "AMOUNT_PRECISION",
+                format!("Use at most {decimals} digits after the point."),
+            ),
+            MoneyError::Malformed => Self::new(
+                Kind::Invalid,
+                "AMOUNT_MALFORMED",
+                "Write a plain decimal number such as 12.50.",
+            ),
         }
     }
 }

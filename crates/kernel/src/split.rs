@@ -24,7 +24,10 @@ pub fn by_weight(total: Money, weights: &[Decimal]) -> Result<Vec<Money>, MoneyE
     if !total.is_at_minor_unit() {
         return Err(MoneyError::Precision(exponent));
     }
-    let sum = weights.iter().try_fold(Decimal::ZERO, |sum, w| sum.checked_add(*w)).ok_or(MoneyError::Overflow)?;
+    let sum = weights
+        .iter()
+        .try_fold(Decimal::ZERO, |sum, w| sum.checked_add(*w))
+        .ok_or(MoneyError::Overflow)?;
     if sum <= Decimal::ZERO || weights.iter().any(Decimal::is_sign_negative) {
         return Err(MoneyError::Overflow);
     }
@@ -33,7 +36,10 @@ pub fn by_weight(total: Money, weights: &[Decimal]) -> Result<Vec<Money>, MoneyE
     let mut floors = Vec::with_capacity(weights.len());
     let mut remainder = units;
     for (index, weight) in weights.iter().enumerate() {
-        let exact = units.checked_mul(*weight).and_then(|share| share.checked_div(sum)).ok_or(MoneyError::Overflow)?;
+        let exact = units
+            .checked_mul(*weight)
+            .and_then(|share| share.checked_div(sum))
+            .ok_or(MoneyError::Overflow)?;
         remainder = remainder.checked_sub(exact.floor()).ok_or(MoneyError::Overflow)?;
         floors.push((index, exact.floor(), exact.fract()));
     }
@@ -47,7 +53,10 @@ pub fn by_weight(total: Money, weights: &[Decimal]) -> Result<Vec<Money>, MoneyE
     floors
         .into_iter()
         .map(|(_, units, _)| {
-            let amount = units.checked_mul(unit).and_then(|a| a.checked_mul(sign)).ok_or(MoneyError::Overflow)?;
+            let amount = units
+                .checked_mul(unit)
+                .and_then(|a| a.checked_mul(sign))
+                .ok_or(MoneyError::Overflow)?;
             Money::new(currency, amount)
         })
         .collect()

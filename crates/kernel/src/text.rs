@@ -13,8 +13,8 @@ pub enum TextFault {
     CardNumber,
 }
 
-/// Checks a free text: its length in characters, forbidden characters, and card numbers. Digits of a valid IBAN do not count
-/// as a card number.
+/// Checks a free text: its length in characters, forbidden characters, and card numbers. Digits of
+/// a valid IBAN do not count as a card number.
 ///
 /// # Errors
 /// The first fault found.
@@ -23,8 +23,9 @@ pub fn check(text: &str, limit: usize) -> Result<(), TextFault> {
     if holds_card_number(&without_ibans(text)) { Err(TextFault::CardNumber) } else { Ok(()) }
 }
 
-/// Checks a reference or another business number. Only a whole run of digits counts as a card number here: references may be
-/// longer than card numbers, and then part of the digits often looks like one.
+/// Checks a reference or another business number. Only a whole run of digits counts as a card
+/// number here: references may be longer than card numbers, and then part of the digits often looks
+/// like one.
 ///
 /// # Errors
 /// The first fault found.
@@ -33,7 +34,8 @@ pub fn check_reference(text: &str, limit: usize) -> Result<(), TextFault> {
     if is_card_number(&without_ibans(text)) { Err(TextFault::CardNumber) } else { Ok(()) }
 }
 
-/// Checks a token that a program made, such as a signature. Card numbers are not searched for, since any digits may occur.
+/// Checks a token that a program made, such as a signature. Card numbers are not searched for,
+/// since any digits may occur.
 ///
 /// # Errors
 /// The first fault found.
@@ -44,8 +46,9 @@ pub fn check_token(text: &str, limit: usize) -> Result<(), TextFault> {
     if text.chars().any(is_forbidden) { Err(TextFault::InvalidChars) } else { Ok(()) }
 }
 
-/// Hides the passwords of addresses in a text: `scheme://user:password@host` and `?password=…`. An operator may have pasted
-/// an address into any setting, so all that a program prints when it fails to start passes through here.
+/// Hides the passwords of addresses in a text: `scheme://user:password@host` and `?password=…`. An
+/// operator may have pasted an address into any setting, so all that a program prints when it fails
+/// to start passes through here.
 #[must_use]
 pub fn without_passwords(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
@@ -55,8 +58,8 @@ pub fn without_passwords(text: &str) -> String {
     shown
 }
 
-/// Hides the password of an address: all between the user and the *last* `@`, because a password that was not
-/// percent-encoded may itself contain `/`, `:` and `@`.
+/// Hides the password of an address: all between the user and the *last* `@`, because a password
+/// that was not percent-encoded may itself contain `/`, `:` and `@`.
 fn address_hidden(word: &str) -> String {
     let Some((scheme, rest)) = word.split_once("://") else { return word.to_owned() };
     let Some((credentials, host)) = rest.rsplit_once('@') else { return word.to_owned() };
@@ -67,7 +70,8 @@ fn address_hidden(word: &str) -> String {
 /// Hides the value of each `password=` parameter.
 fn parameter_hidden(word: &str) -> String {
     let Some((before, after)) = word.split_once("password=") else { return word.to_owned() };
-    let rest = after.find(['&', ' ', '\n', '"', '\'']).and_then(|at| after.get(at..)).unwrap_or_default();
+    let rest =
+        after.find(['&', ' ', '\n', '"', '\'']).and_then(|at| after.get(at..)).unwrap_or_default();
     format!("{before}password=***{}", parameter_hidden(rest))
 }
 
@@ -84,7 +88,8 @@ pub fn holds_card_number(text: &str) -> bool {
     digit_runs(text).iter().any(|run| (13..=19).any(|length| run.windows(length).any(is_card)))
 }
 
-/// Whether a whole run of digits is a card number. For identifiers, where part of a longer number often passes as one.
+/// Whether a whole run of digits is a card number. For identifiers, where part of a longer number
+/// often passes as one.
 #[must_use]
 pub fn is_card_number(text: &str) -> bool {
     digit_runs(text).iter().any(|run| is_card(run))
@@ -103,8 +108,9 @@ fn without_ibans(text: &str) -> String {
     result
 }
 
-/// The first IBAN in a text whose check digits and length are right, in capitals and without its spaces. One inside a longer
-/// run of letters and digits is none: what is paid to it would go astray.
+/// The first IBAN in a text whose check digits and length are right, in capitals and without its
+/// spaces. One inside a longer run of letters and digits is none: what is paid to it would go
+/// astray.
 #[must_use]
 pub fn find_iban(text: &str) -> Option<String> {
     let text = text.to_ascii_uppercase();
@@ -112,7 +118,8 @@ pub fn find_iban(text: &str) -> Option<String> {
     for (at, c) in text.char_indices() {
         let rest = text.get(at..).unwrap_or_default();
         if !before.is_some_and(char::is_alphanumeric)
-            && let Some((iban, after)) = iban_length(rest).and_then(|length| rest.split_at_checked(length))
+            && let Some((iban, after)) =
+                iban_length(rest).and_then(|length| rest.split_at_checked(length))
             && !after.starts_with(char::is_alphanumeric)
         {
             return Some(iban.chars().filter(|c| !is_gap(*c)).collect());
@@ -127,9 +134,11 @@ fn is_gap(c: char) -> bool {
     matches!(c, ' ' | '\u{A0}' | '\u{202F}')
 }
 
-/// The length in bytes of the IBAN at the start of a text, if there is one. The shortest valid prefix counts.
+/// The length in bytes of the IBAN at the start of a text, if there is one. The shortest valid
+/// prefix counts.
 fn iban_length(text: &str) -> Option<usize> {
-    let starts_with_country = |text: &str| text.chars().take(2).filter(char::is_ascii_uppercase).count() == 2;
+    let starts_with_country =
+        |text: &str| text.chars().take(2).filter(char::is_ascii_uppercase).count() == 2;
     if !starts_with_country(text) {
         return None;
     }
@@ -197,7 +206,10 @@ fn passes_luhn(digits: &[u32]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{TextFault, check, check_reference, check_token, find_iban, holds_card_number, is_card_number, without_passwords};
+    use super::{
+        TextFault, check, check_reference, check_token, find_iban, holds_card_number,
+        is_card_number, without_passwords,
+    };
 
     #[test]
     fn a_long_number_is_no_card_number_though_some_of_its_digits_are() {
@@ -207,14 +219,27 @@ mod tests {
 
     #[test]
     fn card_numbers_are_seen_through_spaces_and_dashes() {
-        for text in ["4242424242424242", "card 4242 4242 4242 4242 thanks", "5555-5555-5555-4444", "378282246310005", "3530111333300000"] {
+        for text in [
+            "4242424242424242",
+            "card 4242 4242 4242 4242 thanks",
+            "5555-5555-5555-4444",
+            "378282246310005",
+            "3530111333300000",
+        ] {
             assert!(holds_card_number(text), "{text}");
         }
     }
 
     #[test]
     fn other_numbers_are_let_through() {
-        for text in ["4242424242424241", "invoice 1234567890123", "DE89370400440532013000", "2026-11-22 10:00", "+61 2 9374 4000", ""] {
+        for text in [
+            "4242424242424241",
+            "invoice 1234567890123",
+            "DE89370400440532013000",
+            "2026-11-22 10:00",
+            "+61 2 9374 4000",
+            "",
+        ] {
             assert!(!holds_card_number(text), "{text}");
         }
     }
@@ -223,10 +248,19 @@ mod tests {
     fn the_first_iban_of_a_text_is_found_and_a_mistyped_one_is_none() {
         for (text, iban) in [
             ("DE89370400440532013000", Some("DE89370400440532013000")),
-            ("Acme GmbH\nIBAN: DE89 3704 0044 0532 0130 00\nBIC COBADEFF", Some("DE89370400440532013000")),
-            ("Größe AG, fr14\u{A0}2004\u{202F}1010 0505 0001 3M02 606.", Some("FR1420041010050500013M02606")),
+            (
+                "Acme GmbH\nIBAN: DE89 3704 0044 0532 0130 00\nBIC COBADEFF",
+                Some("DE89370400440532013000"),
+            ),
+            (
+                "Größe AG, fr14\u{A0}2004\u{202F}1010 0505 0001 3M02 606.",
+                Some("FR1420041010050500013M02606"),
+            ),
             ("(NO93 8601 1117 947)", Some("NO9386011117947")),
-            ("old DE88370400440532013000, new BE30 5390 0224 8996, NL91ABNA0417164300", Some("BE30539002248996")),
+            (
+                "old DE88370400440532013000, new BE30 5390 0224 8996, NL91ABNA0417164300",
+                Some("BE30539002248996"),
+            ),
             ("Acme Telecom, BSB 062-000, account 1234 5678", None),
             ("DE89 3704 0044 0532 0130 01", None),
             ("DE893704004405320130001", None),
@@ -245,7 +279,10 @@ mod tests {
         for (text, shown) in [
             ("no postgres://u:canary@h:5432/d here", "no postgres://u:***@h:5432/d here"),
             ("\"smtps://u:can/ary@1@h\": wrong", "\"smtps://u:***@h\": wrong"),
-            ("postgres://h/d?user=u&password=canary&sslmode=off", "postgres://h/d?user=u&password=***&sslmode=off"),
+            (
+                "postgres://h/d?user=u&password=canary&sslmode=off",
+                "postgres://h/d?user=u&password=***&sslmode=off",
+            ),
             ("host=h password=canary", "host=h password=***"),
             ("a@b.example and http://h/p: fine", "a@b.example and http://h/p: fine"),
         ] {
@@ -260,18 +297,29 @@ mod tests {
         assert_eq!(check("a\u{202E}b", 10), Err(TextFault::InvalidChars));
         assert_eq!(check("4242424242424242", 20), Err(TextFault::CardNumber));
         assert_eq!(check("Größe 東京", 10), Ok(()));
-        assert_eq!((check_token("abc", 2), check_token("a\u{0}b", 10)), (Err(TextFault::TooLong), Err(TextFault::InvalidChars)));
+        assert_eq!(
+            (check_token("abc", 2), check_token("a\u{0}b", 10)),
+            (Err(TextFault::TooLong), Err(TextFault::InvalidChars))
+        );
     }
 
     #[test]
     fn long_numbers_of_the_trade_are_taken_and_cards_are_not() {
         // IBANs and a Swiss payment reference in which some digits would be a card number.
-        for text in ["Bank 4, IBAN DE75512108001245126199", "BE30 5390 0224 8996", "21 00000 00003 13947 14300 09017"] {
+        for text in [
+            "Bank 4, IBAN DE75512108001245126199",
+            "BE30 5390 0224 8996",
+            "21 00000 00003 13947 14300 09017",
+        ] {
             assert!(holds_card_number(text), "{text}");
             assert_eq!(check_reference(text, 100), Ok(()), "{text}");
         }
         assert_eq!(check("Pay to DE75 5121 0800 1245 1261 99.", 100), Ok(()));
-        for text in ["paid with 4242 4242 4242 4242", "AB4242424242424242", "IBAN BE30539002248996, card 4242424242424242"] {
+        for text in [
+            "paid with 4242 4242 4242 4242",
+            "AB4242424242424242",
+            "IBAN BE30539002248996, card 4242424242424242",
+        ] {
             assert_eq!(check_reference(text, 100), Err(TextFault::CardNumber), "{text}");
         }
         assert_eq!(check_token("4242424242424242", 100), Ok(()));

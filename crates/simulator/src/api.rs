@@ -1,4 +1,5 @@
-//! The API of the simulated payment provider: charges, refunds and set-ups. Repeated requests with the same key have one effect.
+//! The API of the simulated payment provider: charges, refunds and set-ups. Repeated requests with
+//! the same key have one effect.
 
 use crate::{
     World,
@@ -65,12 +66,19 @@ fn charge_json(charge: &Charge) -> serde_json::Value {
 }
 
 /// Charges a saved card once per key.
-pub async fn charge(State(world): State<World>, Path(tenant): Path<String>, Json(body): Json<ChargeBody>) -> Response {
+pub async fn charge(
+    State(world): State<World>,
+    Path(tenant): Path<String>,
+    Json(body): Json<ChargeBody>,
+) -> Response {
     let token = match world.store.token_of(&tenant, &body.saved).await {
         Ok(token) => token,
         Err(error) => return failed(&error),
     };
-    let behaviour = token.as_deref().and_then(cards::find).map_or(Behaviour::Declines("no_such_card"), |card| card.behaviour);
+    let behaviour = token
+        .as_deref()
+        .and_then(cards::find)
+        .map_or(Behaviour::Declines("no_such_card"), |card| card.behaviour);
     let (state, decline_code, ready_at) = match behaviour {
         Behaviour::Rejected => return StatusCode::UNPROCESSABLE_ENTITY.into_response(),
         Behaviour::Succeeds
@@ -82,7 +90,9 @@ pub async fn charge(State(world): State<World>, Path(tenant): Path<String>, Json
         | Behaviour::AnswersTheFailedRefundLate => ("succeeded", "", None),
         Behaviour::Declines(code) => ("declined", code, None),
         Behaviour::Takes(hours) => ("processing", "", Some(body.now + TimeDelta::hours(hours))),
-        Behaviour::DeclinesAfter(hours, code) => ("processing", code, Some(body.now + TimeDelta::hours(hours))),
+        Behaviour::DeclinesAfter(hours, code) => {
+            ("processing", code, Some(body.now + TimeDelta::hours(hours)))
+        }
         Behaviour::NeedsAuthentication => ("requires_action", "", None),
     };
     let charge = Charge {
@@ -114,7 +124,11 @@ pub(crate) fn broken_answer() -> Response {
 }
 
 /// Refunds a part of a charge, once per key.
-pub async fn refund(State(world): State<World>, Path(tenant): Path<String>, Json(body): Json<RefundBody>) -> Response {
+pub async fn refund(
+    State(world): State<World>,
+    Path(tenant): Path<String>,
+    Json(body): Json<RefundBody>,
+) -> Response {
     let charge = match world.store.charge_of_id(&tenant, &body.charge).await {
         Ok(Some(charge)) if charge.state == "succeeded" => charge,
         Ok(_) => return StatusCode::NOT_FOUND.into_response(),
@@ -129,11 +143,25 @@ pub async fn refund(State(world): State<World>, Path(tenant): Path<String>, Json
         Ok(takes) => !takes,
         Err(error) => return failed(&error),
     };
-    let fails = is_disputed || matches!(behaviour, Some(Behaviour::RefundFails | Behaviour::AnswersTheFailedRefundLate));
-    let is_late = matches!(behaviour, Some(Behaviour::AnswersTheRefundLate | Behaviour::AnswersTheFailedRefundLate));
+    let fails = is_disputed
+        || matches!(
+            behaviour,
+            Some(Behaviour::RefundFails | Behaviour::AnswersTheFailedRefundLate)
+        );
+    let is_late = matches!(
+        behaviour,
+        Some(Behaviour::AnswersTheRefundLate | Behaviour::AnswersTheFailedRefundLate)
+    );
     let state = if fails { "failed" } else { "succeeded" };
     let id = format!("re_{}", body.key.replace('-', ""));
-    let refund = Refund { id, key: body.key, charge: charge.id, amount: body.amount, currency: charge.currency, state: state.to_owned() };
+    let refund = Refund {
+        id,
+        key: body.key,
+        charge: charge.id,
+        amount: body.amount,
+        currency: charge.currency,
+        state: state.to_owned(),
+    };
     match world.store.insert_refund(&tenant, &refund).await {
         Ok(true) if behaviour == Some(Behaviour::LosesTheRefund) => broken_answer(),
         Ok(is_new) => {
@@ -178,7 +206,11 @@ async fn charge_response(world: &World, tenant: &str, key: &str, now: DateTime<U
 }
 
 /// The charge of a key.
-pub async fn get_charge(State(world): State<World>, Path((tenant, key)): Path<(String, String)>, Query(at): Query<At>) -> Response {
+pub async fn get_charge(
+    State(world): State<World>,
+    Path((tenant, key)): Path<(String, String)>,
+    Query(at): Query<At>,
+) -> Response {
     charge_response(&world, &tenant, &key, at.now).await
 }
 
@@ -191,15 +223,24 @@ pub async fn list_charges(State(world): State<World>, Path(tenant): Path<String>
 }
 
 /// Makes a hosted page, once per key.
-pub async fn create_setup(State(world): State<World>, Path(tenant): Path<String>, Json(body): Json<SetupBody>) -> Response {
+pub async fn create_setup(
+    State(world): State<World>,
+    Path(tenant): Path<String>,
+    Json(body): Json<SetupBody>,
+) -> Response {
     match world.store.setup(&tenant, &body.key, &body.kind).await {
-        Ok(id) => Json(json!({ "id": id, "url": format!("/simulator/setups/{id}") })).into_response(),
+        Ok(id) => {
+            Json(json!({ "id": id, "url": format!("/simulator/setups/{id}") })).into_response()
+        }
         Err(error) => failed(&error),
     }
 }
 
 /// The state of a set-up, and the card once it is saved.
-pub async fn get_setup(State(world): State<World>, Path((tenant, id)): Path<(String, String)>) -> Response {
+pub async fn get_setup(
+    State(world): State<World>,
+    Path((tenant, id)): Path<(String, String)>,
+) -> Response {
     let saved = match world.store.find_setup(&id).await {
         Ok(Some(setup)) if setup.tenant == tenant => setup.saved,
         Ok(_) => return StatusCode::NOT_FOUND.into_response(),

@@ -24,18 +24,32 @@ impl Store {
 
     /// A page by its id.
     pub(crate) async fn find_bank_page(&self, id: &str) -> Result<Option<BankPage>, DbErr> {
-        let row = sql::one(self.conn(), "SELECT tenant, bank FROM bank_pages WHERE id = $1", vec![id.into()]).await?;
-        row.map(|row| Ok(BankPage { tenant: row.try_get("", "tenant")?, bank: row.try_get("", "bank")? })).transpose()
+        let row = sql::one(
+            self.conn(),
+            "SELECT tenant, bank FROM bank_pages WHERE id = $1",
+            vec![id.into()],
+        )
+        .await?;
+        row.map(|row| {
+            Ok(BankPage { tenant: row.try_get("", "tenant")?, bank: row.try_get("", "bank")? })
+        })
+        .transpose()
     }
 
-    /// Stores the bank that was chosen on a page. False if there is no such page, or a bank was chosen before.
+    /// Stores the bank that was chosen on a page. False if there is no such page, or a bank was
+    /// chosen before.
     pub(crate) async fn choose_bank(&self, id: &str, bank: &str) -> Result<bool, DbErr> {
         let update = "UPDATE bank_pages SET bank = $2 WHERE id = $1 AND bank = ''";
         Ok(sql::exec(self.conn(), update, vec![id.into(), bank.into()]).await? == 1)
     }
 
-    /// Counts a read of the account of a page. Answers the bank, and the number of reads including this one.
-    pub(crate) async fn count_bank_read(&self, tenant: &str, id: &str) -> Result<Option<(String, i64)>, DbErr> {
+    /// Counts a read of the account of a page. Answers the bank, and the number of reads including
+    /// this one.
+    pub(crate) async fn count_bank_read(
+        &self,
+        tenant: &str,
+        id: &str,
+    ) -> Result<Option<(String, i64)>, DbErr> {
         let update = "UPDATE bank_pages SET asked = asked + 1 WHERE id = $1 AND tenant = $2 AND NOT forgotten RETURNING bank, asked";
         let row = sql::one(self.conn(), update, vec![id.into(), tenant.into()]).await?;
         row.map(|row| Ok((row.try_get("", "bank")?, row.try_get("", "asked")?))).transpose()

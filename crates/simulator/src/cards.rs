@@ -64,14 +64,29 @@ pub const CARDS: [Card; 19] = [
     card("tok_refund_late", "visa", "7734", Behaviour::AnswersTheRefundLate),
     card("tok_refund_fails_late", "visa", "7742", Behaviour::AnswersTheFailedRefundLate),
     account("tok_bank", "Test Bank", "3000", Behaviour::Takes(48)),
-    account("tok_bank_refused", "Test Bank", "2222", Behaviour::DeclinesAfter(48, "insufficient_funds")),
+    account(
+        "tok_bank_refused",
+        "Test Bank",
+        "2222",
+        Behaviour::DeclinesAfter(48, "insufficient_funds"),
+    ),
 ];
 
-const fn card(token: &'static str, brand: &'static str, last_four: &'static str, behaviour: Behaviour) -> Card {
+const fn card(
+    token: &'static str,
+    brand: &'static str,
+    last_four: &'static str,
+    behaviour: Behaviour,
+) -> Card {
     Card { token, brand, last_four, behaviour, account: false }
 }
 
-const fn account(token: &'static str, brand: &'static str, last_four: &'static str, behaviour: Behaviour) -> Card {
+const fn account(
+    token: &'static str,
+    brand: &'static str,
+    last_four: &'static str,
+    behaviour: Behaviour,
+) -> Card {
     Card { token, brand, last_four, behaviour, account: true }
 }
 

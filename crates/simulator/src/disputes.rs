@@ -1,4 +1,5 @@
-//! Disputes at the simulated payment provider: an issuer takes a charge back, and the dispute of it is decided.
+//! Disputes at the simulated payment provider: an issuer takes a charge back, and the dispute of it
+//! is decided.
 
 use crate::{
     NOTIFICATIONS, World,
@@ -45,7 +46,10 @@ pub struct DecisionQuery {
 }
 
 /// The chargeback of a charge.
-pub async fn get_chargeback(State(world): State<World>, Path((tenant, charge)): Path<(String, String)>) -> Response {
+pub async fn get_chargeback(
+    State(world): State<World>,
+    Path((tenant, charge)): Path<(String, String)>,
+) -> Response {
     match world.store.chargeback(&tenant, &charge).await {
         Ok(Some(chargeback)) => Json(chargeback).into_response(),
         Ok(None) => StatusCode::NOT_FOUND.into_response(),
@@ -61,8 +65,9 @@ pub async fn list_chargebacks(State(world): State<World>, Path(tenant): Path<Str
     }
 }
 
-/// Acts as the issuer: takes back what is not refunded of a charge, or the part that is asked for, and notifies the suite. Of a card a
-/// dispute is open then; what a bank returns is final. A repeated request sends the notification again.
+/// Acts as the issuer: takes back what is not refunded of a charge, or the part that is asked for,
+/// and notifies the suite. Of a card a dispute is open then; what a bank returns is final. A
+/// repeated request sends the notification again.
 pub async fn charge_back(
     State(world): State<World>,
     Path((tenant, charge)): Path<(String, String)>,
@@ -83,13 +88,23 @@ pub async fn charge_back(
     }
 }
 
-async fn take_back(world: &World, tenant: &str, charge: &str, query: ChargebackQuery) -> Result<Option<Chargeback>, DbErr> {
-    let charge = world.store.charge_of_id(tenant, charge).await?.filter(|charge| charge.state == "succeeded");
+async fn take_back(
+    world: &World,
+    tenant: &str,
+    charge: &str,
+    query: ChargebackQuery,
+) -> Result<Option<Chargeback>, DbErr> {
+    let charge = world
+        .store
+        .charge_of_id(tenant, charge)
+        .await?
+        .filter(|charge| charge.state == "succeeded");
     let Some(charge) = charge else { return Ok(None) };
     let rest = not_refunded(world, tenant, &charge).await?;
     let token = world.store.token_of(tenant, &charge.saved).await?;
     let is_account = token.as_deref().and_then(cards::find).is_some_and(|card| card.account);
-    let (state, reason) = if is_account { ("final", "debit_returned") } else { ("open", "fraudulent") };
+    let (state, reason) =
+        if is_account { ("final", "debit_returned") } else { ("open", "fraudulent") };
     let chargeback = Chargeback {
         charge: charge.id.clone(),
         amount: query.amount.map_or(rest, |amount| amount.min(rest)).to_string(),
@@ -107,24 +122,36 @@ async fn take_back(world: &World, tenant: &str, charge: &str, query: ChargebackQ
     world.store.chargeback(tenant, &charge.id).await
 }
 
-/// Whether a charge takes a refund: none while it is disputed, since the issuer has the money already; once that is lost, or a bank has
-/// returned a part of it, what the issuer has left.
-pub(crate) async fn takes_refund(world: &World, tenant: &str, charge: &Charge, amount: &str) -> Result<bool, DbErr> {
-    let Some(chargeback) = world.store.chargeback(tenant, &charge.id).await? else { return Ok(true) };
+/// Whether a charge takes a refund: none while it is disputed, since the issuer has the money
+/// already; once that is lost, or a bank has returned a part of it, what the issuer has left.
+pub(crate) async fn takes_refund(
+    world: &World,
+    tenant: &str,
+    charge: &Charge,
+    amount: &str,
+) -> Result<bool, DbErr> {
+    let Some(chargeback) = world.store.chargeback(tenant, &charge.id).await? else {
+        return Ok(true);
+    };
     let decimal = |text: &str| text.parse::<Decimal>().unwrap_or_default();
-    let left = not_refunded(world, tenant, charge).await?.saturating_sub(decimal(&chargeback.amount));
+    let left =
+        not_refunded(world, tenant, charge).await?.saturating_sub(decimal(&chargeback.amount));
     Ok(chargeback.state == "won" || (chargeback.state != "open" && decimal(amount) <= left))
 }
 
 async fn not_refunded(world: &World, tenant: &str, charge: &Charge) -> Result<Decimal, DbErr> {
     let decimal = |text: &str| text.parse::<Decimal>().unwrap_or_default();
     let refunds = world.store.refunds(tenant).await?;
-    let given_back = refunds.iter().filter(|refund| refund.charge == charge.id && refund.state == "succeeded");
-    Ok(given_back.map(|refund| decimal(&refund.amount)).fold(decimal(&charge.amount), Decimal::saturating_sub))
+    let given_back =
+        refunds.iter().filter(|refund| refund.charge == charge.id && refund.state == "succeeded");
+    Ok(given_back
+        .map(|refund| decimal(&refund.amount))
+        .fold(decimal(&charge.amount), Decimal::saturating_sub))
 }
 
-/// Acts as the issuer: decides the open dispute of a charge, `won` by the seller or `lost`, and notifies the suite. Decided as it was
-/// before it sends the notification again; a dispute that was decided otherwise, or is final, stays (409).
+/// Acts as the issuer: decides the open dispute of a charge, `won` by the seller or `lost`, and
+/// notifies the suite. Decided as it was before it sends the notification again; a dispute that was
+/// decided otherwise, or is final, stays (409).
 pub async fn decide(
     State(world): State<World>,
     Path((tenant, charge, outcome)): Path<(String, String, String)>,
@@ -139,7 +166,12 @@ pub async fn decide(
     };
     match decided.await {
         Ok(Some(chargeback)) if chargeback.state == outcome => {
-            world.notify_up_to(if query.silent { 0 } else { NOTIFICATIONS }, &tenant, "dispute.closed", &chargeback.charge);
+            world.notify_up_to(
+                if query.silent { 0 } else { NOTIFICATIONS },
+                &tenant,
+                "dispute.closed",
+                &chargeback.charge,
+            );
             Json(chargeback).into_response()
         }
         Ok(Some(_)) => StatusCode::CONFLICT.into_response(),

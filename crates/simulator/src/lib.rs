@@ -1,8 +1,10 @@
-//! The payment simulator: replaces payment providers and banks, so that the suite runs without real ones.
+//! The payment simulator: replaces payment providers and banks, so that the suite runs without real
+//! ones.
 //!
-//! As a real provider it has its own database and its own transactions, and does not depend on the suite. Repeated
-//! requests with the same key have one effect. The test card of a charge decides how it behaves: the charge succeeds, is
-//! declined, takes hours, loses its answer, or requires authentication. Test banks can be linked and read.
+//! As a real provider it has its own database and its own transactions, and does not depend on the
+//! suite. Repeated requests with the same key have one effect. The test card of a charge decides
+//! how it behaves: the charge succeeds, is declined, takes hours, loses its answer, or requires
+//! authentication. Test banks can be linked and read.
 
 pub mod api;
 mod bank_pages;
@@ -33,8 +35,9 @@ use tokio_util::sync::CancellationToken;
 /// Header with the signature of a notification: hex of HMAC-SHA-256 over the raw body.
 pub const SIGNATURE: &str = "simulator-signature";
 
-/// How often a notification is sent at most. Each pause is twice as long as the one before, up to [`LONGEST_PAUSE`], so
-/// that a short outage costs little and a long one does not cause a flood of requests.
+/// How often a notification is sent at most. Each pause is twice as long as the one before, up to
+/// [`LONGEST_PAUSE`], so that a short outage costs little and a long one does not cause a flood of
+/// requests.
 const NOTIFICATIONS: u32 = 40;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -61,8 +64,9 @@ pub struct World {
 }
 
 impl World {
-    /// Notifies the suite of a change, in a task of its own. As real providers do, it sends the notification again while
-    /// the suite does not answer or answers with a 5xx. If all of them are lost, the suite can still read the state.
+    /// Notifies the suite of a change, in a task of its own. As real providers do, it sends the
+    /// notification again while the suite does not answer or answers with a 5xx. If all of them are
+    /// lost, the suite can still read the state.
     pub(crate) fn notify(&self, tenant: &str, what: &str, id: &str) {
         self.notify_up_to(NOTIFICATIONS, tenant, what, id);
     }
@@ -94,7 +98,9 @@ async fn send(request: &reqwest::RequestBuilder, times: u32) {
                 tracing::warn!(status = %answer.status(), "a notification is refused for good");
                 return;
             }
-            Ok(answer) => tracing::debug!(status = %answer.status(), "a notification is sent again"),
+            Ok(answer) => {
+                tracing::debug!(status = %answer.status(), "a notification is sent again")
+            }
             Err(error) => tracing::debug!(%error, "a notification did not arrive"),
         }
         tokio::time::sleep(pause).await;
@@ -114,16 +120,26 @@ pub fn sign(secret: &[u8], body: &[u8]) -> String {
 #[must_use]
 pub fn is_signed(secret: &[u8], body: &[u8], signature: &str) -> bool {
     let expected = hex::decode(signature).unwrap_or_default();
-    Hmac::<Sha256>::new_from_slice(secret).is_ok_and(|mac| mac.chain_update(body).verify_slice(&expected).is_ok())
+    Hmac::<Sha256>::new_from_slice(secret)
+        .is_ok_and(|mac| mac.chain_update(body).verify_slice(&expected).is_ok())
 }
 
 /// Serves requests until `stop` is cancelled.
 ///
 /// # Errors
 /// A sentence, if its database file cannot be opened or the server fails.
-pub async fn serve(listener: TcpListener, options: Options, stop: CancellationToken) -> Result<(), String> {
+pub async fn serve(
+    listener: TcpListener,
+    options: Options,
+    stop: CancellationToken,
+) -> Result<(), String> {
     let store = Store::open(&options.file).await?;
-    let world = World { store, options: Arc::new(options), client: reqwest::Client::new(), undelivered: Arc::default() };
+    let world = World {
+        store,
+        options: Arc::new(options),
+        client: reqwest::Client::new(),
+        undelivered: Arc::default(),
+    };
     let routes = Router::new()
         .route("/v1/{tenant}/charges", post(api::charge).get(api::list_charges))
         .route("/v1/{tenant}/charges/{key}", get(api::get_charge))
@@ -142,5 +158,8 @@ pub async fn serve(listener: TcpListener, options: Options, stop: CancellationTo
         .route("/v1/{tenant}/bank/forget", post(banks::forget))
         .route("/simulator/banks/{id}", get(banks::show).post(banks::choose))
         .with_state(world);
-    axum::serve(listener, routes).with_graceful_shutdown(async move { stop.cancelled().await }).await.map_err(|error| error.to_string())
+    axum::serve(listener, routes)
+        .with_graceful_shutdown(async move { stop.cancelled().await })
+        .await
+        .map_err(|error| error.to_string())
 }

@@ -1,4 +1,5 @@
-//! The hosted page on which a person saves a card. The person chooses a test card and types no number.
+//! The hosted page on which a person saves a card. The person chooses a test card and types no
+//! number.
 
 use crate::{World, cards, store::Setup};
 use axum::{
@@ -35,8 +36,14 @@ pub async fn show(State(world): State<World>, Path(id): Path<String>) -> Respons
     match world.store.find_setup(&id).await {
         Ok(Some(setup)) if setup.saved.is_empty() => {
             let account = setup.kind == ACCOUNT;
-            let what = if account { "a test account; you give a mandate to debit it" } else { "a test card" };
-            let mut form = format!("<p>This is the payment simulator. Choose {what}; nothing is charged.</p><form method=\"post\">");
+            let what = if account {
+                "a test account; you give a mandate to debit it"
+            } else {
+                "a test card"
+            };
+            let mut form = format!(
+                "<p>This is the payment simulator. Choose {what}; nothing is charged.</p><form method=\"post\">"
+            );
             for card in cards::CARDS.iter().filter(|card| card.account == account) {
                 let _ = write!(
                     form,
@@ -47,18 +54,26 @@ pub async fn show(State(world): State<World>, Path(id): Path<String>) -> Respons
             form.push_str("<button>Save</button></form>");
             page(TITLE, &form).into_response()
         }
-        Ok(Some(_)) => page(TITLE, "<p>The card is saved. You can close this page.</p>").into_response(),
+        Ok(Some(_)) => {
+            page(TITLE, "<p>The card is saved. You can close this page.</p>").into_response()
+        }
         _ => (StatusCode::NOT_FOUND, page(TITLE, "<p>There is no such page.</p>")).into_response(),
     }
 }
 
 /// Saves the chosen card, and notifies the suite.
-pub async fn save(State(world): State<World>, Path(id): Path<String>, Form(choice): Form<Choice>) -> Response {
+pub async fn save(
+    State(world): State<World>,
+    Path(id): Path<String>,
+    Form(choice): Form<Choice>,
+) -> Response {
     let Ok(Some(Setup { tenant, kind, .. })) = world.store.find_setup(&id).await else {
-        return (StatusCode::NOT_FOUND, page(TITLE, "<p>There is no such page.</p>")).into_response();
+        return (StatusCode::NOT_FOUND, page(TITLE, "<p>There is no such page.</p>"))
+            .into_response();
     };
     if cards::find(&choice.token).is_none_or(|card| card.account != (kind == ACCOUNT)) {
-        return (StatusCode::BAD_REQUEST, page(TITLE, "<p>There is no such test card.</p>")).into_response();
+        return (StatusCode::BAD_REQUEST, page(TITLE, "<p>There is no such test card.</p>"))
+            .into_response();
     }
     let saved = id.replace("seti_", "pm_");
     match world.store.save_card(&id, &tenant, &saved, &choice.token).await {

@@ -136,23 +136,47 @@ impl Store {
     }
 
     /// The charge of a key. A processing charge gets its result first if that is due by `now`.
-    pub(crate) async fn charge(&self, tenant: &str, key: &str, now: DateTime<Utc>) -> Result<Option<Charge>, DbErr> {
+    pub(crate) async fn charge(
+        &self,
+        tenant: &str,
+        key: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Charge>, DbErr> {
         let settle = "UPDATE charges SET state = CASE WHEN decline_code = '' THEN 'succeeded' ELSE 'declined' END \
                       WHERE tenant = $1 AND key = $2 AND state = 'processing' AND ready_at <= $3";
         sql::exec(&self.0, settle, vec![tenant.into(), key.into(), now.into()]).await?;
-        let row = sql::one(&self.0, "SELECT * FROM charges WHERE tenant = $1 AND key = $2", vec![tenant.into(), key.into()]).await?;
+        let row = sql::one(
+            &self.0,
+            "SELECT * FROM charges WHERE tenant = $1 AND key = $2",
+            vec![tenant.into(), key.into()],
+        )
+        .await?;
         row.as_ref().map(charge).transpose()
     }
 
     /// All charges of a tenant.
     pub(crate) async fn charges(&self, tenant: &str) -> Result<Vec<Charge>, DbErr> {
-        let rows = sql::all(&self.0, "SELECT * FROM charges WHERE tenant = $1 ORDER BY id", vec![tenant.into()]).await?;
+        let rows = sql::all(
+            &self.0,
+            "SELECT * FROM charges WHERE tenant = $1 ORDER BY id",
+            vec![tenant.into()],
+        )
+        .await?;
         rows.iter().map(charge).collect()
     }
 
     /// A charge by its id.
-    pub(crate) async fn charge_of_id(&self, tenant: &str, id: &str) -> Result<Option<Charge>, DbErr> {
-        let row = sql::one(&self.0, "SELECT * FROM charges WHERE tenant = $1 AND id = $2", vec![tenant.into(), id.into()]).await?;
+    pub(crate) async fn charge_of_id(
+        &self,
+        tenant: &str,
+        id: &str,
+    ) -> Result<Option<Charge>, DbErr> {
+        let row = sql::one(
+            &self.0,
+            "SELECT * FROM charges WHERE tenant = $1 AND id = $2",
+            vec![tenant.into(), id.into()],
+        )
+        .await?;
         row.as_ref().map(charge).transpose()
     }
 
@@ -161,27 +185,60 @@ impl Store {
         let insert = "INSERT INTO refunds (tenant, key, id, charge, amount, currency, state) VALUES ($1, $2, $3, $4, $5, $6, $7) \
                       ON CONFLICT DO NOTHING";
         let Refund { id, key, charge, amount, currency, state } = refund.clone();
-        let values = vec![tenant.into(), key.into(), id.into(), charge.into(), amount.into(), currency.into(), state.into()];
+        let values = vec![
+            tenant.into(),
+            key.into(),
+            id.into(),
+            charge.into(),
+            amount.into(),
+            currency.into(),
+            state.into(),
+        ];
         Ok(sql::exec(&self.0, insert, values).await? == 1)
     }
 
     /// Inserts a chargeback unless its charge has one.
-    pub(crate) async fn insert_chargeback(&self, tenant: &str, chargeback: &Chargeback) -> Result<(), DbErr> {
-        let Chargeback { charge, amount, currency, reason, evidence_due, state, .. } = chargeback.clone();
-        let insert =
-            "INSERT INTO disputes (tenant, charge, reason, evidence_due, state) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
-        let values = vec![tenant.into(), charge.clone().into(), reason.into(), evidence_due.into(), state.into()];
+    pub(crate) async fn insert_chargeback(
+        &self,
+        tenant: &str,
+        chargeback: &Chargeback,
+    ) -> Result<(), DbErr> {
+        let Chargeback { charge, amount, currency, reason, evidence_due, state, .. } =
+            chargeback.clone();
+        let insert = "INSERT INTO disputes (tenant, charge, reason, evidence_due, state) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
+        let values = vec![
+            tenant.into(),
+            charge.clone().into(),
+            reason.into(),
+            evidence_due.into(),
+            state.into(),
+        ];
         sql::exec(&self.0, insert, values).await?;
         let insert = "INSERT INTO chargebacks (tenant, charge, amount, currency) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
-        sql::exec(&self.0, insert, vec![tenant.into(), charge.into(), amount.into(), currency.into()]).await?;
+        sql::exec(
+            &self.0,
+            insert,
+            vec![tenant.into(), charge.into(), amount.into(), currency.into()],
+        )
+        .await?;
         Ok(())
     }
 
     /// Opens another dispute of a charge after one that was won; nothing where it is not.
-    pub(crate) async fn dispute_again(&self, tenant: &str, chargeback: &Chargeback) -> Result<(), DbErr> {
+    pub(crate) async fn dispute_again(
+        &self,
+        tenant: &str,
+        chargeback: &Chargeback,
+    ) -> Result<(), DbErr> {
         let Chargeback { charge, amount, reason, evidence_due, state, .. } = chargeback.clone();
         let update = "UPDATE disputes SET reason = $3, evidence_due = $4, state = $5 WHERE tenant = $1 AND charge = $2 AND state = 'won'";
-        let values = vec![tenant.into(), charge.clone().into(), reason.into(), evidence_due.into(), state.into()];
+        let values = vec![
+            tenant.into(),
+            charge.clone().into(),
+            reason.into(),
+            evidence_due.into(),
+            state.into(),
+        ];
         if sql::exec(&self.0, update, values).await? == 0 {
             return Ok(());
         }
@@ -189,12 +246,20 @@ impl Store {
                      ON CONFLICT (tenant, charge) DO UPDATE SET number = repeated_disputes.number + 1";
         sql::exec(&self.0, count, vec![tenant.into(), charge.clone().into()]).await?;
         let update = "UPDATE chargebacks SET amount = $3 WHERE tenant = $1 AND charge = $2";
-        sql::exec(&self.0, update, vec![tenant.into(), charge.into(), amount.into()]).await.map(|_| ())
+        sql::exec(&self.0, update, vec![tenant.into(), charge.into(), amount.into()])
+            .await
+            .map(|_| ())
     }
 
     /// Decides an open dispute. False where there is none, or it is decided.
-    pub(crate) async fn decide_dispute(&self, tenant: &str, charge: &str, state: &str) -> Result<bool, DbErr> {
-        let update = "UPDATE disputes SET state = $3 WHERE tenant = $1 AND charge = $2 AND state = 'open'";
+    pub(crate) async fn decide_dispute(
+        &self,
+        tenant: &str,
+        charge: &str,
+        state: &str,
+    ) -> Result<bool, DbErr> {
+        let update =
+            "UPDATE disputes SET state = $3 WHERE tenant = $1 AND charge = $2 AND state = 'open'";
         Ok(sql::exec(&self.0, update, vec![tenant.into(), charge.into(), state.into()]).await? == 1)
     }
 
@@ -214,20 +279,37 @@ impl Store {
                 reason: row.try_get("", "reason")?,
                 evidence_due: row.try_get("", "evidence_due")?,
                 state: row.try_get("", "state")?,
-                id: format!("dp_{}_{}", row.try_get::<String>("", "charge")?, row.try_get::<i64>("", "number")?),
+                id: format!(
+                    "dp_{}_{}",
+                    row.try_get::<String>("", "charge")?,
+                    row.try_get::<i64>("", "number")?
+                ),
             })
         };
         rows.iter().map(chargeback).collect()
     }
 
     /// The chargeback of a charge.
-    pub(crate) async fn chargeback(&self, tenant: &str, charge: &str) -> Result<Option<Chargeback>, DbErr> {
-        Ok(self.chargebacks(tenant).await?.into_iter().find(|chargeback| chargeback.charge == charge))
+    pub(crate) async fn chargeback(
+        &self,
+        tenant: &str,
+        charge: &str,
+    ) -> Result<Option<Chargeback>, DbErr> {
+        Ok(self
+            .chargebacks(tenant)
+            .await?
+            .into_iter()
+            .find(|chargeback| chargeback.charge == charge))
     }
 
     /// All refunds of a tenant.
     pub(crate) async fn refunds(&self, tenant: &str) -> Result<Vec<Refund>, DbErr> {
-        let rows = sql::all(&self.0, "SELECT * FROM refunds WHERE tenant = $1 ORDER BY id", vec![tenant.into()]).await?;
+        let rows = sql::all(
+            &self.0,
+            "SELECT * FROM refunds WHERE tenant = $1 ORDER BY id",
+            vec![tenant.into()],
+        )
+        .await?;
         let refund = |row: &QueryResult| {
             Ok(Refund {
                 id: row.try_get("", "id")?,
@@ -244,20 +326,52 @@ impl Store {
     /// The id of the set-up of a key. It is inserted if it is missing.
     pub(crate) async fn setup(&self, tenant: &str, key: &str, kind: &str) -> Result<String, DbErr> {
         let insert = "INSERT INTO setups (id, tenant, key, saved, kind) VALUES ($1, $2, $3, '', $4) ON CONFLICT DO NOTHING";
-        sql::exec(&self.0, insert, vec![format!("seti_{}", key.replace('-', "")).into(), tenant.into(), key.into(), kind.into()]).await?;
-        let row = sql::one(&self.0, "SELECT id FROM setups WHERE tenant = $1 AND key = $2", vec![tenant.into(), key.into()]).await?;
+        sql::exec(
+            &self.0,
+            insert,
+            vec![
+                format!("seti_{}", key.replace('-', "")).into(),
+                tenant.into(),
+                key.into(),
+                kind.into(),
+            ],
+        )
+        .await?;
+        let row = sql::one(
+            &self.0,
+            "SELECT id FROM setups WHERE tenant = $1 AND key = $2",
+            vec![tenant.into(), key.into()],
+        )
+        .await?;
         row.map(|row| row.try_get("", "id")).transpose().map(Option::unwrap_or_default)
     }
 
     /// A set-up by its id.
     pub(crate) async fn find_setup(&self, id: &str) -> Result<Option<Setup>, DbErr> {
-        let row = sql::one(&self.0, "SELECT tenant, saved, kind FROM setups WHERE id = $1", vec![id.into()]).await?;
-        row.map(|row| Ok(Setup { tenant: row.try_get("", "tenant")?, saved: row.try_get("", "saved")?, kind: row.try_get("", "kind")? }))
-            .transpose()
+        let row = sql::one(
+            &self.0,
+            "SELECT tenant, saved, kind FROM setups WHERE id = $1",
+            vec![id.into()],
+        )
+        .await?;
+        row.map(|row| {
+            Ok(Setup {
+                tenant: row.try_get("", "tenant")?,
+                saved: row.try_get("", "saved")?,
+                kind: row.try_get("", "kind")?,
+            })
+        })
+        .transpose()
     }
 
     /// Saves a card for a set-up that has none yet. True if it was saved.
-    pub(crate) async fn save_card(&self, id: &str, tenant: &str, saved: &str, token: &str) -> Result<bool, DbErr> {
+    pub(crate) async fn save_card(
+        &self,
+        id: &str,
+        tenant: &str,
+        saved: &str,
+        token: &str,
+    ) -> Result<bool, DbErr> {
         let update = "UPDATE setups SET saved = $2 WHERE id = $1 AND saved = ''";
         let first = sql::exec(&self.0, update, vec![id.into(), saved.into()]).await? == 1;
         let insert = "INSERT INTO saved_cards (saved, tenant, token) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
@@ -268,7 +382,11 @@ impl Store {
     }
 
     /// The token of the test card that was saved.
-    pub(crate) async fn token_of(&self, tenant: &str, saved: &str) -> Result<Option<String>, DbErr> {
+    pub(crate) async fn token_of(
+        &self,
+        tenant: &str,
+        saved: &str,
+    ) -> Result<Option<String>, DbErr> {
         let select = "SELECT token FROM saved_cards WHERE saved = $1 AND tenant = $2";
         let row = sql::one(&self.0, select, vec![saved.into(), tenant.into()]).await?;
         row.map(|row| row.try_get("", "token")).transpose()

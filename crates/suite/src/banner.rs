@@ -1,5 +1,5 @@
-//! What a person reads at the start: where things are, what the tenant has, a token for each role, and lines that show it. All of it can be
-//! pasted into a shell at once.
+//! What a person reads at the start: where things are, what the tenant has, a token for each role,
+//! and lines that show it. All of it can be pasted into a shell at once.
 
 use crate::{
     Session, Suite,
@@ -13,7 +13,16 @@ const TENANT: &str = "acme";
 /// How long the tokens of the banner live.
 const HOURS: i64 = 12;
 /// The roles that it has tokens for.
-const ROLES: [&str; 8] = ["OPERATOR", "OWNER", "ADMIN", "STAFF", "SERVICE", "CUSTOMER_ADMIN", "BILLING_MANAGER", "MEMBER"];
+const ROLES: [&str; 8] = [
+    "OPERATOR",
+    "OWNER",
+    "ADMIN",
+    "STAFF",
+    "SERVICE",
+    "CUSTOMER_ADMIN",
+    "BILLING_MANAGER",
+    "MEMBER",
+];
 
 /// What the tenant of the banner has.
 #[derive(Debug)]
@@ -57,8 +66,8 @@ pub struct Places<'a> {
     pub mail: Option<&'a str>,
 }
 
-/// Opens the tenant, ready for everything, or bare. A tenant that cannot be made ready, such as one that was suspended since, does not keep the
-/// suite from serving.
+/// Opens the tenant, ready for everything, or bare. A tenant that cannot be made ready, such as one
+/// that was suspended since, does not keep the suite from serving.
 ///
 /// # Errors
 /// A sentence that says which call failed.
@@ -81,7 +90,13 @@ pub async fn open(suite: &Suite, bare: bool) -> Result<Opened, String> {
 fn person(role: &str, customer: Option<&str>) -> Caller {
     let customer = customer.and_then(|name| name.rsplit('/').next()).and_then(|id| id.parse().ok());
     let tenant = (role != "OPERATOR").then(|| TENANT.parse().ok()).flatten();
-    Caller { subject: format!("dev:{}", role.to_lowercase()), roles: vec![role.to_owned()], tenant, customer, run_id: None }
+    Caller {
+        subject: format!("dev:{}", role.to_lowercase()),
+        roles: vec![role.to_owned()],
+        tenant,
+        customer,
+        run_id: None,
+    }
 }
 
 /// The banner.
@@ -90,10 +105,12 @@ fn person(role: &str, customer: Option<&str>) -> Caller {
 /// A sentence if a token cannot be signed.
 pub fn text(suite: &Suite, opened: &Opened, places: &Places<'_>) -> Result<String, String> {
     let gateway = suite.gateway;
-    let (data, kept) = (places.data.display(), if places.ephemeral { " (gone with the process)" } else { "" });
-    let mail = places
-        .mail
-        .map_or_else(|| format!("{}, a file each", places.data.join("mail").display()), payterms_kernel::text::without_passwords);
+    let (data, kept) =
+        (places.data.display(), if places.ephemeral { " (gone with the process)" } else { "" });
+    let mail = places.mail.map_or_else(
+        || format!("{}, a file each", places.data.join("mail").display()),
+        payterms_kernel::text::without_passwords,
+    );
     let has = match opened {
         Opened::Ready(_) => "Brightside Ltd: a card, a wallet in USD, an invoice to pay",
         Opened::Bare { .. } => "Brightside Ltd; the guides do the rest",
@@ -119,7 +136,8 @@ pub fn text(suite: &Suite, opened: &Opened, places: &Places<'_>) -> Result<Strin
     lines.extend(opened.exports().iter().map(|(name, value)| format!("export {name}={value}")));
     for role in ROLES {
         let of_customer = matches!(role, "CUSTOMER_ADMIN" | "BILLING_MANAGER" | "MEMBER");
-        let token = suite.token(&person(role, of_customer.then_some(opened.customer())), HOURS * 3_600)?;
+        let token =
+            suite.token(&person(role, of_customer.then_some(opened.customer())), HOURS * 3_600)?;
         lines.push(format!("export {role}={token}"));
     }
     if matches!(opened, Opened::Ready(_)) {

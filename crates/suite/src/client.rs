@@ -4,11 +4,15 @@ pub use crate::request_ids::request_id;
 
 use crate::credentials::Credentials;
 use payterms_proto::{
-    common::{peers::v1::inbox_service_client::InboxServiceClient, v1::operations_service_client::OperationsServiceClient},
+    common::{
+        peers::v1::inbox_service_client::InboxServiceClient,
+        v1::operations_service_client::OperationsServiceClient,
+    },
     credit::{
         peers::v1::payment_draw_service_client::PaymentDrawServiceClient,
         v1::{
-            application_service_client::ApplicationServiceClient, credit_line_service_client::CreditLineServiceClient,
+            application_service_client::ApplicationServiceClient,
+            credit_line_service_client::CreditLineServiceClient,
             draw_service_client::DrawServiceClient, policy_service_client::PolicyServiceClient,
             programme_service_client::ProgrammeServiceClient,
         },
@@ -22,27 +26,45 @@ use payterms_proto::{
         peers::v1::owner_collection_service_client::OwnerCollectionServiceClient,
         v1::{
             approval_service_client::ApprovalServiceClient, bank_service_client::BankServiceClient,
-            collection_service_client::CollectionServiceClient, customer_service_client::CustomerServiceClient,
-            document_service_client::DocumentServiceClient, invoice_service_client::InvoiceServiceClient,
-            mail_service_client::MailServiceClient, mail_template_service_client::MailTemplateServiceClient,
-            metered_service_service_client::MeteredServiceServiceClient, payment_service_client::PaymentServiceClient,
-            receipt_service_client::ReceiptServiceClient, refund_service_client::RefundServiceClient,
-            statement_service_client::StatementServiceClient, tenant_service_client::TenantServiceClient,
-            test_clock_service_client::TestClockServiceClient, transfer_refund_service_client::TransferRefundServiceClient,
-            transfer_top_up_service_client::TransferTopUpServiceClient, webhook_endpoint_service_client::WebhookEndpointServiceClient,
+            collection_service_client::CollectionServiceClient,
+            customer_service_client::CustomerServiceClient,
+            document_service_client::DocumentServiceClient,
+            invoice_service_client::InvoiceServiceClient, mail_service_client::MailServiceClient,
+            mail_template_service_client::MailTemplateServiceClient,
+            metered_service_service_client::MeteredServiceServiceClient,
+            payment_service_client::PaymentServiceClient,
+            receipt_service_client::ReceiptServiceClient,
+            refund_service_client::RefundServiceClient,
+            statement_service_client::StatementServiceClient,
+            tenant_service_client::TenantServiceClient,
+            test_clock_service_client::TestClockServiceClient,
+            transfer_refund_service_client::TransferRefundServiceClient,
+            transfer_top_up_service_client::TransferTopUpServiceClient,
+            webhook_endpoint_service_client::WebhookEndpointServiceClient,
         },
     },
-    plans::v1::{plan_service_client::PlanServiceClient, plan_settings_service_client::PlanSettingsServiceClient},
+    plans::v1::{
+        plan_service_client::PlanServiceClient,
+        plan_settings_service_client::PlanSettingsServiceClient,
+    },
     wallet::{
-        peers::v1::{credit_line_method_service_client::CreditLineMethodServiceClient, settlement_service_client::SettlementServiceClient},
+        peers::v1::{
+            credit_line_method_service_client::CreditLineMethodServiceClient,
+            settlement_service_client::SettlementServiceClient,
+        },
         v1::{
-            auto_recharge_service_client::AutoRechargeServiceClient, dispute_service_client::DisputeServiceClient,
-            fee_service_client::FeeServiceClient, hold_service_client::HoldServiceClient, lot_service_client::LotServiceClient,
-            payment_method_service_client::PaymentMethodServiceClient, posting_service_client::PostingServiceClient,
-            postpaid_service_client::PostpaidServiceClient, provider_reconciliation_service_client::ProviderReconciliationServiceClient,
-            reversal_service_client::ReversalServiceClient, revocation_service_client::RevocationServiceClient,
-            settings_service_client::SettingsServiceClient, top_up_service_client::TopUpServiceClient,
-            usage_service_client::UsageServiceClient, wallet_service_client::WalletServiceClient,
+            auto_recharge_service_client::AutoRechargeServiceClient,
+            dispute_service_client::DisputeServiceClient, fee_service_client::FeeServiceClient,
+            hold_service_client::HoldServiceClient, lot_service_client::LotServiceClient,
+            payment_method_service_client::PaymentMethodServiceClient,
+            posting_service_client::PostingServiceClient,
+            postpaid_service_client::PostpaidServiceClient,
+            provider_reconciliation_service_client::ProviderReconciliationServiceClient,
+            reversal_service_client::ReversalServiceClient,
+            revocation_service_client::RevocationServiceClient,
+            settings_service_client::SettingsServiceClient,
+            top_up_service_client::TopUpServiceClient, usage_service_client::UsageServiceClient,
+            wallet_service_client::WalletServiceClient,
         },
     },
 };
@@ -69,7 +91,8 @@ impl Session {
     /// # Errors
     /// A sentence if the token is no header.
     pub fn new(gateway: SocketAddr, token: &str) -> Result<Self, String> {
-        let endpoint = Endpoint::from_shared(format!("http://{gateway}")).map_err(|error| error.to_string())?;
+        let endpoint = Endpoint::from_shared(format!("http://{gateway}"))
+            .map_err(|error| error.to_string())?;
         Self::on(endpoint.connect_lazy(), token)
     }
 
@@ -78,15 +101,22 @@ impl Session {
     /// # Errors
     /// A sentence if the token is no header.
     pub fn on(channel: Channel, token: &str) -> Result<Self, String> {
-        let token = format!("Bearer {token}").parse().map_err(|_| "the token is no header".to_owned())?;
-        Ok(Self { channel, credentials: Credentials { token, after: None, service: None, calls: None } })
+        let token =
+            format!("Bearer {token}").parse().map_err(|_| "the token is no header".to_owned())?;
+        Ok(Self {
+            channel,
+            credentials: Credentials { token, after: None, service: None, calls: None },
+        })
     }
 
     /// The same caller, who waits for the versions that a write's answer named.
     #[must_use]
     pub fn after<M>(&self, response: &tonic::Response<M>) -> Self {
         let after = response.metadata().get("payterms-version").cloned();
-        Self { channel: self.channel.clone(), credentials: Credentials { after, ..self.credentials.clone() } }
+        Self {
+            channel: self.channel.clone(),
+            credentials: Credentials { after, ..self.credentials.clone() },
+        }
     }
 
     pub(crate) fn caller(&self) -> Caller {
@@ -96,7 +126,10 @@ impl Session {
     /// `OperationsService` of one service.
     #[must_use]
     pub fn operations(&self, service: &'static str) -> OperationsServiceClient<Caller> {
-        let credentials = Credentials { service: Some(MetadataValue::from_static(service)), ..self.credentials.clone() };
+        let credentials = Credentials {
+            service: Some(MetadataValue::from_static(service)),
+            ..self.credentials.clone()
+        };
         OperationsServiceClient::new(InterceptedService::new(self.channel.clone(), credentials))
     }
 
@@ -392,5 +425,9 @@ impl Session {
 /// An amount of whole units and cents, `("USD", 20, 50)` for 20.50 USD.
 #[must_use]
 pub fn amount(currency: &str, units: i64, cents: i32) -> Option<Money> {
-    Some(Money { currency_code: currency.to_owned(), units, nanos: cents.saturating_mul(10_000_000) })
+    Some(Money {
+        currency_code: currency.to_owned(),
+        units,
+        nanos: cents.saturating_mul(10_000_000),
+    })
 }

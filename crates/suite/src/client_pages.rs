@@ -1,4 +1,5 @@
-//! What a caller does beside calling: changing who calls, noting the calls, and filling in the pages that the gateway shows.
+//! What a caller does beside calling: changing who calls, noting the calls, and filling in the
+//! pages that the gateway shows.
 
 use crate::{client::Session, credentials::CallLog};
 use tonic::{Status, body::Body, codegen::http};
@@ -26,9 +27,14 @@ impl Session {
     /// UNAVAILABLE where the page does not answer or does not take it.
     pub async fn submit_form(&self, path: &str, form: &'static str) -> Result<(), Status> {
         let fault = |error: &dyn std::fmt::Display| Status::unavailable(error.to_string());
-        let request = http::Request::post(path).header("content-type", "application/x-www-form-urlencoded");
+        let request =
+            http::Request::post(path).header("content-type", "application/x-www-form-urlencoded");
         let request = request.body(Body::new(form.to_owned())).map_err(|error| fault(&error))?;
         let answer = self.channel.clone().oneshot(request).await.map_err(|error| fault(&error))?;
-        if answer.status().is_success() { Ok(()) } else { Err(fault(&format_args!("the page answers {}", answer.status()))) }
+        if answer.status().is_success() {
+            Ok(())
+        } else {
+            Err(fault(&format_args!("the page answers {}", answer.status())))
+        }
     }
 }

@@ -65,12 +65,12 @@ struct RunOptions {
     /// Keep nothing: use a temporary folder that goes with the process.
     #[arg(long)]
     ephemeral: bool,
-    /// Open the tenant with one customer and nothing else, as the guides begin. If not given, it has all that there is to try: a card, a
-    /// wallet, an invoice, a programme.
+    /// Open the tenant with one customer and nothing else, as the guides begin. If not given, it
+    /// has all that there is to try: a card, a wallet, an invoice, a programme.
     #[arg(long)]
     bare: bool,
-    /// What it serves. All in one process is for development: it makes its own keys, has plain text between its parts, and a simulator
-    /// for a payment provider. In production it does not start.
+    /// What it serves. All in one process is for development: it makes its own keys, has plain text
+    /// between its parts, and a simulator for a payment provider. In production it does not start.
     #[arg(long, env = "PAYTERMS_MODE", value_enum, default_value_t = Mode::Development)]
     mode: Mode,
     /// Where the gateway listens.
@@ -82,29 +82,36 @@ struct RunOptions {
     /// Address of a payment simulator that runs elsewhere; one is started here if not given.
     #[arg(long, env = "PAYTERMS_SIMULATOR")]
     simulator: Option<String>,
-    /// Where mails go: `file:FOLDER`, `smtp://HOST:PORT` or `smtps://USER:PASSWORD@HOST`; the folder `mail`
-    /// beside the keys if not given.
+    /// Where mails go: `file:FOLDER`, `smtp://HOST:PORT` or `smtps://USER:PASSWORD@HOST`; the
+    /// folder `mail` beside the keys if not given.
     #[arg(long, env = "PAYTERMS_MAIL")]
     mail: Option<String>,
-    /// File with the authorities (PEM) of which the mail server's certificate may be, besides the public ones.
+    /// File with the authorities (PEM) of which the mail server's certificate may be, besides the
+    /// public ones.
     #[arg(long, env = "PAYTERMS_MAIL_CA")]
     mail_ca: Option<PathBuf>,
     /// The address that mails are from; the tenant's is where replies go.
     #[arg(long, env = "PAYTERMS_MAIL_FROM", default_value = "billing@payterms.example")]
     mail_from: String,
-    /// Address of Plaid, where bank accounts are linked with the credentials in `plaid.credentials` beside the keys; the
-    /// simulator's banks if not given.
+    /// Address of Plaid, where bank accounts are linked with the credentials in `plaid.credentials`
+    /// beside the keys; the simulator's banks if not given.
     #[arg(long, env = "PAYTERMS_PLAID")]
     plaid: Option<String>,
     /// Address of Stripe, which tenants connect their accounts at.
-    #[arg(long, env = "PAYTERMS_STRIPE", default_value = "https://api.stripe.com", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "PAYTERMS_STRIPE",
+        default_value = "https://api.stripe.com",
+        hide_env_values = true
+    )]
     stripe: String,
-    /// Address of VIES, `https://ec.europa.eu/taxation_customs/vies`, where tax numbers of the European Union are verified; people
-    /// verify them if not given.
+    /// Address of VIES, `https://ec.europa.eu/taxation_customs/vies`, where tax numbers of the
+    /// European Union are verified; people verify them if not given.
     #[arg(long, env = "PAYTERMS_VIES")]
     vies: Option<String>,
-    /// File with the public keys (JWKS) of who issues callers' tokens. It is read again when it changes, and never written. If not given,
-    /// the development key of the data folder signs them, and a tenant to try things out with is made.
+    /// File with the public keys (JWKS) of who issues callers' tokens. It is read again when it
+    /// changes, and never written. If not given, the development key of the data folder signs them,
+    /// and a tenant to try things out with is made.
     #[arg(long, env = "PAYTERMS_JWKS")]
     jwks: Option<PathBuf>,
     /// The issuer's address in the place of that file, as the gateway reads it.
@@ -158,11 +165,12 @@ enum Command {
     Flows(FlowOptions),
     Due(DueOptions),
     Webhooks(WaitingOptions),
-    /// Counts sealed values, such as secrets of webhooks, by the keys that they are sealed with. Exit code 3: some are sealed with another
-    /// key than the one that seals now.
+    /// Counts sealed values, such as secrets of webhooks, by the keys that they are sealed with.
+    /// Exit code 3: some are sealed with another key than the one that seals now.
     #[command(after_help = "Example: payterms sealed --output json")]
     Sealed(SealedOptions),
-    /// Seals values again with the key that seals now, and counts them as `sealed` does. It can be interrupted and repeated at any time.
+    /// Seals values again with the key that seals now, and counts them as `sealed` does. It can be
+    /// interrupted and repeated at any time.
     #[command(after_help = "Example: payterms reseal")]
     Reseal(SealedOptions),
     /// Lets the time of a sandbox tenant pass.
@@ -175,7 +183,8 @@ enum Command {
     /// Prints the completions of a shell.
     #[command(after_help = "Example: payterms completions bash > /etc/bash_completion.d/payterms")]
     Completions(CompletionOptions),
-    /// Plays the stories in simulated time through the gateway, on a suite that keeps nothing unless it is told to.
+    /// Plays the stories in simulated time through the gateway, on a suite that keeps nothing
+    /// unless it is told to.
     Demo(DemoOptions),
     /// Runs the payment simulator as a process of its own.
     Simulator(SimulatorOptions),
@@ -231,7 +240,9 @@ async fn run(options: &Options, started: Instant) -> Result<Outcome, (String, i3
     let data = options.run.data.as_path();
     let done = match &options.command {
         None => serve(&options.run, started).await.map(|()| Outcome::Well),
-        Some(Command::Token(token)) => mint(token, data).and_then(|token| output::line(&token)).map(|()| Outcome::Well),
+        Some(Command::Token(token)) => {
+            mint(token, data).and_then(|token| output::line(&token)).map(|()| Outcome::Well)
+        }
         Some(Command::Keys(command)) => keys::run(command),
         Some(Command::Verify(verify)) => Box::pin(verify::run(verify, data)).await,
         Some(Command::DeadLetters(command)) => dead_letters::run(command, data).await,
@@ -252,7 +263,9 @@ async fn run(options: &Options, started: Instant) -> Result<Outcome, (String, i3
             output::line(String::from_utf8_lossy(&text).trim_end()).map(|()| Outcome::Well)
         }
         Some(Command::Demo(demo)) => play(&options.run, demo).await.map(|()| Outcome::Well),
-        Some(Command::Simulator(simulator)) => simulate(&options.run, simulator).await.map(|()| Outcome::Well),
+        Some(Command::Simulator(simulator)) => {
+            simulate(&options.run, simulator).await.map(|()| Outcome::Well)
+        }
     };
     done.map_err(|error| (error, 1))
 }
@@ -260,7 +273,10 @@ async fn run(options: &Options, started: Instant) -> Result<Outcome, (String, i3
 impl RunOptions {
     /// Where the public keys of who issues callers' tokens are; none: the suite signs them itself.
     fn issuer_keys(&self) -> Option<KeyOptions> {
-        let file = self.jwks.clone().or_else(|| self.jwks_address.jwks_url.as_ref().map(|_| PathBuf::new()))?;
+        let file = self
+            .jwks
+            .clone()
+            .or_else(|| self.jwks_address.jwks_url.as_ref().map(|_| PathBuf::new()))?;
         Some(KeyOptions { jwks: file, address: self.jwks_address.clone() })
     }
 }
@@ -276,9 +292,18 @@ async fn simulate(run: &RunOptions, options: &SimulatorOptions) -> Result<(), St
     let secret = keys.join("simulator.secret");
     ensure_secret(&secret)?;
     let secret = std::fs::read(secret).map_err(|error| error.to_string())?;
-    let listener = tokio::net::TcpListener::bind(options.at).await.map_err(|error| format!("{}: {error}", options.at))?;
-    println!("The payment simulator serves on {}.", listener.local_addr().map_err(|error| error.to_string())?);
-    let world = payterms_simulator::Options { file: run.data.join("simulator.db"), notify: options.notify.clone(), secret };
+    let listener = tokio::net::TcpListener::bind(options.at)
+        .await
+        .map_err(|error| format!("{}: {error}", options.at))?;
+    println!(
+        "The payment simulator serves on {}.",
+        listener.local_addr().map_err(|error| error.to_string())?
+    );
+    let world = payterms_simulator::Options {
+        file: run.data.join("simulator.db"),
+        notify: options.notify.clone(),
+        secret,
+    };
     payterms_simulator::serve(listener, world, stop_on_signal()?).await
 }
 
@@ -303,8 +328,10 @@ async fn serve(run: &RunOptions, started: Instant) -> Result<(), String> {
         objections.settle()?;
     }
     kill::arm(run.kill_at.clone());
-    let folder = run.ephemeral.then(tempfile::tempdir).transpose().map_err(|error| error.to_string())?;
-    let data = folder.as_ref().map_or_else(|| run.data.clone(), |folder| folder.path().to_path_buf());
+    let folder =
+        run.ephemeral.then(tempfile::tempdir).transpose().map_err(|error| error.to_string())?;
+    let data =
+        folder.as_ref().map_or_else(|| run.data.clone(), |folder| folder.path().to_path_buf());
     let stop = stop_on_signal()?;
     scraped::serve_metrics(&telemetry, &stop).await?;
     let options = SuiteOptions {
@@ -328,8 +355,14 @@ async fn serve(run: &RunOptions, started: Instant) -> Result<(), String> {
     };
     let suite = Suite::start(&options, stop.clone()).await?;
     if let Some(keys) = run.issuer_keys() {
-        let place = keys.address.jwks_url.map_or_else(|| keys.jwks.display().to_string(), |url| without_passwords(&url));
-        println!("Payterms serves on {}; tokens of callers are checked with {place}.", suite.gateway);
+        let place = keys
+            .address
+            .jwks_url
+            .map_or_else(|| keys.jwks.display().to_string(), |url| without_passwords(&url));
+        println!(
+            "Payterms serves on {}; tokens of callers are checked with {place}.",
+            suite.gateway
+        );
     } else {
         let opened = Box::pin(banner::open(&suite, run.bare)).await?;
         let places = Places { data: &data, ephemeral: run.ephemeral, mail: run.mail.as_deref() };

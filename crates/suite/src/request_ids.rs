@@ -16,7 +16,8 @@ pub fn request_id() -> String {
     id.unwrap_or_else(|_| uuid::Builder::from_random_bytes(rand::random()).into_uuid()).to_string()
 }
 
-/// Does something so that its request ids are the same each time: on a test clock the same story then has the same answers.
+/// Does something so that its request ids are the same each time: on a test clock the same story
+/// then has the same answers.
 pub async fn repeatable<T>(story: &'static str, act: impl Future<Output = T>) -> T {
     STORY.scope((story, AtomicU64::new(0)), act).await
 }

@@ -4,8 +4,8 @@
 use crate::client::{Session, request_id};
 use futures::future::BoxFuture;
 use payterms_proto::wallet::v1::{
-    GetMethodSetupRequest, StartMethodSetupRequest, TurnOnPrepaymentRequest, UpdateWalletSettingsRequest, WalletSettings,
-    method_setup::State, payment_method::Kind,
+    GetMethodSetupRequest, StartMethodSetupRequest, TurnOnPrepaymentRequest,
+    UpdateWalletSettingsRequest, WalletSettings, method_setup::State, payment_method::Kind,
 };
 use prost_types::FieldMask;
 use std::{fmt::Debug, net::SocketAddr};
@@ -52,13 +52,24 @@ pub async fn open_at(owner: &Session, tenant: &str, provider: &str) -> Result<()
         methods: vec![Kind::Card.into()],
         ..WalletSettings::default()
     };
-    let update_mask = Some(FieldMask { paths: ["provider", "provider_default", "methods"].map(str::to_owned).to_vec() });
-    let update =
-        UpdateWalletSettingsRequest { request_id: request_id(), wallet_settings: Some(settings), update_mask, ..Default::default() };
+    let update_mask = Some(FieldMask {
+        paths: ["provider", "provider_default", "methods"].map(str::to_owned).to_vec(),
+    });
+    let update = UpdateWalletSettingsRequest {
+        request_id: request_id(),
+        wallet_settings: Some(settings),
+        update_mask,
+        ..Default::default()
+    };
     owner.settings().update_wallet_settings(update).await?;
     owner
         .settings()
-        .turn_on_prepayment(TurnOnPrepaymentRequest { request_id: request_id(), name, methods: Vec::new(), ..Default::default() })
+        .turn_on_prepayment(TurnOnPrepaymentRequest {
+            request_id: request_id(),
+            name,
+            methods: Vec::new(),
+            ..Default::default()
+        })
         .await?;
     Ok(())
 }
@@ -68,7 +79,12 @@ pub async fn open_at(owner: &Session, tenant: &str, provider: &str) -> Result<()
 ///
 /// # Errors
 /// The refusal of a call, or UNAVAILABLE where the page does not answer.
-pub async fn save_card(admin: &Session, gateway: SocketAddr, customer: &str, token: &str) -> Result<Result<String, String>, Status> {
+pub async fn save_card(
+    admin: &Session,
+    gateway: SocketAddr,
+    customer: &str,
+    token: &str,
+) -> Result<Result<String, String>, Status> {
     save(admin, &gateway, customer, (Kind::Card, token)).await
 }
 
@@ -82,12 +98,28 @@ pub async fn save(
     customer: &str,
     (kind, token): (Kind, &str),
 ) -> Result<Result<String, String>, Status> {
-    let start = StartMethodSetupRequest { request_id: request_id(), parent: customer.to_owned(), kind: kind.into(), ..Default::default() };
-    let setup = admin.methods().start_method_setup(start).await?.into_inner().method_setup.unwrap_or_default();
+    let start = StartMethodSetupRequest {
+        request_id: request_id(),
+        parent: customer.to_owned(),
+        kind: kind.into(),
+        ..Default::default()
+    };
+    let setup = admin
+        .methods()
+        .start_method_setup(start)
+        .await?
+        .into_inner()
+        .method_setup
+        .unwrap_or_default();
     pages.write(&setup.hosted_url, token).await?;
     let get = GetMethodSetupRequest { name: setup.name };
-    let setup = admin.methods().get_method_setup(get).await?.into_inner().method_setup.unwrap_or_default();
-    Ok(if setup.state() == State::Active { Ok(setup.payment_method) } else { Err(setup.failure_reason) })
+    let setup =
+        admin.methods().get_method_setup(get).await?.into_inner().method_setup.unwrap_or_default();
+    Ok(if setup.state() == State::Active {
+        Ok(setup.payment_method)
+    } else {
+        Err(setup.failure_reason)
+    })
 }
 
 /// Signs in at a test bank on the page of a link.
@@ -106,5 +138,7 @@ async fn send(gateway: SocketAddr, url: &str, token: &str) -> Result<(), Status>
         .body(format!("token={token}"))
         .send()
         .await;
-    form.and_then(reqwest::Response::error_for_status).map(|_| ()).map_err(|error| Status::unavailable(format!("{error:?}")))
+    form.and_then(reqwest::Response::error_for_status)
+        .map(|_| ())
+        .map_err(|error| Status::unavailable(format!("{error:?}")))
 }

@@ -55,7 +55,8 @@ pub struct SuiteOptions {
     pub simulator: Option<String>,
     /// Where mails go, as invoicing takes it; none: the folder `mail` beside the keys.
     pub mail: Option<String>,
-    /// File with the authorities of which the mail server's certificate may be, besides the public ones.
+    /// File with the authorities of which the mail server's certificate may be, besides the public
+    /// ones.
     pub mail_ca: Option<PathBuf>,
     /// The address that mails are from.
     pub mail_from: String,
@@ -69,7 +70,8 @@ pub struct SuiteOptions {
     pub cors: CorsOptions,
     /// How many calls are taken.
     pub limits: LimitOptions,
-    /// Where the public keys of who issues callers' tokens are; none: the development key of the data folder signs them.
+    /// Where the public keys of who issues callers' tokens are; none: the development key of the
+    /// data folder signs them.
     pub jwks: Option<KeyOptions>,
     /// Requirements on the tokens that those keys have signed.
     pub tokens: TokenOptions,
@@ -101,11 +103,13 @@ fn development_tokens() -> TokenOptions {
 }
 
 /// A port for each service, by name.
-async fn bind_services() -> Result<(HashMap<String, SocketAddr>, HashMap<&'static str, TcpListener>), String> {
+async fn bind_services()
+-> Result<(HashMap<String, SocketAddr>, HashMap<&'static str, TcpListener>), String> {
     let (mut addresses, mut listeners) = (HashMap::new(), HashMap::new());
     for name in SERVICES {
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
-        addresses.insert(name.to_owned(), listener.local_addr().map_err(|error| error.to_string())?);
+        addresses
+            .insert(name.to_owned(), listener.local_addr().map_err(|error| error.to_string())?);
         listeners.insert(name, listener);
     }
     Ok((addresses, listeners))
@@ -126,7 +130,10 @@ async fn start_services(
         simulator_secret: keys.join(SIMULATOR_SECRET),
     };
     let invoicing = payterms_invoicing::Options {
-        mail: options.mail.clone().unwrap_or_else(|| format!("file:{}", options.data.join("mail").display())),
+        mail: options
+            .mail
+            .clone()
+            .unwrap_or_else(|| format!("file:{}", options.data.join("mail").display())),
         mail_file: None,
         mail_ca: options.mail_ca.clone(),
         mail_from: options.mail_from.clone(),
@@ -140,10 +147,42 @@ async fn start_services(
     };
     let plans = payterms_plans::Options {};
     Ok(vec![
-        boot::start::<Wallet>(open("wallet", options).await?, keys, network, listener("wallet")?, wallet, stop.clone()).await?,
-        boot::start::<Invoicing>(open("invoicing", options).await?, keys, network, listener("invoicing")?, invoicing, stop.clone()).await?,
-        boot::start::<Credit>(open("credit", options).await?, keys, network, listener("credit")?, credit, stop.clone()).await?,
-        boot::start::<Plans>(open("plans", options).await?, keys, network, listener("plans")?, plans, stop.clone()).await?,
+        boot::start::<Wallet>(
+            open("wallet", options).await?,
+            keys,
+            network,
+            listener("wallet")?,
+            wallet,
+            stop.clone(),
+        )
+        .await?,
+        boot::start::<Invoicing>(
+            open("invoicing", options).await?,
+            keys,
+            network,
+            listener("invoicing")?,
+            invoicing,
+            stop.clone(),
+        )
+        .await?,
+        boot::start::<Credit>(
+            open("credit", options).await?,
+            keys,
+            network,
+            listener("credit")?,
+            credit,
+            stop.clone(),
+        )
+        .await?,
+        boot::start::<Plans>(
+            open("plans", options).await?,
+            keys,
+            network,
+            listener("plans")?,
+            plans,
+            stop.clone(),
+        )
+        .await?,
     ])
 }
 
@@ -162,10 +201,13 @@ impl Suite {
             issuer_keys.clone()
         } else {
             let file = keys.join("jwks.json");
-            std::fs::write(&file, key_set(&keys, &[DEVELOPMENT])?).map_err(|error| error.to_string())?;
+            std::fs::write(&file, key_set(&keys, &[DEVELOPMENT])?)
+                .map_err(|error| error.to_string())?;
             KeyOptions::file(file)
         };
-        let door = TcpListener::bind(options.listen).await.map_err(|error| format!("{}: {error}", options.listen))?;
+        let door = TcpListener::bind(options.listen)
+            .await
+            .map_err(|error| format!("{}: {error}", options.listen))?;
         let secret = keys.join(SIMULATOR_SECRET);
         ensure_secret(&secret)?;
         ensure_secret(&keys.join("seal.key"))?;
@@ -182,29 +224,47 @@ impl Suite {
         let broker = options.broker.open("suite", &mut objections).await;
         objections.settle()?;
         let network = Network { addresses, broker, webhooks, ..Network::default() };
-        let mut running = start_services(options, &keys, (&network, listeners), &simulator, &stop).await?;
+        let mut running =
+            start_services(options, &keys, (&network, listeners), &simulator, &stop).await?;
         let gateway_options = GatewayOptions {
             keys: issuer_keys,
             simulator: Some(simulator.clone()),
             door_tls: None,
             cors: options.cors.clone(),
-            tokens: if options.jwks.is_some() { options.tokens.clone() } else { development_tokens() },
+            tokens: if options.jwks.is_some() {
+                options.tokens.clone()
+            } else {
+                development_tokens()
+            },
             limits: options.limits.clone(),
         };
-        let gateway = payterms_gateway::start(&keys, &network, (door.into(), network.port()), &gateway_options, stop.clone()).await?;
+        let gateway = payterms_gateway::start(
+            &keys,
+            &network,
+            (door.into(), network.port()),
+            &gateway_options,
+            stop.clone(),
+        )
+        .await?;
         let address = gateway.address;
         running.push(gateway);
         Ok(Self { gateway: address, services, simulator, keys, stop, running })
     }
 
-    /// A suite whose parts are processes of their own, which end by themselves, with its keys in a data folder.
+    /// A suite whose parts are processes of their own, which end by themselves, with its keys in a
+    /// data folder.
     #[must_use]
     pub fn of_processes(data: &Path, gateway: SocketAddr, simulator: String) -> Self {
         let (services, stop) = (HashMap::new(), CancellationToken::new());
         Self { gateway, services, simulator, keys: data.join("keys"), stop, running: Vec::new() }
     }
 
-    async fn start_simulator(data: &Path, secret: &Path, door: &TcpListener, stop: CancellationToken) -> Result<String, String> {
+    async fn start_simulator(
+        data: &Path,
+        secret: &Path,
+        door: &TcpListener,
+        stop: CancellationToken,
+    ) -> Result<String, String> {
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
         let address = listener.local_addr().map_err(|error| error.to_string())?;
         let notify = door.local_addr().map_err(|error| error.to_string())?;
@@ -258,8 +318,17 @@ pub fn development_token(keys: &Path, caller: &Caller, seconds: i64) -> Result<S
 ///
 /// # Errors
 /// A sentence if the key cannot be read.
-pub fn signed_token(keys: &Path, issuer: &str, caller: &Caller, seconds: i64) -> Result<String, String> {
-    Signer::read(keys, issuer, Arc::new(SystemClock))?.token(payterms_gateway::identity::AUDIENCE, caller, seconds)
+pub fn signed_token(
+    keys: &Path,
+    issuer: &str,
+    caller: &Caller,
+    seconds: i64,
+) -> Result<String, String> {
+    Signer::read(keys, issuer, Arc::new(SystemClock))?.token(
+        payterms_gateway::identity::AUDIENCE,
+        caller,
+        seconds,
+    )
 }
 
 /// Makes a secret of 32 bytes (mode 0600) unless it is there.
@@ -271,32 +340,46 @@ pub fn ensure_secret(file: &Path) -> Result<(), String> {
         return Ok(());
     }
     let fault = |error: std::io::Error| format!("{}: {error}", file.display());
-    let mut made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(fault)?;
+    let mut made =
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(fault)?;
     made.write_all(&rand::random::<[u8; 32]>()).and_then(|()| made.sync_all()).map_err(fault)
 }
 
-/// Refuses a folder whose databases were made with keys that are gone: new ones would open nothing of what is sealed,
-/// and no page token or notification that is under way.
+/// Refuses a folder whose databases were made with keys that are gone: new ones would open nothing
+/// of what is sealed, and no page token or notification that is under way.
 fn refuse_missing_keys(data: &Path, keys: &Path) -> Result<(), String> {
     if !SERVICES.iter().any(|service| was_made(data, service)) {
         return Ok(());
     }
-    let files = KEYS.iter().map(|name| format!("{name}.key")).chain(["seal.key".to_owned(), "simulator.secret".to_owned()]);
+    let files = KEYS
+        .iter()
+        .map(|name| format!("{name}.key"))
+        .chain(["seal.key".to_owned(), "simulator.secret".to_owned()]);
     let missing: Vec<_> = files.filter(|file| !keys.join(file).exists()).collect();
     if missing.is_empty() {
         return Ok(());
     }
     let (keys, missing) = (keys.display(), missing.join(", "));
-    Err(format!("{keys} lacks {missing}, though the databases beside it were made with them. Restore them from a backup."))
+    Err(format!(
+        "{keys} lacks {missing}, though the databases beside it were made with them. Restore them from a backup."
+    ))
 }
 
 async fn open(service: &'static str, options: &SuiteOptions) -> Result<Db, String> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     if let Some(place) = &options.postgres {
-        return Db::open_with(&format!("postgres://payterms_{service}@{place}"), service, clock, &options.database).await;
+        return Db::open_with(
+            &format!("postgres://payterms_{service}@{place}"),
+            service,
+            clock,
+            &options.database,
+        )
+        .await;
     }
     let file = options.data.join(format!("{service}.db"));
-    let db = Db::open_with(&format!("sqlite:{}", file.display()), service, clock, &options.database).await?;
+    let db =
+        Db::open_with(&format!("sqlite:{}", file.display()), service, clock, &options.database)
+            .await?;
     let fault = |error| format!("{service}: {error}");
     let schema = db.schema_connection().await.map_err(fault)?;
     payterms_migrations::migrate_sqlite(&schema, service).await.map_err(fault)?;

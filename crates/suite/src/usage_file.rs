@@ -1,4 +1,5 @@
-//! A file of uses, as the demo plays it and `payterms usage import` records it: CSV with a line of names.
+//! A file of uses, as the demo plays it and `payterms usage import` records it: CSV with a line of
+//! names.
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use csv::StringRecord;
@@ -11,7 +12,8 @@ use payterms_proto::{
 use std::io::Read;
 use uuid::Uuid;
 
-/// The columns, in any order, and no others: what is not read, as a currency, would change what a line means.
+/// The columns, in any order, and no others: what is not read, as a currency, would change what a
+/// line means.
 const COLUMNS: [&str; 5] = ["request_id", "usage_time", "product", "quantity", "unit_price"];
 /// Decimals of a price.
 const PRICE_DECIMALS: u32 = 6;
@@ -52,44 +54,67 @@ impl<R: Read> UsageFile<R> {
     /// # Errors
     /// A sentence that names all columns that are missing, not known or named twice.
     pub fn open(file: R, target: Target) -> Result<Self, String> {
-        let mut reader = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(file);
+        let mut reader =
+            csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(file);
         let names = reader.headers().map_err(|error| error.to_string())?;
         let count = |column: &str| names.iter().filter(|name| *name == column).count();
         let missing: Vec<_> = COLUMNS.into_iter().filter(|column| count(column) == 0).collect();
-        let unknown: Vec<_> = names.iter().filter(|name| !COLUMNS.contains(name)).map(|name| format!("{name:?}")).collect();
+        let unknown: Vec<_> = names
+            .iter()
+            .filter(|name| !COLUMNS.contains(name))
+            .map(|name| format!("{name:?}"))
+            .collect();
         let twice: Vec<_> = COLUMNS.into_iter().filter(|column| count(column) > 1).collect();
         let wrong = [
             ("these are missing", missing.join(", ")),
             ("these are not known", unknown.join(", ")),
             ("these are named twice", twice.join(", ")),
         ];
-        let wrong: Vec<_> =
-            wrong.into_iter().filter(|(_, columns)| !columns.is_empty()).map(|(why, columns)| format!("{why}: {columns}")).collect();
+        let wrong: Vec<_> = wrong
+            .into_iter()
+            .filter(|(_, columns)| !columns.is_empty())
+            .map(|(why, columns)| format!("{why}: {columns}"))
+            .collect();
         if !wrong.is_empty() {
-            return Err(format!("the first line names the columns {}, each once; {}", COLUMNS.join(", "), wrong.join("; ")));
+            return Err(format!(
+                "the first line names the columns {}, each once; {}",
+                COLUMNS.join(", "),
+                wrong.join("; ")
+            ));
         }
-        let places = COLUMNS.map(|column| names.iter().position(|name| name == column).unwrap_or_default());
+        let places =
+            COLUMNS.map(|column| names.iter().position(|name| name == column).unwrap_or_default());
         Ok(Self { reader, places, target, shift_days: None })
     }
 
     fn usage(&mut self, record: &StringRecord) -> Result<RecordUsageRequest, String> {
-        // One too many is as wrong as one too few: `12,5,0.01` in the place of a quantity of 12.5 would be 12 at a price of 5.
+        // One too many is as wrong as one too few: `12,5,0.01` in the place of a quantity of 12.5
+        // would be 12 at a price of 5.
         if record.len() != COLUMNS.len() {
-            return Err(format!("it has {} of {} columns; a value with a comma in it is written in quotes", record.len(), COLUMNS.len()));
+            return Err(format!(
+                "it has {} of {} columns; a value with a comma in it is written in quotes",
+                record.len(),
+                COLUMNS.len()
+            ));
         }
-        let [id, time, product, quantity, price] = self.places.map(|place| record.get(place).unwrap_or_default());
+        let [id, time, product, quantity, price] =
+            self.places.map(|place| record.get(place).unwrap_or_default());
         if id.is_empty() {
             return Err("request_id is empty: write what is this line's own".to_owned());
         }
-        let time = DateTime::parse_from_rfc3339(time)
-            .map_err(|_| format!("usage_time {time:?}: write an instant such as 2026-06-01T09:00:00Z"))?;
+        let time = DateTime::parse_from_rfc3339(time).map_err(|_| {
+            format!("usage_time {time:?}: write an instant such as 2026-06-01T09:00:00Z")
+        })?;
         let time = time.to_utc();
         Ok(RecordUsageRequest {
             request_id: request_id(&self.target.wallet, id),
             wallet: self.target.wallet.clone(),
             product: product.to_owned(),
             quantity: Some(Decimal { value: quantity.to_owned() }),
-            unit_price: Some(money(&self.target.currency, price).map_err(|why| format!("unit_price {price}: {why}"))?),
+            unit_price: Some(
+                money(&self.target.currency, price)
+                    .map_err(|why| format!("unit_price {price}: {why}"))?,
+            ),
             usage_time: Some(timestamp(self.moved(time)?)),
             ..Default::default()
         })
@@ -97,7 +122,8 @@ impl<R: Read> UsageFile<R> {
 
     fn moved(&mut self, time: DateTime<Utc>) -> Result<DateTime<Utc>, String> {
         let Some(first_day) = self.target.first_day else { return Ok(time) };
-        let days = *self.shift_days.get_or_insert_with(|| (first_day - time.date_naive()).num_days());
+        let days =
+            *self.shift_days.get_or_insert_with(|| (first_day - time.date_naive()).num_days());
         let by = Days::new(days.unsigned_abs());
         let moved = if days < 0 { time.checked_sub_days(by) } else { time.checked_add_days(by) };
         moved.ok_or_else(|| "usage_time is out of range".to_owned())
@@ -112,7 +138,10 @@ impl<R: Read> Iterator for UsageFile<R> {
         let number = self.reader.position().line();
         match self.reader.read_record(&mut record) {
             Ok(false) => None,
-            Ok(true) => Some(Line { number: record.position().map_or(number, csv::Position::line), usage: self.usage(&record) }),
+            Ok(true) => Some(Line {
+                number: record.position().map_or(number, csv::Position::line),
+                usage: self.usage(&record),
+            }),
             Err(error) => Some(Line { number, usage: Err(error.to_string()) }),
         }
     }
@@ -120,7 +149,11 @@ impl<R: Read> Iterator for UsageFile<R> {
 
 /// A UUID is the request id itself; of any other text one is made, which is the wallet's own.
 fn request_id(wallet: &str, text: &str) -> String {
-    text.parse::<Uuid>().unwrap_or_else(|_| Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("{wallet}/{text}").as_bytes())).to_string()
+    text.parse::<Uuid>()
+        .unwrap_or_else(|_| {
+            Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("{wallet}/{text}").as_bytes())
+        })
+        .to_string()
 }
 
 fn money(currency: &str, text: &str) -> Result<Money, String> {
@@ -142,9 +175,18 @@ mod tests {
         let target = Target { wallet: WALLET.to_owned(), currency: "USD".to_owned(), first_day };
         let shown = |usage: payterms_proto::wallet::v1::RecordUsageRequest| {
             let (price, time) = (usage.unit_price.unwrap(), usage.usage_time.unwrap());
-            format!("{} {} {}.{:09} {time}", usage.product, usage.quantity.unwrap().value, price.units, price.nanos)
+            format!(
+                "{} {} {}.{:09} {time}",
+                usage.product,
+                usage.quantity.unwrap().value,
+                price.units,
+                price.nanos
+            )
         };
-        UsageFile::open(text.as_bytes(), target).unwrap().map(|line| (line.number, line.usage.map(shown))).collect()
+        UsageFile::open(text.as_bytes(), target)
+            .unwrap()
+            .map(|line| (line.number, line.usage.map(shown)))
+            .collect()
     }
 
     #[test]
@@ -180,11 +222,15 @@ mod tests {
     #[test]
     fn the_first_line_names_each_column_once_and_no_others() {
         let refused = |names: &str| {
-            let target = Target { wallet: WALLET.to_owned(), currency: "USD".to_owned(), first_day: None };
+            let target =
+                Target { wallet: WALLET.to_owned(), currency: "USD".to_owned(), first_day: None };
             UsageFile::open(names.as_bytes(), target).unwrap_err()
         };
         let missing = refused("product,quantity\n");
-        assert!(missing.ends_with("these are missing: request_id, usage_time, unit_price"), "{missing}");
+        assert!(
+            missing.ends_with("these are missing: request_id, usage_time, unit_price"),
+            "{missing}"
+        );
         let unknown = refused("request_id,usage_time,product,quantity,unit_price,currency,\n");
         assert!(unknown.ends_with("these are not known: \"currency\", \"\""), "{unknown}");
         let twice = refused("request_id,usage_time,product,quantity,unit_price,quantity\n");
@@ -194,9 +240,12 @@ mod tests {
     #[test]
     fn the_demo_file_is_short_enough_to_be_moved_to_any_day() {
         let file = include_str!("../demo/usage.csv");
-        let days = |line: &str| line.split(',').nth(1).unwrap()[..10].parse::<chrono::NaiveDate>().unwrap();
+        let days = |line: &str| {
+            line.split(',').nth(1).unwrap()[..10].parse::<chrono::NaiveDate>().unwrap()
+        };
         let (first, last) = (file.lines().nth(1).unwrap(), file.lines().next_back().unwrap());
-        // docs/operating.md moves it to begin 33 days ago; uses are taken of the last 35 days, and of none to come.
+        // docs/operating.md moves it to begin 33 days ago; uses are taken of the last 35 days, and
+        // of none to come.
         assert!((0..33).contains(&(days(last) - days(first)).num_days()), "{first} {last}");
     }
 

@@ -1,5 +1,5 @@
-//! A balancer of TCP connections, as one stands before the gateways of an installation: it knows nothing of what is in them, and each
-//! new connection goes to the next place that takes it.
+//! A balancer of TCP connections, as one stands before the gateways of an installation: it knows
+//! nothing of what is in them, and each new connection goes to the next place that takes it.
 
 use std::{
     net::SocketAddr,

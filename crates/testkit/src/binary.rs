@@ -1,4 +1,5 @@
-//! The suite as flows start and kill it, and as it is measured: whole, or one program of it with `service <name> …`.
+//! The suite as flows start and kill it, and as it is measured: whole, or one program of it with
+//! `service <name> …`.
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -12,7 +13,9 @@ pub fn main() -> ExitCode {
     let os_strings: Vec<OsString> = arguments.drain(1..3.min(arguments.len())).collect();
     match os_strings.get(1).and_then(|name| name.to_str()) {
         Some("wallet") => payterms_chassis::boot::main_with::<payterms_wallet::Wallet>(arguments),
-        Some("invoicing") => payterms_chassis::boot::main_with::<payterms_invoicing::Invoicing>(arguments),
+        Some("invoicing") => {
+            payterms_chassis::boot::main_with::<payterms_invoicing::Invoicing>(arguments)
+        }
         Some("credit") => payterms_chassis::boot::main_with::<payterms_credit::Credit>(arguments),
         Some("plans") => payterms_chassis::boot::main_with::<payterms_plans::Plans>(arguments),
         Some("migrate") => payterms_migrations::command::main_with(arguments),

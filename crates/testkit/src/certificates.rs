@@ -2,7 +2,8 @@
 
 use hyper_util::rt::TokioIo;
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, date_time_ymd,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair, KeyUsagePurpose, date_time_ymd,
 };
 use rustls::{
     ClientConfig, RootCertStore,
@@ -50,7 +51,8 @@ impl Authority {
         self.0.pem()
     }
 
-    /// Writes a new certificate for these names and its key to a folder, as `tls.crt` and `tls.key`.
+    /// Writes a new certificate for these names and its key to a folder, as `tls.crt` and
+    /// `tls.key`.
     pub fn issue(&self, folder: &Path, names: &[&str]) {
         self.issue_with(folder, names, |_| {});
     }
@@ -60,9 +62,17 @@ impl Authority {
         self.issue_with(folder, names, |params| params.not_after = date_time_ymd(2020, 1, 1));
     }
 
-    fn issue_with(&self, folder: &Path, names: &[&str], change: impl FnOnce(&mut CertificateParams)) {
-        let mut params = CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap();
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+    fn issue_with(
+        &self,
+        folder: &Path,
+        names: &[&str],
+        change: impl FnOnce(&mut CertificateParams),
+    ) {
+        let mut params =
+            CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())
+                .unwrap();
+        params.extended_key_usages =
+            vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         change(&mut params);
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.0).unwrap();
@@ -110,11 +120,20 @@ pub fn client(trusted: &Authority, shown: Option<&Path>) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(trusted.pem().as_bytes()).unwrap()).unwrap();
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
-    let builder = builder.with_safe_default_protocol_versions().unwrap().with_root_certificates(roots);
+    let builder =
+        builder.with_safe_default_protocol_versions().unwrap().with_root_certificates(roots);
     let mut client = match shown {
         Some(folder) => {
-            let chain = CertificateDer::pem_file_iter(folder.join("tls.crt")).unwrap().map(Result::unwrap).collect();
-            builder.with_client_auth_cert(chain, PrivateKeyDer::from_pem_file(folder.join("tls.key")).unwrap()).unwrap()
+            let chain = CertificateDer::pem_file_iter(folder.join("tls.crt"))
+                .unwrap()
+                .map(Result::unwrap)
+                .collect();
+            builder
+                .with_client_auth_cert(
+                    chain,
+                    PrivateKeyDer::from_pem_file(folder.join("tls.key")).unwrap(),
+                )
+                .unwrap()
         }
         None => builder.with_no_client_auth(),
     };
@@ -126,9 +145,15 @@ pub fn client(trusted: &Authority, shown: Option<&Path>) -> ClientConfig {
 ///
 /// # Errors
 /// Why it is not open.
-pub async fn connect(at: SocketAddr, name: &str, client: ClientConfig) -> io::Result<TlsStream<TcpStream>> {
+pub async fn connect(
+    at: SocketAddr,
+    name: &str,
+    client: ClientConfig,
+) -> io::Result<TlsStream<TcpStream>> {
     let stream = TcpStream::connect(at).await?;
-    TlsConnector::from(Arc::new(client)).connect(ServerName::try_from(name.to_owned()).unwrap(), stream).await
+    TlsConnector::from(Arc::new(client))
+        .connect(ServerName::try_from(name.to_owned()).unwrap(), stream)
+        .await
 }
 
 /// A channel with TLS to who is to be called `name`; it connects when it is first used.

@@ -33,16 +33,25 @@ impl Services {
     }
 
     /// Starts a service so that it dies at a point, does what makes it die, and starts it again.
-    pub async fn die_at<F: Future + Send + 'static>(&mut self, name: &'static str, point: &str, act: F)
-    where
+    pub async fn die_at<F: Future + Send + 'static>(
+        &mut self,
+        name: &'static str,
+        point: &str,
+        act: F,
+    ) where
         F::Output: Send + 'static,
     {
         self.die_and_meanwhile(name, point, act, std::future::ready(())).await;
     }
 
     /// The same, and does something while it lies dead.
-    pub async fn die_and_meanwhile<F: Future + Send + 'static>(&mut self, name: &'static str, point: &str, act: F, meanwhile: impl Future)
-    where
+    pub async fn die_and_meanwhile<F: Future + Send + 'static>(
+        &mut self,
+        name: &'static str,
+        point: &str,
+        act: F,
+        meanwhile: impl Future,
+    ) where
         F::Output: Send + 'static,
     {
         self.restart(name, Some(point)).await;

@@ -1,5 +1,6 @@
-//! A line between two services that breaks: it carries bytes until an armed fault cuts each connection at a place of the
-//! HTTP/2 conversation, or answers in the callee's stead with what no service of the suite would say.
+//! A line between two services that breaks: it carries bytes until an armed fault cuts each
+//! connection at a place of the HTTP/2 conversation, or answers in the callee's stead with what no
+//! service of the suite would say.
 
 use std::{
     collections::HashSet,
@@ -69,8 +70,8 @@ pub enum Cut {
     Foreign(&'static str),
 }
 
-/// What is armed: calls of a connection that pass, then the cut of the next one at a place. What is put in the place of
-/// an answer comes at [`Place::Answer`].
+/// What is armed: calls of a connection that pass, then the cut of the next one at a place. What is
+/// put in the place of an answer comes at [`Place::Answer`].
 pub type Fault = (usize, Place, Cut);
 
 #[derive(Debug, Default)]
@@ -124,7 +125,10 @@ impl FaultyLine {
 
     async fn set(&self, fault: Option<Fault>) {
         let fresh = (fault, Arc::default());
-        let (_, standing) = std::mem::replace(&mut *self.state.armed.lock().unwrap_or_else(PoisonError::into_inner), fresh);
+        let (_, standing) = std::mem::replace(
+            &mut *self.state.armed.lock().unwrap_or_else(PoisonError::into_inner),
+            fresh,
+        );
         self.state.changed.notify_waiters();
         while Arc::strong_count(&standing) > 1 {
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -137,8 +141,10 @@ async fn carry(state: Arc<State>, caller: TcpStream, target: SocketAddr) {
     let (fault, _stands) = state.armed.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let Ok(callee) = TcpStream::connect(target).await else { return };
     let _ = (caller.set_nodelay(true), callee.set_nodelay(true));
-    let ((from_caller, to_caller), (from_callee, to_callee)) = (caller.into_split(), callee.into_split());
-    let (mut there, mut back) = (Way::new(from_caller, to_callee, PREFACE), Way::new(from_callee, to_caller, 0));
+    let ((from_caller, to_caller), (from_callee, to_callee)) =
+        (caller.into_split(), callee.into_split());
+    let (mut there, mut back) =
+        (Way::new(from_caller, to_callee, PREFACE), Way::new(from_callee, to_caller, 0));
     let cut = tokio::select! {
         () = changed => Some(Cut::Reset),
         cut = conversation(&mut there, &mut back, fault) => cut,
@@ -174,7 +180,8 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// Headers of an answer without a message, as a proxy makes them: `:status 200`, its kind, and the status.
+/// Headers of an answer without a message, as a proxy makes them: `:status 200`, its kind, and the
+/// status.
 fn foreign(code: &str) -> Vec<u8> {
     let mut block = vec![0x88];
     for (name, value) in [("content-type", "application/grpc"), ("grpc-status", code)] {
@@ -203,7 +210,8 @@ async fn conversation(there: &mut Way, back: &mut Way, fault: Option<Fault>) -> 
     if place == Place::Start {
         return Some(cut);
     }
-    let in_answer = matches!(place, Place::Answer | Place::AnswerHeaders | Place::AnswerBody | Place::Trailers);
+    let in_answer =
+        matches!(place, Place::Answer | Place::AnswerHeaders | Place::AnswerBody | Place::Trailers);
     let (cuts, carries) = if in_answer { (back, there) } else { (there, back) };
     tokio::select! {
         reached = cuts.carry(Some(stop)) => reached.then_some(cut),
@@ -271,16 +279,23 @@ impl Way {
             return Some((length, stop == Some(Stop::Preface)));
         }
         let head: [u8; 9] = self.held.get(..9)?.try_into().expect("nine bytes");
-        let payload = usize::try_from(u32::from_be_bytes([0, head[0], head[1], head[2]])).expect("a length");
+        let payload =
+            usize::try_from(u32::from_be_bytes([0, head[0], head[1], head[2]])).expect("a length");
         if self.held.len() < 9 + payload {
             return None;
         }
-        let (kind, ends, stream) = (head[3], head[4] & 1 == 1, u32::from_be_bytes([head[5] & 0x7F, head[6], head[7], head[8]]));
+        let (kind, ends, stream) = (
+            head[3],
+            head[4] & 1 == 1,
+            u32::from_be_bytes([head[5] & 0x7F, head[6], head[7], head[8]]),
+        );
         let fresh = kind == HEADERS && self.streams.insert(stream);
         self.stream = stream;
         let calls = self.streams.len();
         let stops = match stop {
-            Some(Stop::BeforeHeaders(passing)) if fresh && calls > passing => return Some((0, true)),
+            Some(Stop::BeforeHeaders(passing)) if fresh && calls > passing => {
+                return Some((0, true));
+            }
             Some(Stop::Headers(passing)) => fresh && calls > passing,
             Some(Stop::Data(passing)) => kind == DATA && payload > 0 && calls > passing,
             Some(Stop::Trailers(passing)) => kind == HEADERS && (ends || !fresh) && calls > passing,

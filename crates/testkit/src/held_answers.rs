@@ -1,4 +1,5 @@
-//! A line to a service that holds back the answers of one method, so that a test decides what happens before the caller reads them.
+//! A line to a service that holds back the answers of one method, so that a test decides what
+//! happens before the caller reads them.
 
 use axum::{
     body::Body,
@@ -43,8 +44,14 @@ impl HeldAnswers {
     pub async fn open(to: SocketAddr, method: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let at = listener.local_addr().expect("an address");
-        let callee = Endpoint::from_shared(format!("http://{to}")).expect("an address").connect_lazy();
-        let shared = Arc::new(Shared { method, callee, hold: Semaphore::new(0), answered: watch::Sender::default() });
+        let callee =
+            Endpoint::from_shared(format!("http://{to}")).expect("an address").connect_lazy();
+        let shared = Arc::new(Shared {
+            method,
+            callee,
+            hold: Semaphore::new(0),
+            answered: watch::Sender::default(),
+        });
         let carrying = shared.clone();
         let routes = axum::Router::new().fallback(move |request: Request| {
             let shared = carrying.clone();
@@ -78,10 +85,13 @@ impl Shared {
         let is_held = head.uri.path() == self.method;
         let mut forwarded = http::Request::new(tonic::body::Body::new(body));
         *forwarded.method_mut() = head.method;
-        *forwarded.uri_mut() = head.uri.path_and_query().map_or_else(Uri::default, |path| Uri::from(path.clone()));
+        *forwarded.uri_mut() =
+            head.uri.path_and_query().map_or_else(Uri::default, |path| Uri::from(path.clone()));
         *forwarded.version_mut() = Version::HTTP_2;
         *forwarded.headers_mut() = head.headers;
-        let Ok(answer) = self.callee.clone().oneshot(forwarded).await else { return StatusCode::BAD_GATEWAY.into_response() };
+        let Ok(answer) = self.callee.clone().oneshot(forwarded).await else {
+            return StatusCode::BAD_GATEWAY.into_response();
+        };
         if is_held {
             self.answered.send_modify(|answered| *answered += 1);
             // It gives an error once it is closed, and nothing before.

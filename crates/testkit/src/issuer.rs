@@ -50,10 +50,13 @@ async fn answer(State((publishes, read)): State<Shared>) -> Response {
     let publishes = publishes.lock().unwrap_or_else(PoisonError::into_inner).clone();
     match publishes {
         Publishes::Text(text) => text.into_response(),
-        Publishes::Status(status) => StatusCode::from_u16(status).expect("a status").into_response(),
-        Publishes::Endlessly => {
-            Body::from_stream(futures::stream::repeat_with(|| Ok::<_, std::io::Error>(vec![b' '; 4_096]))).into_response()
+        Publishes::Status(status) => {
+            StatusCode::from_u16(status).expect("a status").into_response()
         }
+        Publishes::Endlessly => Body::from_stream(futures::stream::repeat_with(|| {
+            Ok::<_, std::io::Error>(vec![b' '; 4_096])
+        }))
+        .into_response(),
         Publishes::Nothing => std::future::pending().await,
     }
 }
@@ -61,10 +64,12 @@ async fn answer(State((publishes, read)): State<Shared>) -> Response {
 impl Issuer {
     /// Starts it; its address answers with 503 until a test says what it publishes.
     pub async fn start() -> Self {
-        let (publishes, read) = (Arc::new(Mutex::new(Publishes::Status(503))), Arc::<AtomicUsize>::default());
+        let (publishes, read) =
+            (Arc::new(Mutex::new(Publishes::Status(503))), Arc::<AtomicUsize>::default());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let at = listener.local_addr().expect("an address");
-        let server = Router::new().route("/jwks", get(answer)).with_state((publishes.clone(), read.clone()));
+        let server =
+            Router::new().route("/jwks", get(answer)).with_state((publishes.clone(), read.clone()));
         tokio::spawn(async move { axum::serve(listener, server).await });
         Self { at, publishes, read }
     }
@@ -115,11 +120,21 @@ impl IssuerKey {
             Algorithm::EdDSA => edwards(id),
             Algorithm::ES256 => {
                 let pair = rcgen::KeyPair::generate().expect("a key");
-                with_public(EncodingKey::from_ec_pem(pair.serialize_pem().as_bytes()).expect("a private key"), algorithm)
+                with_public(
+                    EncodingKey::from_ec_pem(pair.serialize_pem().as_bytes())
+                        .expect("a private key"),
+                    algorithm,
+                )
             }
             _ => {
-                let made = Command::new("openssl").args(["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"]).output();
-                with_public(EncodingKey::from_rsa_pem(&made.expect("openssl runs").stdout).expect("a private key"), algorithm)
+                let made = Command::new("openssl")
+                    .args(["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"])
+                    .output();
+                with_public(
+                    EncodingKey::from_rsa_pem(&made.expect("openssl runs").stdout)
+                        .expect("a private key"),
+                    algorithm,
+                )
             }
         };
         public["kid"] = id.into();
@@ -139,7 +154,8 @@ fn edwards(id: &str) -> (EncodingKey, Value) {
     let folder = tempfile::tempdir().expect("a folder");
     ensure_key(folder.path(), id).expect("a key");
     let private = std::fs::read(folder.path().join(format!("{id}.key"))).expect("a file");
-    let set: Value = serde_json::from_str(&key_set(folder.path(), &[id]).expect("a set")).expect("JSON");
+    let set: Value =
+        serde_json::from_str(&key_set(folder.path(), &[id]).expect("a set")).expect("JSON");
     (EncodingKey::from_ed_pem(&private).expect("a private key"), set["keys"][0].clone())
 }
 

@@ -1,5 +1,6 @@
-//! A line that carries gRPC calls as JSON over HTTP/1: what a client of ours calls through it, the gateway sees as a caller
-//! with nothing but an HTTP library would send it. So a scenario that was written for gRPC shows what plain HTTP comes to.
+//! A line that carries gRPC calls as JSON over HTTP/1: what a client of ours calls through it, the
+//! gateway sees as a caller with nothing but an HTTP library would send it. So a scenario that was
+//! written for gRPC shows what plain HTTP comes to.
 
 use axum::{
     body::{Body, Bytes},
@@ -9,7 +10,9 @@ use axum::{
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body_util::{BodyExt, Full};
 use payterms_chassis::serve::serve;
-use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, MethodDescriptor, prost::Message};
+use prost_reflect::{
+    DescriptorPool, DynamicMessage, MessageDescriptor, MethodDescriptor, prost::Message,
+};
 use serde_json::Value;
 use std::{collections::HashMap, net::SocketAddr, sync::Arc};
 use tokio::net::TcpListener;
@@ -38,8 +41,11 @@ impl JsonLine {
         let (at, stop) = (listener.local_addr().expect("an address"), CancellationToken::new());
         let pool = DescriptorPool::decode(payterms_proto::DESCRIPTOR_SET).expect("descriptors");
         let methods = pool.services().flat_map(|service| service.methods().collect::<Vec<_>>());
-        let path = |method: &MethodDescriptor| format!("/{}/{}", method.parent_service().full_name(), method.name());
-        let methods: Arc<HashMap<_, _>> = Arc::new(methods.map(|method| (path(&method), method)).collect());
+        let path = |method: &MethodDescriptor| {
+            format!("/{}/{}", method.parent_service().full_name(), method.name())
+        };
+        let methods: Arc<HashMap<_, _>> =
+            Arc::new(methods.map(|method| (path(&method), method)).collect());
         let client = reqwest::Client::new();
         let routes = axum::Router::new().fallback(move |request: Request| {
             let (client, methods) = (client.clone(), methods.clone());
@@ -52,7 +58,12 @@ impl JsonLine {
                 }
             }
         });
-        tokio::spawn(serve(listener, routes, payterms_chassis::net::tls::Port::default(), stop.clone()));
+        tokio::spawn(serve(
+            listener,
+            routes,
+            payterms_chassis::net::tls::Port::default(),
+            stop.clone(),
+        ));
         Self { at, _stop: Arc::new(stop.drop_guard()) }
     }
 }
@@ -61,7 +72,13 @@ impl JsonLine {
 async fn passed_on(client: &reqwest::Client, url: &str, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let body = body.collect().await.expect("a whole request").to_bytes();
-    let answer = client.request(head.method, url).headers(head.headers).body(body).send().await.expect("an answer");
+    let answer = client
+        .request(head.method, url)
+        .headers(head.headers)
+        .body(body)
+        .send()
+        .await
+        .expect("an answer");
     let (status, headers) = (answer.status(), answer.headers().clone());
     let mut response = Response::new(Body::from(answer.bytes().await.expect("a whole answer")));
     *response.status_mut() = status;
@@ -69,35 +86,55 @@ async fn passed_on(client: &reqwest::Client, url: &str, request: Request) -> Res
     response
 }
 
-async fn carried(client: &reqwest::Client, url: &str, method: &MethodDescriptor, request: Request) -> Response {
+async fn carried(
+    client: &reqwest::Client,
+    url: &str,
+    method: &MethodDescriptor,
+    request: Request,
+) -> Response {
     let (head, body) = request.into_parts();
     let bytes = body.collect().await.expect("a whole request").to_bytes();
-    let messages: Vec<_> = envelopes(&bytes).into_iter().map(|(_, message)| json(&method.input(), message)).collect();
+    let messages: Vec<_> =
+        envelopes(&bytes).into_iter().map(|(_, message)| json(&method.input(), message)).collect();
     let streams = method.is_client_streaming() || method.is_server_streaming();
     let mut call = client.post(url);
     for (name, value) in head.headers.iter().filter(|(name, _)| is_metadata(name)) {
         call = call.header(name, value);
     }
-    if let Some(timeout) =
-        head.headers.get("grpc-timeout").and_then(|timeout| payterms_chassis::layers::parse_timeout(timeout.to_str().ok()?))
+    if let Some(timeout) = head
+        .headers
+        .get("grpc-timeout")
+        .and_then(|timeout| payterms_chassis::layers::parse_timeout(timeout.to_str().ok()?))
     {
         call = call.header("connect-timeout-ms", timeout.as_millis().to_string());
     }
     let call = if streams {
-        let body: Vec<u8> = messages.iter().flat_map(|message| envelope(0, message.to_string().as_bytes())).collect();
+        let body: Vec<u8> = messages
+            .iter()
+            .flat_map(|message| envelope(0, message.to_string().as_bytes()))
+            .collect();
         call.header("content-type", "application/connect+json").body(body)
     } else {
         call.header("content-type", "application/json").body(messages[0].to_string())
     };
-    let Ok(answer) = call.send().await else { return refused(HeaderMap::new(), &Status::unavailable("no answer")) };
+    let Ok(answer) = call.send().await else {
+        return refused(HeaderMap::new(), &Status::unavailable("no answer"));
+    };
     let (status, headers) = (answer.status(), answer.headers().clone());
-    let Ok(bytes) = answer.bytes().await else { return refused(HeaderMap::new(), &Status::unavailable("no whole answer")) };
+    let Ok(bytes) = answer.bytes().await else {
+        return refused(HeaderMap::new(), &Status::unavailable("no whole answer"));
+    };
     let answer = if streams {
         assert_eq!(status, 200, "a stream says at its end how it went");
         streamed(headers, &bytes)
     } else {
-        let value: Value = serde_json::from_slice(&bytes).unwrap_or_else(|error| panic!("{url}: {status}: {error}"));
-        assert_eq!(status == 200, value.get("code").is_none_or(|_| value.get("message").is_none()), "{url}: {status}: {value}");
+        let value: Value = serde_json::from_slice(&bytes)
+            .unwrap_or_else(|error| panic!("{url}: {status}: {error}"));
+        assert_eq!(
+            status == 200,
+            value.get("code").is_none_or(|_| value.get("message").is_none()),
+            "{url}: {status}: {value}"
+        );
         if status == 200 {
             Answer { headers, messages: vec![value], error: None }
         } else {
@@ -122,16 +159,23 @@ fn streamed(headers: HeaderMap, bytes: &[u8]) -> Answer {
 }
 
 fn into_grpc(answer: &Answer, kind: &MessageDescriptor) -> Response {
-    let metadata: HeaderMap =
-        answer.headers.iter().filter(|(name, _)| is_metadata(name)).map(|(name, value)| (name.clone(), value.clone())).collect();
+    let metadata: HeaderMap = answer
+        .headers
+        .iter()
+        .filter(|(name, _)| is_metadata(name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
     let status = answer.error.as_ref().map_or_else(|| Status::ok(""), status_of);
     if answer.messages.is_empty() && status.code() != Code::Ok {
         return refused(metadata, &status);
     }
-    let frames: Vec<u8> = answer.messages.iter().flat_map(|message| envelope(0, &bytes_of(kind, message))).collect();
+    let frames: Vec<u8> =
+        answer.messages.iter().flat_map(|message| envelope(0, &bytes_of(kind, message))).collect();
     let mut trailers = HeaderMap::new();
     status.add_header(&mut trailers).expect("a status is headers");
-    let mut response = Response::new(Body::new(Full::new(Bytes::from(frames)).with_trailers(async move { Some(Ok(trailers)) })));
+    let mut response = Response::new(Body::new(
+        Full::new(Bytes::from(frames)).with_trailers(async move { Some(Ok(trailers)) }),
+    ));
     *response.headers_mut() = metadata;
     response.headers_mut().insert("content-type", HeaderValue::from_static("application/grpc"));
     response
@@ -153,9 +197,15 @@ fn status_of(error: &Value) -> Status {
     let details = error["details"].as_array().cloned().unwrap_or_default();
     let details = details.iter().map(|detail| prost_types::Any {
         type_url: format!("type.googleapis.com/{}", detail["type"].as_str().unwrap_or_default()),
-        value: STANDARD_NO_PAD.decode(detail["value"].as_str().unwrap_or_default()).expect("base64"),
+        value: STANDARD_NO_PAD
+            .decode(detail["value"].as_str().unwrap_or_default())
+            .expect("base64"),
     });
-    let whole = tonic_types::pb::Status { code: code.into(), message: message.to_owned(), details: details.collect() };
+    let whole = tonic_types::pb::Status {
+        code: code.into(),
+        message: message.to_owned(),
+        details: details.collect(),
+    };
     Status::with_details(code, message, whole.encode_to_vec().into())
 }
 
@@ -165,14 +215,25 @@ fn spelled(code: Code) -> String {
     if code == Code::Cancelled {
         return "canceled".to_owned();
     }
-    let parts = name.chars().flat_map(|letter| letter.is_uppercase().then_some('_').into_iter().chain([letter.to_ascii_lowercase()]));
+    let parts = name.chars().flat_map(|letter| {
+        letter.is_uppercase().then_some('_').into_iter().chain([letter.to_ascii_lowercase()])
+    });
     parts.collect::<String>().trim_start_matches('_').to_owned()
 }
 
 fn is_metadata(name: &HeaderName) -> bool {
     let name = name.as_str();
-    let of_transport =
-        ["accept", "content-encoding", "content-length", "content-type", "date", "host", "te", "transfer-encoding", "user-agent"];
+    let of_transport = [
+        "accept",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "date",
+        "host",
+        "te",
+        "transfer-encoding",
+        "user-agent",
+    ];
     !of_transport.contains(&name) && !name.starts_with("grpc-")
 }
 
@@ -182,7 +243,9 @@ fn json(kind: &MessageDescriptor, bytes: &[u8]) -> Value {
 }
 
 fn bytes_of(kind: &MessageDescriptor, value: &Value) -> Vec<u8> {
-    DynamicMessage::deserialize(kind.clone(), value).unwrap_or_else(|error| panic!("{}: {error}: {value}", kind.name())).encode_to_vec()
+    DynamicMessage::deserialize(kind.clone(), value)
+        .unwrap_or_else(|error| panic!("{}: {error}: {value}", kind.name()))
+        .encode_to_vec()
 }
 
 /// A message behind its flags and its length.

@@ -1,6 +1,7 @@
-//! A line before the gateways of an installation, as a client is that keeps to the contract: it stays at one gateway while that answers,
-//! sends again what was UNAVAILABLE, and says which versions it has seen. So a scenario that was written for one process shows what
-//! becomes of it while parts are killed.
+//! A line before the gateways of an installation, as a client is that keeps to the contract: it
+//! stays at one gateway while that answers, sends again what was UNAVAILABLE, and says which
+//! versions it has seen. So a scenario that was written for one process shows what becomes of it
+//! while parts are killed.
 
 use axum::{
     body::{Body, Bytes},
@@ -34,7 +35,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// The newest versions that are sent along.
 const MOST_SEEN: usize = 20;
 /// What belongs to a connection of HTTP/1, and not to a request.
-const OF_CONNECTION: [&str; 5] = ["connection", "host", "keep-alive", "transfer-encoding", "upgrade"];
+const OF_CONNECTION: [&str; 5] =
+    ["connection", "host", "keep-alive", "transfer-encoding", "upgrade"];
 
 /// A line to one or more gateways.
 #[derive(Debug, Clone)]
@@ -47,7 +49,8 @@ pub struct PatientLine {
 
 #[derive(Debug)]
 struct Shared {
-    /// One permit lets one call through. So a test decides how many calls each of its steps meets, and not the machine's speed.
+    /// One permit lets one call through. So a test decides how many calls each of its steps meets,
+    /// and not the machine's speed.
     let_through: Semaphore,
     doors: Vec<Channel>,
     /// The door that calls go to: it changes when one does not answer.
@@ -58,7 +61,8 @@ struct Shared {
 }
 
 impl PatientLine {
-    /// Opens one at an address, to these doors. It lets through only the calls that a test asks for.
+    /// Opens one at an address, to these doors. It lets through only the calls that a test asks
+    /// for.
     ///
     /// # Panics
     /// Where the address is taken.
@@ -66,7 +70,14 @@ impl PatientLine {
         let listener = TcpListener::bind(at).await.expect("the address is free");
         let (stop, zero) = (CancellationToken::new(), AtomicUsize::default);
         let let_through = Semaphore::new(0);
-        let shared = Arc::new(Shared { let_through, doors, door: zero(), answered: zero(), sent_again: zero(), seen: Mutex::default() });
+        let shared = Arc::new(Shared {
+            let_through,
+            doors,
+            door: zero(),
+            answered: zero(),
+            sent_again: zero(),
+            seen: Mutex::default(),
+        });
         let carrying = shared.clone();
         let routes = axum::Router::new().fallback(move |request: Request| {
             let shared = carrying.clone();
@@ -79,7 +90,10 @@ impl PatientLine {
     /// How many calls were answered, and how many were sent again.
     #[must_use]
     pub fn counts(&self) -> (usize, usize) {
-        (self.shared.answered.load(Ordering::Relaxed), self.shared.sent_again.load(Ordering::Relaxed))
+        (
+            self.shared.answered.load(Ordering::Relaxed),
+            self.shared.sent_again.load(Ordering::Relaxed),
+        )
     }
 
     /// Lets so many more calls through.
@@ -122,12 +136,19 @@ impl Shared {
                     self.answered.fetch_add(1, Ordering::Relaxed);
                     return this_told.into_response();
                 }
-                Err(_) if Instant::now() >= until => return Status::unavailable("no gateway answers").into_http(),
+                Err(_) if Instant::now() >= until => {
+                    return Status::unavailable("no gateway answers").into_http();
+                }
                 Ok(_) => {}
                 // Of many calls that fail together one goes over to the next door.
                 Err(_) => {
                     let next = (door + 1) % self.doors.len();
-                    let _ = self.door.compare_exchange(door, next, Ordering::Relaxed, Ordering::Relaxed);
+                    let _ = self.door.compare_exchange(
+                        door,
+                        next,
+                        Ordering::Relaxed,
+                        Ordering::Relaxed,
+                    );
                 }
             }
             self.sent_again.fetch_add(1, Ordering::Relaxed);
@@ -138,14 +159,18 @@ impl Shared {
     async fn send(&self, door: usize, head: &Parts, body: Bytes) -> Result<Told, String> {
         let mut request = http::Request::new(tonic::body::Body::new(Full::new(body)));
         *request.method_mut() = head.method.clone();
-        *request.uri_mut() = head.uri.path_and_query().map_or_else(Uri::default, |path| Uri::from(path.clone()));
+        *request.uri_mut() =
+            head.uri.path_and_query().map_or_else(Uri::default, |path| Uri::from(path.clone()));
         *request.version_mut() = Version::HTTP_2;
-        let headers = head.headers.iter().filter(|(name, _)| !OF_CONNECTION.contains(&name.as_str()));
-        *request.headers_mut() = headers.map(|(name, value)| (name.clone(), value.clone())).collect();
+        let headers =
+            head.headers.iter().filter(|(name, _)| !OF_CONNECTION.contains(&name.as_str()));
+        *request.headers_mut() =
+            headers.map(|(name, value)| (name.clone(), value.clone())).collect();
         if let Some(seen) = self.seen(&head.headers) {
             request.headers_mut().insert(VERSION, seen);
         }
-        let answer = self.doors[door].clone().oneshot(request).await.map_err(|error| error.to_string())?;
+        let answer =
+            self.doors[door].clone().oneshot(request).await.map_err(|error| error.to_string())?;
         let (head, body) = answer.into_parts();
         let whole = body.collect().await.map_err(|error| error.to_string())?;
         let trailers = whole.trailers().cloned().unwrap_or_default();
@@ -161,10 +186,15 @@ impl Shared {
     }
 
     fn remember(&self, headers: &HeaderMap) {
-        let Some(named) = headers.get(VERSION).and_then(|named| named.to_str().ok()) else { return };
+        let Some(named) = headers.get(VERSION).and_then(|named| named.to_str().ok()) else {
+            return;
+        };
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         for version in copies::parse_list(named) {
-            seen.retain(|known| (&known.kind, &known.id) != (&version.kind, &version.id) || known.number > version.number);
+            seen.retain(|known| {
+                (&known.kind, &known.id) != (&version.kind, &version.id)
+                    || known.number > version.number
+            });
             seen.push(version);
         }
         let surplus = seen.len().saturating_sub(MOST_SEEN);
@@ -181,16 +211,20 @@ struct Told {
 }
 
 impl Told {
-    /// Whether the call may be sent again: it was not begun, or the same request id finds what it has done.
+    /// Whether the call may be sent again: it was not begun, or the same request id finds what it
+    /// has done.
     fn is_unavailable(&self) -> bool {
-        let status = Status::from_header_map(&self.trailers).or_else(|| Status::from_header_map(&self.headers));
-        let by_http = [StatusCode::BAD_GATEWAY, StatusCode::SERVICE_UNAVAILABLE].contains(&self.status);
+        let status = Status::from_header_map(&self.trailers)
+            .or_else(|| Status::from_header_map(&self.headers));
+        let by_http =
+            [StatusCode::BAD_GATEWAY, StatusCode::SERVICE_UNAVAILABLE].contains(&self.status);
         by_http || status.is_some_and(|status| status.code() == Code::Unavailable)
     }
 
     fn into_response(self) -> Response {
         let trailers = self.trailers;
-        let body = Full::new(self.data).with_trailers(async move { (!trailers.is_empty()).then_some(Ok(trailers)) });
+        let body = Full::new(self.data)
+            .with_trailers(async move { (!trailers.is_empty()).then_some(Ok(trailers)) });
         let mut response = Response::new(Body::new(body));
         *response.status_mut() = self.status;
         *response.headers_mut() = self.headers;

@@ -7,5 +7,11 @@ use payterms_chassis::call::Caller;
 pub fn person(tenant: &str, role: &str, customer: Option<&str>) -> Caller {
     let customer = customer.and_then(|name| name.rsplit('/').next()).and_then(|id| id.parse().ok());
     let tenant = (role != "OPERATOR").then(|| tenant.parse().expect("a slug"));
-    Caller { subject: format!("test:{}", role.to_lowercase()), roles: vec![role.to_owned()], tenant, customer, run_id: None }
+    Caller {
+        subject: format!("test:{}", role.to_lowercase()),
+        roles: vec![role.to_owned()],
+        tenant,
+        customer,
+        run_id: None,
+    }
 }

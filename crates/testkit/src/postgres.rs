@@ -1,6 +1,6 @@
-//! A PostgreSQL for tests: the one that `TEST_POSTGRES_URL` names, or a private throw-away server. A database per test,
-//! from a template: that of this process, or the one that `TEST_POSTGRES_TEMPLATE` names where a runner with a process
-//! per test has made it.
+//! A PostgreSQL for tests: the one that `TEST_POSTGRES_URL` names, or a private throw-away server.
+//! A database per test, from a template: that of this process, or the one that
+//! `TEST_POSTGRES_TEMPLATE` names where a runner with a process per test has made it.
 
 use crate::private_postgres::{Private, binaries};
 use payterms_chassis::db::steady;
@@ -32,11 +32,15 @@ struct Server {
 pub async fn database() -> Option<String> {
     let server = SERVER.get_or_init(start).as_ref()?;
     let template = TEMPLATE.get_or_init(|| template(server)).await;
-    let name = format!("{template}_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let name =
+        format!("{template}_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     let admin = session(format!("postgres://{}/postgres", server.owner)).await;
     // A template that is being copied cannot be copied: processes wait for each other as well.
     admin.execute_unprepared("SELECT pg_advisory_lock(7265)").await.expect("a lock");
-    admin.execute_unprepared(&format!("CREATE DATABASE {name} TEMPLATE {template}")).await.expect("a database from the template");
+    admin
+        .execute_unprepared(&format!("CREATE DATABASE {name} TEMPLATE {template}"))
+        .await
+        .expect("a database from the template");
     admin.close().await.expect("closes");
     Some(format!("{}/{name}", server.place))
 }
@@ -47,7 +51,8 @@ pub async fn database() -> Option<String> {
 /// As [`database`].
 pub async fn empty_database() -> Option<String> {
     let server = SERVER.get_or_init(start).as_ref()?;
-    let name = format!("payterms_{}_empty_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let name =
+        format!("payterms_{}_empty_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     let admin = connect(server, "postgres").await;
     admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.expect("an empty database");
     admin.close().await.expect("closes");
@@ -83,7 +88,9 @@ async fn connect(server: &Server, database: &str) -> DatabaseConnection {
 /// Where it does not connect.
 pub async fn session(url: String) -> DatabaseConnection {
     let mut options = ConnectOptions::new(url);
-    Database::connect(steady(&mut options).max_connections(1).to_owned()).await.expect("the database connects")
+    Database::connect(steady(&mut options).max_connections(1).to_owned())
+        .await
+        .expect("the database connects")
 }
 
 /// A pool at an address.
@@ -105,14 +112,17 @@ async fn template(server: &Server) -> String {
     name
 }
 
-/// Starts a server for a runner with a process per test, until that has ended; answers the environment that leads its
-/// tests there, a line for each name. Nothing where PostgreSQL is not to be had.
+/// Starts a server for a runner with a process per test, until that has ended; answers the
+/// environment that leads its tests there, a line for each name. Nothing where PostgreSQL is not to
+/// be had.
 pub async fn for_runner(runner: u32) -> String {
     let Some(binaries) = binaries() else { return String::new() };
     let place = Private::start_for(&binaries, &format!("-c fsync=off {SETTINGS}"), runner).place;
     let owner = format!("postgres@{place}");
     migrated(&owner, "payterms_template").await;
-    format!("TEST_POSTGRES_URL=postgres://{owner}/postgres\nTEST_POSTGRES_TEMPLATE=payterms_template\n")
+    format!(
+        "TEST_POSTGRES_URL=postgres://{owner}/postgres\nTEST_POSTGRES_TEMPLATE=payterms_template\n"
+    )
 }
 
 /// Makes a database with all schemas, on the server of `owner@host:port`.
@@ -130,8 +140,8 @@ pub async fn migrated(owner: &str, name: &str) {
     db.close().await.expect("closes");
 }
 
-/// A server of the caller's own, with more settings, for what concerns more than one database; none where PostgreSQL is not
-/// installed.
+/// A server of the caller's own, with more settings, for what concerns more than one database; none
+/// where PostgreSQL is not installed.
 ///
 /// # Panics
 /// Where `CI` is set and there is no PostgreSQL, or where it does not start.
@@ -150,10 +160,15 @@ pub fn private(settings: &str) -> Option<Private> {
 #[expect(clippy::disallowed_methods, reason = "tests are configured by the environment")]
 fn start() -> Option<Server> {
     if let Ok(url) = std::env::var("TEST_POSTGRES_URL") {
-        let owner = url.trim_start_matches("postgres://").split('/').next().unwrap_or_default().to_owned();
+        let owner =
+            url.trim_start_matches("postgres://").split('/').next().unwrap_or_default().to_owned();
         let place = owner.rsplit('@').next().unwrap_or_default().to_owned();
         return Some(Server { owner, place, _private: None });
     }
     let private = private(SETTINGS)?;
-    Some(Server { owner: format!("postgres@{}", private.place), place: private.place.clone(), _private: Some(private) })
+    Some(Server {
+        owner: format!("postgres@{}", private.place),
+        place: private.place.clone(),
+        _private: Some(private),
+    })
 }

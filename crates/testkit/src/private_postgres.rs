@@ -13,12 +13,22 @@ use std::{
 /// Where the binaries of the newest PostgreSQL are.
 #[must_use]
 pub fn binaries() -> Option<PathBuf> {
-    let packaged = fs::read_dir("/usr/lib/postgresql").ok().into_iter().flatten().flatten().map(|entry| entry.path().join("bin"));
+    let packaged = fs::read_dir("/usr/lib/postgresql")
+        .ok()
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path().join("bin"));
     let mut places: Vec<PathBuf> = packaged.collect();
     places.sort();
     places.reverse();
-    places.extend(["/usr/bin", "/usr/local/bin", "/usr/local/pgsql/bin", "/opt/homebrew/bin"].map(PathBuf::from));
-    places.into_iter().find(|place| place.join("initdb").exists() && place.join("postgres").exists())
+    places.extend(
+        ["/usr/bin", "/usr/local/bin", "/usr/local/pgsql/bin", "/opt/homebrew/bin"]
+            .map(PathBuf::from),
+    );
+    places
+        .into_iter()
+        .find(|place| place.join("initdb").exists() && place.join("postgres").exists())
 }
 
 /// A server that ends, and goes, with this process.
@@ -27,7 +37,8 @@ pub struct Private {
     /// `host:port`; its owner is `postgres`.
     pub place: String,
     folder: PathBuf,
-    /// Starts the server again for each line that it reads, and ends it when this process ends: its input closes then.
+    /// Starts the server again for each line that it reads, and ends it when this process ends: its
+    /// input closes then.
     keeper: Mutex<Child>,
 }
 
@@ -57,7 +68,8 @@ impl Private {
         })
     }
 
-    /// Starts a server that outlives this process: it ends, and goes, once the process `runner` has ended.
+    /// Starts a server that outlives this process: it ends, and goes, once the process `runner` has
+    /// ended.
     ///
     /// # Panics
     /// Where it does not start.
@@ -71,15 +83,22 @@ impl Private {
         })
     }
 
-    /// Makes a server whose shell script is `keep`: it is given the server's command and its folder.
+    /// Makes a server whose shell script is `keep`: it is given the server's command and its
+    /// folder.
     fn run_by(binaries: &Path, settings: &str, keep: impl Fn(&str, &str) -> String) -> Self {
-        let folder = tempfile::Builder::new().prefix("payterms-pg-").tempdir().expect("a folder").keep();
+        let folder =
+            tempfile::Builder::new().prefix("payterms-pg-").tempdir().expect("a folder").keep();
         if rustix::process::geteuid().is_root() {
-            let changed = Command::new("chown").arg("postgres").arg(&folder).status().expect("chown runs");
+            let changed =
+                Command::new("chown").arg("postgres").arg(&folder).status().expect("chown runs");
             assert!(changed.success(), "the folder is given to the user postgres");
         }
         let data = folder.join("data");
-        let initdb = format!("{}/initdb -D {} -U postgres -A trust --no-sync -E UTF8", binaries.display(), data.display());
+        let initdb = format!(
+            "{}/initdb -D {} -U postgres -A trust --no-sync -E UTF8",
+            binaries.display(),
+            data.display()
+        );
         assert!(as_owner(&initdb).status().expect("sh runs").success(), "initdb: {initdb}");
         let port = free_address().port();
         let server = format!(
@@ -107,8 +126,14 @@ impl Private {
 
     fn wait_until_ready(&self) {
         let until = Instant::now() + Duration::from_secs(30);
-        while !fs::read_to_string(self.folder.join("data/postmaster.pid")).is_ok_and(|text| text.contains("ready")) {
-            assert!(Instant::now() < until, "PostgreSQL starts: {}", fs::read_to_string(self.folder.join("log")).unwrap_or_default());
+        while !fs::read_to_string(self.folder.join("data/postmaster.pid"))
+            .is_ok_and(|text| text.contains("ready"))
+        {
+            assert!(
+                Instant::now() < until,
+                "PostgreSQL starts: {}",
+                fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -119,7 +144,8 @@ impl Private {
     /// Where it does not run.
     #[must_use]
     pub fn pid(&self) -> u32 {
-        let text = fs::read_to_string(self.folder.join("data/postmaster.pid")).expect("the server runs");
+        let text =
+            fs::read_to_string(self.folder.join("data/postmaster.pid")).expect("the server runs");
         text.lines().next().and_then(|line| line.parse().ok()).expect("a pid")
     }
 
@@ -128,7 +154,10 @@ impl Private {
     /// # Panics
     /// Where it does not stop.
     pub fn stop_at_once(&self) {
-        assert!(as_owner(&format!("kill -QUIT {}", self.pid())).status().expect("sh runs").success(), "a signal");
+        assert!(
+            as_owner(&format!("kill -QUIT {}", self.pid())).status().expect("sh runs").success(),
+            "a signal"
+        );
         let until = Instant::now() + Duration::from_secs(30);
         while self.folder.join("data/postmaster.pid").exists() {
             assert!(Instant::now() < until, "PostgreSQL stops");

@@ -13,8 +13,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A free address on loopback, for a server that is to come back to it after a kill. It is below the ports
-/// that systems give to outgoing connections: one of those could take it in between.
+/// A free address on loopback, for a server that is to come back to it after a kill. It is below
+/// the ports that systems give to outgoing connections: one of those could take it in between.
 ///
 /// # Panics
 /// Where every port is taken.
@@ -50,16 +50,20 @@ impl Process {
         .await
     }
 
-    /// Waits on a thread of its own: scenarios that run side by side on one thread have requests half sent meanwhile, and a
-    /// server closes a connection that says nothing.
+    /// Waits on a thread of its own: scenarios that run side by side on one thread have requests
+    /// half sent meanwhile, and a server closes a connection that says nothing.
     async fn started(start: impl FnOnce() -> Self + Send + 'static) -> Self {
         tokio::task::spawn_blocking(start).await.expect("the process serves")
     }
 
     /// The simulator on its own file in `data`.
     pub async fn simulator(binary: &str, data: &Path, at: SocketAddr, gateway: SocketAddr) -> Self {
-        let arguments =
-            ["simulator".to_owned(), format!("--data={}", data.display()), format!("--at={at}"), format!("--notify=http://{gateway}")];
+        let arguments = [
+            "simulator".to_owned(),
+            format!("--data={}", data.display()),
+            format!("--at={at}"),
+            format!("--notify=http://{gateway}"),
+        ];
         Self::spawn(binary, arguments.to_vec(), "serves on").await
     }
 
@@ -82,7 +86,12 @@ impl Process {
     }
 
     /// The suite on SQLite in `data`, with more arguments.
-    pub async fn suite_with(binary: &str, data: &Path, (gateway, simulator): (SocketAddr, SocketAddr), more: &[String]) -> Self {
+    pub async fn suite_with(
+        binary: &str,
+        data: &Path,
+        (gateway, simulator): (SocketAddr, SocketAddr),
+        more: &[String],
+    ) -> Self {
         let mut arguments = vec![
             format!("--data={}", data.display()),
             format!("--listen={gateway}"),
@@ -94,7 +103,13 @@ impl Process {
     }
 
     /// One service of the suite, with its arguments; it serves on `at` when this answers.
-    pub async fn service(binary: &str, name: &str, at: SocketAddr, arguments: &[String], environment: &[(String, String)]) -> Self {
+    pub async fn service(
+        binary: &str,
+        name: &str,
+        at: SocketAddr,
+        arguments: &[String],
+        environment: &[(String, String)],
+    ) -> Self {
         Self::logged_service(binary, name, at, (arguments, environment), None).await
     }
 
@@ -117,7 +132,10 @@ impl Process {
             let mut process = Self(command.spawn().expect("the service starts"));
             let until = Instant::now() + Duration::from_secs(30);
             while std::net::TcpStream::connect(at).is_err() {
-                assert!(process.0.try_wait().expect("a child").is_none() && Instant::now() < until, "{command:?} serves");
+                assert!(
+                    process.0.try_wait().expect("a child").is_none() && Instant::now() < until,
+                    "{command:?} serves"
+                );
                 std::thread::sleep(Duration::from_millis(2));
             }
             process
@@ -138,7 +156,10 @@ impl Process {
             if let Some(status) = self.0.try_wait().expect("a child") {
                 return status.code();
             }
-            assert!(Instant::now() < until, "the process was to kill itself and did not: the point was never reached");
+            assert!(
+                Instant::now() < until,
+                "the process was to kill itself and did not: the point was never reached"
+            );
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -170,7 +191,12 @@ pub fn someone(data: &Path, gateway: SocketAddr, role: &str, customer: Option<&s
 
 /// Someone with one role of a tenant.
 #[must_use]
-pub fn of_tenant(data: &Path, gateway: SocketAddr, tenant: &str, (role, customer): (&str, Option<&str>)) -> Session {
+pub fn of_tenant(
+    data: &Path,
+    gateway: SocketAddr,
+    tenant: &str,
+    (role, customer): (&str, Option<&str>),
+) -> Session {
     let caller: Caller = person(tenant, role, customer);
     let token = development_token(&data.join("keys"), &caller, 600).expect("a token");
     Session::new(gateway, &token).expect("a session")

@@ -66,7 +66,11 @@ impl Receiver {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let at = listener.local_addr().expect("an address");
-        let this_receiver = Self { at, behaviours: Arc::default(), received: Arc::new(watch::Sender::new(Vec::new())) };
+        let this_receiver = Self {
+            at,
+            behaviours: Arc::default(),
+            received: Arc::new(watch::Sender::new(Vec::new())),
+        };
         let receiver = this_receiver.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -85,7 +89,10 @@ impl Receiver {
 
     /// Says what it does with requests to a path from now on.
     pub fn behave(&self, path: &str, behaviour: Behaviour) {
-        self.behaviours.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned(), behaviour);
+        self.behaviours
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(path.to_owned(), behaviour);
     }
 
     /// What has arrived at a path.
@@ -107,21 +114,34 @@ impl Receiver {
                 let _ = changes.changed().await;
             }
         });
-        arrived.await.unwrap_or_else(|_| panic!("not what was awaited at {path}: {:#?}", self.received(path)))
+        arrived.await.unwrap_or_else(|_| {
+            panic!("not what was awaited at {path}: {:#?}", self.received(path))
+        })
     }
 
     async fn serve(self, mut stream: TcpStream) {
         let mut buffer = Vec::new();
         while let Some(request) = Box::pin(read(&mut stream, &mut buffer)).await {
-            let behaviour = self.behaviours.lock().unwrap_or_else(PoisonError::into_inner).get(&request.path).cloned();
+            let behaviour = self
+                .behaviours
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .get(&request.path)
+                .cloned();
             self.received.send_modify(|received| received.push(request));
             let answer = match behaviour.unwrap_or(Behaviour::Status(200)) {
-                Behaviour::Status(status) => format!("HTTP/1.1 {status} X\r\ncontent-length: 2\r\n\r\nok"),
-                Behaviour::Redirect(to) => format!("HTTP/1.1 307 X\r\nlocation: {to}\r\ncontent-length: 0\r\n\r\n"),
+                Behaviour::Status(status) => {
+                    format!("HTTP/1.1 {status} X\r\ncontent-length: 2\r\n\r\nok")
+                }
+                Behaviour::Redirect(to) => {
+                    format!("HTTP/1.1 307 X\r\nlocation: {to}\r\ncontent-length: 0\r\n\r\n")
+                }
                 Behaviour::Hang => return std::future::pending().await,
                 Behaviour::Reset => return,
                 Behaviour::Huge => {
-                    let _ = stream.write_all(b"HTTP/1.1 200 X\r\ncontent-type: text/plain\r\n\r\n").await;
+                    let _ = stream
+                        .write_all(b"HTTP/1.1 200 X\r\ncontent-type: text/plain\r\n\r\n")
+                        .await;
                     while stream.write_all(&[b'x'; 4_096]).await.is_ok() {}
                     return;
                 }
@@ -140,9 +160,14 @@ async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Received> 
             let head = String::from_utf8_lossy(&buffer[..end]).into_owned();
             let mut lines = head.lines();
             let path = lines.next()?.split(' ').nth(1)?.to_owned();
-            let headers: HashMap<_, _> =
-                lines.filter_map(|line| line.split_once(": ")).map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
-            let length: usize = headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or_default();
+            let headers: HashMap<_, _> = lines
+                .filter_map(|line| line.split_once(": "))
+                .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+                .collect();
+            let length: usize = headers
+                .get("content-length")
+                .and_then(|length| length.parse().ok())
+                .unwrap_or_default();
             if buffer.len() >= end + 4 + length {
                 let body = String::from_utf8_lossy(&buffer[end + 4..end + 4 + length]).into_owned();
                 buffer.drain(..end + 4 + length);

@@ -24,6 +24,9 @@ pub fn violations(status: &Status) -> Vec<String> {
 #[must_use]
 pub fn conditions(status: &Status) -> Vec<String> {
     let details = status.get_error_details();
-    let found = details.precondition_failure().map(|failure| failure.violations.clone()).unwrap_or_default();
+    let found = details
+        .precondition_failure()
+        .map(|failure| failure.violations.clone())
+        .unwrap_or_default();
     found.into_iter().map(|condition| condition.subject).collect()
 }

@@ -42,7 +42,8 @@ pub struct People {
 }
 
 impl Rig {
-    /// A rig with a running suite of `binary`, on SQLite or on a migrated database `host:port/name`.
+    /// A rig with a running suite of `binary`, on SQLite or on a migrated database
+    /// `host:port/name`.
     pub async fn start(binary: &str, postgres: Option<String>, options: &[String]) -> Self {
         let (binary, folder) = (binary.to_owned(), tempfile::tempdir().unwrap());
         let (gateway, provider) = (free_address(), free_address());
@@ -50,7 +51,17 @@ impl Rig {
         let has_bus = options.iter().any(|option| option.starts_with("--bus"));
         let broker = if has_bus { None } else { Broker::of_tests().await };
         let options = options.iter().cloned().chain(broker.as_ref().map(Broker::option)).collect();
-        let mut rig = Self { binary, folder, gateway, provider, postgres, options, suite: None, _simulator: simulator, broker };
+        let mut rig = Self {
+            binary,
+            folder,
+            gateway,
+            provider,
+            postgres,
+            options,
+            suite: None,
+            _simulator: simulator,
+            broker,
+        };
         rig.restart(None).await;
         rig
     }
@@ -75,8 +86,11 @@ impl Rig {
     /// Starts the suite, killing itself at a point if one is named.
     pub async fn restart(&mut self, kill_at: Option<&str>) {
         drop(self.suite.take());
-        let (data, places, postgres) = (self.folder.path(), (self.gateway, self.provider), self.postgres.as_deref());
-        self.suite = Some(Process::suite(&self.binary, data, places, postgres, kill_at, &self.options).await);
+        let (data, places, postgres) =
+            (self.folder.path(), (self.gateway, self.provider), self.postgres.as_deref());
+        self.suite = Some(
+            Process::suite(&self.binary, data, places, postgres, kill_at, &self.options).await,
+        );
     }
 
     /// Starts the suite so that it dies at a point, does what makes it die, and starts it again.
@@ -141,7 +155,12 @@ impl Rig {
 impl People {
     /// What is in the wallet.
     pub async fn posted(&self) -> Option<Money> {
-        let read = self.admin.wallets().get_wallet(GetWalletRequest { name: self.wallet.clone() }).await.unwrap();
+        let read = self
+            .admin
+            .wallets()
+            .get_wallet(GetWalletRequest { name: self.wallet.clone() })
+            .await
+            .unwrap();
         read.into_inner().wallet.unwrap().balance.unwrap().posted
     }
 }
@@ -152,7 +171,10 @@ pub async fn retry<T>(call: impl AsyncFn() -> Result<T, Status>) -> T {
 }
 
 /// Asks until the answer is as awaited.
-pub async fn until<T>(call: impl AsyncFn() -> Result<T, Status>, awaited: impl Fn(&T) -> bool) -> T {
+pub async fn until<T>(
+    call: impl AsyncFn() -> Result<T, Status>,
+    awaited: impl Fn(&T) -> bool,
+) -> T {
     for _ in 0..400 {
         if let Ok(answer) = call().await
             && awaited(&answer)

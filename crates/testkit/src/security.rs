@@ -1,4 +1,5 @@
-//! Services as they run in production: lines with TLS, keys that no suite has made, probes on a port of their own.
+//! Services as they run in production: lines with TLS, keys that no suite has made, probes on a
+//! port of their own.
 
 use crate::{
     certificates::{Authority, Certificates, DOOR, channel, client},
@@ -32,11 +33,15 @@ impl Security {
     pub fn of(authority: &Authority) -> Self {
         let keys = tempfile::tempdir().unwrap();
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../k8s/keys");
-        assert!(Command::new(script).arg(keys.path()).arg("callers").status().unwrap().success(), "k8s/keys runs");
+        assert!(
+            Command::new(script).arg(keys.path()).arg("callers").status().unwrap().success(),
+            "k8s/keys runs"
+        );
         Self { certificates: Certificates::of(authority), keys: Some(keys) }
     }
 
-    /// Certificates of an authority for development, with the suite's own keys: the simulator and a folder of mails are taken.
+    /// Certificates of an authority for development, with the suite's own keys: the simulator and a
+    /// folder of mails are taken.
     #[must_use]
     pub fn of_lines(authority: &Authority) -> Self {
         Self { certificates: Certificates::of(authority), keys: None }
@@ -59,7 +64,13 @@ impl Security {
 
     /// Someone who calls at a door with TLS.
     #[must_use]
-    pub fn someone(&self, authority: &Authority, gateway: SocketAddr, role: &str, customer: Option<&str>) -> Session {
+    pub fn someone(
+        &self,
+        authority: &Authority,
+        gateway: SocketAddr,
+        role: &str,
+        customer: Option<&str>,
+    ) -> Session {
         let caller: Caller = person("acme", role, customer);
         let signer = Signer::read(self.keys(), "callers", Arc::new(SystemClock)).unwrap();
         let token = signer.token(payterms_gateway::identity::AUDIENCE, &caller, 600).unwrap();
@@ -68,8 +79,8 @@ impl Security {
 }
 
 impl Services {
-    /// Starts each service in production, on what a rig has prepared. Nothing of the simulator is there: cards are charged where
-    /// the rig's `--stripe` says.
+    /// Starts each service in production, on what a rig has prepared. Nothing of the simulator is
+    /// there: cards are charged where the rig's `--stripe` says.
     pub async fn secured(rig: Rig, security: Security) -> Self {
         Self::secured_with(rig, security, Vec::new()).await
     }

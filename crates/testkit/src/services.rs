@@ -1,4 +1,5 @@
-//! The suite as a process for each part, some of them twice, in plain text or with TLS: what is to be killed alone.
+//! The suite as a process for each part, some of them twice, in plain text or with TLS: what is to
+//! be killed alone.
 
 use crate::{
     certificates::{Authority, DOOR, channel, client},
@@ -14,10 +15,12 @@ use std::{collections::BTreeMap, net::SocketAddr};
 /// The services; the gateway is beside them.
 const SERVICES: [&str; 4] = ["wallet", "invoicing", "credit", "plans"];
 const GATEWAY: &str = "gateway";
-/// The variable that names the program of second replicas: that of another version, to see two of them side by side on one schema.
+/// The variable that names the program of second replicas: that of another version, to see two of
+/// them side by side on one schema.
 const OTHER_BINARY: &str = "TEST_OTHER_BINARY";
 
-/// The suite as a process for each service, beside the simulator, after one as a whole has prepared.
+/// The suite as a process for each service, beside the simulator, after one as a whole has
+/// prepared.
 #[derive(Debug)]
 pub struct Services {
     rig: Rig,
@@ -33,7 +36,10 @@ pub struct Services {
     pub(crate) running: BTreeMap<&'static str, Process>,
 }
 
-#[expect(clippy::disallowed_methods, reason = "the program of another version belongs to whoever runs the tests")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the program of another version belongs to whoever runs the tests"
+)]
 fn other_binary() -> Option<String> {
     std::env::var(OTHER_BINARY).ok()
 }
@@ -49,18 +55,20 @@ pub(crate) struct Layout<'a> {
     pub(crate) pairs: &'a [(&'static str, &'static str)],
     /// A second replica of each service.
     pub(crate) twice: bool,
-    /// Whether something else has the address of the suite's gateway, and the gateways are behind it.
+    /// Whether something else has the address of the suite's gateway, and the gateways are behind
+    /// it.
     pub(crate) behind: bool,
 }
 
 impl Services {
-    /// Starts each service on what a rig has prepared, with a line that can break between each of these pairs, caller
-    /// first.
+    /// Starts each service on what a rig has prepared, with a line that can break between each of
+    /// these pairs, caller first.
     pub async fn on_lines(rig: Rig, pairs: &[(&'static str, &'static str)]) -> Self {
         Self::start(rig, Layout { pairs, ..Layout::default() }).await
     }
 
-    /// Starts each service on what a rig on PostgreSQL has prepared, with a second replica of each behind the gateway.
+    /// Starts each service on what a rig on PostgreSQL has prepared, with a second replica of each
+    /// behind the gateway.
     pub async fn twice(rig: Rig) -> Self {
         Self::start(rig, Layout { twice: true, ..Layout::default() }).await
     }
@@ -75,20 +83,36 @@ impl Services {
         Self::start(rig, Layout { options, ..Layout::default() }).await
     }
 
-    /// Starts an installation on what a rig on PostgreSQL has prepared: two of each part with TLS on all their lines, and before the
-    /// gateways a patient client's line, which has the address of the suite's gateway.
-    pub async fn installed(rig: Rig, authority: &Authority, options: Vec<String>) -> (Self, PatientLine) {
-        let layout = Layout { options, security: Some(Security::of_lines(authority)), twice: true, behind: true, ..Layout::default() };
+    /// Starts an installation on what a rig on PostgreSQL has prepared: two of each part with TLS
+    /// on all their lines, and before the gateways a patient client's line, which has the address
+    /// of the suite's gateway.
+    pub async fn installed(
+        rig: Rig,
+        authority: &Authority,
+        options: Vec<String>,
+    ) -> (Self, PatientLine) {
+        let layout = Layout {
+            options,
+            security: Some(Security::of_lines(authority)),
+            twice: true,
+            behind: true,
+            ..Layout::default()
+        };
         let mut services = Self::start(rig, layout).await;
         services.start_other(GATEWAY).await;
-        let doors = [services.at(GATEWAY), services.other_at(GATEWAY)].map(|door| channel(door, DOOR, client(authority, None)));
+        let doors = [services.at(GATEWAY), services.other_at(GATEWAY)]
+            .map(|door| channel(door, DOOR, client(authority, None)));
         let line = PatientLine::open(services.rig.gateway, doors.to_vec()).await;
         (services, line)
     }
 
-    pub(crate) async fn start(mut rig: Rig, Layout { options, security, pairs, twice, behind }: Layout<'_>) -> Self {
+    pub(crate) async fn start(
+        mut rig: Rig,
+        Layout { options, security, pairs, twice, behind }: Layout<'_>,
+    ) -> Self {
         rig.stop();
-        let mut places: BTreeMap<_, _> = SERVICES.into_iter().map(|name| (name, free_address())).collect();
+        let mut places: BTreeMap<_, _> =
+            SERVICES.into_iter().map(|name| (name, free_address())).collect();
         places.insert(GATEWAY, if behind { free_address() } else { rig.gateway });
         let mut services = Self {
             rig,
@@ -102,7 +126,8 @@ impl Services {
             others: BTreeMap::new(),
             running: BTreeMap::new(),
         };
-        services.lines = pairs.iter().map(|pair| (*pair, FaultyLine::to(services.at(pair.1)))).collect();
+        services.lines =
+            pairs.iter().map(|pair| (*pair, FaultyLine::to(services.at(pair.1)))).collect();
         for name in SERVICES.into_iter().chain([GATEWAY]) {
             services.restart(name, None).await;
             if twice && name != GATEWAY {
@@ -122,12 +147,17 @@ impl Services {
     pub async fn start_other(&mut self, name: &'static str) {
         let mut arguments = self.arguments(name);
         if self.security.is_some() {
-            arguments.push(format!("--probes={}", SocketAddr::from(([127, 0, 0, 4], self.at(name).port()))));
+            arguments.push(format!(
+                "--probes={}",
+                SocketAddr::from(([127, 0, 0, 4], self.at(name).port()))
+            ));
         }
         let log = self.security.is_some().then(|| self.log_of(&format!("{name}-2")));
         let settings = (arguments.as_slice(), self.environment.as_slice());
         let binary = other_binary().unwrap_or_else(|| self.rig.binary.clone());
-        let process = Process::logged_service(&binary, name, self.other_at(name), settings, log.as_deref()).await;
+        let process =
+            Process::logged_service(&binary, name, self.other_at(name), settings, log.as_deref())
+                .await;
         self.others.insert(name, process);
     }
 
@@ -152,16 +182,24 @@ impl Services {
     /// Where the services are reached by one of them.
     fn peers(&self, caller: &'static str) -> impl Iterator<Item = String> {
         let peer = move |callee: &'static str| {
-            let at = self.lines.get(&(caller, callee)).map_or_else(|| self.at(callee), |line| line.at);
+            let at =
+                self.lines.get(&(caller, callee)).map_or_else(|| self.at(callee), |line| line.at);
             let other = self.twice.then(|| self.other_at(callee));
             let scheme = if self.security.is_some() { "https" } else { "http" };
-            std::iter::once(at).chain(other).map(move |at| format!("--peer={callee}={scheme}://{at}"))
+            std::iter::once(at)
+                .chain(other)
+                .map(move |at| format!("--peer={callee}={scheme}://{at}"))
         };
         SERVICES.into_iter().flat_map(peer)
     }
 
     /// Starts a service anew, with a line to another one that holds back the answers of a method.
-    pub async fn hold_answers(&mut self, caller: &'static str, callee: &'static str, method: &'static str) -> HeldAnswers {
+    pub async fn hold_answers(
+        &mut self,
+        caller: &'static str,
+        callee: &'static str,
+        method: &'static str,
+    ) -> HeldAnswers {
         let held = HeldAnswers::open(self.at(callee), method).await;
         self.lines.insert((caller, callee), FaultyLine::to(held.at));
         self.restart(caller, None).await;
@@ -179,10 +217,18 @@ impl Services {
         drop(self.running.remove(name));
         let mut arguments = self.arguments(name);
         arguments.extend(kill_at.map(|point| format!("--kill-at={point}")));
-        arguments.extend(self.security.iter().map(|_| format!("--probes={}", self.probes_of(name))));
+        arguments
+            .extend(self.security.iter().map(|_| format!("--probes={}", self.probes_of(name))));
         let log = self.security.is_some().then(|| self.log_of(name));
         let settings = (arguments.as_slice(), self.environment.as_slice());
-        let process = Process::logged_service(&self.rig.binary, name, self.at(name), settings, log.as_deref()).await;
+        let process = Process::logged_service(
+            &self.rig.binary,
+            name,
+            self.at(name),
+            settings,
+            log.as_deref(),
+        )
+        .await;
         self.running.insert(name, process);
     }
 
@@ -191,7 +237,8 @@ impl Services {
         let (data, provider) = (self.rig.data().display().to_string(), self.rig.provider);
         // In production the keys are not those that the suite has made.
         let production_keys = self.security.as_ref().and_then(Security::production_keys);
-        let keys = production_keys.map_or_else(|| format!("{data}/keys"), |keys| keys.display().to_string());
+        let keys = production_keys
+            .map_or_else(|| format!("{data}/keys"), |keys| keys.display().to_string());
         let mut arguments = vec![format!("--keys={keys}")];
         arguments.extend(self.peers(name));
         if let Some(security) = &self.security {
@@ -216,7 +263,11 @@ impl Services {
         }
         if name == "invoicing" {
             // In production a folder is refused. Nobody takes mails there, and so they wait.
-            let place = if production_keys.is_some() { "smtp://127.0.0.1:1".to_owned() } else { format!("file:{data}/mail") };
+            let place = if production_keys.is_some() {
+                "smtp://127.0.0.1:1".to_owned()
+            } else {
+                format!("file:{data}/mail")
+            };
             arguments.push(format!("--mail={place}"));
         }
         if matches!(name, "wallet" | "credit" | GATEWAY) && production_keys.is_none() {
@@ -224,15 +275,27 @@ impl Services {
         }
         if name == "wallet" {
             arguments.push(format!("--simulator-secret={data}/keys/simulator.secret"));
-            arguments.extend(self.rig.options.iter().filter(|option| option.starts_with("--stripe=")).cloned());
+            arguments.extend(
+                self.rig.options.iter().filter(|option| option.starts_with("--stripe=")).cloned(),
+            );
         }
         if name == "credit" {
             arguments.push(format!("--seal-key={data}/keys/seal.key"));
         }
-        let options = self.rig.options.iter().filter(|option| option.starts_with("--bus")).chain(&self.options);
+        let options = self
+            .rig
+            .options
+            .iter()
+            .filter(|option| option.starts_with("--bus"))
+            .chain(&self.options);
         // Those of the broker are not for the gateway, and those of limits for nobody else.
-        let taken =
-            options.filter(|option| if name == GATEWAY { !option.starts_with("--bus") } else { !option.contains("-calls-per-second") });
+        let taken = options.filter(|option| {
+            if name == GATEWAY {
+                !option.starts_with("--bus")
+            } else {
+                !option.contains("-calls-per-second")
+            }
+        });
         arguments.extend(taken.map(|option| option.replace("{part}", name)));
         arguments
     }

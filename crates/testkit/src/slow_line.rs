@@ -1,5 +1,5 @@
-//! A line to a server that delays what the server sends, as if it were far away or busy, and that can be lost without a
-//! word: both sides keep their connection, and nothing arrives any more.
+//! A line to a server that delays what the server sends, as if it were far away or busy, and that
+//! can be lost without a word: both sides keep their connection, and nothing arrives any more.
 
 use std::{
     net::SocketAddr,
@@ -34,15 +34,21 @@ impl SlowLine {
     /// Where no port can be bound.
     pub async fn open(server: SocketAddr, delay: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let line = Self { address: listener.local_addr().expect("an address"), lost_below: Arc::default(), opened: Arc::default() };
+        let line = Self {
+            address: listener.local_addr().expect("an address"),
+            lost_below: Arc::default(),
+            opened: Arc::default(),
+        };
         let accepting = line.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let (line, number) = (accepting.clone(), accepting.opened.fetch_add(1, Ordering::SeqCst));
+                let (line, number) =
+                    (accepting.clone(), accepting.opened.fetch_add(1, Ordering::SeqCst));
                 tokio::spawn(async move {
                     let Ok(server) = TcpStream::connect(server).await else { return };
                     let _ = (client.set_nodelay(true), server.set_nodelay(true));
-                    let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
+                    let ((from_client, to_client), (from_server, to_server)) =
+                        (client.into_split(), server.into_split());
                     tokio::join!(
                         line.pass(number, from_client, to_server, Duration::ZERO),
                         line.pass(number, from_server, to_client, delay)
@@ -64,7 +70,13 @@ impl SlowLine {
     }
 
     /// Passes bytes on until the sender closes, the receiver is gone, or the connection is lost.
-    async fn pass(&self, number: u64, mut from: OwnedReadHalf, mut to: OwnedWriteHalf, delay: Duration) {
+    async fn pass(
+        &self,
+        number: u64,
+        mut from: OwnedReadHalf,
+        mut to: OwnedWriteHalf,
+        delay: Duration,
+    ) {
         let mut piece = vec![0; 16_384];
         while let Ok(count @ 1..) = from.read(&mut piece).await {
             tokio::time::sleep(delay).await;

@@ -1,14 +1,19 @@
 //! A suite in this process, on a database of its own, with a tenant and a customer.
 
 use crate::{
-    broker::Broker, crowd::Crowd, json_line::JsonLine, people::person, postgres, slow_line::SlowLine, stripe::StripeServer, vies::Vies,
+    broker::Broker, crowd::Crowd, json_line::JsonLine, people::person, postgres,
+    slow_line::SlowLine, stripe::StripeServer, vies::Vies,
 };
-use payterms_chassis::{config::WebhookOptions, db::DatabaseOptions, identity::Signer, net::broker::BrokerOptions};
+use payterms_chassis::{
+    config::WebhookOptions, db::DatabaseOptions, identity::Signer, net::broker::BrokerOptions,
+};
 use payterms_gateway::{CorsOptions, identity::TokenOptions, limits::LimitOptions};
 use payterms_kernel::SystemClock;
 use payterms_proto::{
     google::r#type::Decimal,
-    invoicing::v1::{Address, CreateCustomerRequest, CreateTenantRequest, Customer, TaxRule, Tenant},
+    invoicing::v1::{
+        Address, CreateCustomerRequest, CreateTenantRequest, Customer, TaxRule, Tenant,
+    },
     wallet::v1::OpenWalletRequest,
 };
 use payterms_suite::{
@@ -67,15 +72,21 @@ impl World {
         Outside { vies: self.vies.clone(), stripe: self.stripe.clone() }
     }
 
-    /// Starts a suite with a crowd before its gateway and before each service's own port: every write arrives many times
-    /// at once, at two replicas where they are asked for.
+    /// Starts a suite with a crowd before its gateway and before each service's own port: every
+    /// write arrives many times at once, at two replicas where they are asked for.
     pub async fn crowded(database: Database, replicas: bool) -> Option<Self> {
         let mut world = Self::start(database).await?;
         if replicas {
             world.replica = Some(world.replica().await);
         }
-        let doors = |address: SocketAddr, other: Option<SocketAddr>| std::iter::once(address).chain(other).collect();
-        let gateway = Crowd::before(doors(world.suite.gateway, world.replica.as_ref().map(|suite| suite.gateway))).await;
+        let doors = |address: SocketAddr, other: Option<SocketAddr>| {
+            std::iter::once(address).chain(other).collect()
+        };
+        let gateway = Crowd::before(doors(
+            world.suite.gateway,
+            world.replica.as_ref().map(|suite| suite.gateway),
+        ))
+        .await;
         world.suite.gateway = gateway.at;
         world.crowds.push(gateway);
         for (name, at) in &mut world.suite.services {
@@ -116,7 +127,11 @@ impl World {
         let mut done = BTreeMap::new();
         for crowd in &self.crowds {
             let seen = crowd.seen();
-            assert!(seen.faults.is_empty(), "equal requests at once are one effect: {:#?}", seen.faults);
+            assert!(
+                seen.faults.is_empty(),
+                "equal requests at once are one effect: {:#?}",
+                seen.faults
+            );
             for (path, times) in &seen.done {
                 *done.entry(path.clone()).or_default() += times;
             }
@@ -139,7 +154,15 @@ impl World {
             Database::Sqlite => None,
             Database::Postgres => Some(postgres::database().await?),
         };
-        Some(Self::on(tempfile::tempdir().expect("a folder"), postgres, Broker::of_tests().await, limits).await)
+        Some(
+            Self::on(
+                tempfile::tempdir().expect("a folder"),
+                postgres,
+                Broker::of_tests().await,
+                limits,
+            )
+            .await,
+        )
     }
 
     /// Starts a suite on a migrated PostgreSQL, `host:port/name`; embedded where none is named.
@@ -158,21 +181,46 @@ impl World {
         Self::on(folder, postgres, Broker::of_tests().await, LimitOptions::highest()).await
     }
 
-    /// Starts a suite whose events go by a broker; none where that or the database is not to be had.
+    /// Starts a suite whose events go by a broker; none where that or the database is not to be
+    /// had.
     pub async fn start_on_broker(database: Database) -> Option<Self> {
         let broker = Broker::start().await?;
         let postgres = match database {
             Database::Sqlite => None,
             Database::Postgres => Some(postgres::database().await?),
         };
-        Some(Self::on(tempfile::tempdir().expect("a folder"), postgres, Some(broker), LimitOptions::highest()).await)
+        Some(
+            Self::on(
+                tempfile::tempdir().expect("a folder"),
+                postgres,
+                Some(broker),
+                LimitOptions::highest(),
+            )
+            .await,
+        )
     }
 
-    async fn on(folder: TempDir, postgres: Option<String>, broker: Option<Broker>, limits: LimitOptions) -> Self {
+    async fn on(
+        folder: TempDir,
+        postgres: Option<String>,
+        broker: Option<Broker>,
+        limits: LimitOptions,
+    ) -> Self {
         let outside = Outside { vies: Vies::start().await, stripe: StripeServer::start().await };
-        let suite = Self::suite(&folder, postgres.clone(), (&outside, broker.as_ref()), limits).await;
+        let suite =
+            Self::suite(&folder, postgres.clone(), (&outside, broker.as_ref()), limits).await;
         let Outside { vies, stripe } = outside;
-        Self { suite, folder, postgres, vies, stripe, broker, crowds: Vec::new(), _json: None, replica: None }
+        Self {
+            suite,
+            folder,
+            postgres,
+            vies,
+            stripe,
+            broker,
+            crowds: Vec::new(),
+            _json: None,
+            replica: None,
+        }
     }
 
     async fn suite(
@@ -199,7 +247,10 @@ impl World {
             tokens: TokenOptions::default(),
             webhooks: WebhookOptions { webhooks_inside: vec![IpAddr::from([127, 0, 0, 1])] },
             database: DatabaseOptions::default(),
-            broker: BrokerOptions { bus: broker.map(Broker::url).into_iter().collect(), ..BrokerOptions::default() },
+            broker: BrokerOptions {
+                bus: broker.map(Broker::url).into_iter().collect(),
+                ..BrokerOptions::default()
+            },
         };
         Suite::start(&options, CancellationToken::new()).await.expect("the suite starts")
     }
@@ -207,16 +258,33 @@ impl World {
     /// A second suite on the same PostgreSQL: two replicas of every service.
     pub async fn replica(&self) -> Suite {
         assert!(self.postgres.is_some(), "replicas need PostgreSQL");
-        Self::suite(&self.folder, self.postgres.clone(), (&self.outside(), self.broker.as_ref()), LimitOptions::highest()).await
+        Self::suite(
+            &self.folder,
+            self.postgres.clone(),
+            (&self.outside(), self.broker.as_ref()),
+            LimitOptions::highest(),
+        )
+        .await
     }
 
     /// A second suite on the same PostgreSQL, whose answers reach it `delay` late.
     pub async fn replica_far_from_postgres(&self, delay: Duration) -> Suite {
-        let (place, name) = self.postgres.as_deref().and_then(|place| place.split_once('/')).expect("host:port/name");
-        let server = tokio::net::lookup_host(place).await.expect("a host").next().expect("an address");
+        let (place, name) = self
+            .postgres
+            .as_deref()
+            .and_then(|place| place.split_once('/'))
+            .expect("host:port/name");
+        let server =
+            tokio::net::lookup_host(place).await.expect("a host").next().expect("an address");
         let line = SlowLine::open(server, delay).await;
         let place = Some(format!("{}/{name}", line.address));
-        Self::suite(&self.folder, place, (&self.outside(), self.broker.as_ref()), LimitOptions::highest()).await
+        Self::suite(
+            &self.folder,
+            place,
+            (&self.outside(), self.broker.as_ref()),
+            LimitOptions::highest(),
+        )
+        .await
     }
 
     /// Stops the suite; a replica of it goes on.
@@ -265,7 +333,8 @@ impl World {
     /// The same, at a replica.
     #[must_use]
     pub fn peer_at(&self, suite: &Suite, peer: &str, service: &str) -> Session {
-        let signer = Signer::read(&self.folder.path().join("keys"), peer, Arc::new(SystemClock)).expect("the peer's key");
+        let signer = Signer::read(&self.folder.path().join("keys"), peer, Arc::new(SystemClock))
+            .expect("the peer's key");
         let token = signer.internal(service, &person("acme", "PEER", None)).expect("a token");
         let address = suite.services.get(service).expect("the service runs");
         Session::new(*address, &token).expect("a session")
@@ -287,9 +356,17 @@ impl World {
             tax_rules: vec![rule("AU", "10"), rule("GB", "0")],
             ..Tenant::default()
         };
-        let request =
-            CreateTenantRequest { request_id: request_id(), tenant_id: id.to_owned(), tenant: Some(tenant), ..Default::default() };
-        self.someone("OPERATOR", None).tenants().create_tenant(request).await.expect("the tenant is registered");
+        let request = CreateTenantRequest {
+            request_id: request_id(),
+            tenant_id: id.to_owned(),
+            tenant: Some(tenant),
+            ..Default::default()
+        };
+        self.someone("OPERATOR", None)
+            .tenants()
+            .create_tenant(request)
+            .await
+            .expect("the tenant is registered");
     }
 
     /// Adds a customer with a whole profile to a tenant, and answers its name. The wallet knows
@@ -319,8 +396,12 @@ const TRIES: usize = 10;
 /// Adds a customer with a whole profile, and answers its name. The wallet knows it when this
 /// answers.
 pub async fn customer_of(owner: &Session, tenant: &str, country: &str) -> String {
-    let address =
-        Address { lines: vec!["1 High Street".to_owned()], city: "Town".to_owned(), country: country.to_owned(), ..Address::default() };
+    let address = Address {
+        lines: vec!["1 High Street".to_owned()],
+        city: "Town".to_owned(),
+        country: country.to_owned(),
+        ..Address::default()
+    };
     let customer = Customer {
         legal_name: "Brightside Ltd".to_owned(),
         billing_address: Some(address),
@@ -337,8 +418,12 @@ pub async fn customer_of(owner: &Session, tenant: &str, country: &str) -> String
     let made = owner.customers().create_customer(request).await.expect("the customer is added");
     let seen = owner.after(&made);
     let name = made.into_inner().customer.expect("a customer").name;
-    let list = payterms_proto::wallet::v1::ListWalletsRequest { parent: name.clone(), ..Default::default() };
-    // As any caller does, it asks again what is refused because the copy is not there yet: services may have started just now.
+    let list = payterms_proto::wallet::v1::ListWalletsRequest {
+        parent: name.clone(),
+        ..Default::default()
+    };
+    // As any caller does, it asks again what is refused because the copy is not there yet: services
+    // may have started just now.
     let listed = async || seen.wallets().list_wallets(list.clone()).await;
     let mut answer = listed().await;
     for _ in 0..TRIES {

@@ -1,5 +1,6 @@
-//! Citations of the documentation: each cited page of `docs/` exists, and so does the cited anchor. An anchor is a heading
-//! or `<a id="…"></a>`; code and tests cite `docs/<page>.md#<anchor>`, pages also link relative to themselves.
+//! Citations of the documentation: each cited page of `docs/` exists, and so does the cited anchor.
+//! An anchor is a heading or `<a id="…"></a>`; code and tests cite `docs/<page>.md#<anchor>`, pages
+//! also link relative to themselves.
 
 use std::{
     collections::BTreeMap,
@@ -13,33 +14,53 @@ const ENDINGS: [&str; 8] = ["rs", "md", "proto", "toml", "sql", "py", "yaml", "y
 /// The anchors of each page, by the page's path from the root.
 type Pages = BTreeMap<PathBuf, Vec<String>>;
 
-/// Notes each citation whose page or anchor does not exist, each anchor that a page has twice, and each decision that is not
-/// listed.
+/// Notes each citation whose page or anchor does not exist, each anchor that a page has twice, and
+/// each decision that is not listed.
 pub fn check(root: &Path, wrong: &mut Vec<String>) {
     let files = crate::tidy::files_ending(root, &ENDINGS);
     let texts: Vec<_> = files
         .iter()
-        .map(|file| (file.strip_prefix(root).unwrap_or(file).to_path_buf(), fs::read_to_string(file).unwrap_or_default()))
+        .map(|file| {
+            (
+                file.strip_prefix(root).unwrap_or(file).to_path_buf(),
+                fs::read_to_string(file).unwrap_or_default(),
+            )
+        })
         .collect();
-    let pages: Pages = texts.iter().filter(|(file, _)| is_page(file)).map(|(file, text)| (file.clone(), anchors(text))).collect();
+    let pages: Pages = texts
+        .iter()
+        .filter(|(file, _)| is_page(file))
+        .map(|(file, text)| (file.clone(), anchors(text)))
+        .collect();
     for (page, anchors) in pages.iter().filter(|(page, _)| page.starts_with("docs")) {
-        for (position, anchor) in
-            anchors.iter().enumerate().filter(|(position, anchor)| anchors.iter().take(*position).any(|a| a == *anchor))
+        for (position, anchor) in anchors
+            .iter()
+            .enumerate()
+            .filter(|(position, anchor)| anchors.iter().take(*position).any(|a| a == *anchor))
         {
-            wrong.push(format!("{}: anchor {position}, {anchor:?}, is there twice", page.display()));
+            wrong
+                .push(format!("{}: anchor {position}, {anchor:?}, is there twice", page.display()));
         }
     }
     let decisions = fs::read_to_string(root.join("docs/adr/README.md")).unwrap_or_default();
-    let listed = |page: &Path| page.file_name().is_some_and(|name| decisions.contains(&format!("({})", name.to_string_lossy())));
-    for page in pages.keys().filter(|page| page.starts_with("docs/adr") && !page.ends_with("README.md") && !listed(page)) {
+    let listed = |page: &Path| {
+        page.file_name()
+            .is_some_and(|name| decisions.contains(&format!("({})", name.to_string_lossy())))
+    };
+    for page in pages.keys().filter(|page| {
+        page.starts_with("docs/adr") && !page.ends_with("README.md") && !listed(page)
+    }) {
         wrong.push(format!("{}: docs/adr/README.md does not list it", page.display()));
     }
     if !numbers(&decisions).is_sorted() {
-        wrong.push("docs/adr/README.md: the decisions are not in the order of their numbers".to_owned());
+        wrong.push(
+            "docs/adr/README.md: the decisions are not in the order of their numbers".to_owned(),
+        );
     }
     // The examples of this file cite what does not exist.
     for (file, text) in texts.iter().filter(|(file, _)| !file.ends_with("xtask/src/citations.rs")) {
-        let mut cited: Vec<_> = from_root(text).into_iter().map(|citation| (PathBuf::new(), citation)).collect();
+        let mut cited: Vec<_> =
+            from_root(text).into_iter().map(|citation| (PathBuf::new(), citation)).collect();
         if is_page(file) {
             let folder = file.parent().unwrap_or(Path::new(""));
             cited.extend(links(text).into_iter().map(|link| (folder.to_path_buf(), link)));
@@ -63,7 +84,9 @@ fn problem(pages: &Pages, file: &Path, folder: &Path, citation: &str) -> Option<
     let page = if path.is_empty() { file.to_path_buf() } else { joined(folder, path) };
     match pages.get(&page) {
         None => Some("no such page"),
-        Some(anchors) if !anchor.is_empty() && !anchors.iter().any(|there| there == anchor) => Some("the page has no such anchor"),
+        Some(anchors) if !anchor.is_empty() && !anchors.iter().any(|there| there == anchor) => {
+            Some("the page has no such anchor")
+        }
         Some(_) => None,
     }
 }
@@ -91,10 +114,14 @@ fn joined(folder: &Path, path: &str) -> PathBuf {
 fn from_root(text: &str) -> Vec<&str> {
     let part_of_a_path = |letter: char| letter.is_alphanumeric() || "/._-".contains(letter);
     text.match_indices("docs/")
-        .filter(|(start, _)| !text.get(..*start).is_some_and(|before| before.ends_with(part_of_a_path)))
+        .filter(|(start, _)| {
+            !text.get(..*start).is_some_and(|before| before.ends_with(part_of_a_path))
+        })
         .filter_map(|(start, _)| {
             let rest = text.get(start..)?;
-            let end = rest.find(|letter: char| !part_of_a_path(letter) && letter != '#').unwrap_or(rest.len());
+            let end = rest
+                .find(|letter: char| !part_of_a_path(letter) && letter != '#')
+                .unwrap_or(rest.len());
             Some(rest.get(..end)?.trim_end_matches(['.', '#']))
         })
         .filter(|citation| citation.contains(".md"))
@@ -122,15 +149,24 @@ fn anchors(text: &str) -> Vec<String> {
         if let Some(heading) = line.strip_prefix('#') {
             found.push(slug(heading.trim_start_matches('#').trim()));
         }
-        found.extend(line.split("<a id=\"").skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned));
+        found.extend(
+            line.split("<a id=\"")
+                .skip(1)
+                .filter_map(|rest| rest.split('"').next())
+                .map(str::to_owned),
+        );
     }
     found
 }
 
 /// The anchor of a heading.
 fn slug(heading: &str) -> String {
-    let letters = heading.chars().filter(|letter| letter.is_alphanumeric() || " -_".contains(*letter));
-    letters.map(|letter| if letter == ' ' { '-' } else { letter }).flat_map(char::to_lowercase).collect()
+    let letters =
+        heading.chars().filter(|letter| letter.is_alphanumeric() || " -_".contains(*letter));
+    letters
+        .map(|letter| if letter == ' ' { '-' } else { letter })
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 #[cfg(test)]
@@ -142,8 +178,14 @@ mod tests {
     fn citations_are_found_in_sentences() {
         let text = "see docs/domain/plans.md#answers. And (docs/a.md, docs/b.md#c), not ../docs/d.md or https://x/docs/e.md or docs/adr.";
         assert_eq!(from_root(text), ["docs/domain/plans.md#answers", "docs/a.md", "docs/b.md#c"]);
-        assert_eq!(links("[a](../b.md#c), [d](https://e/f.md), [g](h.rs), [i](#j)"), ["../b.md#c", "#j"]);
-        assert_eq!(joined(Path::new("docs/adr"), "../domain/plans.md"), PathBuf::from("docs/domain/plans.md"));
+        assert_eq!(
+            links("[a](../b.md#c), [d](https://e/f.md), [g](h.rs), [i](#j)"),
+            ["../b.md#c", "#j"]
+        );
+        assert_eq!(
+            joined(Path::new("docs/adr"), "../domain/plans.md"),
+            PathBuf::from("docs/domain/plans.md")
+        );
     }
 
     #[test]

@@ -1,5 +1,6 @@
-//! docs/configuration.md: every setting of every program, from the command lines themselves; and what must agree with it: the
-//! variables that programs know, and those that the manifests of Kubernetes set.
+//! docs/configuration.md: every setting of every program, from the command lines themselves; and
+//! what must agree with it: the variables that programs know, and those that the manifests of
+//! Kubernetes set.
 
 use clap::{Arg, Command};
 use payterms_chassis::variables::{VARIABLES, of_program as variables};
@@ -47,7 +48,8 @@ pub fn write(root: &Path) -> Result<(), String> {
     fs::write(root.join(FILE), page()).map_err(|error| format!("{FILE}: {error}"))
 }
 
-/// Notes a page that is stale, a variable that programs do not know, and one in a manifest that its program does not have.
+/// Notes a page that is stale, a variable that programs do not know, and one in a manifest that its
+/// program does not have.
 pub fn check(root: &Path, wrong: &mut Vec<String>) {
     if fs::read_to_string(root.join(FILE)).unwrap_or_default() != page() {
         wrong.push(format!("{FILE} is stale: run `cargo run -p payterms-xtask -- readmes`"));
@@ -56,11 +58,15 @@ pub fn check(root: &Path, wrong: &mut Vec<String>) {
     let known: BTreeSet<_> = VARIABLES.map(str::to_owned).into();
     if read != known {
         let differ: Vec<_> = read.symmetric_difference(&known).collect();
-        wrong.push(format!("crates/chassis/src/variables.rs and the command lines differ in {differ:?}"));
+        wrong.push(format!(
+            "crates/chassis/src/variables.rs and the command lines differ in {differ:?}"
+        ));
     }
     let manifests = |program: &str| -> Vec<String> {
         match program.trim_start_matches("payterms-") {
-            "migrate" => payterms_migrations::SERVICES.map(|service| format!("k8s/base/{service}/migrate.yaml")).to_vec(),
+            "migrate" => payterms_migrations::SERVICES
+                .map(|service| format!("k8s/base/{service}/migrate.yaml"))
+                .to_vec(),
             // The suite in one process is for one machine.
             "payterms" => Vec::new(),
             name => vec![format!("k8s/base/{name}/deployment.yaml")],
@@ -78,7 +84,10 @@ pub fn check(root: &Path, wrong: &mut Vec<String>) {
             if set.peek().is_none() {
                 wrong.push(format!("{file}: it sets nothing, and {program} needs its files named"));
             }
-            wrong.extend(set.filter(|name| !texts.contains(*name)).map(|name| format!("{file}: {program} has no {name}")));
+            wrong.extend(
+                set.filter(|name| !texts.contains(*name))
+                    .map(|name| format!("{file}: {program} has no {name}")),
+            );
         }
     }
 }
@@ -106,31 +115,55 @@ fn page() -> String {
         }
     }
     let rows = |with_variable: bool| -> String {
-        let shown = settings.iter().filter(|(setting, _)| setting.variable.is_empty() != with_variable);
+        let shown =
+            settings.iter().filter(|(setting, _)| setting.variable.is_empty() != with_variable);
         shown.map(|(setting, programs)| row(setting, programs)).collect()
     };
-    let (head, rule) = ("| variable | flag | default | meaning | programs |\n", "|---|---|---|---|---|\n");
-    let (flag_head, flag_rule) = ("| flag | default | meaning | programs |\n", "|---|---|---|---|\n");
-    format!("{INTRO}{head}{rule}{}\n## Only on the command line\n\n{flag_head}{flag_rule}{}", rows(true), rows(false))
+    let (head, rule) =
+        ("| variable | flag | default | meaning | programs |\n", "|---|---|---|---|---|\n");
+    let (flag_head, flag_rule) =
+        ("| flag | default | meaning | programs |\n", "|---|---|---|---|\n");
+    format!(
+        "{INTRO}{head}{rule}{}\n## Only on the command line\n\n{flag_head}{flag_rule}{}",
+        rows(true),
+        rows(false)
+    )
 }
 
 fn row(setting: &Setting, programs: &[&str]) -> String {
     let programs: Vec<_> = programs.iter().map(|program| format!("`{program}`")).collect();
-    let variable = if setting.variable.is_empty() { String::new() } else { format!("| `{}` ", setting.variable) };
-    format!("{variable}| `{}` | {} | {} | {} |\n", setting.flag, setting.default, setting.meaning, programs.join(", "))
+    let variable = if setting.variable.is_empty() {
+        String::new()
+    } else {
+        format!("| `{}` ", setting.variable)
+    };
+    format!(
+        "{variable}| `{}` | {} | {} | {} |\n",
+        setting.flag,
+        setting.default,
+        setting.meaning,
+        programs.join(", ")
+    )
 }
 
 fn setting(command: &Command, argument: &Arg, before: &str) -> Setting {
-    let text = |value: Option<&std::ffi::OsStr>| value.and_then(|value| value.to_str()).unwrap_or_default().to_owned();
+    let text = |value: Option<&std::ffi::OsStr>| {
+        value.and_then(|value| value.to_str()).unwrap_or_default().to_owned()
+    };
     let flag = match argument.get_long() {
         // What comes by a variable, too, is the same in every command.
         Some(long) if argument.get_env().is_some() => format!("--{long}"),
         Some(long) => format!("{before}--{long}"),
         None => format!("{before}{}", argument.get_id().as_str().to_uppercase()),
     };
-    let defaults: Vec<_> = argument.get_default_values().iter().map(|value| format!("`{}`", text(Some(value)))).collect();
+    let defaults: Vec<_> = argument
+        .get_default_values()
+        .iter()
+        .map(|value| format!("`{}`", text(Some(value))))
+        .collect();
     let groups = command.get_groups().filter(|group| group.is_required_set());
-    let one_of = groups.flat_map(clap::ArgGroup::get_args).filter(|id| *id == argument.get_id()).count();
+    let one_of =
+        groups.flat_map(clap::ArgGroup::get_args).filter(|id| *id == argument.get_id()).count();
     let default = match (defaults.is_empty(), argument.is_required_set(), one_of) {
         (false, ..) => defaults.join(", "),
         (true, true, _) => "required".to_owned(),
@@ -149,9 +182,14 @@ mod tests {
     #[test]
     fn the_page_has_every_program_and_what_each_must_be_given() {
         let page = page();
-        let line = |name: &str| page.lines().find(|line| line.starts_with(&format!("| `{name}` "))).unwrap().to_owned();
+        let line = |name: &str| {
+            page.lines().find(|line| line.starts_with(&format!("| `{name}` "))).unwrap().to_owned()
+        };
         assert!(line("PAYTERMS_DATABASE_URL").contains("required"), "{page}");
-        assert!(line("PAYTERMS_OWNER_DATABASE_URL_FILE").ends_with("| `payterms-migrate` |"), "{page}");
+        assert!(
+            line("PAYTERMS_OWNER_DATABASE_URL_FILE").ends_with("| `payterms-migrate` |"),
+            "{page}"
+        );
         assert!(line("PAYTERMS_ISSUER").ends_with("| `payterms-gateway`, `payterms` |"), "{page}");
         assert!(page.contains("| `token --role` | required |"), "{page}");
     }

@@ -27,8 +27,11 @@ pub fn page() -> Result<String, String> {
 }
 
 fn write_entry(page: &mut String, doc: &ReasonDoc) -> std::fmt::Result {
-    let quoted = |words: &[String]| words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
-    let code = if doc.codes.is_empty() { format!("none; {}", doc.elsewhere) } else { quoted(&doc.codes) };
+    let quoted = |words: &[String]| {
+        words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+    };
+    let code =
+        if doc.codes.is_empty() { format!("none; {}", doc.elsewhere) } else { quoted(&doc.codes) };
     write!(page, "\n## {}\n\n{}\n\n- Code: {code}\n", doc.name, doc.meaning)?;
     if !doc.metadata.is_empty() {
         writeln!(page, "- Metadata: {}", quoted(&doc.metadata))?;
@@ -39,7 +42,9 @@ fn write_entry(page: &mut String, doc: &ReasonDoc) -> std::fmt::Result {
 /// Names what comments lack, and documented metadata that no refusal has.
 pub fn check(code: &str, wrong: &mut Vec<String>) {
     let all = reasons::all();
-    wrong.extend(all.iter().flat_map(ReasonDoc::faults).map(|fault| format!("error_reason.proto: {fault}")));
+    wrong.extend(
+        all.iter().flat_map(ReasonDoc::faults).map(|fault| format!("error_reason.proto: {fault}")),
+    );
     let keys: BTreeSet<_> = all.iter().flat_map(|doc| &doc.metadata).collect();
     for key in keys.into_iter().filter(|key| !code.contains(&format!("(\"{key}\""))) {
         wrong.push(format!("error_reason.proto: no refusal has the metadata {key}"));
@@ -50,7 +55,11 @@ pub fn check(code: &str, wrong: &mut Vec<String>) {
 mod tests {
     #[test]
     fn the_page_is_fresh() {
-        let written = std::fs::read_to_string(crate::root().join("docs/errors.md")).unwrap_or_default();
-        assert!(written == super::page().unwrap(), "docs/errors.md is stale: run `cargo run -p payterms-xtask -- errors`");
+        let written =
+            std::fs::read_to_string(crate::root().join("docs/errors.md")).unwrap_or_default();
+        assert!(
+            written == super::page().unwrap(),
+            "docs/errors.md is stale: run `cargo run -p payterms-xtask -- errors`"
+        );
     }
 }

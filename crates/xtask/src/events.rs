@@ -26,7 +26,11 @@ pub fn write(root: &Path) -> Result<(), String> {
 /// A sentence that says what to do.
 pub fn check(root: &Path) -> Result<(), String> {
     let written = fs::read_to_string(root.join(PAGE)).unwrap_or_default();
-    if written == page()? { Ok(()) } else { Err(format!("{PAGE} is stale: run `cargo run -p payterms-xtask -- events`")) }
+    if written == page()? {
+        Ok(())
+    } else {
+        Err(format!("{PAGE} is stale: run `cargo run -p payterms-xtask -- events`"))
+    }
 }
 
 fn page() -> Result<String, String> {

@@ -1,5 +1,6 @@
-//! The names that generated clients get: each proto says its package in every language that has an option for it, so that a client
-//! needs no settings of its own, and all files of a package say the same.
+//! The names that generated clients get: each proto says its package in every language that has an
+//! option for it, so that a client needs no settings of its own, and all files of a package say the
+//! same.
 
 use prost_reflect::{DescriptorPool, FileDescriptor, prost_types::FileOptions};
 
@@ -18,11 +19,16 @@ fn faults(file: &FileDescriptor) -> Vec<String> {
     if let Some(package) = file.package_name().strip_prefix("payterms.") {
         let wanted = expected(package);
         let pairs = given.iter().zip(&wanted).filter(|((_, given), wanted)| given != *wanted);
-        return pairs.map(|((option, given), wanted)| format!("{}: {option} is {given:?}; say {wanted:?}", file.name())).collect();
+        return pairs
+            .map(|((option, given), wanted)| {
+                format!("{}: {option} is {given:?}; say {wanted:?}", file.name())
+            })
+            .collect();
     }
     // What Google publishes: a client takes those of its own library by the same names.
     let needed = ["go_package", "java_package"];
-    let missing = given.iter().filter(|(option, given)| needed.contains(option) && given.is_empty());
+    let missing =
+        given.iter().filter(|(option, given)| needed.contains(option) && given.is_empty());
     missing.map(|(option, _)| format!("{}: no {option}", file.name())).collect()
 }
 
@@ -43,7 +49,13 @@ fn expected(package: &str) -> [String; 6] {
     let parts: Vec<_> = package.split('.').collect();
     let capitals: Vec<_> = parts
         .iter()
-        .map(|part| format!("{}{}", part.get(..1).unwrap_or_default().to_uppercase(), part.get(1..).unwrap_or_default()))
+        .map(|part| {
+            format!(
+                "{}{}",
+                part.get(..1).unwrap_or_default().to_uppercase(),
+                part.get(1..).unwrap_or_default()
+            )
+        })
         .collect();
     [
         format!("payterms.dev/go/{};{}", parts.join("/"), parts.concat()),
@@ -70,7 +82,8 @@ mod tests {
             options: Some(options),
             ..FileDescriptorProto::default()
         };
-        let pool = DescriptorPool::from_file_descriptor_set(FileDescriptorSet { file: vec![file] }).unwrap();
+        let pool = DescriptorPool::from_file_descriptor_set(FileDescriptorSet { file: vec![file] })
+            .unwrap();
         faults(&pool.files().next().unwrap())
     }
 
@@ -89,7 +102,13 @@ mod tests {
         assert!(problems("payterms.wallet.v1", of_wallet.clone()).is_empty());
         assert_eq!(problems("payterms.credit.v1", of_wallet.clone()).len(), 5);
         let one = FileOptions { ruby_package: Some("Payterms".into()), ..of_wallet };
-        assert_eq!(problems("payterms.wallet.v1", one), ["a.proto: ruby_package is \"Payterms\"; say \"Payterms::Wallet::V1\""]);
-        assert_eq!(problems("google.type", FileOptions::default()), ["a.proto: no go_package", "a.proto: no java_package"]);
+        assert_eq!(
+            problems("payterms.wallet.v1", one),
+            ["a.proto: ruby_package is \"Payterms\"; say \"Payterms::Wallet::V1\""]
+        );
+        assert_eq!(
+            problems("google.type", FileOptions::default()),
+            ["a.proto: no go_package", "a.proto: no java_package"]
+        );
     }
 }

@@ -1,11 +1,11 @@
 //! `xtask`: chores of the repository.
 //!
-//! `cargo run -p payterms-xtask -- errors` writes docs/errors.md from the contract;
-//! `cargo run -p payterms-xtask -- events` writes docs/event-catalogue.md from the contract;
-//! `cargo run -p payterms-xtask -- reference` writes docs/reference.md from the contract and `proto/access.toml`;
-//! `cargo run -p payterms-xtask -- readmes` writes methods, events and tables into the READMEs of the services,
-//! docs/configuration.md, and the versions of the schemas into the manifests;
-//! `cargo run -p payterms-xtask -- states` draws the state machines into the READMEs of their services;
+//! `cargo run -p payterms-xtask -- errors` writes docs/errors.md from the contract; `cargo run -p
+//! payterms-xtask -- events` writes docs/event-catalogue.md from the contract; `cargo run -p
+//! payterms-xtask -- reference` writes docs/reference.md from the contract and `proto/access.toml`;
+//! `cargo run -p payterms-xtask -- readmes` writes methods, events and tables into the READMEs of
+//! the services, docs/configuration.md, and the versions of the schemas into the manifests; `cargo
+//! run -p payterms-xtask -- states` draws the state machines into the READMEs of their services;
 //! `cargo run -p payterms-xtask -- tidy` checks the rules of the tree, as the test does.
 
 mod citations;
@@ -35,7 +35,9 @@ fn root() -> PathBuf {
 
 fn main() -> ExitCode {
     let outcome = match std::env::args().nth(1).as_deref() {
-        Some("errors") => errors::page().and_then(|page| fs::write(root().join("docs/errors.md"), page).map_err(|error| error.to_string())),
+        Some("errors") => errors::page().and_then(|page| {
+            fs::write(root().join("docs/errors.md"), page).map_err(|error| error.to_string())
+        }),
         Some("events") => events::write(&root()),
         Some("reference") => reference::write(&root()),
         Some("states") => states::draw(&root()),

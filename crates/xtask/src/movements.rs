@@ -1,5 +1,5 @@
-//! The law's table of movements and the ledger name the same kinds of transfer, and each movement has a verb or a job that exists
-//! (docs/domain/wallet.md#movements).
+//! The law's table of movements and the ledger name the same kinds of transfer, and each movement
+//! has a verb or a job that exists (docs/domain/wallet.md#movements).
 
 use prost_reflect::DescriptorPool;
 use std::{collections::BTreeSet, fs, path::Path};
@@ -19,12 +19,21 @@ pub fn check(root: &Path, wrong: &mut Vec<String>) {
     let ledger = fs::read_to_string(root.join(LEDGER.0)).unwrap_or_default();
     let (rows, kinds) = (rows(&page), kinds(&ledger));
     if rows.is_empty() || kinds.is_empty() {
-        wrong.push(format!("{PAGE}: the table of movements or the kinds of {} are not found", LEDGER.0));
+        wrong.push(format!(
+            "{PAGE}: the table of movements or the kinds of {} are not found",
+            LEDGER.0
+        ));
         return;
     }
     let texts: BTreeSet<&str> = rows.iter().flat_map(|row| row.kinds.iter().copied()).collect();
-    wrong.extend(kinds.difference(&texts).map(|kind| format!("{PAGE}: the table of movements has no row for the kind {kind}")));
-    wrong.extend(texts.difference(&kinds).map(|kind| format!("{PAGE}: the ledger has no kind {kind}")));
+    wrong.extend(
+        kinds
+            .difference(&texts)
+            .map(|kind| format!("{PAGE}: the table of movements has no row for the kind {kind}")),
+    );
+    wrong.extend(
+        texts.difference(&kinds).map(|kind| format!("{PAGE}: the ledger has no kind {kind}")),
+    );
     let known = verbs(root);
     for Row { movement, causes, .. } in &rows {
         if causes.is_empty() {
@@ -45,7 +54,11 @@ struct Row<'a> {
 }
 
 fn rows(page: &str) -> Vec<Row<'_>> {
-    let lines = page.lines().skip_while(|line| *line != HEAD).skip(2).take_while(|line| line.starts_with('|'));
+    let lines = page
+        .lines()
+        .skip_while(|line| *line != HEAD)
+        .skip(2)
+        .take_while(|line| line.starts_with('|'));
     lines
         .filter_map(|line| {
             let cells: Vec<_> = line.trim_matches('|').split(" | ").map(str::trim).collect();
@@ -65,15 +78,23 @@ fn marked(cell: &str) -> Vec<&str> {
 }
 
 fn kinds(ledger: &str) -> BTreeSet<&str> {
-    let list = ledger.lines().skip_while(|line| !line.starts_with(LEDGER.1)).skip(1).take_while(|line| line.starts_with(' '));
+    let list = ledger
+        .lines()
+        .skip_while(|line| !line.starts_with(LEDGER.1))
+        .skip(1)
+        .take_while(|line| line.starts_with(' '));
     list.filter_map(|line| line.split('"').nth(1)).collect()
 }
 
 /// Every method of the contract, and every job.
 fn verbs(root: &Path) -> BTreeSet<String> {
     let pool = DescriptorPool::decode(payterms_proto::DESCRIPTOR_SET).unwrap_or_default();
-    let mut known: BTreeSet<String> =
-        pool.services().flat_map(|service| service.methods().map(|method| method.name().to_owned()).collect::<Vec<_>>()).collect();
+    let mut known: BTreeSet<String> = pool
+        .services()
+        .flat_map(|service| {
+            service.methods().map(|method| method.name().to_owned()).collect::<Vec<_>>()
+        })
+        .collect();
     for file in crate::tidy::rust_files(&root.join("services")) {
         let text = fs::read_to_string(file).unwrap_or_default();
         let jobs = text.lines().filter(|line| line.contains("const JOB: &str"));
@@ -89,7 +110,10 @@ mod tests {
     #[test]
     fn rows_and_kinds_are_read() {
         let page = "text\n| movement | debit → credit | verb or job | kind |\n|---|---|---|---|\n| a; b | x → y | `Do`, job `later` | `A`; `B` |\n\n| c |";
-        assert_eq!(rows(page), [Row { movement: "a; b", causes: vec!["Do", "later"], kinds: vec!["A", "B"] }]);
+        assert_eq!(
+            rows(page),
+            [Row { movement: "a; b", causes: vec!["Do", "later"], kinds: vec!["A", "B"] }]
+        );
         let ledger = "const KINDS: [(Kind, &str); 2] = [\n    (Kind::A, \"A\"),\n    (Kind::B, \"B_C\"),\n];\n";
         assert_eq!(kinds(ledger).into_iter().collect::<Vec<_>>(), ["A", "B_C"]);
     }

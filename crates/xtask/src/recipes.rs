@@ -1,6 +1,6 @@
 //! Recipes and walks in Markdown cite files and what is in them, each in a list item of the form
-//! ``- `path/to/file.rs`: `identifier`, `identifier` ``. Here it is checked that each file is there and contains its identifiers, so
-//! that a recipe cannot describe code that has changed.
+//! ``- `path/to/file.rs`: `identifier`, `identifier` ``. Here it is checked that each file is there
+//! and contains its identifiers, so that a recipe cannot describe code that has changed.
 
 use std::{fs, path::Path};
 
@@ -16,13 +16,20 @@ pub fn check(root: &Path, wrong: &mut Vec<String>) {
     for page in crate::tidy::files_ending(root, &["md"]) {
         let text = fs::read_to_string(&page).unwrap_or_default();
         let shown = page.strip_prefix(root).unwrap_or(&page).display().to_string();
-        for (number, citation) in (1..).zip(text.lines()).filter_map(|(number, line)| Some((number, citation(line)?))) {
+        for (number, citation) in
+            (1..).zip(text.lines()).filter_map(|(number, line)| Some((number, citation(line)?)))
+        {
             let Ok(cited) = fs::read_to_string(root.join(citation.path)) else {
                 wrong.push(format!("{shown}:{number}: there is no file {}", citation.path));
                 continue;
             };
-            for identifier in citation.identifiers.iter().filter(|identifier| !cited.contains(**identifier)) {
-                wrong.push(format!("{shown}:{number}: {} does not contain {identifier:?}", citation.path));
+            for identifier in
+                citation.identifiers.iter().filter(|identifier| !cited.contains(**identifier))
+            {
+                wrong.push(format!(
+                    "{shown}:{number}: {} does not contain {identifier:?}",
+                    citation.path
+                ));
             }
         }
     }

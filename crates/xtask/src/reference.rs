@@ -1,5 +1,5 @@
-//! docs/reference.md: the methods that callers have, what each does, and which role may call it; made from the contract and
-//! `proto/access.toml`.
+//! docs/reference.md: the methods that callers have, what each does, and which role may call it;
+//! made from the contract and `proto/access.toml`.
 
 use crate::readmes::{METHODS, SERVICES, caption, comment};
 use prost_reflect::{DescriptorPool, FileDescriptor, ServiceDescriptor};
@@ -20,7 +20,16 @@ This page is made from the protos and `proto/access.toml` by `cargo run -p payte
 /// The packages, in the order of their sections.
 const PACKAGES: [&str; 6] = ["wallet", "invoicing", "credit", "plans", "gateway", "common"];
 /// The roles, in the order of their columns.
-const ROLES: [&str; 8] = ["OPERATOR", "OWNER", "ADMIN", "STAFF", "SERVICE", "CUSTOMER_ADMIN", "BILLING_MANAGER", "MEMBER"];
+const ROLES: [&str; 8] = [
+    "OPERATOR",
+    "OWNER",
+    "ADMIN",
+    "STAFF",
+    "SERVICE",
+    "CUSTOMER_ADMIN",
+    "BILLING_MANAGER",
+    "MEMBER",
+];
 
 /// Writes the page.
 ///
@@ -36,16 +45,25 @@ pub fn write(root: &Path) -> Result<(), String> {
 /// A sentence that says what to do.
 pub fn check(root: &Path) -> Result<(), String> {
     let written = fs::read_to_string(root.join(PAGE)).unwrap_or_default();
-    if written == page()? { Ok(()) } else { Err(format!("{PAGE} is stale: run `cargo run -p payterms-xtask -- reference`")) }
+    if written == page()? {
+        Ok(())
+    } else {
+        Err(format!("{PAGE} is stale: run `cargo run -p payterms-xtask -- reference`"))
+    }
 }
 
 fn page() -> Result<String, String> {
-    let pool = DescriptorPool::decode(payterms_proto::DESCRIPTOR_SET).map_err(|error| error.to_string())?;
-    let access = payterms_proto::ACCESS_TABLE.parse::<Table>().map_err(|error| error.to_string())?;
+    let pool = DescriptorPool::decode(payterms_proto::DESCRIPTOR_SET)
+        .map_err(|error| error.to_string())?;
+    let access =
+        payterms_proto::ACCESS_TABLE.parse::<Table>().map_err(|error| error.to_string())?;
     let mut parts = vec![HEAD.to_owned()];
     for package in PACKAGES {
         parts.push(format!("\n## {package}\n"));
-        let files: Vec<_> = pool.files().filter(|file| file.package_name() == format!("payterms.{package}.v1")).collect();
+        let files: Vec<_> = pool
+            .files()
+            .filter(|file| file.package_name() == format!("payterms.{package}.v1"))
+            .collect();
         for file in &files {
             for (index, service) in (0..).zip(file.services()) {
                 parts.push(section(file, index, &service, &access)?);
@@ -56,7 +74,12 @@ fn page() -> Result<String, String> {
 }
 
 /// The methods of one gRPC service, which is number `index` of its file.
-fn section(file: &FileDescriptor, index: i32, service: &ServiceDescriptor, access: &Table) -> Result<String, String> {
+fn section(
+    file: &FileDescriptor,
+    index: i32,
+    service: &ServiceDescriptor,
+    access: &Table,
+) -> Result<String, String> {
     let about = comment(file, &[SERVICES, index]);
     let (name, full, proto) = (service.name(), service.full_name(), file.name());
     let (roles, rule) = (ROLES.join(" | "), "---|".repeat(ROLES.len()));
@@ -65,14 +88,33 @@ fn section(file: &FileDescriptor, index: i32, service: &ServiceDescriptor, acces
     );
     for (number, method) in (0..).zip(service.methods()) {
         let about = caption(method.name(), &comment(file, &[SERVICES, index, METHODS, number]));
-        let row = access.get(full).and_then(|rows| rows.get(method.name())).and_then(Value::as_table);
-        let row = row.ok_or_else(|| format!("{} has no row in proto/access.toml", method.full_name()))?;
-        let cells: Vec<_> = ROLES.iter().map(|role| row.get(*role).and_then(Value::as_str).unwrap_or_default()).collect();
-        let stream = if method.is_server_streaming() || method.is_client_streaming() { " (stream)" } else { "" };
-        let people = if row.get("api_keys").and_then(Value::as_bool) == Some(false) { " *people*" } else { "" };
-        let tried = if method.input().get_field_by_name("validate_only").is_some() { " *try*" } else { "" };
-        writeln!(part, "| {}{stream}{people}{tried} | {about} | {} |", method.name(), cells.join(" | "))
-            .map_err(|error| error.to_string())?;
+        let row =
+            access.get(full).and_then(|rows| rows.get(method.name())).and_then(Value::as_table);
+        let row =
+            row.ok_or_else(|| format!("{} has no row in proto/access.toml", method.full_name()))?;
+        let cells: Vec<_> = ROLES
+            .iter()
+            .map(|role| row.get(*role).and_then(Value::as_str).unwrap_or_default())
+            .collect();
+        let stream = if method.is_server_streaming() || method.is_client_streaming() {
+            " (stream)"
+        } else {
+            ""
+        };
+        let people = if row.get("api_keys").and_then(Value::as_bool) == Some(false) {
+            " *people*"
+        } else {
+            ""
+        };
+        let tried =
+            if method.input().get_field_by_name("validate_only").is_some() { " *try*" } else { "" };
+        writeln!(
+            part,
+            "| {}{stream}{people}{tried} | {about} | {} |",
+            method.name(),
+            cells.join(" | ")
+        )
+        .map_err(|error| error.to_string())?;
     }
     Ok(part)
 }

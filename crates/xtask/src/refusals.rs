@@ -1,5 +1,6 @@
-//! Refusals in the code against what `error_reason.proto` says of their reasons: the codes, and the keys of the metadata. Debug builds
-//! check the rest when a refusal is answered (`detailed` in crates/chassis/src/wire/error.rs).
+//! Refusals in the code against what `error_reason.proto` says of their reasons: the codes, and the
+//! keys of the metadata. Debug builds check the rest when a refusal is answered (`detailed` in
+//! crates/chassis/src/wire/error.rs).
 
 use payterms_proto::reasons::documented;
 use std::{collections::BTreeSet, fs, path::Path};
@@ -36,7 +37,11 @@ pub fn check(root: &Path, file: &Path, wrong: &mut Vec<String>) {
     let text = fs::read_to_string(file).unwrap_or_default();
     let text = text.split("#[cfg(test)]").next().unwrap_or_default();
     let shown = file.strip_prefix(root).unwrap_or(file).display();
-    wrong.extend(undocumented(text).into_iter().map(|text| format!("{shown}: error_reason.proto does not say of {text}")));
+    wrong.extend(
+        undocumented(text)
+            .into_iter()
+            .map(|text| format!("{shown}: error_reason.proto does not say of {text}")),
+    );
 }
 
 fn undocumented(text: &str) -> BTreeSet<String> {
@@ -44,7 +49,9 @@ fn undocumented(text: &str) -> BTreeSet<String> {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ").replace("( ", "(");
     let mut wrong = BTreeSet::new();
     let (mut last, mut past) = (None, 0);
-    for (start, piece) in text.match_indices('"').map(|(start, _)| (start, text.get(start + 1..).unwrap_or_default())) {
+    for (start, piece) in
+        text.match_indices('"').map(|(start, _)| (start, text.get(start + 1..).unwrap_or_default()))
+    {
         let before = text.get(..start).unwrap_or_default();
         // A figure belongs to the reason before it in its function.
         last = last.filter(|_| !text.get(past..start).unwrap_or_default().contains(" fn "));
@@ -52,8 +59,13 @@ fn undocumented(text: &str) -> BTreeSet<String> {
         let word = piece.split('"').next().unwrap_or_default();
         if let Some(doc) = documented(word) {
             last = Some(doc);
-            let given = GIVES.iter().filter(|(begin, _)| before.ends_with(begin)).map(|(_, code)| *code);
-            wrong.extend(given.filter(|code| !doc.codes.iter().any(|text| text == code)).map(|code| format!("{word}: {code}")));
+            let given =
+                GIVES.iter().filter(|(begin, _)| before.ends_with(begin)).map(|(_, code)| *code);
+            wrong.extend(
+                given
+                    .filter(|code| !doc.codes.iter().any(|text| text == code))
+                    .map(|code| format!("{word}: {code}")),
+            );
         } else if before.ends_with(".with(")
             && let Some(doc) = last
             && !doc.metadata.iter().any(|text| text == word)

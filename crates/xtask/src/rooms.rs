@@ -1,5 +1,6 @@
-//! The rooms of a crate, the modules right under its `src`, stand on each other without a cycle: each needs only those before it in a
-//! fixed order. What a room needs of another is read from the paths in its code: `crate::room::…`, also within braces.
+//! The rooms of a crate, the modules right under its `src`, stand on each other without a cycle:
+//! each needs only those before it in a fixed order. What a room needs of another is read from the
+//! paths in its code: `crate::room::…`, also within braces.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -7,8 +8,8 @@ use std::{
     path::Path,
 };
 
-/// The rooms of a service in their order: data, rows, ports, what use cases get, the contract's messages, other services, the use cases, and
-/// what calls these.
+/// The rooms of a service in their order: data, rows, ports, what use cases get, the contract's
+/// messages, other services, the use cases, and what calls these.
 const OF_SERVICE: &[&str] = &[
     "documents",
     "templates",
@@ -49,7 +50,8 @@ const OF_CHASSIS: &[&str] = &[
     "webhooks",
 ];
 
-/// Crates whose rooms are held apart: the order of the rooms, and those that stand above all others and may need any of them.
+/// Crates whose rooms are held apart: the order of the rooms, and those that stand above all others
+/// and may need any of them.
 const CRATES: [(&str, &[&str], &[&str]); 5] = [
     ("crates/chassis", OF_CHASSIS, &["boot", "lib"]),
     ("services/wallet", OF_SERVICE, &["lib"]),
@@ -72,14 +74,23 @@ pub fn check(root: &Path, wrong: &mut Vec<String>) {
                 continue;
             }
             let text = fs::read_to_string(&file).unwrap_or_default();
-            needs.entry(room.clone()).or_default().extend(needed(&text).into_iter().filter(|needed| *needed != room));
+            needs
+                .entry(room.clone())
+                .or_default()
+                .extend(needed(&text).into_iter().filter(|needed| *needed != room));
         }
-        wrong.extend(out_of_order(order, &needs).into_iter().map(|problem| format!("{folder}/src: {problem}")));
+        wrong.extend(
+            out_of_order(order, &needs)
+                .into_iter()
+                .map(|problem| format!("{folder}/src: {problem}")),
+        );
         if let Some(cycle) = cycle(&needs) {
             wrong.push(format!("{folder}/src: {} need each other in a circle", cycle.join(" → ")));
         }
         for (room, _) in needs.iter().filter(|(_, needed)| needed.contains("lib")) {
-            wrong.push(format!("{folder}/src/{room}: takes something from lib.rs, which only wires"));
+            wrong.push(format!(
+                "{folder}/src/{room}: takes something from lib.rs, which only wires"
+            ));
         }
     }
 }
@@ -90,11 +101,17 @@ fn out_of_order(order: &[&str], needs: &Needs) -> Vec<String> {
     let mut wrong = Vec::new();
     for (room, needed) in needs {
         let Some(at) = place(room) else {
-            wrong.push(format!("the room {room} has no place in the order of crates/xtask/src/rooms.rs"));
+            wrong.push(format!(
+                "the room {room} has no place in the order of crates/xtask/src/rooms.rs"
+            ));
             continue;
         };
         let later = needed.iter().filter(|needed| place(needed).is_some_and(|place| place > at));
-        wrong.extend(later.map(|later| format!("{room} needs {later}, which is after it in the order of rooms")));
+        wrong.extend(
+            later.map(|later| {
+                format!("{room} needs {later}, which is after it in the order of rooms")
+            }),
+        );
     }
     wrong
 }
@@ -102,17 +119,23 @@ fn out_of_order(order: &[&str], needs: &Needs) -> Vec<String> {
 /// The module right under `src` that a file belongs to.
 fn room_of(source: &Path, file: &Path) -> String {
     let first = file.strip_prefix(source).ok().and_then(|path| path.components().next());
-    let name = first.map(|part| part.as_os_str().to_string_lossy().into_owned()).unwrap_or_default();
+    let name =
+        first.map(|part| part.as_os_str().to_string_lossy().into_owned()).unwrap_or_default();
     name.trim_end_matches(".rs").to_owned()
 }
 
 /// The rooms that a file names. What is named right under the crate comes from `lib`.
 fn needed(text: &str) -> BTreeSet<String> {
-    let code: String = text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n");
+    let code: String = text
+        .lines()
+        .map(|line| line.split("//").next().unwrap_or_default())
+        .collect::<Vec<_>>()
+        .join("\n");
     let mut found = BTreeSet::new();
     for (at, mark) in code.match_indices("crate::") {
         let (before, rest) = code.split_at(at);
-        let inside_a_name = before.ends_with(|letter: char| letter.is_alphanumeric() || letter == '_');
+        let inside_a_name =
+            before.ends_with(|letter: char| letter.is_alphanumeric() || letter == '_');
         let rest = rest.trim_start_matches(mark).trim_start();
         if inside_a_name {
             continue;
@@ -142,7 +165,11 @@ fn heads(list: &str) -> Vec<String> {
 }
 
 fn head(path: &str) -> Option<String> {
-    let name: String = path.trim_start().chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect();
+    let name: String = path
+        .trim_start()
+        .chars()
+        .take_while(|letter| letter.is_alphanumeric() || *letter == '_')
+        .collect();
     let first = name.chars().next()?;
     Some(if first.is_uppercase() { "lib".to_owned() } else { name })
 }
@@ -153,7 +180,12 @@ fn cycle(needs: &Needs) -> Option<Vec<String>> {
     needs.keys().find_map(|room| visit(needs, room, &mut Vec::new(), &mut done))
 }
 
-fn visit<'a>(needs: &'a Needs, room: &'a str, way: &mut Vec<&'a str>, done: &mut BTreeSet<&'a str>) -> Option<Vec<String>> {
+fn visit<'a>(
+    needs: &'a Needs,
+    room: &'a str,
+    way: &mut Vec<&'a str>,
+    done: &mut BTreeSet<&'a str>,
+) -> Option<Vec<String>> {
     if let Some(at) = way.iter().position(|passed| *passed == room) {
         return Some(way.iter().skip(at).chain([&room]).map(|room| (*room).to_owned()).collect());
     }
@@ -161,7 +193,8 @@ fn visit<'a>(needs: &'a Needs, room: &'a str, way: &mut Vec<&'a str>, done: &mut
         return None;
     }
     way.push(room);
-    let found = needs.get(room).into_iter().flatten().find_map(|next| visit(needs, next, way, done));
+    let found =
+        needs.get(room).into_iter().flatten().find_map(|next| visit(needs, next, way, done));
     way.pop();
     found
 }
@@ -188,15 +221,22 @@ mod tests {
     #[test]
     fn a_room_needs_only_those_before_it() {
         let order = ["wire", "db", "flow"];
-        assert_eq!(out_of_order(&order, &needs(&[("flow", "db"), ("flow", "wire"), ("db", "sql")])), Vec::<String>::new());
+        assert_eq!(
+            out_of_order(&order, &needs(&[("flow", "db"), ("flow", "wire"), ("db", "sql")])),
+            Vec::<String>::new()
+        );
         let wrong = out_of_order(&order, &needs(&[("db", "flow"), ("shed", "wire")]));
-        assert!(wrong[0].starts_with("db needs flow") && wrong[1].starts_with("the room shed"), "{wrong:?}");
+        assert!(
+            wrong[0].starts_with("db needs flow") && wrong[1].starts_with("the room shed"),
+            "{wrong:?}"
+        );
     }
 
     #[test]
     fn a_circle_is_found_and_its_absence() {
         assert_eq!(cycle(&needs(&[("a", "b"), ("b", "c"), ("a", "c")])), None);
-        let found: BTreeSet<_> = cycle(&needs(&[("a", "b"), ("b", "c"), ("c", "b")])).unwrap().into_iter().collect();
+        let found: BTreeSet<_> =
+            cycle(&needs(&[("a", "b"), ("b", "c"), ("c", "b")])).unwrap().into_iter().collect();
         assert_eq!(found, ["b", "c"].map(str::to_owned).into());
     }
 }

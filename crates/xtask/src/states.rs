@@ -15,7 +15,8 @@ const END: &str = "<!-- states end -->";
 
 /// A README as it should be, and as it is.
 fn pages(root: &Path, (readme, diagram): Shown) -> Result<(String, String), String> {
-    let text = fs::read_to_string(root.join(readme)).map_err(|error| format!("{readme}: {error}"))?;
+    let text =
+        fs::read_to_string(root.join(readme)).map_err(|error| format!("{readme}: {error}"))?;
     let marks = || format!("{readme}: the marks of the states are missing");
     let (before, rest) = text.split_once(BEGIN).ok_or_else(marks)?;
     let (_, after) = rest.split_once(END).ok_or_else(marks)?;

@@ -26,7 +26,10 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
     ("services/plans/domain", &["kernel"]),
     ("services/plans", &["kernel", "chassis", "proto", "plans-domain"]),
     ("services/wallet", &["kernel", "chassis", "proto", "wallet-domain"]),
-    ("services/invoicing", &["kernel", "chassis", "proto", "bank-files", "fonts", "invoicing-domain"]),
+    (
+        "services/invoicing",
+        &["kernel", "chassis", "proto", "bank-files", "fonts", "invoicing-domain"],
+    ),
     ("gateway", &["kernel", "chassis", "proto"]),
 ];
 /// File names that tell no story.
@@ -86,7 +89,10 @@ pub fn files_ending(root: &Path, endings: &[&str]) -> Vec<PathBuf> {
             let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
             if path.is_dir() && name != "target" && name != "data" && !name.starts_with('.') {
                 folders.push(path);
-            } else if path.extension().is_some_and(|ending| endings.iter().any(|one| ending == *one)) {
+            } else if path
+                .extension()
+                .is_some_and(|ending| endings.iter().any(|one| ending == *one))
+            {
                 files.push(path);
             }
         }
@@ -117,7 +123,9 @@ fn columns(root: &Path, wrong: &mut Vec<String>) {
     for file in rust_files(&root.join("migrations/src")) {
         let text = fs::read_to_string(&file).unwrap_or_default().to_lowercase();
         for inexact in [" numeric", " decimal", " real", " double", " float", " money "] {
-            if text.contains(&format!("{inexact} not null")) || text.contains(&format!("{inexact},")) {
+            if text.contains(&format!("{inexact} not null"))
+                || text.contains(&format!("{inexact},"))
+            {
                 wrong.push(format!("{}: a column of{inexact}", file.display()));
             }
         }
@@ -128,10 +136,18 @@ fn columns(root: &Path, wrong: &mut Vec<String>) {
 fn reasons(root: &Path, files: &[PathBuf], wrong: &mut Vec<String>) {
     let Ok(pool) = DescriptorPool::decode(payterms_proto::DESCRIPTOR_SET) else { return };
     let Some(reasons) = pool.get_enum_by_name("payterms.common.v1.ErrorReason") else { return };
-    let known: BTreeSet<_> = reasons.values().skip(1).map(|value| value.name().trim_start_matches("ERROR_REASON_").to_owned()).collect();
-    let answering = |file: &&PathBuf| !file.starts_with(root.join("tests")) && !file.starts_with(root.join("crates/xtask"));
+    let known: BTreeSet<_> = reasons
+        .values()
+        .skip(1)
+        .map(|value| value.name().trim_start_matches("ERROR_REASON_").to_owned())
+        .collect();
+    let answering = |file: &&PathBuf| {
+        !file.starts_with(root.join("tests")) && !file.starts_with(root.join("crates/xtask"))
+    };
     let answering: Vec<_> = files.iter().filter(answering).collect();
-    for file in answering.iter().filter(|file| !file.ends_with("tests.rs") && !file.to_string_lossy().ends_with("_tests.rs")) {
+    for file in answering.iter().filter(|file| {
+        !file.ends_with("tests.rs") && !file.to_string_lossy().ends_with("_tests.rs")
+    }) {
         crate::refusals::check(root, file, wrong);
     }
     let code: String = answering.iter().filter_map(|file| fs::read_to_string(file).ok()).collect();
@@ -141,11 +157,14 @@ fn reasons(root: &Path, files: &[PathBuf], wrong: &mut Vec<String>) {
     }
     for (mark, _) in code.match_indices("\", \"").chain(code.match_indices("(\"")) {
         let rest = code.get(mark..).unwrap_or_default().trim_start_matches(['"', ',', ' ', '(']);
-        let word: String = rest.chars().take_while(|c| c.is_ascii_uppercase() || *c == '_').collect();
+        let word: String =
+            rest.chars().take_while(|c| c.is_ascii_uppercase() || *c == '_').collect();
         let before = code.get(mark.saturating_sub(60)..mark).unwrap_or_default();
         // `verb("REASON"`, or `verb("field", "REASON"`.
         let refused = before.rsplit_once("(\"").map_or(before, |(verb, _)| verb);
-        let gives = ["precondition", "wrong", "status", "unauthenticated", "not_yet"].iter().any(|verb| refused.ends_with(verb));
+        let gives = ["precondition", "wrong", "status", "unauthenticated", "not_yet"]
+            .iter()
+            .any(|verb| refused.ends_with(verb));
         if gives && word.contains('_') && !known.contains(&word) {
             wrong.push(format!("{word} is given and not in error_reason.proto"));
         }

@@ -1,4 +1,5 @@
-//! Names that a stranger cannot understand: public items may not be called by words that say nothing of what they are.
+//! Names that a stranger cannot understand: public items may not be called by words that say
+//! nothing of what they are.
 
 use std::{fs, path::Path};
 
@@ -19,7 +20,8 @@ const VAGUE: [(&str, &str); 13] = [
     ("leave", "enqueue"),
 ];
 /// What a public name follows.
-const ITEMS: [&str; 8] = ["fn ", "struct ", "enum ", "trait ", "type ", "const ", "static ", "mod "];
+const ITEMS: [&str; 8] =
+    ["fn ", "struct ", "enum ", "trait ", "type ", "const ", "static ", "mod "];
 
 /// Notes each public name that holds a vague word.
 pub fn check(root: &Path, files: &[std::path::PathBuf], wrong: &mut Vec<String>) {
@@ -27,9 +29,16 @@ pub fn check(root: &Path, files: &[std::path::PathBuf], wrong: &mut Vec<String>)
     for file in files.iter().filter(|file| !file.starts_with(root.join("tests"))) {
         let text = fs::read_to_string(file).unwrap_or_default();
         let shown = file.strip_prefix(root).unwrap_or(file).display().to_string();
-        for (line, name) in text.lines().enumerate().filter_map(|(line, text)| Some((line, public_name(text)?))) {
-            for (vague, better) in VAGUE.iter().filter(|(vague, _)| words(name).iter().any(|word| word == vague)) {
-                wrong.push(format!("{shown}:{}: {name}: not {vague}; say {better}", line.saturating_add(1)));
+        for (line, name) in
+            text.lines().enumerate().filter_map(|(line, text)| Some((line, public_name(text)?)))
+        {
+            for (vague, better) in
+                VAGUE.iter().filter(|(vague, _)| words(name).iter().any(|word| word == vague))
+            {
+                wrong.push(format!(
+                    "{shown}:{}: {name}: not {vague}; say {better}",
+                    line.saturating_add(1)
+                ));
             }
         }
     }
@@ -43,9 +52,17 @@ fn public_name(line: &str) -> Option<&str> {
         None => rest,
     };
     let rest = rest.strip_prefix(' ')?;
-    let rest = rest.trim_start_matches("async ").trim_start_matches("const fn ").trim_start_matches("unsafe ");
-    let name = ITEMS.iter().find_map(|item| rest.strip_prefix(item)).or_else(|| line.contains("const fn ").then_some(rest))?;
-    name.split(|letter: char| !letter.is_alphanumeric() && letter != '_').next().filter(|name| !name.is_empty())
+    let rest = rest
+        .trim_start_matches("async ")
+        .trim_start_matches("const fn ")
+        .trim_start_matches("unsafe ");
+    let name = ITEMS
+        .iter()
+        .find_map(|item| rest.strip_prefix(item))
+        .or_else(|| line.contains("const fn ").then_some(rest))?;
+    name.split(|letter: char| !letter.is_alphanumeric() && letter != '_')
+        .next()
+        .filter(|name| !name.is_empty())
 }
 
 /// The words of a name, in lower case: `RequestStamp` and `request_stamp` are both two.
@@ -69,7 +86,10 @@ mod tests {
 
     #[test]
     fn public_names_are_found_whatever_stands_before_them() {
-        assert_eq!(public_name("    pub(crate) async fn hold_credit(&self) {"), Some("hold_credit"));
+        assert_eq!(
+            public_name("    pub(crate) async fn hold_credit(&self) {"),
+            Some("hold_credit")
+        );
         assert_eq!(public_name("pub struct HotCommitter;"), Some("HotCommitter"));
         assert_eq!(public_name("pub const fn zero() -> Self {"), Some("zero"));
         assert_eq!(public_name("pub amount: Money,"), None);

@@ -26,24 +26,35 @@ use tonic::{Code, Status};
 pub(super) fn refused(status: &Status, codec: Codec, shape: Shape) -> Response {
     match shape {
         Shape::OneMessage => refusal::answer(status),
-        Shape::Stream => streamed(HeaderMap::new(), codec, Body::from(end(Some(status), &HeaderMap::new()))),
+        Shape::Stream => {
+            streamed(HeaderMap::new(), codec, Body::from(end(Some(status), &HeaderMap::new())))
+        }
     }
 }
 
-/// Translates an answer with one message; `method` is none where the path names none, which the services refuse.
-pub(super) async fn one_message(answer: Response, method: Option<MethodDescriptor>, codec: Codec) -> Response {
+/// Translates an answer with one message; `method` is none where the path names none, which the
+/// services refuse.
+pub(super) async fn one_message(
+    answer: Response,
+    method: Option<MethodDescriptor>,
+    codec: Codec,
+) -> Response {
     let (mut head, mut body) = answer.into_parts();
     let unread = head.extensions.remove::<Unread>();
     let (mut bytes, mut trailers) = (BytesMut::new(), HeaderMap::new());
     while let Some(frame) = body.frame().await {
         match frame.map(http_body::Frame::into_data) {
-            Ok(Ok(data)) if bytes.len().saturating_add(data.len()) > INNER_MESSAGE => return refusal::answer(&too_large()),
+            Ok(Ok(data)) if bytes.len().saturating_add(data.len()) > INNER_MESSAGE => {
+                return refusal::answer(&too_large());
+            }
             Ok(Ok(data)) => bytes.extend_from_slice(&data),
             Ok(Err(frame)) => trailers = frame.into_trailers().unwrap_or_default(),
             Err(_) => return refusal::answer(&cut()),
         }
     }
-    let status = Status::from_header_map(&head.headers).or_else(|| Status::from_header_map(&trailers)).unwrap_or_else(cut);
+    let status = Status::from_header_map(&head.headers)
+        .or_else(|| Status::from_header_map(&trailers))
+        .unwrap_or_else(cut);
     let metadata = headers::to_http(head.headers, &trailers);
     let message = match (status.code(), method) {
         (Code::Ok, Some(method)) => match message_of(&bytes) {
@@ -54,7 +65,8 @@ pub(super) async fn one_message(answer: Response, method: Option<MethodDescripto
         _ => Err(Box::new(status)),
     };
     let mut answer = match message {
-        // The body that was read counts against its caller until it is dropped. It is kept until this one is consumed.
+        // The body that was read counts against its caller until it is dropped. It is kept until
+        // this one is consumed.
         Ok((message, more)) => Response::new(body::holding(Full::new(message), (body, more))),
         Err(status) => refusal::answer(&status),
     };
@@ -69,7 +81,12 @@ pub(super) async fn one_message(answer: Response, method: Option<MethodDescripto
 }
 
 /// Translates an answer that is a stream, or the answer to one.
-pub(super) fn stream(answer: Response, method: MethodDescriptor, codec: Codec, fault: StreamFault) -> Response {
+pub(super) fn stream(
+    answer: Response,
+    method: MethodDescriptor,
+    codec: Codec,
+    fault: StreamFault,
+) -> Response {
     let (mut head, body) = answer.into_parts();
     let unread = head.extensions.remove::<Unread>();
     let status = Status::from_header_map(&head.headers);
@@ -77,7 +94,8 @@ pub(super) fn stream(answer: Response, method: MethodDescriptor, codec: Codec, f
     if let Some(status) = fault.status().or(status).filter(|status| status.code() != Code::Ok) {
         return streamed(metadata, codec, Body::from(end(Some(&status), &HeaderMap::new())));
     }
-    let open = Open { body, envelopes: Envelopes::default(), method, codec, fault, unread, held: None };
+    let open =
+        Open { body, envelopes: Envelopes::default(), method, codec, fault, unread, held: None };
     let frames = stream::unfold(Some(open), async |open| {
         let mut open = open?;
         let (piece, goes_on) = open.next().await;
@@ -94,7 +112,8 @@ struct Open {
     codec: Codec,
     fault: StreamFault,
     unread: Option<Unread>,
-    /// Counts the last envelope until its caller has read it, which is when the next one is asked for.
+    /// Counts the last envelope until its caller has read it, which is when the next one is asked
+    /// for.
     held: Option<UnderWay>,
 }
 
@@ -105,7 +124,14 @@ impl Open {
         loop {
             match self.envelopes.next(INNER_MESSAGE) {
                 Ok(Some(envelope)) => {
-                    return match translated(self.method.clone(), self.codec, envelope.message, self.unread.as_ref()).await {
+                    return match translated(
+                        self.method.clone(),
+                        self.codec,
+                        envelope.message,
+                        self.unread.as_ref(),
+                    )
+                    .await
+                    {
                         Ok((message, held)) => {
                             self.held = held;
                             (Envelope::wrap(0, &message), true)
@@ -120,7 +146,8 @@ impl Open {
                 Some(Ok(Ok(data))) => self.envelopes.push(&data),
                 Some(Ok(Err(frame))) => {
                     let trailers = frame.into_trailers().unwrap_or_default();
-                    return self.ended(&Status::from_header_map(&trailers).unwrap_or_else(cut), &trailers);
+                    return self
+                        .ended(&Status::from_header_map(&trailers).unwrap_or_else(cut), &trailers);
                 }
                 Some(Err(_)) | None => return self.ended(&cut(), &HeaderMap::new()),
             }
@@ -137,7 +164,10 @@ impl Open {
 fn end(status: Option<&Status>, trailers: &HeaderMap) -> Bytes {
     let mut metadata: serde_json::Map<String, serde_json::Value> = serde_json::Map::new();
     for (name, value) in trailers.iter().filter(|(name, _)| !name.as_str().starts_with("grpc-")) {
-        if let (Ok(value), Some(values)) = (value.to_str(), metadata.entry(name.as_str()).or_insert_with(|| json!([])).as_array_mut()) {
+        if let (Ok(value), Some(values)) = (
+            value.to_str(),
+            metadata.entry(name.as_str()).or_insert_with(|| json!([])).as_array_mut(),
+        ) {
             values.push(json!(value));
         }
     }
@@ -154,7 +184,8 @@ fn end(status: Option<&Status>, trailers: &HeaderMap) -> Bytes {
 fn streamed(metadata: HeaderMap, codec: Codec, body: Body) -> Response {
     let mut answer = Response::new(body);
     *answer.headers_mut() = metadata;
-    let kind = if codec == Codec::Json { "application/connect+json" } else { "application/connect+proto" };
+    let kind =
+        if codec == Codec::Json { "application/connect+json" } else { "application/connect+proto" };
     answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     answer
 }
@@ -163,7 +194,12 @@ fn streamed(metadata: HeaderMap, codec: Codec, body: Body) -> Response {
 fn message_of(bytes: &[u8]) -> Result<Bytes, Box<Status>> {
     let mut envelopes = Envelopes::default();
     envelopes.push(bytes);
-    envelopes.next(INNER_MESSAGE).ok().flatten().map(|envelope| envelope.message).ok_or_else(|| Box::new(fault()))
+    envelopes
+        .next(INNER_MESSAGE)
+        .ok()
+        .flatten()
+        .map(|envelope| envelope.message)
+        .ok_or_else(|| Box::new(fault()))
 }
 
 /// A message as its caller reads it, with what counts its length.
@@ -177,7 +213,8 @@ async fn translated(
         return Ok((message, None));
     }
     let written = apart::translate(message.len(), move || {
-        let message = DynamicMessage::decode(method.output(), message).map_err(|_| Box::new(fault()))?;
+        let message =
+            DynamicMessage::decode(method.output(), message).map_err(|_| Box::new(fault()))?;
         Ok(Bytes::from(json::write(&message).map_err(|_| Box::new(fault()))?))
     });
     let written = written.await?;
@@ -187,7 +224,11 @@ async fn translated(
 
 fn fault() -> Status {
     tracing::error!("an answer could not be translated");
-    status(Code::Internal, "INTERNAL", "A fault of the suite. Retry with the same request id; report it if it lasts.")
+    status(
+        Code::Internal,
+        "INTERNAL",
+        "A fault of the suite. Retry with the same request id; report it if it lasts.",
+    )
 }
 
 #[cfg(test)]
@@ -206,7 +247,9 @@ mod tests {
     use http::StatusCode;
     use http_body_util::BodyExt;
     use payterms_chassis::call::Caller;
-    use payterms_proto::invoicing::v1::{Document, DownloadDocumentsResponse, GetMailTemplateResponse, MailTemplate};
+    use payterms_proto::invoicing::v1::{
+        Document, DownloadDocumentsResponse, GetMailTemplateResponse, MailTemplate,
+    };
     use prost::Message;
 
     const GET_TEMPLATE: &str = "/payterms.invoicing.v1.MailTemplateService/GetMailTemplate";
@@ -234,8 +277,10 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_is_read_to_its_limit() {
-        let endless = futures::stream::repeat_with(|| Ok::<_, std::io::Error>(Bytes::from(vec![0; 1 << 20])));
-        let answer = one_message(Response::new(Body::from_stream(endless)), None, Codec::Json).await;
+        let endless =
+            futures::stream::repeat_with(|| Ok::<_, std::io::Error>(Bytes::from(vec![0; 1 << 20])));
+        let answer =
+            one_message(Response::new(Body::from_stream(endless)), None, Codec::Json).await;
         assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
     }
 
@@ -244,8 +289,13 @@ mod tests {
         let (standing, unread) = unread();
         let template = MailTemplate { text: growing(), ..MailTemplate::default() };
         let message = GetMailTemplateResponse { mail_template: Some(template) }.encode_to_vec();
-        let answer =
-            || one_message(answered(Envelope::wrap(0, &message).into(), unread.clone()), contract::method(GET_TEMPLATE), Codec::Json);
+        let answer = || {
+            one_message(
+                answered(Envelope::wrap(0, &message).into(), unread.clone()),
+                contract::method(GET_TEMPLATE),
+                Codec::Json,
+            )
+        };
         let written = answer().await;
         assert_eq!(written.status(), StatusCode::OK);
         let rest = MOST - 120_000;
@@ -258,8 +308,12 @@ mod tests {
     #[tokio::test]
     async fn messages_of_a_stream_count_one_by_one() {
         let (standing, unread) = unread();
-        let method = contract::method("/payterms.invoicing.v1.DocumentService/DownloadDocuments").unwrap();
-        let long = DownloadDocumentsResponse { document: Some(Document { file_name: growing(), ..Document::default() }) }.encode_to_vec();
+        let method =
+            contract::method("/payterms.invoicing.v1.DocumentService/DownloadDocuments").unwrap();
+        let long = DownloadDocumentsResponse {
+            document: Some(Document { file_name: growing(), ..Document::default() }),
+        }
+        .encode_to_vec();
         let frames = [Envelope::wrap(0, &long), Envelope::wrap(0, &[])].concat();
         let mut answer = answered(Body::from(frames), unread);
         answer.headers_mut().clear();

@@ -1,5 +1,5 @@
-//! Long messages are translated on threads of their own, few at once: a message takes many times its length of memory while it is
-//! translated, and would hold up the calls that share the thread.
+//! Long messages are translated on threads of their own, few at once: a message takes many times
+//! its length of memory while it is translated, and would hold up the calls that share the thread.
 
 use payterms_chassis::error::status;
 use tokio::sync::Semaphore;
@@ -30,7 +30,13 @@ pub(super) async fn translate<T: Send + 'static>(
         let _permit = permit;
         span.in_scope(translation)
     });
-    work.await.map_err(|_| Box::new(status(Code::Internal, "INTERNAL", "A fault of the suite. Retry with the same request id.")))?
+    work.await.map_err(|_| {
+        Box::new(status(
+            Code::Internal,
+            "INTERNAL",
+            "A fault of the suite. Retry with the same request id.",
+        ))
+    })?
 }
 
 #[cfg(test)]
@@ -46,7 +52,11 @@ mod tests {
 
     #[tokio::test]
     async fn few_long_messages_are_translated_at_once_and_short_ones_do_not_wait() {
-        let (running, most, open) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+        let (running, most, open) = (
+            Arc::new(AtomicUsize::new(0)),
+            Arc::new(AtomicUsize::new(0)),
+            Arc::new(AtomicBool::new(false)),
+        );
         let long: Vec<_> = (0..3 * AT_ONCE)
             .map(|_| {
                 let (running, most, open) = (running.clone(), most.clone(), open.clone());
@@ -70,7 +80,10 @@ mod tests {
         }
         assert_eq!(most.load(Ordering::SeqCst), AT_ONCE);
         assert_eq!(
-            translate(SHORT + 1, || -> Result<(), _> { unreachable!("it panics") }).await.unwrap_err().code(),
+            translate(SHORT + 1, || -> Result<(), _> { unreachable!("it panics") })
+                .await
+                .unwrap_err()
+                .code(),
             tonic::Code::Internal
         );
     }

@@ -21,7 +21,11 @@ pub(super) enum Shape {
 
 impl Shape {
     pub(super) fn of(method: &MethodDescriptor) -> Self {
-        if method.is_client_streaming() || method.is_server_streaming() { Self::Stream } else { Self::OneMessage }
+        if method.is_client_streaming() || method.is_server_streaming() {
+            Self::Stream
+        } else {
+            Self::OneMessage
+        }
     }
 }
 
@@ -36,7 +40,11 @@ static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
 static METHODS: LazyLock<HashMap<String, MethodDescriptor>> = LazyLock::new(|| {
     let open = POOL.services().filter(|service| !is_for_peers(service.full_name()));
     let methods = open.flat_map(|service| service.methods().collect::<Vec<_>>());
-    methods.map(|method| (format!("/{}/{}", method.parent_service().full_name(), method.name()), method)).collect()
+    methods
+        .map(|method| {
+            (format!("/{}/{}", method.parent_service().full_name(), method.name()), method)
+        })
+        .collect()
 });
 
 /// The method at a path that leads into the suite.
@@ -44,7 +52,8 @@ pub(super) fn method(path: &str) -> Option<MethodDescriptor> {
     METHODS.get(path).cloned()
 }
 
-/// The comments of the contract are here: they take much memory, which is free again when this is dropped.
+/// The comments of the contract are here: they take much memory, which is free again when this is
+/// dropped.
 pub(super) fn with_comments() -> DescriptorPool {
     DescriptorPool::decode(DESCRIPTOR_SET).unwrap_or_default()
 }
@@ -68,7 +77,10 @@ mod tests {
     fn methods_and_details_are_known() {
         let debit = method("/payterms.wallet.v1.PostingService/PostDebit").unwrap();
         assert_eq!(Shape::of(&debit), Shape::OneMessage);
-        assert_eq!(Shape::of(&method("/payterms.wallet.v1.UsageService/RecordUsageStream").unwrap()), Shape::Stream);
+        assert_eq!(
+            Shape::of(&method("/payterms.wallet.v1.UsageService/RecordUsageStream").unwrap()),
+            Shape::Stream
+        );
         assert!(method("/payterms.wallet.v1.PostingService/Nothing").is_none());
         for detail in ["ErrorInfo", "BadRequest", "PreconditionFailure", "RetryInfo"] {
             assert!(message(&format!("google.rpc.{detail}")).is_some(), "{detail}");

@@ -38,7 +38,8 @@ const READ: [HeaderName; 8] = [
 /// Options for browsers.
 #[derive(Debug, Clone, Default, Args)]
 pub struct CorsOptions {
-    /// Origins (`https://shop.example`) whose pages may call the gateway from a browser, separated by commas; `*` alone is any.
+    /// Origins (`https://shop.example`) whose pages may call the gateway from a browser, separated
+    /// by commas; `*` alone is any.
     #[arg(long = "cors-origins", env = "PAYTERMS_CORS_ORIGINS", value_delimiter = ',')]
     pub origins: Vec<String>,
 }
@@ -52,18 +53,28 @@ impl CorsOptions {
         if self.origins.is_empty() {
             return Ok(routes);
         }
-        let origins = self.origins.iter().map(|origin| parsed(origin)).collect::<Result<Vec<_>, _>>()?;
-        let origin = if self.origins.iter().any(|origin| origin == "*") { AllowOrigin::any() } else { AllowOrigin::list(origins) };
-        let layer = CorsLayer::new().allow_origin(origin).allow_methods([Method::POST]).allow_headers(SENT);
+        let origins =
+            self.origins.iter().map(|origin| parsed(origin)).collect::<Result<Vec<_>, _>>()?;
+        let origin = if self.origins.iter().any(|origin| origin == "*") {
+            AllowOrigin::any()
+        } else {
+            AllowOrigin::list(origins)
+        };
+        let layer =
+            CorsLayer::new().allow_origin(origin).allow_methods([Method::POST]).allow_headers(SENT);
         Ok(routes.layer(layer.expose_headers(READ).max_age(BELIEVED_FOR)))
     }
 }
 
 fn parsed(origin: &str) -> Result<HeaderValue, String> {
-    // It is compared as it stands with what browsers send, so what they never send would match nothing.
-    let is_origin =
-        url::Url::parse(origin).is_ok_and(|url| matches!(url.scheme(), "https" | "http") && url.origin().ascii_serialization() == origin);
-    let value = HeaderValue::from_str(origin).ok().filter(|_| origin == "*" || is_origin && !origin.contains('*'));
+    // It is compared as it stands with what browsers send, so what they never send would match
+    // nothing.
+    let is_origin = url::Url::parse(origin).is_ok_and(|url| {
+        matches!(url.scheme(), "https" | "http") && url.origin().ascii_serialization() == origin
+    });
+    let value = HeaderValue::from_str(origin)
+        .ok()
+        .filter(|_| origin == "*" || is_origin && !origin.contains('*'));
     value.ok_or_else(|| {
         format!(
             "--cors-origins: {origin} is no origin as browsers send it; write each whole as https://shop.example or https://shop.example:8443, in lower \
@@ -78,7 +89,13 @@ mod tests {
 
     #[test]
     fn an_origin_is_written_as_browsers_send_it() {
-        for origin in ["*", "https://shop.example", "http://localhost:3000", "https://xn--bcher-kva.example", "http://[::1]:8080"] {
+        for origin in [
+            "*",
+            "https://shop.example",
+            "http://localhost:3000",
+            "https://xn--bcher-kva.example",
+            "http://[::1]:8080",
+        ] {
             assert_eq!(parsed(origin).unwrap(), origin);
         }
         for origin in [
@@ -97,7 +114,10 @@ mod tests {
             "",
         ] {
             let refused = parsed(origin).unwrap_err();
-            assert!(refused.starts_with(&format!("--cors-origins: {origin} is no origin")), "{refused}");
+            assert!(
+                refused.starts_with(&format!("--cors-origins: {origin} is no origin")),
+                "{refused}"
+            );
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Messages in a stream of bytes. gRPC's frames and Connect's envelopes look alike: a byte of flags, the length in four bytes, the
-//! message.
+//! Messages in a stream of bytes. gRPC's frames and Connect's envelopes look alike: a byte of
+//! flags, the length in four bytes, the message.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
@@ -79,7 +79,9 @@ mod tests {
 
     #[test]
     fn envelopes_are_found_however_the_bytes_are_cut() {
-        let stream = [Envelope::wrap(0, b"one"), Envelope::wrap(2, b""), Envelope::wrap(0, b"three")].concat();
+        let stream =
+            [Envelope::wrap(0, b"one"), Envelope::wrap(2, b""), Envelope::wrap(0, b"three")]
+                .concat();
         for size in 1..=stream.len() {
             let (mut envelopes, mut found) = (Envelopes::default(), Vec::new());
             for piece in stream.chunks(size) {
@@ -89,7 +91,15 @@ mod tests {
                 }
             }
             assert!(envelopes.is_empty());
-            assert_eq!(found, [(0, Bytes::from_static(b"one")), (2, Bytes::new()), (0, Bytes::from_static(b"three"))], "{size}");
+            assert_eq!(
+                found,
+                [
+                    (0, Bytes::from_static(b"one")),
+                    (2, Bytes::new()),
+                    (0, Bytes::from_static(b"three"))
+                ],
+                "{size}"
+            );
         }
         let mut envelopes = Envelopes::default();
         envelopes.push(&Envelope::wrap(0, b"longer"));

@@ -1,12 +1,17 @@
-//! The contract as `OpenAPI` 3.1, for clients of plain HTTP. It is made of the descriptors and of the access table, so that it says
-//! what the gateway does. Streams are not in it: `OpenAPI` has no words for envelopes.
+//! The contract as `OpenAPI` 3.1, for clients of plain HTTP. It is made of the descriptors and of
+//! the access table, so that it says what the gateway does. Streams are not in it: `OpenAPI` has no
+//! words for envelopes.
 //!
-//! A request is closed: the gateway refuses fields and values that it does not know. An answer is open: docs/versioning.md allows new ones
-//! within v1, which a client must bear. What both hold has a schema for each, the request's named with [`INPUT`].
+//! A request is closed: the gateway refuses fields and values that it does not know. An answer is
+//! open: docs/versioning.md allows new ones within v1, which a client must bear. What both hold has
+//! a schema for each, the request's named with [`INPUT`].
 
 use super::contract::{self, Shape};
 use payterms_chassis::access::AccessTable;
-use prost_reflect::{EnumDescriptor, FieldDescriptor, FileDescriptor, Kind, MessageDescriptor, MethodDescriptor, ServiceDescriptor};
+use prost_reflect::{
+    EnumDescriptor, FieldDescriptor, FileDescriptor, Kind, MessageDescriptor, MethodDescriptor,
+    ServiceDescriptor,
+};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -35,7 +40,8 @@ impl Comments {
             let Some(info) = &file.file_descriptor_proto().source_code_info else { continue };
             for location in &info.location {
                 if let Some(text) = &location.leading_comments {
-                    let text = text.lines().map(str::trim).collect::<Vec<_>>().join(" ").trim().to_owned();
+                    let text =
+                        text.lines().map(str::trim).collect::<Vec<_>>().join(" ").trim().to_owned();
                     comments.insert((file.name().to_owned(), location.path.clone()), text);
                 }
             }
@@ -51,10 +57,19 @@ impl Comments {
 /// The document.
 pub(super) fn document(access: &AccessTable) -> Value {
     let comments = Comments::read(contract::with_comments().files());
-    let open: Vec<_> = access.cells().filter(|(_, roles)| roles.keys().any(|role| role != PEER)).map(|(path, _)| path).collect();
+    let open: Vec<_> = access
+        .cells()
+        .filter(|(_, roles)| roles.keys().any(|role| role != PEER))
+        .map(|(path, _)| path)
+        .collect();
     let methods: Vec<_> = open
         .into_iter()
-        .filter_map(|path| Some((path, contract::method(path).filter(|method| Shape::of(method) == Shape::OneMessage)?)))
+        .filter_map(|path| {
+            Some((
+                path,
+                contract::method(path).filter(|method| Shape::of(method) == Shape::OneMessage)?,
+            ))
+        })
         .collect();
     let mut answered = BTreeSet::new();
     for (_, method) in &methods {
@@ -65,7 +80,10 @@ pub(super) fn document(access: &AccessTable) -> Value {
     for (path, method) in methods {
         let service = method.parent_service();
         tags.entry(short(service.full_name())).or_insert_with(|| tag(&comments, service));
-        let content = [schemas.message(&method.input(), Way::In), schemas.message(&method.output(), Way::Out)];
+        let content = [
+            schemas.message(&method.input(), Way::In),
+            schemas.message(&method.output(), Way::Out),
+        ];
         paths.insert(path.to_owned(), json!({ "post": operation(&comments, &method, content) }));
     }
     schemas.done.insert(REFUSAL.to_owned(), refusal());
@@ -120,7 +138,8 @@ fn operation(comments: &Comments, method: &MethodDescriptor, schemas: [String; 2
     if service.full_name().starts_with("payterms.common.") {
         parameters.push(json!({ "$ref": "#/components/parameters/Service" }));
     }
-    let [request, answer] = schemas.map(|schema| json!({ "application/json": { "schema": reference(&schema) } }));
+    let [request, answer] =
+        schemas.map(|schema| json!({ "application/json": { "schema": reference(&schema) } }));
     json!({
         "operationId": short(method.full_name()).replace('.', "_"),
         "tags": [short(service.full_name())],
@@ -189,9 +208,15 @@ impl Schemas<'_> {
         }
         // Before its fields, since a message may hold itself.
         self.done.insert(name.clone(), Value::Null);
-        let properties: Map<_, _> = message.fields().map(|field| (field.json_name().to_owned(), self.field(&field, way))).collect();
+        let properties: Map<_, _> = message
+            .fields()
+            .map(|field| (field.json_name().to_owned(), self.field(&field, way)))
+            .collect();
         let about = self.comments.at(&message.parent_file(), message.path());
-        let mut schema = Map::from_iter([("type".to_owned(), "object".into()), ("description".to_owned(), about.into())]);
+        let mut schema = Map::from_iter([
+            ("type".to_owned(), "object".into()),
+            ("description".to_owned(), about.into()),
+        ]);
         schema.insert("properties".to_owned(), properties.into());
         if way == Way::In {
             schema.insert("additionalProperties".to_owned(), false.into());
@@ -200,16 +225,26 @@ impl Schemas<'_> {
         name
     }
 
-    /// Adds an enum. Answers its name. In an answer its values are told as those of today, which generators do not hold a client to.
+    /// Adds an enum. Answers its name. In an answer its values are told as those of today, which
+    /// generators do not hold a client to.
     fn enumeration(&mut self, values: &EnumDescriptor, way: Way) -> String {
         let name = self.name(values.full_name(), way);
         if !self.done.contains_key(&name) {
             let file = values.parent_file();
-            let lines = values.values().map(|value| format!("- `{}`: {}", value.name(), self.comments.at(&file, value.path())));
-            let about = format!("{}\n\n{}", self.comments.at(&file, values.path()), lines.collect::<Vec<_>>().join("\n"));
+            let lines = values.values().map(|value| {
+                format!("- `{}`: {}", value.name(), self.comments.at(&file, value.path()))
+            });
+            let about = format!(
+                "{}\n\n{}",
+                self.comments.at(&file, values.path()),
+                lines.collect::<Vec<_>>().join("\n")
+            );
             let names: Vec<_> = values.values().map(|value| value.name().to_owned()).collect();
             let keyword = if way == Way::In { "enum" } else { "x-extensible-enum" };
-            self.done.insert(name.clone(), json!({ "type": "string", "description": about, keyword: names }));
+            self.done.insert(
+                name.clone(),
+                json!({ "type": "string", "description": about, keyword: names }),
+            );
         }
         name
     }
@@ -235,17 +270,27 @@ impl Schemas<'_> {
     fn kind(&mut self, kind: &Kind, way: Way) -> Value {
         match kind {
             Kind::Double | Kind::Float => json!({ "type": "number" }),
-            Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => json!({ "type": "integer", "format": "int32" }),
-            Kind::Uint32 | Kind::Fixed32 => json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX }),
-            Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => json!({ "type": "string", "format": "int64", "pattern": "^-?[0-9]+$" }),
-            Kind::Uint64 | Kind::Fixed64 => json!({ "type": "string", "format": "uint64", "pattern": "^[0-9]+$" }),
+            Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => {
+                json!({ "type": "integer", "format": "int32" })
+            }
+            Kind::Uint32 | Kind::Fixed32 => {
+                json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX })
+            }
+            Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => {
+                json!({ "type": "string", "format": "int64", "pattern": "^-?[0-9]+$" })
+            }
+            Kind::Uint64 | Kind::Fixed64 => {
+                json!({ "type": "string", "format": "uint64", "pattern": "^[0-9]+$" })
+            }
             Kind::Bool => json!({ "type": "boolean" }),
             Kind::String => json!({ "type": "string" }),
             Kind::Bytes => json!({ "type": "string", "contentEncoding": "base64" }),
             Kind::Enum(values) => reference(&self.enumeration(values, way)),
             Kind::Message(message) => match message.full_name() {
                 "google.protobuf.Timestamp" => json!({ "type": "string", "format": "date-time" }),
-                "google.protobuf.Duration" => json!({ "type": "string", "pattern": "^-?[0-9]+(\\.[0-9]{1,9})?s$" }),
+                "google.protobuf.Duration" => {
+                    json!({ "type": "string", "pattern": "^-?[0-9]+(\\.[0-9]{1,9})?s$" })
+                }
                 "google.protobuf.FieldMask" => json!({ "type": "string" }),
                 "google.protobuf.Any" => {
                     json!({ "type": "object", "required": ["@type"], "properties": { "@type": { "type": "string" } } })
@@ -278,7 +323,10 @@ mod tests {
             Value::Array(items) => items.iter().for_each(|item| reached(document, item, names)),
             Value::Object(fields) => {
                 fields.values().for_each(|field| reached(document, field, names));
-                let name = fields.get("$ref").and_then(Value::as_str).and_then(|reference| reference.strip_prefix("#/components/schemas/"));
+                let name = fields
+                    .get("$ref")
+                    .and_then(Value::as_str)
+                    .and_then(|reference| reference.strip_prefix("#/components/schemas/"));
                 if let Some(name) = name.filter(|name| names.insert((*name).to_owned())) {
                     reached(document, &document["components"]["schemas"][name], names);
                 }
@@ -296,29 +344,56 @@ mod tests {
             reached(&document, &path["post"]["responses"], &mut answered);
         }
         let schema = |name: &String| &document["components"]["schemas"][name];
-        let is_closed = |schema: &Value| schema["additionalProperties"] == false || schema["enum"].is_array();
-        assert_eq!(asked.iter().filter(|name| !is_closed(schema(name))).collect::<Vec<_>>(), Vec::<&String>::new());
-        assert_eq!(answered.iter().filter(|name| is_closed(schema(name))).collect::<Vec<_>>(), Vec::<&String>::new());
-        let all: BTreeSet<_> = document["components"]["schemas"].as_object().unwrap().keys().cloned().collect();
-        assert_eq!(asked.union(&answered).cloned().chain(["Refusal".to_owned()]).collect::<BTreeSet<_>>(), all, "none is left over");
-        assert!(asked.contains("google.type.MoneyInput") && answered.contains("google.type.Money"), "{asked:?}");
+        let is_closed =
+            |schema: &Value| schema["additionalProperties"] == false || schema["enum"].is_array();
+        assert_eq!(
+            asked.iter().filter(|name| !is_closed(schema(name))).collect::<Vec<_>>(),
+            Vec::<&String>::new()
+        );
+        assert_eq!(
+            answered.iter().filter(|name| is_closed(schema(name))).collect::<Vec<_>>(),
+            Vec::<&String>::new()
+        );
+        let all: BTreeSet<_> =
+            document["components"]["schemas"].as_object().unwrap().keys().cloned().collect();
+        assert_eq!(
+            asked.union(&answered).cloned().chain(["Refusal".to_owned()]).collect::<BTreeSet<_>>(),
+            all,
+            "none is left over"
+        );
+        assert!(
+            asked.contains("google.type.MoneyInput") && answered.contains("google.type.Money"),
+            "{asked:?}"
+        );
     }
 
     #[test]
     fn every_reference_leads_somewhere_and_everything_is_explained() {
         let document = document(&AccessTable::load().unwrap());
         let text = document.to_string();
-        let references = text.split("\"$ref\":\"#").skip(1).map(|rest| rest.split('"').next().unwrap());
+        let references =
+            text.split("\"$ref\":\"#").skip(1).map(|rest| rest.split('"').next().unwrap());
         for reference in references {
-            assert!(document.pointer(reference).is_some_and(|target| !target.is_null()), "{reference}");
+            assert!(
+                document.pointer(reference).is_some_and(|target| !target.is_null()),
+                "{reference}"
+            );
         }
         let debit = &document["paths"]["/payterms.wallet.v1.PostingService/PostDebit"]["post"];
         assert!(debit["summary"].as_str().unwrap().starts_with("PostDebit"), "{debit}");
         assert_eq!(debit["parameters"][1]["$ref"], "#/components/parameters/Key");
         let paths = document["paths"].as_object().unwrap();
-        assert!(paths.len() > 150 && !paths.keys().any(|path| path.contains("InboxService") || path.contains("UsageStream")));
-        let amount = &document["components"]["schemas"]["wallet.PostDebitRequest"]["properties"]["amount"];
+        assert!(
+            paths.len() > 150
+                && !paths
+                    .keys()
+                    .any(|path| path.contains("InboxService") || path.contains("UsageStream"))
+        );
+        let amount =
+            &document["components"]["schemas"]["wallet.PostDebitRequest"]["properties"]["amount"];
         assert!(amount["$ref"].is_string() && amount["description"].is_string(), "{amount}");
-        assert!(paths.values().all(|path| !path["post"]["description"].as_str().unwrap().is_empty()));
+        assert!(
+            paths.values().all(|path| !path["post"]["description"].as_str().unwrap().is_empty())
+        );
     }
 }

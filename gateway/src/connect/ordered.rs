@@ -1,8 +1,11 @@
-//! Messages as JSON in one order: fields as the library writes them, by their numbers, and maps by their keys. The library keeps maps
-//! unordered, so the same message would be other bytes each time, and a replay would not be what was answered first.
+//! Messages as JSON in one order: fields as the library writes them, by their numbers, and maps by
+//! their keys. The library keeps maps unordered, so the same message would be other bytes each
+//! time, and a replay would not be what was answered first.
 
 use super::contract;
-use prost_reflect::{DynamicMessage, FieldDescriptor, MessageDescriptor, ReflectMessage, Value as Field};
+use prost_reflect::{
+    DynamicMessage, FieldDescriptor, MessageDescriptor, ReflectMessage, Value as Field,
+};
 use serde::ser::{Error, Serialize, SerializeMap, Serializer};
 use serde_json::Value;
 
@@ -23,7 +26,8 @@ impl Serialize for Ordered<'_> {
 /// Whether the library could write a message in several ways.
 fn may_shuffle(message: &DynamicMessage) -> bool {
     // What is packed in it shows only when it is written.
-    message.descriptor().full_name() == "google.protobuf.Any" || message.fields().any(|(_, value)| shuffles(value))
+    message.descriptor().full_name() == "google.protobuf.Any"
+        || message.fields().any(|(_, value)| shuffles(value))
 }
 
 fn shuffles(value: &Field) -> bool {
@@ -44,13 +48,17 @@ struct Json<'a> {
 impl Serialize for Json<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match (self.kind, self.value) {
-            (Some(kind), Value::Array(values)) => serializer.collect_seq(values.iter().map(|value| Self { kind: Some(kind), value })),
+            (Some(kind), Value::Array(values)) => {
+                serializer.collect_seq(values.iter().map(|value| Self { kind: Some(kind), value }))
+            }
             (Some(kind), Value::Object(fields)) => {
                 let mut written = serializer.serialize_map(Some(fields.len()))?;
                 let mut kind = kind.clone();
                 if let Some(name) = fields.get(PACKED) {
                     written.serialize_entry(PACKED, name)?;
-                    let packed = name.as_str().and_then(|name| contract::message(name.rsplit('/').next().unwrap_or_default()));
+                    let packed = name.as_str().and_then(|name| {
+                        contract::message(name.rsplit('/').next().unwrap_or_default())
+                    });
                     kind = packed.unwrap_or(kind);
                 }
                 let mut known: Vec<FieldDescriptor> = kind.fields().collect();
@@ -58,7 +66,10 @@ impl Serialize for Json<'_> {
                 for field in known {
                     if let Some(value) = fields.get(field.json_name()) {
                         let kind = field.kind().as_message().filter(|_| !field.is_map()).cloned();
-                        written.serialize_entry(field.json_name(), &Json { kind: kind.as_ref(), value })?;
+                        written.serialize_entry(
+                            field.json_name(),
+                            &Json { kind: kind.as_ref(), value },
+                        )?;
                     }
                 }
                 written.end()
@@ -76,7 +87,9 @@ mod tests {
     use super::Ordered;
     use crate::connect::{contract, json};
     use prost::Message;
-    use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor, ReflectMessage, Value};
+    use prost_reflect::{
+        DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor, ReflectMessage, Value,
+    };
 
     /// As many labels, so that they stand in order by chance once in so many thousand runs only.
     const LABELS: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];
@@ -92,7 +105,8 @@ mod tests {
     #[test]
     fn maps_are_ordered_by_key_and_fields_as_ever() {
         let kind = contract::message("payterms.invoicing.v1.GetCustomerResponse").unwrap();
-        let given = format!(r#"{{"customer":{{"labels":{{{}}},"name":"n","legalName":"l"}}}}"#, labels());
+        let given =
+            format!(r#"{{"customer":{{"labels":{{{}}},"name":"n","legalName":"l"}}}}"#, labels());
         let message = json::read(&kind, given.as_bytes()).unwrap();
         let written = String::from_utf8(json::write(&message).unwrap()).unwrap();
         assert!(written.contains(&format!(r#""labels":{{{}}}"#, in_order())), "{written}");
@@ -104,7 +118,9 @@ mod tests {
         let mut message = DynamicMessage::new(kind.clone());
         for field in kind.fields() {
             let kind_of_field = field.kind();
-            if kind_of_field.as_message().is_some_and(|message| depth == 0 || message.full_name() == "google.protobuf.Any")
+            if kind_of_field
+                .as_message()
+                .is_some_and(|message| depth == 0 || message.full_name() == "google.protobuf.Any")
                 && !field.is_map()
             {
                 continue;
@@ -119,10 +135,14 @@ mod tests {
         let one = match kind {
             Kind::Message(kind) if field.is_map() => {
                 let inner = kind.map_entry_value_field();
-                let entry = |name: &&str| (MapKey::String((*name).to_owned()), value_of(&inner, &inner.kind(), 0));
+                let entry = |name: &&str| {
+                    (MapKey::String((*name).to_owned()), value_of(&inner, &inner.kind(), 0))
+                };
                 return Value::Map(LABELS.iter().map(entry).collect());
             }
-            Kind::Message(kind) if kind.full_name().starts_with("google.protobuf.") => Value::Message(DynamicMessage::new(kind.clone())),
+            Kind::Message(kind) if kind.full_name().starts_with("google.protobuf.") => {
+                Value::Message(DynamicMessage::new(kind.clone()))
+            }
             Kind::Message(kind) => Value::Message(filled(kind, depth.saturating_sub(1))),
             Kind::Enum(_) => Value::EnumNumber(1),
             Kind::String => Value::String("x".to_owned()),
@@ -142,13 +162,22 @@ mod tests {
     #[test]
     fn every_message_is_what_the_library_writes() {
         let mut seen = 0;
-        for kind in
-            contract::files().flat_map(|file| file.messages().collect::<Vec<_>>()).filter(|kind| kind.full_name().starts_with("payterms."))
+        for kind in contract::files()
+            .flat_map(|file| file.messages().collect::<Vec<_>>())
+            .filter(|kind| kind.full_name().starts_with("payterms."))
         {
             let message = filled(&kind, 3);
             let ordered = serde_json::to_string(&Ordered(&message)).unwrap();
-            assert_eq!(ordered, serde_json::to_string(&Ordered(&message.clone())).unwrap(), "{}", kind.full_name());
-            assert_eq!(serde_json::from_str::<serde_json::Value>(&ordered).unwrap(), serde_json::to_value(&message).unwrap());
+            assert_eq!(
+                ordered,
+                serde_json::to_string(&Ordered(&message.clone())).unwrap(),
+                "{}",
+                kind.full_name()
+            );
+            assert_eq!(
+                serde_json::from_str::<serde_json::Value>(&ordered).unwrap(),
+                serde_json::to_value(&message).unwrap()
+            );
             seen += 1;
         }
         assert!(seen > 500, "{seen}");
@@ -157,14 +186,21 @@ mod tests {
     #[test]
     fn what_is_packed_is_ordered_too() {
         let kind = contract::message("payterms.invoicing.v1.Customer").unwrap();
-        let customer = json::read(&kind, format!(r#"{{"name":"n","labels":{{{}}}}}"#, labels()).as_bytes()).unwrap();
+        let customer =
+            json::read(&kind, format!(r#"{{"name":"n","labels":{{{}}}}}"#, labels()).as_bytes())
+                .unwrap();
         let any = contract::message("google.protobuf.Any").unwrap();
         let mut packed = DynamicMessage::new(any);
-        packed.set_field_by_name("type_url", Value::String(format!("type.googleapis.com/{}", customer.descriptor().full_name())));
+        packed.set_field_by_name(
+            "type_url",
+            Value::String(format!("type.googleapis.com/{}", customer.descriptor().full_name())),
+        );
         packed.set_field_by_name("value", Value::Bytes(customer.encode_to_vec().into()));
         let written = serde_json::to_string(&Ordered(&packed)).unwrap();
-        let expected =
-            format!(r#"{{"@type":"type.googleapis.com/payterms.invoicing.v1.Customer","name":"n","labels":{{{}}}}}"#, in_order());
+        let expected = format!(
+            r#"{{"@type":"type.googleapis.com/payterms.invoicing.v1.Customer","name":"n","labels":{{{}}}}}"#,
+            in_order()
+        );
         assert_eq!(written, expected);
     }
 }

@@ -1,4 +1,5 @@
-//! Refusals as the Connect protocol writes them: JSON with code, message and details, under the status that HTTP has for it.
+//! Refusals as the Connect protocol writes them: JSON with code, message and details, under the
+//! status that HTTP has for it.
 
 use super::contract;
 use axum::{
@@ -43,7 +44,8 @@ fn details(status: &Status) -> Vec<Value> {
     let Ok(whole) = tonic_types::pb::Status::decode(status.details()) else { return Vec::new() };
     let detail = |any: prost_types::Any| {
         let name = any.type_url.rsplit('/').next().unwrap_or_default().to_owned();
-        let message = contract::message(&name).and_then(|kind| DynamicMessage::decode(kind, any.value.as_slice()).ok());
+        let message = contract::message(&name)
+            .and_then(|kind| DynamicMessage::decode(kind, any.value.as_slice()).ok());
         let debug = message.and_then(|message| serde_json::to_value(message).ok());
         json!({ "type": name, "value": STANDARD_NO_PAD.encode(&any.value), "debug": debug })
     };
@@ -62,7 +64,9 @@ pub(super) fn answer(status: &Status) -> Response {
         (Code::Unimplemented, Some("METHOD_UNKNOWN")) => StatusCode::NOT_FOUND,
         (Code::Unimplemented, Some("MALFORMED_MESSAGE")) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         (Code::ResourceExhausted, Some("MESSAGE_TOO_LARGE")) => StatusCode::PAYLOAD_TOO_LARGE,
-        (Code::ResourceExhausted, Some("METADATA_TOO_LARGE")) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        (Code::ResourceExhausted, Some("METADATA_TOO_LARGE")) => {
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+        }
         (code, _) => named(code).1,
     };
     let mut answer = (http, axum::Json(object(status))).into_response();

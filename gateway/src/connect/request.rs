@@ -24,10 +24,11 @@ use std::{
 use tonic::{Code, Status};
 use uuid::Uuid;
 
-/// A message as JSON is longer than as protobuf: numbers are text, bytes are base64, fields have names.
+/// A message as JSON is longer than as protobuf: numbers are text, bytes are base64, fields have
+/// names.
 pub(crate) const JSON_IS_LONGER: usize = 2;
-/// The longest message of a stream of messages, as it comes. Such messages are records, which are short, so a stream needs no memory
-/// that would have to be counted.
+/// The longest message of a stream of messages, as it comes. Such messages are records, which are
+/// short, so a stream needs no memory that would have to be counted.
 const OF_STREAM: usize = 64 << 10;
 /// The length of a UUID as text. Without its hyphens it could be any digest.
 const UUID_LENGTH: usize = 36;
@@ -52,7 +53,8 @@ pub(crate) struct Incoming {
     key: Option<String>,
 }
 
-/// What was wrong with a stream of messages. The stream itself can only be cut; the answer says why.
+/// What was wrong with a stream of messages. The stream itself can only be cut; the answer says
+/// why.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct StreamFault(Arc<OnceLock<Status>>);
 
@@ -63,7 +65,12 @@ impl StreamFault {
 }
 
 impl Incoming {
-    pub(super) fn new(method: MethodDescriptor, codec: Codec, shape: Shape, key: Option<String>) -> Self {
+    pub(super) fn new(
+        method: MethodDescriptor,
+        codec: Codec,
+        shape: Shape,
+        key: Option<String>,
+    ) -> Self {
         Self { method, codec, shape, key }
     }
 
@@ -75,11 +82,16 @@ impl Incoming {
         }
     }
 
-    /// Translates the message of a request that was received whole. A request without an [`Incoming`] is left as it is.
+    /// Translates the message of a request that was received whole. A request without an
+    /// [`Incoming`] is left as it is.
     ///
     /// # Errors
     /// `MALFORMED_MESSAGE`, `MESSAGE_TOO_LARGE`, or a fault of the key.
-    pub(crate) async fn translate(mut request: Request, most: usize, caller: &Caller) -> Result<Request, Box<Status>> {
+    pub(crate) async fn translate(
+        mut request: Request,
+        most: usize,
+        caller: &Caller,
+    ) -> Result<Request, Box<Status>> {
         let Some(incoming) = request.extensions_mut().remove::<Self>() else { return Ok(request) };
         let small = request.extensions_mut().remove::<Small>();
         let (mut head, mut body) = request.into_parts();
@@ -87,47 +99,71 @@ impl Incoming {
             Some(Small(bytes)) => bytes,
             None => collected(&mut body).await?,
         };
-        let who = format!("{}\u{1f}{}", caller.tenant.as_ref().map(ToString::to_string).unwrap_or_default(), caller.subject);
+        let who = format!(
+            "{}\u{1f}{}",
+            caller.tenant.as_ref().map(ToString::to_string).unwrap_or_default(),
+            caller.subject
+        );
         let message = apart::translate(bytes.len(), move || incoming.message(&bytes, &who)).await?;
         if message.len() > most {
             return Err(Box::new(body::too_large()));
         }
         let framed = Envelope::wrap(0, &message);
         if framed.len() <= apart::SHORT {
-            // Kept like any small message, so that the call can be repeated where a copy was behind.
+            // Kept like any small message, so that the call can be repeated where a copy was
+            // behind.
             head.extensions.insert(Small(framed.clone()));
             return Ok(Request::from_parts(head, Body::from(framed)));
         }
-        // The body that was read holds the permits of its memory. They are kept until this one is consumed.
+        // The body that was read holds the permits of its memory. They are kept until this one is
+        // consumed.
         Ok(Request::from_parts(head, body::holding(Full::new(framed), body)))
     }
 
     /// A stream of messages, translated as it comes.
     pub(super) fn stream(self, body: Body, fault: StreamFault) -> Body {
         let state = (body, Envelopes::default(), self.method.input(), self.codec, fault);
-        Body::from_stream(stream::try_unfold(state, async |(mut body, mut envelopes, kind, codec, fault)| {
-            let wrong = |status: Box<Status>| {
-                let _ = fault.0.set(*status);
-                io::Error::other("the stream is malformed")
-            };
-            loop {
-                // The flags first: what has no envelope is not called too long.
-                envelopes.flags().map_or(Ok(()), allowed).map_err(wrong)?;
-                let envelope = envelopes.next(OF_STREAM).map_err(|_| wrong(Box::new(long_in_stream())))?;
-                if let Some(envelope) = envelope {
-                    let message = uncompressed(envelope).and_then(|message| proto(&kind, codec, &message)).map_err(wrong)?;
-                    return Ok(Some((Envelope::wrap(0, &message), (body, envelopes, kind, codec, fault))));
-                }
-                match body.frame().await {
-                    Some(Ok(frame)) => envelopes.push(frame.data_ref().map_or(&[], Bytes::as_ref)),
-                    Some(Err(error)) => {
-                        return Err(wrong(Box::new(body::broken(&error, "The stream was cut off. Send what is left again."))));
+        Body::from_stream(stream::try_unfold(
+            state,
+            async |(mut body, mut envelopes, kind, codec, fault)| {
+                let wrong = |status: Box<Status>| {
+                    let _ = fault.0.set(*status);
+                    io::Error::other("the stream is malformed")
+                };
+                loop {
+                    // The flags first: what has no envelope is not called too long.
+                    envelopes.flags().map_or(Ok(()), allowed).map_err(wrong)?;
+                    let envelope =
+                        envelopes.next(OF_STREAM).map_err(|_| wrong(Box::new(long_in_stream())))?;
+                    if let Some(envelope) = envelope {
+                        let message = uncompressed(envelope)
+                            .and_then(|message| proto(&kind, codec, &message))
+                            .map_err(wrong)?;
+                        return Ok(Some((
+                            Envelope::wrap(0, &message),
+                            (body, envelopes, kind, codec, fault),
+                        )));
                     }
-                    None if envelopes.is_empty() => return Ok(None),
-                    None => return Err(wrong(Box::new(malformed("The stream ends within a message.")))),
+                    match body.frame().await {
+                        Some(Ok(frame)) => {
+                            envelopes.push(frame.data_ref().map_or(&[], Bytes::as_ref))
+                        }
+                        Some(Err(error)) => {
+                            return Err(wrong(Box::new(body::broken(
+                                &error,
+                                "The stream was cut off. Send what is left again.",
+                            ))));
+                        }
+                        None if envelopes.is_empty() => return Ok(None),
+                        None => {
+                            return Err(wrong(Box::new(malformed(
+                                "The stream ends within a message.",
+                            ))));
+                        }
+                    }
                 }
-            }
-        }))
+            },
+        ))
     }
 
     /// The message in protobuf, with its request id.
@@ -146,17 +182,24 @@ impl Incoming {
             message.set_field(&field, Value::String(self.request_id(key, &given, who)?));
             return Ok(message.encode_to_vec().into());
         }
-        // Protobuf is not unpacked, which would take many times its length. Of two values of a field the last one counts.
-        let given = Identified::decode(bytes.clone()).map_err(|_| Box::new(malformed(NO_MESSAGE)))?;
+        // Protobuf is not unpacked, which would take many times its length. Of two values of a
+        // field the last one counts.
+        let given =
+            Identified::decode(bytes.clone()).map_err(|_| Box::new(malformed(NO_MESSAGE)))?;
         let id = Identified { request_id: self.request_id(key, &given.request_id, who)? };
         Ok([&bytes[..], &id.encode_to_vec()].concat().into())
     }
 
-    /// The request id that an `Idempotency-Key` stands for: itself where it is a UUID, else one made of it, of the caller and of the
-    /// method, so that a key means something for one caller and one method only.
+    /// The request id that an `Idempotency-Key` stands for: itself where it is a UUID, else one
+    /// made of it, of the caller and of the method, so that a key means something for one caller
+    /// and one method only.
     fn request_id(&self, key: &str, given: &str, who: &str) -> Result<String, Box<Status>> {
         let uuid = Uuid::try_parse(key).ok().filter(|_| key.len() == UUID_LENGTH);
-        let id = uuid.unwrap_or_else(|| Uuid::new_v5(&KEYS, [who, self.method.full_name(), key].join("\u{1f}").as_bytes())).to_string();
+        let id = uuid
+            .unwrap_or_else(|| {
+                Uuid::new_v5(&KEYS, [who, self.method.full_name(), key].join("\u{1f}").as_bytes())
+            })
+            .to_string();
         if !given.is_empty() && !given.eq_ignore_ascii_case(&id) {
             let text = "Idempotency-Key and request_id differ. Send one of them.";
             return Err(Box::new(status(Code::InvalidArgument, "REQUEST_ID_INVALID", text)));
@@ -168,8 +211,12 @@ impl Incoming {
 async fn collected(body: &mut Body) -> Result<Bytes, Box<Status>> {
     let mut bytes = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let frame =
-            frame.map_err(|error| Box::new(body::broken(&error, "The request was cut off. Send it again with the same request id.")))?;
+        let frame = frame.map_err(|error| {
+            Box::new(body::broken(
+                &error,
+                "The request was cut off. Send it again with the same request id.",
+            ))
+        })?;
         bytes.extend_from_slice(frame.data_ref().map_or(&[], Bytes::as_ref));
     }
     Ok(bytes.freeze())
@@ -181,7 +228,9 @@ fn only_one(bytes: &[u8]) -> Result<Bytes, Box<Status>> {
     envelopes.push(bytes);
     match envelopes.next(bytes.len()) {
         Ok(Some(envelope)) if envelopes.is_empty() => uncompressed(envelope),
-        _ => Err(Box::new(malformed("Send one message in one envelope: a byte of flags, its length in four bytes, the message."))),
+        _ => Err(Box::new(malformed(
+            "Send one message in one envelope: a byte of flags, its length in four bytes, the message.",
+        ))),
     }
 }
 
@@ -192,7 +241,9 @@ fn uncompressed(envelope: Envelope) -> Result<Bytes, Box<Status>> {
 fn allowed(flags: u8) -> Result<(), Box<Status>> {
     match flags {
         0 => Ok(()),
-        1 => Err(Box::new(malformed("Compressed messages are not taken over plain HTTP. Send it as it is."))),
+        1 => Err(Box::new(malformed(
+            "Compressed messages are not taken over plain HTTP. Send it as it is.",
+        ))),
         _ => Err(Box::new(malformed(
             "Send each message in an envelope: a byte of flags, which is 0, its length in four bytes, the message.",
         ))),
@@ -232,8 +283,10 @@ mod tests {
     fn request_id(key: &str, json: &str, who: &str) -> Result<String, String> {
         let method = contract::method("/payterms.wallet.v1.PostingService/PostDebit").unwrap();
         let of = |codec, bytes: &[u8]| {
-            let incoming = Incoming::new(method.clone(), codec, Shape::OneMessage, Some(key.to_owned()));
-            let message = incoming.message(bytes, who).map_err(|status| status.message().to_owned())?;
+            let incoming =
+                Incoming::new(method.clone(), codec, Shape::OneMessage, Some(key.to_owned()));
+            let message =
+                incoming.message(bytes, who).map_err(|status| status.message().to_owned())?;
             Ok(PostDebitRequest::decode(message).unwrap())
         };
         let in_json = of(Codec::Json, json.as_bytes());
@@ -246,17 +299,28 @@ mod tests {
     fn a_key_is_a_request_id() {
         let uuid = "0199f000-0000-7000-8000-00000000000a";
         assert_eq!(request_id(uuid, "{}", "a").unwrap(), uuid);
-        assert_eq!(request_id(&uuid.to_uppercase(), &format!(r#"{{"requestId":"{uuid}"}}"#), "a").unwrap(), uuid);
-        assert!(request_id(uuid, r#"{"requestId":"0199f000-0000-7000-8000-00000000000b"}"#, "a").is_err());
+        assert_eq!(
+            request_id(&uuid.to_uppercase(), &format!(r#"{{"requestId":"{uuid}"}}"#), "a").unwrap(),
+            uuid
+        );
+        assert!(
+            request_id(uuid, r#"{"requestId":"0199f000-0000-7000-8000-00000000000b"}"#, "a")
+                .is_err()
+        );
         let made = request_id("order 7", r#"{"wallet":"w"}"#, "a").unwrap();
         assert_eq!(made, request_id("order 7", "{}", "a").unwrap());
-        assert_ne!(made, request_id("order 7", "{}", "b").unwrap(), "another caller's key is another key");
+        assert_ne!(
+            made,
+            request_id("order 7", "{}", "b").unwrap(),
+            "another caller's key is another key"
+        );
         assert_ne!(made, request_id("order 8", "{}", "a").unwrap());
     }
 
     #[tokio::test]
     async fn what_has_no_envelope_is_told_so() {
-        let method = contract::method("/payterms.wallet.v1.UsageService/RecordUsageStream").unwrap();
+        let method =
+            contract::method("/payterms.wallet.v1.UsageService/RecordUsageStream").unwrap();
         let refused = async |body: &[u8]| {
             let fault = StreamFault::default();
             let incoming = Incoming::new(method.clone(), Codec::Json, Shape::Stream, None);
@@ -273,9 +337,12 @@ mod tests {
     #[test]
     fn a_digest_is_no_uuid() {
         let uuid = "0199f000-0000-7000-8000-00000000000a";
-        for digest in
-            [uuid.replace('-', ""), format!("{{{uuid}}}"), format!("urn:uuid:{uuid}"), "d41d8cd98f00b204e9800998ecf8427e".to_owned()]
-        {
+        for digest in [
+            uuid.replace('-', ""),
+            format!("{{{uuid}}}"),
+            format!("urn:uuid:{uuid}"),
+            "d41d8cd98f00b204e9800998ecf8427e".to_owned(),
+        ] {
             let of = |who| request_id(&digest, "{}", who).unwrap();
             assert_ne!(of("a"), of("b"), "{digest} is its caller's own");
         }
@@ -284,11 +351,17 @@ mod tests {
     #[test]
     fn every_request_id_is_the_first_field_of_its_request() {
         let services = contract::files().flat_map(|file| file.services().collect::<Vec<_>>());
-        let requests = services.flat_map(|service| service.methods().map(|method| method.input()).collect::<Vec<_>>());
-        let fields: Vec<_> = requests.filter_map(|request| request.get_field_by_name("request_id")).collect();
+        let requests = services
+            .flat_map(|service| service.methods().map(|method| method.input()).collect::<Vec<_>>());
+        let fields: Vec<_> =
+            requests.filter_map(|request| request.get_field_by_name("request_id")).collect();
         assert!(fields.len() > 50);
         for field in fields {
-            assert!(field.number() == 1 && matches!(field.kind(), Kind::String), "{}", field.full_name());
+            assert!(
+                field.number() == 1 && matches!(field.kind(), Kind::String),
+                "{}",
+                field.full_name()
+            );
         }
     }
 }

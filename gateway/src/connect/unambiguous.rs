@@ -1,6 +1,7 @@
-//! JSON that can be read in one way only. A field that is set twice, by the same name or by both of its names, and an element that is
-//! null, are refused: a reader that takes the last of two amounts and another that takes the first see two payments. Values are counted
-//! on the way, before any memory is taken for them.
+//! JSON that can be read in one way only. A field that is set twice, by the same name or by both of
+//! its names, and an element that is null, are refused: a reader that takes the last of two amounts
+//! and another that takes the first see two payments. Values are counted on the way, before any
+//! memory is taken for them.
 
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
@@ -41,11 +42,17 @@ impl<'a> Unambiguous<'a> {
 
 /// Whether a field holds integers, which may be written as text.
 fn is_integer(field: &FieldDescriptor) -> bool {
-    use Kind::{Fixed32, Fixed64, Int32, Int64, Sfixed32, Sfixed64, Sint32, Sint64, Uint32, Uint64};
-    matches!(field.kind(), Int32 | Int64 | Sint32 | Sint64 | Uint32 | Uint64 | Fixed32 | Fixed64 | Sfixed32 | Sfixed64)
+    use Kind::{
+        Fixed32, Fixed64, Int32, Int64, Sfixed32, Sfixed64, Sint32, Sint64, Uint32, Uint64,
+    };
+    matches!(
+        field.kind(),
+        Int32 | Int64 | Sint32 | Sint64 | Uint32 | Uint64 | Fixed32 | Fixed64 | Sfixed32 | Sfixed64
+    )
 }
 
-/// The message whose fields stand in the value of a field; none in a map, whose names are the caller's.
+/// The message whose fields stand in the value of a field; none in a map, whose names are the
+/// caller's.
 fn inner(field: Option<&FieldDescriptor>) -> Option<MessageDescriptor> {
     field.filter(|field| !field.is_map()).and_then(|field| field.kind().as_message().cloned())
 }
@@ -96,14 +103,20 @@ impl<'de> Visitor<'de> for Unambiguous<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let mut seen = HashSet::new();
         while let Some(key) = map.next_key::<String>()? {
-            let field = self.message.and_then(|message| message.get_field_by_json_name(&key).or_else(|| message.get_field_by_name(&key)));
+            let field = self.message.and_then(|message| {
+                message.get_field_by_json_name(&key).or_else(|| message.get_field_by_name(&key))
+            });
             let name = field.as_ref().map_or_else(|| key.clone(), |field| field.name().to_owned());
             if !seen.insert(name) {
                 return Err(A::Error::custom(format!("`{key}` is set twice")));
             }
             let message = inner(field.as_ref());
             let is_integer = field.as_ref().is_some_and(is_integer);
-            map.next_value_seed(Unambiguous { message: message.as_ref(), is_integer, left: self.left })?;
+            map.next_value_seed(Unambiguous {
+                message: message.as_ref(),
+                is_integer,
+                left: self.left,
+            })?;
         }
         Ok(())
     }
@@ -138,7 +151,8 @@ impl<'de> Visitor<'de> for Unambiguous<'_> {
             return Err(E::custom("a number is written without +"));
         }
         // The paths of a field mask stand in one text.
-        let is_mask = self.message.is_some_and(|message| message.full_name() == "google.protobuf.FieldMask");
+        let is_mask =
+            self.message.is_some_and(|message| message.full_name() == "google.protobuf.FieldMask");
         if is_mask && !text.is_empty() && text.split(',').any(str::is_empty) {
             return Err(E::custom("a path of the mask is empty"));
         }

@@ -3,7 +3,8 @@
 use payterms_chassis::{AppError, call::Caller, layers::INNER_MESSAGE, peers::Peers};
 use payterms_kernel::Kind;
 use payterms_proto::common::peers::v1::{
-    EventPlace, GetEventsRequest, GetEventsResponse, GetPlaceRequest, event_log_service_client::EventLogServiceClient,
+    EventPlace, GetEventsRequest, GetEventsResponse, GetPlaceRequest,
+    event_log_service_client::EventLogServiceClient,
 };
 use std::{collections::BTreeMap, time::Duration};
 use tonic::Code;
@@ -47,14 +48,23 @@ impl Logs {
             wait: wait.and_then(|wait| wait.try_into().ok()),
         };
         let budget = BUDGET.saturating_add(wait.unwrap_or_default());
-        let mut client = EventLogServiceClient::new(self.peers.channel(service)?).max_decoding_message_size(INNER_MESSAGE);
-        Ok(client.get_events(self.peers.request(service, &self.caller, message, budget)?).await?.into_inner())
+        let mut client = EventLogServiceClient::new(self.peers.channel(service)?)
+            .max_decoding_message_size(INNER_MESSAGE);
+        Ok(client
+            .get_events(self.peers.request(service, &self.caller, message, budget)?)
+            .await?
+            .into_inner())
     }
 
     /// Where to begin to read in a service.
-    pub(super) async fn place(&self, service: &str, from_now: bool) -> Result<EventPlace, AppError> {
+    pub(super) async fn place(
+        &self,
+        service: &str,
+        from_now: bool,
+    ) -> Result<EventPlace, AppError> {
         let mut client = EventLogServiceClient::new(self.peers.channel(service)?);
-        let request = self.peers.request(service, &self.caller, GetPlaceRequest { from_now }, BUDGET)?;
+        let request =
+            self.peers.request(service, &self.caller, GetPlaceRequest { from_now }, BUDGET)?;
         let place = client.get_place(request).await?.into_inner().place;
         place.ok_or_else(|| AppError::Fault(format!("{service} names no place in its log")))
     }
@@ -65,7 +75,12 @@ pub(crate) fn is_unreachable(error: &AppError) -> bool {
     match error {
         AppError::Upstream(status) => matches!(
             status.code(),
-            Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::ResourceExhausted | Code::Internal | Code::Unknown
+            Code::Unavailable
+                | Code::DeadlineExceeded
+                | Code::Cancelled
+                | Code::ResourceExhausted
+                | Code::Internal
+                | Code::Unknown
         ),
         // No address is configured.
         AppError::Refused(refusal) => refusal.kind == Kind::Unavailable,

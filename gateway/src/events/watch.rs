@@ -1,5 +1,5 @@
-//! One stream of events. It is driven by its reader alone: while nobody reads, nothing is asked for, and at most one answer of each
-//! service waits.
+//! One stream of events. It is driven by its reader alone: while nobody reads, nothing is asked
+//! for, and at most one answer of each service waits.
 
 use super::{
     Cursors,
@@ -16,13 +16,14 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// There is a message at least this often, so that both sides know that the other is there, and progress is kept.
+/// There is a message at least this often, so that both sides know that the other is there, and
+/// progress is kept.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-/// A stream ends after this time. Then its caller's token is looked at again, and calls spread over new replicas; a connection
-/// that is closed for its age leaves longer to what is under way.
+/// A stream ends after this time. Then its caller's token is looked at again, and calls spread over
+/// new replicas; a connection that is closed for its age leaves longer to what is under way.
 const LONGEST: Duration = Duration::from_mins(4);
-/// A stream by an API key ends after this time. What invoicing says about a key is believed for a while, and a key that was revoked ends
-/// within a minute: with its streams.
+/// A stream by an API key ends after this time. What invoicing says about a key is believed for a
+/// while, and a key that was revoked ends within a minute: with its streams.
 const LONGEST_BY_KEY: Duration = Duration::from_secs(25);
 /// How long a service may wait for an event before it answers that there is none.
 const WAITS: Duration = Duration::from_secs(5);
@@ -41,7 +42,8 @@ pub(super) struct Watch {
     cursors: Cursors,
     reads: FuturesUnordered<BoxFuture<'static, Read>>,
     unreachable: BTreeSet<String>,
-    /// When the next heartbeat is due. The first message comes at once, so that its reader has a cursor.
+    /// When the next heartbeat is due. The first message comes at once, so that its reader has a
+    /// cursor.
     heartbeat: Instant,
     end: Instant,
     stop: CancellationToken,
@@ -49,11 +51,25 @@ pub(super) struct Watch {
 
 impl Watch {
     /// Begins to read after these places.
-    pub(super) fn begin(logs: Logs, places: EventCursor, cursors: Cursors, stop: CancellationToken) -> Self {
+    pub(super) fn begin(
+        logs: Logs,
+        places: EventCursor,
+        cursors: Cursors,
+        stop: CancellationToken,
+    ) -> Self {
         let now = Instant::now();
         let (heartbeat, end) = (now, now + longest(&logs.caller));
         let reads = FuturesUnordered::new();
-        let watch = Self { logs: Arc::new(logs), places, cursors, reads, unreachable: BTreeSet::new(), heartbeat, end, stop };
+        let watch = Self {
+            logs: Arc::new(logs),
+            places,
+            cursors,
+            reads,
+            unreachable: BTreeSet::new(),
+            heartbeat,
+            end,
+            stop,
+        };
         for service in watch.logs.services() {
             watch.reads.push(watch.read(service, Duration::ZERO));
         }
@@ -93,7 +109,8 @@ impl Watch {
         }
     }
 
-    /// Takes the answer of a service and reads on. Returns the events of a message, if there is anything to say.
+    /// Takes the answer of a service and reads on. Returns the events of a message, if there is
+    /// anything to say.
     fn take(
         &mut self,
         service: &str,
@@ -106,7 +123,8 @@ impl Watch {
                 }
                 self.reads.push(self.read(service, Duration::ZERO));
                 let is_back = self.unreachable.remove(service);
-                let events: Vec<_> = page.events.into_iter().filter_map(|placed| placed.event).collect();
+                let events: Vec<_> =
+                    page.events.into_iter().filter_map(|placed| placed.event).collect();
                 Ok((is_back || !events.is_empty()).then_some(events))
             }
             Err(error) if is_unreachable(&error) => {
@@ -118,7 +136,10 @@ impl Watch {
         }
     }
 
-    fn message(&mut self, events: Vec<payterms_proto::common::v1::PublicEvent>) -> Result<WatchEventsResponse, AppError> {
+    fn message(
+        &mut self,
+        events: Vec<payterms_proto::common::v1::PublicEvent>,
+    ) -> Result<WatchEventsResponse, AppError> {
         self.heartbeat = Instant::now() + HEARTBEAT;
         let unreachable = self.unreachable.iter().cloned().collect();
         Ok(WatchEventsResponse { events, cursor: self.cursors.seal(&self.places)?, unreachable })
@@ -142,8 +163,17 @@ mod tests {
 
     #[test]
     fn a_stream_outlives_a_revoked_key_by_no_more_than_a_minute() {
-        let by = |subject: &str| Caller { subject: subject.to_owned(), roles: Vec::new(), tenant: None, customer: None, run_id: None };
-        assert!(longest(&by("api-key:1")) + BELIEVED.to_std().unwrap() < std::time::Duration::from_mins(1));
+        let by = |subject: &str| Caller {
+            subject: subject.to_owned(),
+            roles: Vec::new(),
+            tenant: None,
+            customer: None,
+            run_id: None,
+        };
+        assert!(
+            longest(&by("api-key:1")) + BELIEVED.to_std().unwrap()
+                < std::time::Duration::from_mins(1)
+        );
         assert_eq!(longest(&by("ann")), LONGEST);
     }
 }

@@ -1,4 +1,5 @@
-//! Where an issuer's tokens say for whom a caller acts, and in which roles: by configuration, because each issuer has other claims.
+//! Where an issuer's tokens say for whom a caller acts, and in which roles: by configuration,
+//! because each issuer has other claims.
 
 use payterms_chassis::{access::ROLES, config::value_in, identity::TokenFault};
 use payterms_kernel::TenantId;
@@ -55,7 +56,12 @@ pub struct ClaimsMap {
 impl Default for ClaimsMap {
     fn default() -> Self {
         let claim = |name: &str| Claim(vec![name.to_owned()]);
-        Self { tenant: claim("tenant"), customer: claim("customer"), roles: vec![claim("roles")], role_names: None }
+        Self {
+            tenant: claim("tenant"),
+            customer: claim("customer"),
+            roles: vec![claim("roles")],
+            role_names: None,
+        }
     }
 }
 
@@ -80,12 +86,20 @@ impl ClaimsMap {
     fn parse(text: &str) -> Result<Self, String> {
         let map: Self = toml::from_str(text).map_err(|error| error.message().to_owned())?;
         let claims = [&map.tenant, &map.customer].into_iter().chain(&map.roles);
-        if claims.into_iter().any(|claim| claim.0.is_empty() || claim.0.iter().any(String::is_empty)) {
+        if claims
+            .into_iter()
+            .any(|claim| claim.0.is_empty() || claim.0.iter().any(String::is_empty))
+        {
             return Err("a claim has an empty name".to_owned());
         }
         let named = map.role_names.iter().flatten();
-        if let Some((theirs, ours)) = named.into_iter().find(|(_, ours)| !ROLES.contains(&ours.as_str())) {
-            return Err(format!("role_names: {theirs} is to be {ours}, which is none of {}", ROLES.join(", ")));
+        if let Some((theirs, ours)) =
+            named.into_iter().find(|(_, ours)| !ROLES.contains(&ours.as_str()))
+        {
+            return Err(format!(
+                "role_names: {theirs} is to be {ours}, which is none of {}",
+                ROLES.join(", ")
+            ));
         }
         Ok(map)
     }
@@ -100,28 +114,41 @@ impl ClaimsMap {
     /// # Errors
     /// The claim that is malformed.
     pub(super) fn standing(&self, claims: &Map<String, Value>) -> Result<Standing, TokenFault> {
-        let tenant = text(self.tenant.of(claims), "tenant")?.map(str::parse).transpose().map_err(|_| TokenFault::Claim("tenant"))?;
+        let tenant = text(self.tenant.of(claims), "tenant")?
+            .map(str::parse)
+            .transpose()
+            .map_err(|_| TokenFault::Claim("tenant"))?;
         let customer = text(self.customer.of(claims), "customer")?.map(Uuid::try_parse).transpose();
         let mut roles = Vec::new();
         for claim in &self.roles {
             self.add_roles(&mut roles, claim.of(claims))?;
         }
-        Ok(Standing { tenant, customer: customer.map_err(|_| TokenFault::Claim("customer"))?, roles })
+        Ok(Standing {
+            tenant,
+            customer: customer.map_err(|_| TokenFault::Claim("customer"))?,
+            roles,
+        })
     }
 
     fn add_roles(&self, roles: &mut Vec<String>, value: Option<&Value>) -> Result<(), TokenFault> {
         let named: Vec<&str> = match value {
             None => return Ok(()),
             Some(Value::String(names)) => names.split_whitespace().collect(),
-            Some(Value::Array(names)) => {
-                names.iter().map(|name| name.as_str().ok_or(TokenFault::Claim("roles"))).collect::<Result<_, _>>()?
-            }
+            Some(Value::Array(names)) => names
+                .iter()
+                .map(|name| name.as_str().ok_or(TokenFault::Claim("roles")))
+                .collect::<Result<_, _>>()?,
             Some(_) => return Err(TokenFault::Claim("roles")),
         };
         for name in named {
-            let ours = self.role_names.as_ref().map_or(Some(name), |names| names.get(name).map(String::as_str));
+            let ours = self
+                .role_names
+                .as_ref()
+                .map_or(Some(name), |names| names.get(name).map(String::as_str));
             // What is no caller's role is left out: nobody becomes a PEER by a token from outside.
-            if let Some(role) = ours.filter(|role| ROLES.contains(role) && !roles.iter().any(|known| known == role)) {
+            if let Some(role) =
+                ours.filter(|role| ROLES.contains(role) && !roles.iter().any(|known| known == role))
+            {
                 roles.push(role.to_owned());
             }
         }
@@ -168,7 +195,10 @@ mod tests {
             },
         });
         assert_eq!(standing(map, &token), Ok(of_acme(&["MEMBER", "CUSTOMER_ADMIN"])));
-        assert_eq!(standing(map, &json!({ "realm_access": {} })), Ok(Standing { tenant: None, customer: None, roles: vec![] }));
+        assert_eq!(
+            standing(map, &json!({ "realm_access": {} })),
+            Ok(Standing { tenant: None, customer: None, roles: vec![] })
+        );
     }
 
     /// Claims with addresses for names, whose dots divide nothing, as Auth0 writes them.

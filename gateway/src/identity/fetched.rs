@@ -1,5 +1,6 @@
-//! Keys at an issuer's address, fetched in the background: at intervals, sooner where a token names a key that is not among them, and
-//! with growing pauses while the address does not answer. No call waits for the address but those of such a token, and of these few.
+//! Keys at an issuer's address, fetched in the background: at intervals, sooner where a token names
+//! a key that is not among them, and with growing pauses while the address does not answer. No call
+//! waits for the address but those of such a token, and of these few.
 
 use super::key_set::{Keys, parse};
 use http::{Request, StatusCode, Uri, header};
@@ -26,7 +27,8 @@ const BUDGET: Duration = Duration::from_secs(5);
 const LARGEST: usize = 256 * 1_024;
 /// The pause after the first failure. It doubles with each, up to the usual interval.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// The least time between two readings, whatever keys tokens name: anybody can name one that does not exist.
+/// The least time between two readings, whatever keys tokens name: anybody can name one that does
+/// not exist.
 const ASKED_EVERY: Duration = Duration::from_secs(5);
 /// How long a call with a token of an unknown key waits for newer keys.
 const PATIENCE: Duration = Duration::from_secs(6);
@@ -63,7 +65,8 @@ impl std::fmt::Debug for State {
 }
 
 impl KeysAtUrl {
-    /// Checks an address and the file of its authorities. Says whether the keys are safe on their way.
+    /// Checks an address and the file of its authorities. Says whether the keys are safe on their
+    /// way.
     ///
     /// # Errors
     /// A sentence that names what is wrong.
@@ -71,7 +74,8 @@ impl KeysAtUrl {
         Issuer::new(url, authorities).map(|issuer| is_safe(&issuer.address))
     }
 
-    /// Begins to read an address, until `stop` is cancelled: how often, and for how long the last keys count when it fails.
+    /// Begins to read an address, until `stop` is cancelled: how often, and for how long the last
+    /// keys count when it fails.
     ///
     /// # Errors
     /// A sentence that names what is wrong with the address or the file of authorities.
@@ -87,7 +91,13 @@ impl KeysAtUrl {
         let wakes = asked.clone();
         tokio::spawn(async move {
             while !stop.is_cancelled() {
-                let reading = read_forever(issuer.clone(), sender.clone(), wakes.clone(), every, stop.clone());
+                let reading = read_forever(
+                    issuer.clone(),
+                    sender.clone(),
+                    wakes.clone(),
+                    every,
+                    stop.clone(),
+                );
                 if tokio::spawn(reading).await.is_err() {
                     tracing::error!("the reading of callers' keys is started again");
                     tokio::time::sleep(FIRST_PAUSE).await;
@@ -97,7 +107,8 @@ impl KeysAtUrl {
         Ok(Self { state, asked, waiting: Semaphore::new(WAITING), holds })
     }
 
-    /// The keys that count now; none before the first reading, and once the address has failed for too long.
+    /// The keys that count now; none before the first reading, and once the address has failed for
+    /// too long.
     pub(super) fn keys(&self) -> Option<Arc<Keys>> {
         let state = self.state.borrow();
         state.good_at.filter(|at| at.elapsed() < self.holds).and_then(|_| state.keys.clone())
@@ -113,7 +124,10 @@ impl KeysAtUrl {
         let _place = self.waiting.try_acquire().ok()?;
         let (mut state, now) = (self.state.clone(), Instant::now());
         self.asked.notify_one();
-        timeout(PATIENCE, state.wait_for(|state| state.read_at.is_some_and(|at| at >= now))).await.ok()?.ok()?;
+        timeout(PATIENCE, state.wait_for(|state| state.read_at.is_some_and(|at| at >= now)))
+            .await
+            .ok()?
+            .ok()?;
         self.keys().filter(|newer| !Arc::ptr_eq(newer, keys))
     }
 
@@ -132,7 +146,13 @@ impl KeysAtUrl {
     }
 }
 
-async fn read_forever(issuer: Arc<Issuer>, state: Arc<watch::Sender<State>>, asked: Arc<Notify>, every: Duration, stop: CancellationToken) {
+async fn read_forever(
+    issuer: Arc<Issuer>,
+    state: Arc<watch::Sender<State>>,
+    asked: Arc<Notify>,
+    every: Duration,
+    stop: CancellationToken,
+) {
     let mut failures = 0_u32;
     loop {
         let began = Instant::now();
@@ -152,11 +172,16 @@ async fn read_forever(issuer: Arc<Issuer>, state: Arc<watch::Sender<State>>, ask
             Err(fault) => {
                 // Each failure of a long outage would fill the log.
                 if failures == 0 || failures.is_power_of_two() {
-                    tracing::warn!(fault, failures, "callers' keys cannot be read; the last ones count for a while");
+                    tracing::warn!(
+                        fault,
+                        failures,
+                        "callers' keys cannot be read; the last ones count for a while"
+                    );
                 }
                 let pause = FIRST_PAUSE.saturating_mul(1 << failures.min(5)).min(every);
                 failures = failures.saturating_add(1);
-                state.send_modify(|state| (state.fault, state.read_at) = (Some(fault), Some(began)));
+                state
+                    .send_modify(|state| (state.fault, state.read_at) = (Some(fault), Some(began)));
                 pause
             }
         };
@@ -171,11 +196,15 @@ async fn read_forever(issuer: Arc<Issuer>, state: Arc<watch::Sender<State>>, ask
 /// The keys of a text, and what they are compared by, if they are others than before.
 fn changed(before: Option<&str>, text: &str) -> Result<Option<(String, Keys)>, String> {
     let compared = compared(text);
-    if before == Some(compared.as_str()) { Ok(None) } else { parse(text).map(|keys| Some((compared, keys))) }
+    if before == Some(compared.as_str()) {
+        Ok(None)
+    } else {
+        parse(text).map(|keys| Some((compared, keys)))
+    }
 }
 
-/// The keys of a set in an order that is always the same. Some issuers answer in another order each time; if that were a change, all
-/// tokens would be checked again.
+/// The keys of a set in an order that is always the same. Some issuers answer in another order each
+/// time; if that were a change, all tokens would be checked again.
 fn compared(text: &str) -> String {
     let set = serde_json::from_str::<Value>(text).unwrap_or_default();
     let keys = set.get("keys").and_then(Value::as_array);
@@ -219,17 +248,24 @@ impl Issuer {
     }
 
     async fn read(&self) -> Result<String, String> {
-        timeout(BUDGET, self.get()).await.unwrap_or_else(|_| Err(format!("no whole answer within {} s", BUDGET.as_secs())))
+        timeout(BUDGET, self.get())
+            .await
+            .unwrap_or_else(|_| Err(format!("no whole answer within {} s", BUDGET.as_secs())))
     }
 
     async fn get(&self) -> Result<String, String> {
-        let request = Request::get(self.address.clone()).header(header::ACCEPT, "application/json").body(Empty::new());
+        let request = Request::get(self.address.clone())
+            .header(header::ACCEPT, "application/json")
+            .body(Empty::new());
         let request = request.map_err(|error| error.to_string())?;
         let answer = self.client.request(request).await.map_err(|error| causes(&error))?;
         if answer.status() != StatusCode::OK {
             return Err(format!("the address answers with status {}", answer.status().as_u16()));
         }
-        let body = Limited::new(answer.into_body(), LARGEST).collect().await.map_err(|error| causes(error.as_ref()))?;
+        let body = Limited::new(answer.into_body(), LARGEST)
+            .collect()
+            .await
+            .map_err(|error| causes(error.as_ref()))?;
         String::from_utf8(body.to_bytes().into()).map_err(|_| "the answer is no text".to_owned())
     }
 }
@@ -238,12 +274,18 @@ impl Issuer {
 fn is_safe(address: &Uri) -> bool {
     let host = address.host().unwrap_or_default();
     let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    address.scheme_str() == Some("https") || host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback())
+    address.scheme_str() == Some("https")
+        || host == "localhost"
+        || ip.is_ok_and(|ip| ip.is_loopback())
 }
 
 fn tls_of(roots: RootCertStore) -> Result<ClientConfig, String> {
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider())).with_safe_default_protocol_versions();
-    Ok(config.map_err(|error| error.to_string())?.with_root_certificates(roots).with_no_client_auth())
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions();
+    Ok(config
+        .map_err(|error| error.to_string())?
+        .with_root_certificates(roots)
+        .with_no_client_auth())
 }
 
 /// An error with its causes: alone it only says that a connection failed.
@@ -264,7 +306,10 @@ mod tests {
     #[test]
     fn another_order_is_no_change() {
         let set = |keys: &str| compared(&format!("{{\"keys\":[{keys}]}}"));
-        assert_eq!(set("{\"kid\":\"a\",\"x\":\"1\"},{\"kid\":\"b\"}"), set("{\"kid\":\"b\"},{\"x\":\"1\",\"kid\":\"a\"}"));
+        assert_eq!(
+            set("{\"kid\":\"a\",\"x\":\"1\"},{\"kid\":\"b\"}"),
+            set("{\"kid\":\"b\"},{\"x\":\"1\",\"kid\":\"a\"}")
+        );
         assert_ne!(set("{\"kid\":\"a\"}"), set("{\"kid\":\"a\",\"x\":\"1\"}"));
     }
 
@@ -278,18 +323,36 @@ mod tests {
     #[test]
     fn an_address_is_safe_with_https_or_on_this_machine() {
         let is_safe = |url: &str| KeysAtUrl::check(url, None).unwrap();
-        for url in ["https://idp.example/jwks", "http://127.0.0.1:8080/jwks", "http://[::1]/jwks", "http://localhost:1/jwks"] {
+        for url in [
+            "https://idp.example/jwks",
+            "http://127.0.0.1:8080/jwks",
+            "http://[::1]/jwks",
+            "http://localhost:1/jwks",
+        ] {
             assert!(is_safe(url), "{url}");
         }
         assert!(!is_safe("http://idp.example/jwks") && !is_safe("http://127.0.0.1.example/jwks"));
-        for url in ["", "jwks.json", "/jwks", "file:///etc/jwks", "ftp://idp.example/jwks", "https://ann:canary@idp.example/jwks"] {
+        for url in [
+            "",
+            "jwks.json",
+            "/jwks",
+            "file:///etc/jwks",
+            "ftp://idp.example/jwks",
+            "https://ann:canary@idp.example/jwks",
+        ] {
             let said = KeysAtUrl::check(url, None).unwrap_err();
             assert!(said.contains("--jwks-url") && !said.contains("canary"), "{url}: {said}");
         }
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("ca.crt");
-        assert!(KeysAtUrl::check("https://idp.example", Some(&file)).unwrap_err().contains("ca.crt"));
+        assert!(
+            KeysAtUrl::check("https://idp.example", Some(&file)).unwrap_err().contains("ca.crt")
+        );
         std::fs::write(&file, "none").unwrap();
-        assert!(KeysAtUrl::check("https://idp.example", Some(&file)).unwrap_err().contains("no certificate"));
+        assert!(
+            KeysAtUrl::check("https://idp.example", Some(&file))
+                .unwrap_err()
+                .contains("no certificate")
+        );
     }
 }

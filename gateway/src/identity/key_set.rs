@@ -14,8 +14,8 @@ const MOST_KEYS: usize = 100;
 /// Bytes of an RSA modulus: shorter ones can be broken, and a check with longer ones takes long.
 const RSA_BYTES: std::ops::RangeInclusive<usize> = 256..=1_024;
 
-/// Keys by their id, each with the algorithm of its signatures. The algorithm is that of the key: one that a token names could be
-/// chosen by an attacker.
+/// Keys by their id, each with the algorithm of its signatures. The algorithm is that of the key:
+/// one that a token names could be chosen by an attacker.
 pub(super) type Keys = HashMap<String, (Algorithm, DecodingKey)>;
 
 #[derive(Debug, Deserialize)]
@@ -23,12 +23,14 @@ struct Set {
     keys: Vec<Value>,
 }
 
-/// The keys of a set that can be used. Issuers publish others beside them, such as keys for encryption; these are left out.
+/// The keys of a set that can be used. Issuers publish others beside them, such as keys for
+/// encryption; these are left out.
 ///
 /// # Errors
 /// A sentence, if it is no set or no key in it can be used.
 pub(super) fn parse(text: &str) -> Result<Keys, String> {
-    let set: Set = serde_json::from_str(text).map_err(|error| format!("no set of keys (JWKS): {error}"))?;
+    let set: Set =
+        serde_json::from_str(text).map_err(|error| format!("no set of keys (JWKS): {error}"))?;
     if set.keys.len() > MOST_KEYS {
         return Err(format!("more than {MOST_KEYS} keys"));
     }
@@ -58,7 +60,8 @@ fn usable(key: Value) -> Result<(Algorithm, DecodingKey), String> {
     }
     let stated = key.get("alg").and_then(Value::as_str).map(str::to_owned);
     let key: Jwk = serde_json::from_value(key).map_err(|_| ACCEPTED.to_owned())?;
-    if key.common.public_key_use.as_ref().is_some_and(|purpose| *purpose != PublicKeyUse::Signature) {
+    if key.common.public_key_use.as_ref().is_some_and(|purpose| *purpose != PublicKeyUse::Signature)
+    {
         return Err("it is not for signatures".to_owned());
     }
     let (algorithm, name) = algorithm(&key).ok_or(ACCEPTED)?;
@@ -69,16 +72,26 @@ fn usable(key: Value) -> Result<(Algorithm, DecodingKey), String> {
         let modulus = URL_SAFE_NO_PAD.decode(&rsa.n).map_err(|error| error.to_string())?;
         let bytes = modulus.iter().skip_while(|byte| **byte == 0).count();
         if !RSA_BYTES.contains(&bytes) {
-            return Err(format!("an RSA key has {} to {} bits", RSA_BYTES.start() * 8, RSA_BYTES.end() * 8));
+            return Err(format!(
+                "an RSA key has {} to {} bits",
+                RSA_BYTES.start() * 8,
+                RSA_BYTES.end() * 8
+            ));
         }
     }
-    DecodingKey::from_jwk(&key).map(|decoding| (algorithm, decoding)).map_err(|error| error.to_string())
+    DecodingKey::from_jwk(&key)
+        .map(|decoding| (algorithm, decoding))
+        .map_err(|error| error.to_string())
 }
 
 fn algorithm(key: &Jwk) -> Option<(Algorithm, &'static str)> {
     match &key.algorithm {
-        AlgorithmParameters::OctetKeyPair(pair) if pair.curve == EllipticCurve::Ed25519 => Some((Algorithm::EdDSA, "EdDSA")),
-        AlgorithmParameters::EllipticCurve(curve) if curve.curve == EllipticCurve::P256 => Some((Algorithm::ES256, "ES256")),
+        AlgorithmParameters::OctetKeyPair(pair) if pair.curve == EllipticCurve::Ed25519 => {
+            Some((Algorithm::EdDSA, "EdDSA"))
+        }
+        AlgorithmParameters::EllipticCurve(curve) if curve.curve == EllipticCurve::P256 => {
+            Some((Algorithm::ES256, "ES256"))
+        }
         AlgorithmParameters::RSA(_) => Some((Algorithm::RS256, "RS256")),
         _ => None,
     }
@@ -113,9 +126,17 @@ mod tests {
             { "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" },
             7,
         ] });
-        let mut keys: Vec<_> = parse(&set.to_string()).unwrap().into_iter().map(|(id, (algorithm, _))| (id, algorithm)).collect();
+        let mut keys: Vec<_> = parse(&set.to_string())
+            .unwrap()
+            .into_iter()
+            .map(|(id, (algorithm, _))| (id, algorithm))
+            .collect();
         keys.sort_by(|a, b| a.0.cmp(&b.0));
-        let expected = [("curve", Algorithm::ES256), ("edwards", Algorithm::EdDSA), ("signs", Algorithm::RS256)];
+        let expected = [
+            ("curve", Algorithm::ES256),
+            ("edwards", Algorithm::EdDSA),
+            ("signs", Algorithm::RS256),
+        ];
         assert_eq!(keys, expected.map(|(id, algorithm)| (id.to_owned(), algorithm)));
     }
 
@@ -124,7 +145,10 @@ mod tests {
         for (text, fault) in [
             ("<html>", "no set of keys"),
             ("{\"keys\":[]}", "it is empty"),
-            ("{\"keys\":[{\"kty\":\"oct\",\"kid\":\"a\",\"k\":\"c2VjcmV0\"}]}", "key a: only EdDSA, ES256 and RS256"),
+            (
+                "{\"keys\":[{\"kty\":\"oct\",\"kid\":\"a\",\"k\":\"c2VjcmV0\"}]}",
+                "key a: only EdDSA, ES256 and RS256",
+            ),
         ] {
             let said = parse(text).unwrap_err();
             assert!(said.contains(fault), "{text}: {said}");

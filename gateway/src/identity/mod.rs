@@ -1,5 +1,5 @@
-//! Callers' tokens: JWTs signed by a key of their issuer. Only the gateway checks them; the services accept only the internal tokens
-//! that it issues.
+//! Callers' tokens: JWTs signed by a key of their issuer. Only the gateway checks them; the
+//! services accept only the internal tokens that it issues.
 
 mod claims;
 mod fetched;
@@ -39,14 +39,15 @@ const LONGEST_SUBJECT: usize = 255;
 /// Requirements on callers' tokens.
 #[derive(Debug, Clone, Args)]
 pub struct TokenOptions {
-    /// The `iss` that callers' tokens must have; without it any issuer whose key is in the JWKS is accepted.
+    /// The `iss` that callers' tokens must have; without it any issuer whose key is in the JWKS is
+    /// accepted.
     #[arg(long, env = "PAYTERMS_ISSUER")]
     pub issuer: Option<String>,
     /// The `aud` that callers' tokens must have, alone or among others.
     #[arg(long, env = "PAYTERMS_AUDIENCE", default_value = AUDIENCE)]
     pub audience: String,
-    /// TOML file that says in which claims of callers' tokens tenant, customer and roles are; `tenant`, `customer` and `roles` if not
-    /// given.
+    /// TOML file that says in which claims of callers' tokens tenant, customer and roles are;
+    /// `tenant`, `customer` and `roles` if not given.
     #[arg(long, env = "PAYTERMS_CLAIMS")]
     pub claims: Option<PathBuf>,
     /// Seconds that a caller's token may live at most.
@@ -54,12 +55,18 @@ pub struct TokenOptions {
     pub longest_token_seconds: i64,
 }
 
-/// A day, so that one sign-in lasts for a working day. It is limited because a token cannot be revoked.
+/// A day, so that one sign-in lasts for a working day. It is limited because a token cannot be
+/// revoked.
 pub const LONGEST_TOKEN_SECONDS: i64 = 86_400;
 
 impl Default for TokenOptions {
     fn default() -> Self {
-        Self { issuer: None, audience: AUDIENCE.to_owned(), claims: None, longest_token_seconds: LONGEST_TOKEN_SECONDS }
+        Self {
+            issuer: None,
+            audience: AUDIENCE.to_owned(),
+            claims: None,
+            longest_token_seconds: LONGEST_TOKEN_SECONDS,
+        }
     }
 }
 
@@ -89,19 +96,31 @@ pub struct KeySet {
     source: Source,
     options: TokenOptions,
     claims: ClaimsMap,
-    /// Callers by token, with the keys with which the token was checked: after a change of the keys it is checked again.
+    /// Callers by token, with the keys with which the token was checked: after a change of the keys
+    /// it is checked again.
     verified: TtlCache<String, (Arc<Keys>, Arc<Checked>)>,
     refusals: RefusalLog,
 }
 
 impl KeySet {
-    /// Reads the keys, now or in the background, and whenever they change. Where they are at an address, within a runtime.
+    /// Reads the keys, now or in the background, and whenever they change. Where they are at an
+    /// address, within a runtime.
     ///
     /// # Errors
     /// A sentence that names the file and the key, if a file cannot be read or holds no usable key.
-    pub fn open(keys: &KeyOptions, options: TokenOptions, stop: CancellationToken) -> Result<Self, String> {
+    pub fn open(
+        keys: &KeyOptions,
+        options: TokenOptions,
+        stop: CancellationToken,
+    ) -> Result<Self, String> {
         let claims = options.claims_map()?;
-        Ok(Self { source: Source::open(keys, stop)?, options, claims, verified: TtlCache::default(), refusals: RefusalLog::default() })
+        Ok(Self {
+            source: Source::open(keys, stop)?,
+            options,
+            claims,
+            verified: TtlCache::default(),
+            refusals: RefusalLog::default(),
+        })
     }
 
     /// Whether there are keys, or were once.
@@ -124,12 +143,15 @@ impl KeySet {
     /// The caller of a call, by its token.
     ///
     /// # Errors
-    /// UNAUTHENTICATED with `TOKEN_EXPIRED` or `TOKEN_INVALID`; UNAVAILABLE while there are no keys.
+    /// UNAUTHENTICATED with `TOKEN_EXPIRED` or `TOKEN_INVALID`; UNAVAILABLE while there are no
+    /// keys.
     pub async fn caller(&self, token: &str) -> Result<Arc<Checked>, Box<Status>> {
         let verified = match self.verify(token) {
             Err(fault @ TokenFault::NotSigned(UNKNOWN_KEY)) => match self.source.keys() {
                 // Its key may have been published a moment ago.
-                Some(keys) if Box::pin(self.source.newer_than(&keys)).await.is_some() => self.verify(token),
+                Some(keys) if Box::pin(self.source.newer_than(&keys)).await.is_some() => {
+                    self.verify(token)
+                }
                 _ => Err(fault),
             },
             verified => verified,
@@ -142,8 +164,8 @@ impl KeySet {
         Ok(known)
     }
 
-    /// Whether a caller acts for a tenant, or is an OPERATOR, who needs none. Anybody else would be told of each resource that there is
-    /// none, which says nothing of the token.
+    /// Whether a caller acts for a tenant, or is an OPERATOR, who needs none. Anybody else would be
+    /// told of each resource that there is none, which says nothing of the token.
     fn acts_for_somebody(&self, caller: &Caller) -> Result<(), Box<Status>> {
         if caller.tenant.is_some() || caller.has("OPERATOR") {
             return Ok(());
@@ -156,12 +178,14 @@ impl KeySet {
                 "signed tokens without a tenant are refused; see PAYTERMS_CLAIMS if they have it in another claim"
             );
         }
-        let text =
-            format!("The token names no tenant: the claim {claim} is missing. Only an OPERATOR's may. Have its issuer add the claim.");
+        let text = format!(
+            "The token names no tenant: the claim {claim} is missing. Only an OPERATOR's may. Have its issuer add the claim."
+        );
         Err(Box::new(status(Code::Unauthenticated, "TOKEN_INVALID", &text)))
     }
 
-    /// Checks signature, algorithm, audience, issuer, lifetime and subject with the keys that are there, and answers the caller.
+    /// Checks signature, algorithm, audience, issuer, lifetime and subject with the keys that are
+    /// there, and answers the caller.
     ///
     /// # Errors
     /// The fault of the token.
@@ -175,16 +199,26 @@ impl KeySet {
         }
         let claims = self.check(token, &keys, now.timestamp())?;
         let standing = self.claims.standing(&claims.others)?;
-        let caller =
-            Caller { subject: claims.sub, roles: standing.roles, tenant: standing.tenant, customer: standing.customer, run_id: None };
+        let caller = Caller {
+            subject: claims.sub,
+            roles: standing.roles,
+            tenant: standing.tenant,
+            customer: standing.customer,
+            run_id: None,
+        };
         let known = Arc::new(Checked::new(caller));
-        self.verified.insert(token.to_owned(), (keys, known.clone()), believed_until(claims.exp, now));
+        self.verified.insert(
+            token.to_owned(),
+            (keys, known.clone()),
+            believed_until(claims.exp, now),
+        );
         Ok(known)
     }
 
     fn check(&self, token: &str, keys: &Keys, now: i64) -> Result<Claims, TokenFault> {
         let header = header_of(token)?;
-        let (algorithm, key) = header.kid.and_then(|kid| keys.get(&kid)).ok_or(TokenFault::NotSigned(UNKNOWN_KEY))?;
+        let (algorithm, key) =
+            header.kid.and_then(|kid| keys.get(&kid)).ok_or(TokenFault::NotSigned(UNKNOWN_KEY))?;
         // The algorithm is that of the key. One named by the token could be chosen by an attacker.
         let mut validation = Validation::new(*algorithm);
         validation.set_audience(&[&self.options.audience]);
@@ -200,7 +234,8 @@ impl KeySet {
         if claims.iat.is_some_and(|iat| iat > now.saturating_add(leeway)) {
             return Err(TokenFault::Claim("iat"));
         }
-        // A token without `iat` counts as issued now, so it may live for the longest lifetime from now on at most.
+        // A token without `iat` counts as issued now, so it may live for the longest lifetime from
+        // now on at most.
         let lifetime = claims.exp.saturating_sub(claims.iat.map_or(now, |iat| iat.min(now)));
         if lifetime > self.options.longest_token_seconds.saturating_add(leeway) {
             return Err(TokenFault::Claim("exp"));
@@ -215,13 +250,20 @@ impl KeySet {
 /// The fault of a token that names no key, or one that is not in the set.
 const UNKNOWN_KEY: &str = "kid";
 
-/// Whether a subject must not be stored and shown in audit rows and logs: it is empty, too long, has control characters,
-/// or looks like a card number. An id is never refused, though its digits may look like a card number.
+/// Whether a subject must not be stored and shown in audit rows and logs: it is empty, too long,
+/// has control characters, or looks like a card number. An id is never refused, though its digits
+/// may look like a card number.
 fn is_hostile(subject: &str) -> bool {
     if uuid::Uuid::try_parse(subject).is_ok() {
         return false;
     }
-    let is_control = |c: char| c.is_control() || matches!(text::check(c.encode_utf8(&mut [0; 4]), 1), Err(text::TextFault::InvalidChars));
+    let is_control = |c: char| {
+        c.is_control()
+            || matches!(
+                text::check(c.encode_utf8(&mut [0; 4]), 1),
+                Err(text::TextFault::InvalidChars)
+            )
+    };
     subject.trim().is_empty()
         // Nobody is an API key but by one.
         || subject.starts_with(SUBJECT)
@@ -249,7 +291,8 @@ mod tests {
         fn new() -> Self {
             let folder = tempfile::tempdir().unwrap();
             ensure_key(folder.path(), "idp").unwrap();
-            fs::write(folder.path().join("jwks.json"), key_set(folder.path(), &["idp"]).unwrap()).unwrap();
+            fs::write(folder.path().join("jwks.json"), key_set(folder.path(), &["idp"]).unwrap())
+                .unwrap();
             Self { folder, now: SystemClock.now().timestamp() }
         }
 
@@ -259,17 +302,27 @@ mod tests {
         }
 
         fn token(&self, claims: &Value, crit: Option<Vec<String>>) -> String {
-            let key = EncodingKey::from_ed_pem(&fs::read(self.folder.path().join("idp.key")).unwrap()).unwrap();
+            let key =
+                EncodingKey::from_ed_pem(&fs::read(self.folder.path().join("idp.key")).unwrap())
+                    .unwrap();
             let mut all = json!({ "aud": "payterms", "sub": "ann", "exp": self.now + 600 });
             all.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
-            encode(&Header { kid: Some("idp".into()), crit, ..Header::new(Algorithm::EdDSA) }, &all, &key).unwrap()
+            encode(
+                &Header { kid: Some("idp".into()), crit, ..Header::new(Algorithm::EdDSA) },
+                &all,
+                &key,
+            )
+            .unwrap()
         }
     }
 
     #[test]
     fn each_claim_is_checked_and_the_fault_has_a_name() {
         let issuer = Issuer::new();
-        let set = issuer.set(TokenOptions { issuer: Some("https://idp.example".into()), ..TokenOptions::default() });
+        let set = issuer.set(TokenOptions {
+            issuer: Some("https://idp.example".into()),
+            ..TokenOptions::default()
+        });
         let with = |claims: Value| {
             let mut all = json!({ "iss": "https://idp.example" });
             all.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
@@ -301,12 +354,16 @@ mod tests {
         }
         assert_eq!(with(json!({ "exp": now - 60 })), Err(TokenFault::Expired));
         // Identifiers that some provider gives.
-        for subject in
-            ["auth0|5f7c8ec7c33c6c004bbafe82", "110169484474386276334", "42424242-4242-4242-8242-424242424242", "ann@acme.example"]
-        {
+        for subject in [
+            "auth0|5f7c8ec7c33c6c004bbafe82",
+            "110169484474386276334",
+            "42424242-4242-4242-8242-424242424242",
+            "ann@acme.example",
+        ] {
             assert_eq!(with(json!({ "sub": subject })), Ok(subject.to_owned()));
         }
-        let critical = issuer.token(&json!({ "iss": "https://idp.example" }), Some(vec!["exp".into()]));
+        let critical =
+            issuer.token(&json!({ "iss": "https://idp.example" }), Some(vec!["exp".into()]));
         assert_eq!(set.verify(&critical).unwrap_err(), TokenFault::NotSigned("crit"));
     }
 
@@ -317,7 +374,11 @@ mod tests {
         fs::write(&map, "tenant = [\"acme\", \"tenant\"]").unwrap();
         for (options, claim, right) in [
             (TokenOptions::default(), "tenant", json!({ "tenant": "acme" })),
-            (TokenOptions { claims: Some(map), ..TokenOptions::default() }, "acme.tenant", json!({ "acme": { "tenant": "acme" } })),
+            (
+                TokenOptions { claims: Some(map), ..TokenOptions::default() },
+                "acme.tenant",
+                json!({ "acme": { "tenant": "acme" } }),
+            ),
         ] {
             let set = issuer.set(options);
             for roles in [json!([]), json!(["OWNER", "STAFF"])] {
@@ -325,8 +386,15 @@ mod tests {
                 // The second time the token is known.
                 for _ in 0..2 {
                     let refused = set.caller(&token).await.unwrap_err();
-                    assert_eq!(payterms_chassis::error::reason(&refused).as_deref(), Some("TOKEN_INVALID"));
-                    assert!(refused.message().contains(&format!("the claim {claim} is missing")), "{}", refused.message());
+                    assert_eq!(
+                        payterms_chassis::error::reason(&refused).as_deref(),
+                        Some("TOKEN_INVALID")
+                    );
+                    assert!(
+                        refused.message().contains(&format!("the claim {claim} is missing")),
+                        "{}",
+                        refused.message()
+                    );
                 }
             }
             for right in [right, json!({ "roles": ["OPERATOR"] })] {

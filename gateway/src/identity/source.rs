@@ -1,5 +1,5 @@
-//! Where the keys of callers' tokens come from: a file, which is read again when it changes, or the address at which an issuer
-//! publishes them.
+//! Where the keys of callers' tokens come from: a file, which is read again when it changes, or the
+//! address at which an issuer publishes them.
 
 use super::{fetched::KeysAtUrl, key_set::Keys, key_set::parse};
 use clap::Args;
@@ -10,7 +10,8 @@ use tokio_util::sync::CancellationToken;
 /// Where the keys of callers' tokens are.
 #[derive(Debug, Clone, Args)]
 pub struct KeyOptions {
-    /// File with the public keys (JWKS) of those who issue callers' tokens. It is read again when it changes.
+    /// File with the public keys (JWKS) of those who issue callers' tokens. It is read again when
+    /// it changes.
     #[arg(long, env = "PAYTERMS_JWKS", default_value = "keys/jwks.json")]
     pub jwks: PathBuf,
     /// The issuer's address in the place of the file.
@@ -18,18 +19,21 @@ pub struct KeyOptions {
     pub address: KeyAddressOptions,
 }
 
-/// The address at which the issuer of callers' tokens publishes its keys, and how it is read: the same for the gateway and for the suite
-/// in one process.
+/// The address at which the issuer of callers' tokens publishes its keys, and how it is read: the
+/// same for the gateway and for the suite in one process.
 #[derive(Debug, Clone, Args)]
 pub struct KeyAddressOptions {
-    /// Address at which the issuer of callers' tokens publishes its public keys (JWKS), instead of a file. It begins with `https`, or in
-    /// development with `http`; redirections are not followed.
+    /// Address at which the issuer of callers' tokens publishes its public keys (JWKS), instead of
+    /// a file. It begins with `https`, or in development with `http`; redirections are not
+    /// followed.
     #[arg(long, env = "PAYTERMS_JWKS_URL", conflicts_with = "jwks")]
     pub jwks_url: Option<String>,
-    /// File with the authorities (PEM) of the certificate at that address; those that browsers know if not given.
+    /// File with the authorities (PEM) of the certificate at that address; those that browsers know
+    /// if not given.
     #[arg(long, env = "PAYTERMS_JWKS_CA", requires = "jwks_url")]
     pub jwks_ca: Option<PathBuf>,
-    /// Seconds between two readings of that address. A key that is taken away there is refused after this long.
+    /// Seconds between two readings of that address. A key that is taken away there is refused
+    /// after this long.
     #[arg(long, env = "PAYTERMS_JWKS_EVERY_SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=30))]
     pub jwks_every_seconds: u64,
     /// Seconds for which the last keys count when that address does not answer with keys.
@@ -54,7 +58,8 @@ impl KeyOptions {
     pub fn check(&self, objections: &mut Objections, development: &str) {
         if let Some(url) = &self.address.jwks_url {
             let setting = if self.address.jwks_ca.is_some() { "--jwks-ca" } else { "--jwks-url" };
-            let is_safe = objections.take(setting, KeysAtUrl::check(url, self.address.jwks_ca.as_deref()));
+            let is_safe =
+                objections.take(setting, KeysAtUrl::check(url, self.address.jwks_ca.as_deref()));
             if is_safe == Some(false) {
                 objections
                     .refuse("--jwks-url", format!("{url}: keys that come in plain text may be anybody's; name an address with https"));
@@ -102,8 +107,8 @@ impl Source {
         }
     }
 
-    /// Newer keys than those that a token's key is not among: issuers begin to sign with a key soon after they publish it. A file is
-    /// read again soon enough by itself.
+    /// Newer keys than those that a token's key is not among: issuers begin to sign with a key soon
+    /// after they publish it. A file is read again soon enough by itself.
     pub(super) async fn newer_than(&self, keys: &Arc<Keys>) -> Option<Arc<Keys>> {
         match self {
             Self::File(_) => None,

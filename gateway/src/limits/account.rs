@@ -69,7 +69,11 @@ impl Rated {
         // Read first: if the rates change meanwhile, the account looks again.
         let generation = rates.generation();
         let rate = rates.of(holder, tenant);
-        Self { generation, bucket: Bucket::new(rate, MonotonicClock), policy: answers::policy(holder, rate) }
+        Self {
+            generation,
+            bucket: Bucket::new(rate, MonotonicClock),
+            policy: answers::policy(holder, rate),
+        }
     }
 }
 
@@ -98,11 +102,17 @@ impl Account {
         }
         rated.bucket.take(gateways).map_err(|wait| {
             self.note_refusal("rate");
-            Box::new(answers::rate_limited(self.holder, rated.bucket.rate(), rated.policy.clone(), wait))
+            Box::new(answers::rate_limited(
+                self.holder,
+                rated.bucket.rate(),
+                rated.policy.clone(),
+                wait,
+            ))
         })
     }
 
-    /// Takes over the rate that it has now. Another one begins with a whole burst; what is used of the same one stays.
+    /// Takes over the rate that it has now. Another one begins with a whole burst; what is used of
+    /// the same one stays.
     fn update(&self, rates: &Rates) {
         let newest = Rated::new(self.holder, &self.tenant, rates);
         let mut rated = self.rated.write().unwrap_or_else(PoisonError::into_inner);
@@ -125,7 +135,12 @@ impl Account {
         let now = SystemClock.now().timestamp();
         let is_due = |last: i64| (now.saturating_sub(last) >= LOGGED_EVERY_SECONDS).then_some(now);
         if self.logged_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, is_due).is_ok() {
-            tracing::info!(holder = self.holder.name(), named = self.named, limit, "calls beyond a limit are refused");
+            tracing::info!(
+                holder = self.holder.name(),
+                named = self.named,
+                limit,
+                "calls beyond a limit are refused"
+            );
         }
     }
 }

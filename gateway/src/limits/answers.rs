@@ -1,4 +1,5 @@
-//! What answers say of limits: headers as draft-ietf-httpapi-ratelimit-headers names them, and the refusal.
+//! What answers say of limits: headers as draft-ietf-httpapi-ratelimit-headers names them, and the
+//! refusal.
 
 use super::{
     account::Holder,
@@ -31,7 +32,11 @@ impl Allowance {
     /// Writes it into the headers of an answer.
     pub(crate) fn write(self, headers: &mut HeaderMap) {
         let Left { calls, whole_in } = self.left;
-        if let Ok(value) = HeaderValue::try_from(format!("\"{}\";r={calls};t={}", self.holder.name(), whole_in.as_secs())) {
+        if let Ok(value) = HeaderValue::try_from(format!(
+            "\"{}\";r={calls};t={}",
+            self.holder.name(),
+            whole_in.as_secs()
+        )) {
             headers.insert(RATE_LIMIT, value);
             headers.insert(RATE_LIMIT_POLICY, self.policy);
         }
@@ -40,21 +45,35 @@ impl Allowance {
 
 /// A rate as headers say it: so many calls within so many seconds.
 pub(super) fn policy(holder: Holder, calls_per_second: u32) -> HeaderValue {
-    let text = format!("\"{}\";q={};w={}", holder.name(), burst(calls_per_second), window(calls_per_second));
+    let text = format!(
+        "\"{}\";q={};w={}",
+        holder.name(),
+        burst(calls_per_second),
+        window(calls_per_second)
+    );
     // Names and numbers are always a value.
     HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
 /// The refusal of a call beyond a rate.
-pub(super) fn rate_limited(holder: Holder, calls_per_second: u32, policy: HeaderValue, wait: Duration) -> Status {
+pub(super) fn rate_limited(
+    holder: Holder,
+    calls_per_second: u32,
+    policy: HeaderValue,
+    wait: Duration,
+) -> Status {
     let who = match holder {
         Holder::Caller => "This caller makes",
         Holder::Customer => "All who act for this customer make together",
         Holder::Tenant => "All callers of this tenant make together",
     };
-    let message = format!("{who} more than {calls_per_second} calls a second. Retry after the delay, and call less often.");
-    let metadata = [("holder", holder.name().to_owned()), ("calls_per_second", calls_per_second.to_string())];
-    let metadata: HashMap<String, String> = metadata.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let message = format!(
+        "{who} more than {calls_per_second} calls a second. Retry after the delay, and call less often."
+    );
+    let metadata =
+        [("holder", holder.name().to_owned()), ("calls_per_second", calls_per_second.to_string())];
+    let metadata: HashMap<String, String> =
+        metadata.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     let mut details = ErrorDetails::with_error_info("RATE_LIMITED", DOMAIN, metadata);
     // Never zero, which would be no delay.
     details.set_retry_info(Some(wait.max(Duration::from_millis(1))));

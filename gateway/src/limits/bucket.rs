@@ -1,5 +1,5 @@
-//! How many calls may be made in a second, counted by the generic cell rate algorithm: calls may come in bursts, and on average not
-//! faster than the rate.
+//! How many calls may be made in a second, counted by the generic cell rate algorithm: calls may
+//! come in bursts, and on average not faster than the rate.
 
 use governor::{
     Quota, RateLimiter,
@@ -42,19 +42,23 @@ impl<C: Clock> Bucket<C> {
         self.rate
     }
 
-    /// Takes one call at one of so many gateways. Each takes as many for a call as there are gateways, so that together they admit what
-    /// one would.
+    /// Takes one call at one of so many gateways. Each takes as many for a call as there are
+    /// gateways, so that together they admit what one would.
     ///
     /// # Errors
     /// After how long there is one.
     pub(super) fn take(&self, gateways: u32) -> Result<Left, Duration> {
-        // With more gateways than a burst has calls each admits a little more than its share, since it could admit none otherwise.
+        // With more gateways than a burst has calls each admits a little more than its share, since
+        // it could admit none otherwise.
         let weight = nonzero(gateways.min(burst(self.rate)));
         match self.limiter.check_n(weight) {
             Ok(Ok(state)) => {
                 let left = state.remaining_burst_capacity();
                 let taken = burst(self.rate).saturating_sub(left);
-                Ok(Left { calls: left / weight, whole_in: Duration::from_secs(taken.div_ceil(self.rate.max(1)).into()) })
+                Ok(Left {
+                    calls: left / weight,
+                    whole_in: Duration::from_secs(taken.div_ceil(self.rate.max(1)).into()),
+                })
             }
             Ok(Err(early)) => Err(early.wait_time_from(self.limiter.clock().now())),
             // A weight is no larger than the burst.
@@ -103,7 +107,11 @@ mod tests {
             assert_eq!(admitted(&bucket, 1, 1_000), 20);
         }
         clock.advance(Duration::from_hours(24));
-        assert_eq!(admitted(&bucket, 1, 1_000), 200, "time without calls saves no more than a burst");
+        assert_eq!(
+            admitted(&bucket, 1, 1_000),
+            200,
+            "time without calls saves no more than a burst"
+        );
     }
 
     #[test]
@@ -111,7 +119,8 @@ mod tests {
         for (gateways, most) in [(1, 200), (2, 200), (3, 198), (6, 198)] {
             let clock = FakeRelativeClock::default();
             let all: Vec<_> = (0..gateways).map(|_| Bucket::new(100, clock.clone())).collect();
-            let together = || all.iter().map(|bucket| admitted(bucket, gateways, 1_000)).sum::<usize>();
+            let together =
+                || all.iter().map(|bucket| admitted(bucket, gateways, 1_000)).sum::<usize>();
             assert_eq!(together(), most, "{gateways}");
             clock.advance(Duration::from_secs(1));
             // What a division leaves over at first may be admitted now.

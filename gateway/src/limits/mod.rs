@@ -1,10 +1,12 @@
-//! What callers, customers and tenants may use of the gateway: calls a second, and what is under way at once (decision 46).
+//! What callers, customers and tenants may use of the gateway: calls a second, and what is under
+//! way at once (decision 46).
 //!
-//! A call counts for its caller, for the customer that the caller acts for, and for the tenant. Their accounts are looked up once for each
-//! token or key that is checked, and are atomic numbers from then on: a call allocates nothing for them and waits for nobody.
+//! A call counts for its caller, for the customer that the caller acts for, and for the tenant.
+//! Their accounts are looked up once for each token or key that is checked, and are atomic numbers
+//! from then on: a call allocates nothing for them and waits for nobody.
 //!
-//! Accounts of which nothing is under way are forgotten when there are too many, those first that were not used for longest. One that
-//! comes back begins with a whole burst.
+//! Accounts of which nothing is under way are forgotten when there are too many, those first that
+//! were not used for longest. One that comes back begins with a whole burst.
 
 mod account;
 mod answers;
@@ -77,7 +79,15 @@ impl Limits {
             Replicas::Number(number) => number.get(),
             Replicas::AddressesOf(_) => 1,
         };
-        let cache = || Cached::with(most, u64::try_from(most).unwrap_or(u64::MAX), UnitWeighter, DefaultHashBuilder::default(), InUse);
+        let cache = || {
+            Cached::with(
+                most,
+                u64::try_from(most).unwrap_or(u64::MAX),
+                UnitWeighter,
+                DefaultHashBuilder::default(),
+                InUse,
+            )
+        };
         Self {
             replicas: options.gateway_replicas.clone(),
             shared: Arc::new(Shared {
@@ -92,7 +102,8 @@ impl Limits {
         }
     }
 
-    /// Counts the gateways from now on, where a name leads to them, and follows the register of tenants. Within a runtime.
+    /// Counts the gateways from now on, where a name leads to them, and follows the register of
+    /// tenants. Within a runtime.
     pub fn follow(self: &Arc<Self>, peers: Peers, stop: CancellationToken) {
         if let Replicas::AddressesOf(place) = &self.replicas {
             tokio::spawn(replicas::follow(place.clone(), self.shared.clone(), stop.clone()));
@@ -112,15 +123,22 @@ impl Limits {
         let tenant = caller.tenant.as_ref().map(ToString::to_string).unwrap_or_default();
         let rates = &self.shared.rates;
         // A subject may be a person's address, which no log may show. That of an API key is an id.
-        let logged = if caller.subject.starts_with(api_keys::SUBJECT) { caller.subject.as_str() } else { "" };
-        let of_caller = || Account::new(Holder::Caller, &tenant, format!("{tenant} {logged}"), rates);
+        let logged = if caller.subject.starts_with(api_keys::SUBJECT) {
+            caller.subject.as_str()
+        } else {
+            ""
+        };
+        let of_caller =
+            || Account::new(Holder::Caller, &tenant, format!("{tenant} {logged}"), rates);
         let of_tenant = || {
             self.a_tenant_came.notify_one();
             Account::new(Holder::Tenant, &tenant, tenant.clone(), rates)
         };
         let customer = caller.customer.map(|customer| {
             let key = format!("{tenant} {customer}");
-            found(&self.customers, &key, || Account::new(Holder::Customer, &tenant, key.clone(), rates))
+            found(&self.customers, &key, || {
+                Account::new(Holder::Customer, &tenant, key.clone(), rates)
+            })
         });
         Standing::new(Accounts {
             caller: found(&self.callers, &format!("{tenant} {}", caller.subject), of_caller),
@@ -133,10 +151,14 @@ impl Limits {
     /// Whether nothing is under way.
     #[cfg(test)]
     fn is_idle(&self) -> bool {
-        let of_accounts =
-            [&self.callers, &self.customers, &self.tenants].into_iter().flat_map(|cache| cache.iter().map(|(_, account)| account));
+        let of_accounts = [&self.callers, &self.customers, &self.tenants]
+            .into_iter()
+            .flat_map(|cache| cache.iter().map(|(_, account)| account));
         Kind::ALL.iter().all(|kind| self.shared.under_way.get(*kind) == 0)
-            && of_accounts.collect::<Vec<_>>().iter().all(|account| Kind::ALL.iter().all(|kind| account.under_way.get(*kind) == 0))
+            && of_accounts
+                .collect::<Vec<_>>()
+                .iter()
+                .all(|account| Kind::ALL.iter().all(|kind| account.under_way.get(*kind) == 0))
     }
 }
 
@@ -163,51 +185,81 @@ mod tests {
     use payterms_chassis::call::Caller;
 
     fn caller(number: usize) -> Caller {
-        Caller { subject: number.to_string(), roles: Vec::new(), tenant: "acme".parse().ok(), customer: None, run_id: None }
+        Caller {
+            subject: number.to_string(),
+            roles: Vec::new(),
+            tenant: "acme".parse().ok(),
+            customer: None,
+            run_id: None,
+        }
     }
 
     #[test]
     fn memory_is_bounded_and_what_is_under_way_is_not_forgotten() {
         let limits = Limits::remembering(&LimitOptions::default(), 100);
-        let held: Vec<_> = (0..50).map(|number| limits.standing_of(&caller(number)).begin(Kind::Calls, 640).ok()).collect();
+        let held: Vec<_> = (0..50)
+            .map(|number| limits.standing_of(&caller(number)).begin(Kind::Calls, 640).ok())
+            .collect();
         assert_eq!(held.iter().flatten().count(), 1, "the tenant has half of all");
         for number in 1_000..20_000 {
             drop(limits.standing_of(&caller(number)));
         }
         assert!(limits.callers.len() <= 100, "{}", limits.callers.len());
-        assert!(limits.standing_of(&caller(0)).begin(Kind::Calls, 1).is_err(), "what is under way counts however many came since");
+        assert!(
+            limits.standing_of(&caller(0)).begin(Kind::Calls, 1).is_err(),
+            "what is under way counts however many came since"
+        );
         drop(held);
         assert!(limits.is_idle());
     }
 
     #[test]
     fn a_tenant_may_have_rates_of_its_own_and_lose_them_again() {
-        let limits = Limits::new(&LimitOptions { caller_calls_per_second: 1, ..LimitOptions::default() });
+        let limits =
+            Limits::new(&LimitOptions { caller_calls_per_second: 1, ..LimitOptions::default() });
         let (acme, register) = ("acme".to_owned(), &limits.shared.rates);
-        let admitted = |number| (0..100).filter(|_| limits.standing_of(&caller(number)).take_call().is_ok()).count();
+        let admitted = |number| {
+            (0..100).filter(|_| limits.standing_of(&caller(number)).take_call().is_ok()).count()
+        };
         let (early, before) = (limits.standing_of(&caller(1)), admitted(1));
         assert!((20..=21).contains(&before));
-        register
-            .register(std::slice::from_ref(&acme), &[(acme.clone(), TenantRates { caller: Some(40), ..TenantRates::default() })].into());
+        register.register(
+            std::slice::from_ref(&acme),
+            &[(acme.clone(), TenantRates { caller: Some(40), ..TenantRates::default() })].into(),
+        );
         assert!(early.take_call().is_ok(), "known callers have it too");
         assert!((80..=100).contains(&admitted(2)));
         let generation = register.generation();
-        register
-            .register(std::slice::from_ref(&acme), &[(acme.clone(), TenantRates { caller: Some(40), ..TenantRates::default() })].into());
+        register.register(
+            std::slice::from_ref(&acme),
+            &[(acme.clone(), TenantRates { caller: Some(40), ..TenantRates::default() })].into(),
+        );
         assert_eq!(register.generation(), generation, "nothing has changed");
         register.register(
             &[acme, "globex".to_owned()],
-            &[("globex".to_owned(), TenantRates { tenant: Some(1), ..TenantRates::default() })].into(),
+            &[("globex".to_owned(), TenantRates { tenant: Some(1), ..TenantRates::default() })]
+                .into(),
         );
-        assert!((20..=21).contains(&admitted(3)), "the configured rates hold again, and another tenant's do not count");
+        assert!(
+            (20..=21).contains(&admitted(3)),
+            "the configured rates hold again, and another tenant's do not count"
+        );
     }
 
     #[test]
     fn a_caller_has_one_account_however_many_ask_for_it_at_once() {
-        let limits = Limits::new(&LimitOptions { caller_calls_per_second: 1, ..LimitOptions::default() });
+        let limits =
+            Limits::new(&LimitOptions { caller_calls_per_second: 1, ..LimitOptions::default() });
         let admitted: usize = std::thread::scope(|scope| {
-            let threads: Vec<_> =
-                (0..16).map(|_| scope.spawn(|| (0..20).filter(|_| limits.standing_of(&caller(1)).take_call().is_ok()).count())).collect();
+            let threads: Vec<_> = (0..16)
+                .map(|_| {
+                    scope.spawn(|| {
+                        (0..20)
+                            .filter(|_| limits.standing_of(&caller(1)).take_call().is_ok())
+                            .count()
+                    })
+                })
+                .collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).sum()
         });
         assert_eq!(admitted, 20);

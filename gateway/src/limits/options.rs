@@ -13,17 +13,20 @@ const OF_TENANT: u32 = 40_000;
 /// How many calls the gateway takes.
 #[derive(Debug, Clone, Args)]
 pub struct LimitOptions {
-    /// Calls a second of one caller: the holder of an API key, or the subject of tokens. Twice as many, 20 at least, may come at once.
+    /// Calls a second of one caller: the holder of an API key, or the subject of tokens. Twice as
+    /// many, 20 at least, may come at once.
     #[arg(long, env = "PAYTERMS_CALLER_CALLS_PER_SECOND", default_value_t = OF_CALLER, value_parser = value_parser!(u32).range(1..=1_000_000))]
     pub caller_calls_per_second: u32,
-    /// Calls a second of all who act for one customer, together. Twice as many, 20 at least, may come at once.
+    /// Calls a second of all who act for one customer, together. Twice as many, 20 at least, may
+    /// come at once.
     #[arg(long, env = "PAYTERMS_CUSTOMER_CALLS_PER_SECOND", default_value_t = OF_CUSTOMER, value_parser = value_parser!(u32).range(1..=1_000_000))]
     pub customer_calls_per_second: u32,
-    /// Calls a second of all callers of one tenant, together. Twice as many, 20 at least, may come at once.
+    /// Calls a second of all callers of one tenant, together. Twice as many, 20 at least, may come
+    /// at once.
     #[arg(long, env = "PAYTERMS_TENANT_CALLS_PER_SECOND", default_value_t = OF_TENANT, value_parser = value_parser!(u32).range(1..=1_000_000))]
     pub tenant_calls_per_second: u32,
-    /// How many gateways there are, over which calls are spread: a number, or `host:port`, whose addresses are counted every ten
-    /// seconds. Each takes its part of the calls a second.
+    /// How many gateways there are, over which calls are spread: a number, or `host:port`, whose
+    /// addresses are counted every ten seconds. Each takes its part of the calls a second.
     #[arg(long, env = "PAYTERMS_GATEWAY_REPLICAS", default_value_t = Replicas::Number(NonZeroU32::MIN))]
     pub gateway_replicas: Replicas,
 }
@@ -44,7 +47,12 @@ impl LimitOptions {
     #[must_use]
     pub fn highest() -> Self {
         let most = HIGHEST_RATE;
-        Self { caller_calls_per_second: most, customer_calls_per_second: most, tenant_calls_per_second: most, ..Self::default() }
+        Self {
+            caller_calls_per_second: most,
+            customer_calls_per_second: most,
+            tenant_calls_per_second: most,
+            ..Self::default()
+        }
     }
 }
 
@@ -66,11 +74,18 @@ impl FromStr for Replicas {
     fn from_str(text: &str) -> Result<Self, String> {
         if let Ok(number) = text.parse::<u32>() {
             let number = NonZeroU32::new(number).filter(|number| number.get() <= MOST_REPLICAS);
-            return number.map(Self::Number).ok_or_else(|| format!("there are 1 to {MOST_REPLICAS} gateways"));
+            return number
+                .map(Self::Number)
+                .ok_or_else(|| format!("there are 1 to {MOST_REPLICAS} gateways"));
         }
-        let is_place =
-            text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && !host.contains('/') && port.parse::<u16>().is_ok());
-        if is_place { Ok(Self::AddressesOf(text.to_owned())) } else { Err("it is a number, or host:port".to_owned()) }
+        let is_place = text.rsplit_once(':').is_some_and(|(host, port)| {
+            !host.is_empty() && !host.contains('/') && port.parse::<u16>().is_ok()
+        });
+        if is_place {
+            Ok(Self::AddressesOf(text.to_owned()))
+        } else {
+            Err("it is a number, or host:port".to_owned())
+        }
     }
 }
 
@@ -100,10 +115,19 @@ mod tests {
 
     #[test]
     fn what_is_no_number_of_gateways_is_refused() {
-        let replicas = |text: &str| parsed(&format!("--gateway-replicas={text}")).ok().map(|options| options.gateway_replicas);
+        let replicas = |text: &str| {
+            parsed(&format!("--gateway-replicas={text}"))
+                .ok()
+                .map(|options| options.gateway_replicas)
+        };
         assert_eq!(replicas("3"), Some(Replicas::Number(3.try_into().unwrap())));
-        assert_eq!(replicas("gateway-headless:50051"), Some(Replicas::AddressesOf("gateway-headless:50051".to_owned())));
-        for wrong in ["0", "1001", "-1", "", "gateway", ":50051", "gateway:port", "http://gateway:50051"] {
+        assert_eq!(
+            replicas("gateway-headless:50051"),
+            Some(Replicas::AddressesOf("gateway-headless:50051".to_owned()))
+        );
+        for wrong in
+            ["0", "1001", "-1", "", "gateway", ":50051", "gateway:port", "http://gateway:50051"]
+        {
             assert_eq!(replicas(wrong), None, "{wrong}");
         }
     }
@@ -114,7 +138,8 @@ mod tests {
         for wrong in ["0", "1000001", "1.5", ""] {
             assert!(parsed(&format!("--tenant-calls-per-second={wrong}")).is_err(), "{wrong}");
         }
-        let (command_line, default) = (Options::parse_from(["gateway"]).limits, LimitOptions::default());
+        let (command_line, default) =
+            (Options::parse_from(["gateway"]).limits, LimitOptions::default());
         assert_eq!(format!("{command_line:?}"), format!("{default:?}"));
     }
 }

@@ -1,8 +1,9 @@
 //! What may be under way at once.
 //!
-//! Of everything there is so much in all. One caller may have a part of it, all who act for one customer together as much as one caller,
-//! and a tenant as much as is left free: alone it gets half of all, two that flood the gateway get a third each, and whoever comes next
-//! always finds room.
+//! Of everything there is so much in all. One caller may have a part of it, all who act for one
+//! customer together as much as one caller, and a tenant as much as is left free: alone it gets
+//! half of all, two that flood the gateway get a third each, and whoever comes next always finds
+//! room.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -17,7 +18,8 @@ pub enum Kind {
     Streams,
     /// Messages above 64 KiB that are being received.
     LargeMessages,
-    /// Bytes of answers above 64 KiB that callers have not read yet. They occupy memory of the gateway.
+    /// Bytes of answers above 64 KiB that callers have not read yet. They occupy memory of the
+    /// gateway.
     UnreadBytes,
 }
 
@@ -34,7 +36,8 @@ pub(crate) struct Most {
 
 impl Kind {
     /// All kinds, in their order.
-    pub(super) const ALL: [Self; 5] = [Self::Calls, Self::EventLists, Self::Streams, Self::LargeMessages, Self::UnreadBytes];
+    pub(super) const ALL: [Self; 5] =
+        [Self::Calls, Self::EventLists, Self::Streams, Self::LargeMessages, Self::UnreadBytes];
 
     /// How much may be under way at once.
     pub(crate) const fn most(self) -> Most {
@@ -46,8 +49,12 @@ impl Kind {
             // A service accepts 256.
             Self::Streams => Most { what: "streams", of_caller: 48, in_all: 192 },
             // A process receives 64 at once.
-            Self::LargeMessages => Most { what: "messages above 64 KiB", of_caller: 16, in_all: 64 },
-            Self::UnreadBytes => Most { what: "bytes of unread answers", of_caller: 64 << 20, in_all: 256 << 20 },
+            Self::LargeMessages => {
+                Most { what: "messages above 64 KiB", of_caller: 16, in_all: 64 }
+            }
+            Self::UnreadBytes => {
+                Most { what: "bytes of unread answers", of_caller: 64 << 20, in_all: 256 << 20 }
+            }
         }
     }
 

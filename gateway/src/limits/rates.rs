@@ -1,4 +1,5 @@
-//! How many calls a second each account has: as the gateway is configured, or as the register of tenants says.
+//! How many calls a second each account has: as the gateway is configured, or as the register of
+//! tenants says.
 
 use super::{account::Holder, options::LimitOptions};
 use std::{
@@ -23,7 +24,8 @@ pub(super) struct Rates {
     configured: TenantRates,
     /// By the tenants' slugs, those that have some.
     registered: RwLock<HashMap<String, TenantRates>>,
-    /// Counts the changes of what is registered, so that an account sees at a glance whether it is up to date.
+    /// Counts the changes of what is registered, so that an account sees at a glance whether it is
+    /// up to date.
     generation: AtomicU64,
 }
 
@@ -43,7 +45,13 @@ impl Rates {
 
     /// The rate of an account.
     pub(super) fn of(&self, holder: Holder, tenant: &str) -> u32 {
-        let tenant_rates = self.registered.read().unwrap_or_else(PoisonError::into_inner).get(tenant).copied().unwrap_or_default();
+        let tenant_rates = self
+            .registered
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(tenant)
+            .copied()
+            .unwrap_or_default();
         let rate = |rates: TenantRates| match holder {
             Holder::Caller => rates.caller,
             Holder::Customer => rates.customer,
@@ -58,7 +66,9 @@ impl Rates {
         let mut has_changed = false;
         for tenant in asked {
             has_changed |= match found.get(tenant) {
-                Some(tenant_rates) => registered.insert(tenant.clone(), *tenant_rates) != Some(*tenant_rates),
+                Some(tenant_rates) => {
+                    registered.insert(tenant.clone(), *tenant_rates) != Some(*tenant_rates)
+                }
                 None => registered.remove(tenant).is_some(),
             };
         }
@@ -70,6 +80,9 @@ impl Rates {
     /// Forgets tenants that nobody calls for any more.
     pub(super) fn keep(&self, tenants: &[String]) {
         let called: HashSet<_> = tenants.iter().collect();
-        self.registered.write().unwrap_or_else(PoisonError::into_inner).retain(|tenant, _| called.contains(tenant));
+        self.registered
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|tenant, _| called.contains(tenant));
     }
 }

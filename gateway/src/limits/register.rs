@@ -1,5 +1,5 @@
-//! Asks invoicing, which has the register of tenants, for the rates of those tenants that call. No call waits for it: a tenant's first calls
-//! count against the configured rates.
+//! Asks invoicing, which has the register of tenants, for the rates of those tenants that call. No
+//! call waits for it: a tenant's first calls count against the configured rates.
 
 use super::{Limits, rates::TenantRates};
 use payterms_chassis::{AppError, access::PEER, call::Caller, peers::Peers};
@@ -47,10 +47,27 @@ pub(super) async fn follow(limits: Arc<Limits>, peers: Peers, stop: Cancellation
 }
 
 async fn ask(peers: &Peers, tenants: &[String]) -> Result<HashMap<String, TenantRates>, AppError> {
-    let caller = Caller { subject: "service:gateway".to_owned(), roles: vec![PEER.to_owned()], tenant: None, customer: None, run_id: None };
-    let request = peers.request("invoicing", &caller, GetCallLimitsRequest { tenants: tenants.to_vec() }, BUDGET)?;
-    let answer = CallLimitServiceClient::new(peers.channel("invoicing")?).get_call_limits(request).await?.into_inner();
-    let limited = answer.limited_tenants.into_iter().map(|limited| (limited.tenant, tenant_rates(limited.call_limits.unwrap_or_default())));
+    let caller = Caller {
+        subject: "service:gateway".to_owned(),
+        roles: vec![PEER.to_owned()],
+        tenant: None,
+        customer: None,
+        run_id: None,
+    };
+    let request = peers.request(
+        "invoicing",
+        &caller,
+        GetCallLimitsRequest { tenants: tenants.to_vec() },
+        BUDGET,
+    )?;
+    let answer = CallLimitServiceClient::new(peers.channel("invoicing")?)
+        .get_call_limits(request)
+        .await?
+        .into_inner();
+    let limited = answer
+        .limited_tenants
+        .into_iter()
+        .map(|limited| (limited.tenant, tenant_rates(limited.call_limits.unwrap_or_default())));
     Ok(limited.collect())
 }
 

@@ -5,17 +5,23 @@ use std::{collections::BTreeSet, sync::Arc, sync::atomic::Ordering, time::Durati
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// How often the addresses are counted. For as long the gateways may together admit a little more or less than one would.
+/// How often the addresses are counted. For as long the gateways may together admit a little more
+/// or less than one would.
 const EVERY: Duration = Duration::from_secs(10);
 const WITHIN: Duration = Duration::from_secs(5);
 
-/// Counts the addresses of `place` again and again. While the name does not resolve, what was counted last holds.
+/// Counts the addresses of `place` again and again. While the name does not resolve, what was
+/// counted last holds.
 pub(super) async fn follow(place: String, shared: Arc<Shared>, stop: CancellationToken) {
     loop {
         if let Some(count) = count(&place).await {
             let before = shared.gateways.swap(count, Ordering::Relaxed);
             if before != count {
-                tracing::info!(before, gateways = count, "limits are shared by another number of gateways");
+                tracing::info!(
+                    before,
+                    gateways = count,
+                    "limits are shared by another number of gateways"
+                );
             }
         }
         tokio::select! {

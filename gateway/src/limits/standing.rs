@@ -47,7 +47,8 @@ impl Standing {
         Self(Arc::new(accounts))
     }
 
-    /// Takes a call from the rates of its accounts. The caller's comes first: who is refused by it takes nothing from others.
+    /// Takes a call from the rates of its accounts. The caller's comes first: who is refused by it
+    /// takes nothing from others.
     ///
     /// # Errors
     /// `RATE_LIMITED`.
@@ -86,7 +87,8 @@ impl Standing {
         {
             return refuse(customer, &[caller]);
         }
-        // As much as is free afterwards. What calls at the same moment take is not seen, so a tenant may have a few too many.
+        // As much as is free afterwards. What calls at the same moment take is not seen, so a
+        // tenant may have a few too many.
         let free = most.in_all.saturating_sub(shared.under_way.get(kind)).saturating_sub(amount);
         if !tenant.under_way.add_up_to(kind, amount, free) {
             return match customer {
@@ -134,7 +136,8 @@ impl Unread {
         Self { standing, counted }
     }
 
-    /// Counts what an answer of `written` bytes has beyond those that are counted already. A short one is not counted.
+    /// Counts what an answer of `written` bytes has beyond those that are counted already. A short
+    /// one is not counted.
     ///
     /// # Errors
     /// `OVERLOADED` if the caller, its customer or its tenant has too much unread.
@@ -166,7 +169,13 @@ mod tests {
     }
 
     fn caller(subject: &str, tenant: &str, customer: Option<Uuid>) -> Caller {
-        Caller { subject: subject.to_owned(), roles: Vec::new(), tenant: tenant.parse().ok(), customer, run_id: None }
+        Caller {
+            subject: subject.to_owned(),
+            roles: Vec::new(),
+            tenant: tenant.parse().ok(),
+            customer,
+            run_id: None,
+        }
     }
 
     fn standing(limits: &Limits, subject: &str, tenant: &str) -> Standing {
@@ -189,7 +198,10 @@ mod tests {
         let of_bob = flood(&bob, Kind::Calls);
         assert_eq!(of_bob.len(), 1_024 - 640, "the tenant has half of all");
         of_ann.pop();
-        assert!(standing(&limits, "ann", "acme").begin(Kind::Calls, 1).is_ok(), "another token of hers counts with this one");
+        assert!(
+            standing(&limits, "ann", "acme").begin(Kind::Calls, 1).is_ok(),
+            "another token of hers counts with this one"
+        );
         drop((of_ann, of_bob));
         assert!(limits.is_idle(), "nothing is left of calls that are over");
     }
@@ -199,11 +211,16 @@ mod tests {
         let limits = limits();
         let mut under_way = Vec::new();
         for tenants in 1..=12 {
-            let floods: Vec<_> =
-                (0..tenants).flat_map(|tenant| ["a", "b"].map(|subject| standing(&limits, subject, &format!("tenant-{tenant}")))).collect();
+            let floods: Vec<_> = (0..tenants)
+                .flat_map(|tenant| {
+                    ["a", "b"]
+                        .map(|subject| standing(&limits, subject, &format!("tenant-{tenant}")))
+                })
+                .collect();
             // They take turns until nobody gets any more.
             loop {
-                let begun: Vec<_> = floods.iter().filter_map(|flood| flood.begin(Kind::Calls, 1).ok()).collect();
+                let begun: Vec<_> =
+                    floods.iter().filter_map(|flood| flood.begin(Kind::Calls, 1).ok()).collect();
                 if begun.is_empty() {
                     break;
                 }
@@ -222,7 +239,10 @@ mod tests {
         let limits = limits();
         let (customer, other) = (Some(Uuid::from_u128(1)), Some(Uuid::from_u128(2)));
         let of = |subject: &str, customer| limits.standing_of(&caller(subject, "acme", customer));
-        let under_way = [flood(&of("ann", customer), Kind::Streams), flood(&of("bob", customer), Kind::Streams)];
+        let under_way = [
+            flood(&of("ann", customer), Kind::Streams),
+            flood(&of("bob", customer), Kind::Streams),
+        ];
         assert_eq!(under_way.each_ref().map(Vec::len), [48, 0]);
         assert_eq!(flood(&of("cid", other), Kind::Streams).len(), 48);
         assert_eq!(flood(&of("dan", None), Kind::Streams).len(), 48);
@@ -235,7 +255,10 @@ mod tests {
         let limits = limits();
         let (ann, most) = (standing(&limits, "ann", "acme"), Kind::UnreadBytes.most().of_caller);
         let all = ann.begin(Kind::UnreadBytes, most).unwrap();
-        assert!(ann.begin(Kind::UnreadBytes, 1).is_err() && ann.begin(Kind::UnreadBytes, usize::MAX).is_err());
+        assert!(
+            ann.begin(Kind::UnreadBytes, 1).is_err()
+                && ann.begin(Kind::UnreadBytes, usize::MAX).is_err()
+        );
         drop((all, standing(&limits, "bob", "acme").begin(Kind::UnreadBytes, 1).unwrap()));
         assert!(limits.is_idle());
     }
@@ -259,10 +282,16 @@ mod tests {
         let limits = limits();
         std::thread::scope(|scope| {
             for thread in 0..8 {
-                let one = standing(&limits, &format!("{}", thread % 3), &format!("tenant-{}", thread % 2));
+                let one = standing(
+                    &limits,
+                    &format!("{}", thread % 3),
+                    &format!("tenant-{}", thread % 2),
+                );
                 scope.spawn(move || {
                     for round in 0..2_000 {
-                        let held: Vec<_> = (0..round % 200).filter_map(|_| one.begin(Kind::Calls, 1).ok()).collect();
+                        let held: Vec<_> = (0..round % 200)
+                            .filter_map(|_| one.begin(Kind::Calls, 1).ok())
+                            .collect();
                         drop(held);
                     }
                 });
@@ -273,25 +302,45 @@ mod tests {
 
     #[test]
     fn who_is_refused_by_its_own_rate_takes_nothing_from_others() {
-        let options = LimitOptions { caller_calls_per_second: 1, tenant_calls_per_second: 20, ..LimitOptions::default() };
+        let options = LimitOptions {
+            caller_calls_per_second: 1,
+            tenant_calls_per_second: 20,
+            ..LimitOptions::default()
+        };
         let limits = Limits::new(&options);
         let ann = standing(&limits, "ann", "acme");
         let admitted = |one: &Standing| (0..100).filter(|_| one.take_call().is_ok()).count();
         // A second more or less does not matter here.
         assert!((20..=21).contains(&admitted(&ann)));
         let refused = ann.take_call().unwrap_err();
-        assert_eq!((refused.code(), reason(&refused).as_deref()), (Code::ResourceExhausted, Some("RATE_LIMITED")));
+        assert_eq!(
+            (refused.code(), reason(&refused).as_deref()),
+            (Code::ResourceExhausted, Some("RATE_LIMITED"))
+        );
         let text = |name: &str| refused.metadata().get(name).unwrap().to_str().unwrap().to_owned();
-        assert_eq!(["retry-after", "ratelimit", "ratelimit-policy"].map(text), ["1", "\"caller\";r=0;t=20", "\"caller\";q=20;w=20"]);
+        assert_eq!(
+            ["retry-after", "ratelimit", "ratelimit-policy"].map(text),
+            ["1", "\"caller\";r=0;t=20", "\"caller\";q=20;w=20"]
+        );
         let bob = standing(&limits, "bob", "acme");
         let mut headers = http::HeaderMap::new();
         bob.take_call().unwrap().write(&mut headers);
         assert_eq!(headers["ratelimit"], "\"caller\";r=19;t=1");
         assert_eq!(headers["ratelimit-policy"], "\"caller\";q=20;w=20");
-        assert!((19..=20).contains(&admitted(&bob)), "the tenant has 40, of which those refused to ann took none");
+        assert!(
+            (19..=20).contains(&admitted(&bob)),
+            "the tenant has 40, of which those refused to ann took none"
+        );
         let cid = standing(&limits, "cid", "acme");
         let refused = (0..100).find_map(|_| cid.take_call().err()).unwrap();
-        assert!(refused.message().starts_with("All callers of this tenant"), "{}", refused.message());
-        assert!(standing(&limits, "ann", "globex").take_call().is_ok(), "another tenant's ann is somebody else");
+        assert!(
+            refused.message().starts_with("All callers of this tenant"),
+            "{}",
+            refused.message()
+        );
+        assert!(
+            standing(&limits, "ann", "globex").take_call().is_ok(),
+            "another tenant's ann is somebody else"
+        );
     }
 }

@@ -1,7 +1,11 @@
-//! What use cases get: the database, the flows, the other services, the committer of purchases, the bank data.
+//! What use cases get: the database, the flows, the other services, the committer of purchases, the
+//! bank data.
 
 use crate::{bank_data::BankData, commands::purchases::PurchaseItem};
-use payterms_chassis::{Answer, AppError, Db, committer::Committer, flow::Flows, page::PageSigner, peers::Peers, seal::Seal};
+use payterms_chassis::{
+    Answer, AppError, Db, committer::Committer, flow::Flows, page::PageSigner, peers::Peers,
+    seal::Seal,
+};
 use payterms_kernel::Refusal;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -40,7 +44,10 @@ impl App {
     /// `FEATURE_DISABLED` where this installation has none.
     pub fn bank_data(&self) -> Result<&Arc<dyn BankData>, AppError> {
         let message = "No provider of bank data is connected. Upload statements.";
-        Ok(self.provider.as_ref().ok_or_else(|| Refusal::precondition("FEATURE_DISABLED", message))?)
+        Ok(self
+            .provider
+            .as_ref()
+            .ok_or_else(|| Refusal::precondition("FEATURE_DISABLED", message))?)
     }
 
     /// What seals attachments.

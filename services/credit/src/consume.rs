@@ -27,28 +27,46 @@ pub fn all() -> Consumers {
         .with::<PlanChanged>(plan_changed)
 }
 
-fn tenant_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
+fn tenant_changed<'a>(
+    tx: &'a mut WriteTx,
+    event: &'a Event,
+) -> BoxFuture<'a, Result<(), AppError>> {
     Box::pin(async move {
         let tenant = TenantChanged::decode(event.data.clone())?.tenant.unwrap_or_default();
-        zones::register(tx, tenant.state() == State::Suspended, &tenant.time_zone, &[evaluate::JOB]).await?;
-        let rules = tenant.tax_rules.into_iter().map(invoicing::tax_rule).collect::<Result<Vec<_>, _>>()?;
+        zones::register(
+            tx,
+            tenant.state() == State::Suspended,
+            &tenant.time_zone,
+            &[evaluate::JOB],
+        )
+        .await?;
+        let rules =
+            tenant.tax_rules.into_iter().map(invoicing::tax_rule).collect::<Result<Vec<_>, _>>()?;
         tax_rules::save(tx.conn(), &tx.call().tenant, &rules).await
     })
 }
 
-fn customer_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
+fn customer_changed<'a>(
+    tx: &'a mut WriteTx,
+    event: &'a Event,
+) -> BoxFuture<'a, Result<(), AppError>> {
     Box::pin(async move {
         let message = CustomerChanged::decode(event.data.clone())?.customer.unwrap_or_default();
-        let id = names::uuid(&event.aggregate_id).ok_or_else(|| AppError::Fault(format!("customer {:?}", event.aggregate_id)))?;
+        let id = names::uuid(&event.aggregate_id)
+            .ok_or_else(|| AppError::Fault(format!("customer {:?}", event.aggregate_id)))?;
         let buyer = invoicing::buyer(&message);
         let tenant = &tx.call().tenant;
         let key = name_key(tenant, &message.legal_name);
-        let customer = Customer { id: Id::from_uuid(id), country: message.country, tier: message.tier };
+        let customer =
+            Customer { id: Id::from_uuid(id), country: message.country, tier: message.tier };
         customers::save(tx.conn(), tenant, (&customer, &buyer, key)).await
     })
 }
 
-fn invoice_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
+fn invoice_changed<'a>(
+    tx: &'a mut WriteTx,
+    event: &'a Event,
+) -> BoxFuture<'a, Result<(), AppError>> {
     Box::pin(async move {
         let invoice = InvoiceChanged::decode(event.data.clone())?.invoice.unwrap_or_default();
         // A draft is neither deferred nor in a plan.

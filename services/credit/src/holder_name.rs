@@ -1,4 +1,5 @@
-//! The applicant's legal name, of which credit keeps a hash: enough to see that a transfer comes from the applicant.
+//! The applicant's legal name, of which credit keeps a hash: enough to see that a transfer comes
+//! from the applicant.
 
 use payterms_credit_domain::bank::key_words;
 use payterms_kernel::TenantId;
@@ -8,7 +9,9 @@ use sha2::{Digest, Sha256};
 const LEAST_LETTERS: usize = 3;
 
 fn hash(tenant: &TenantId, words: &[String]) -> String {
-    hex::encode(Sha256::digest(format!("{tenant}/{}", words.join(" "))).get(..12).unwrap_or_default())
+    hex::encode(
+        Sha256::digest(format!("{tenant}/{}", words.join(" "))).get(..12).unwrap_or_default(),
+    )
 }
 
 /// What a legal name is compared by: how many words distinguish it, and their hash.
@@ -43,7 +46,9 @@ mod tests {
         for party in ["Wonka", "Sweets Wonka", "Globex", ""] {
             assert!(!is_holder(&acme, &key, party), "{party}");
         }
-        assert!(!key.to_lowercase().contains("wonka") && key != name_key(&globex, "Wonka Sweets, Inc."));
+        assert!(
+            !key.to_lowercase().contains("wonka") && key != name_key(&globex, "Wonka Sweets, Inc.")
+        );
         assert!(!is_holder(&acme, &name_key(&acme, "A"), "A") && !is_holder(&acme, "", ""));
     }
 }

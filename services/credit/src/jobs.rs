@@ -21,7 +21,8 @@ use payterms_chassis::jobs::Jobs;
 /// All jobs.
 #[must_use]
 pub fn all(app: &App) -> Jobs {
-    let (lines, applications, checked, forgotten, draws) = (app.clone(), app.clone(), app.clone(), app.clone(), app.clone());
+    let (lines, applications, checked, forgotten, draws) =
+        (app.clone(), app.clone(), app.clone(), app.clone(), app.clone());
     let (advised, zones) = (app.clone(), app.clone());
     Jobs::default()
         .with(payterms_chassis::zones::JOB, move |row| {

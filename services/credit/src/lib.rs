@@ -17,11 +17,15 @@ pub mod use_cases;
 use app::App;
 use bank_data::{BankData, plaid::Plaid, simulator::Simulator};
 use clap::Args;
-use payterms_chassis::{Parts, Runtime, Service, flow::Drivers, layers::INNER_MESSAGE, production::Objections, seal::Seal};
+use payterms_chassis::{
+    Parts, Runtime, Service, flow::Drivers, layers::INNER_MESSAGE, production::Objections,
+    seal::Seal,
+};
 use payterms_proto::credit::{
     peers::v1::payment_draw_service_server::PaymentDrawServiceServer,
     v1::{
-        application_service_server::ApplicationServiceServer, credit_line_service_server::CreditLineServiceServer,
+        application_service_server::ApplicationServiceServer,
+        credit_line_service_server::CreditLineServiceServer,
         draw_service_server::DrawServiceServer, policy_service_server::PolicyServiceServer,
         programme_service_server::ProgrammeServiceServer,
     },
@@ -40,7 +44,8 @@ use use_cases::{
 /// Options of credit alone.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Options {
-    /// Address of the simulator, `http://host:port`, whose banks are linked where no other provider is connected.
+    /// Address of the simulator, `http://host:port`, whose banks are linked where no other provider
+    /// is connected.
     #[arg(long, env = "PAYTERMS_SIMULATOR")]
     pub simulator: Option<String>,
     /// Address of Plaid, such as `https://production.plaid.com`; then accounts are linked there.
@@ -49,8 +54,9 @@ pub struct Options {
     /// File with what Plaid knows us by: client id and secret, a line each.
     #[arg(long, env = "PAYTERMS_PLAID_CREDENTIALS", default_value = "keys/plaid.credentials")]
     pub plaid_credentials: PathBuf,
-    /// File of a key of 32 bytes, or several, that what opens bank accounts, and what applicants attach, is sealed with; `keys/seal.key` if not
-    /// given. Where that is not there either, attachments are refused, and no provider of bank data can be connected.
+    /// File of a key of 32 bytes, or several, that what opens bank accounts, and what applicants
+    /// attach, is sealed with; `keys/seal.key` if not given. Where that is not there either,
+    /// attachments are refused, and no provider of bank data can be connected.
     #[arg(long, env = "PAYTERMS_SEAL_KEY")]
     pub seal_key: Option<PathBuf>,
 }
@@ -67,7 +73,8 @@ fn provider(options: &Options) -> Result<Option<Arc<dyn BankData>>, String> {
 /// The file of the key that is sealed with, where no other is named.
 const SEAL_KEY: &str = "keys/seal.key";
 
-/// The key that is sealed with; none where no file of it is named, there is none in its usual place, and no provider whose tokens it is for.
+/// The key that is sealed with; none where no file of it is named, there is none in its usual
+/// place, and no provider whose tokens it is for.
 fn seal(options: &Options, has_provider: bool) -> Result<Option<Seal>, String> {
     match &options.seal_key {
         Some(file) => Seal::read(file).map(Some),
@@ -86,7 +93,8 @@ impl Service for Credit {
     type Options = Options;
 
     fn check_for_production(options: &Options, objections: &mut Objections) {
-        objections.check_secret("--seal-key", options.seal_key.as_deref().unwrap_or(Path::new(SEAL_KEY)));
+        objections
+            .check_secret("--seal-key", options.seal_key.as_deref().unwrap_or(Path::new(SEAL_KEY)));
         if options.simulator.is_some() {
             objections.refuse(
                 "--simulator",
@@ -105,14 +113,25 @@ impl Service for Credit {
         let provider = provider(&options)?;
         let seal = seal(&options, provider.is_some())?;
         let purchases = batch::committer(&runtime.db);
-        let app = App { purchases, db: runtime.db, pages: runtime.pages, flows: runtime.flows, peers: runtime.peers, provider, seal };
+        let app = App {
+            purchases,
+            db: runtime.db,
+            pages: runtime.pages,
+            flows: runtime.flows,
+            peers: runtime.peers,
+            provider,
+            seal,
+        };
         let sealed = use_cases::applications::reseal::sealed(app.seal.as_ref());
         let api = api::Api { app: app.clone() };
         let routes = Routes::new(ProgrammeServiceServer::new(api.clone()))
             .add_service(CreditLineServiceServer::new(api.clone()))
             .add_service(PolicyServiceServer::new(api.clone()))
-            // The layers before it hold each method to its own bound, which is larger for what is uploaded.
-            .add_service(ApplicationServiceServer::new(api.clone()).max_decoding_message_size(INNER_MESSAGE))
+            // The layers before it hold each method to its own bound, which is larger for what is
+            // uploaded.
+            .add_service(
+                ApplicationServiceServer::new(api.clone()).max_decoding_message_size(INNER_MESSAGE),
+            )
             .add_service(PaymentDrawServiceServer::new(api.clone()))
             .add_service(DrawServiceServer::new(api));
         let (switches, submissions) = (app.clone(), app.clone());

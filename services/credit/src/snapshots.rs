@@ -15,7 +15,9 @@ use payterms_chassis::{
 };
 use payterms_credit_domain::{AdvisedState, Draw, DrawState};
 use payterms_kernel::Id;
-use payterms_proto::credit::v1::{AdvisedLimitChanged, ApplicationChanged, CreditLineChanged, PurchaseCaptured};
+use payterms_proto::credit::v1::{
+    AdvisedLimitChanged, ApplicationChanged, CreditLineChanged, PurchaseCaptured,
+};
 use prost::Message;
 
 /// All snapshots.
@@ -35,7 +37,9 @@ fn lines_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
         let found = lines::find_many(tx.conn(), tenant, &ids).await?;
         let state = |line| {
             let credit_line = Some(credit_line(tenant, line)?);
-            Ok::<_, AppError>(CreditLineChanged { credit_line, ..CreditLineChanged::default() }.encode_to_vec())
+            Ok::<_, AppError>(
+                CreditLineChanged { credit_line, ..CreditLineChanged::default() }.encode_to_vec(),
+            )
         };
         found.iter().map(|line| Ok((line.id.to_string(), state(line)?))).collect()
     })
@@ -46,12 +50,21 @@ fn purchases_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
         let tenant = &tx.call().tenant;
         let ids: Vec<_> = ids.iter().filter_map(|id| names::uuid(id)).map(Id::from_uuid).collect();
         let found = draws::find_many(tx.conn(), tenant, &ids).await?;
-        let lines = lines::find_many(tx.conn(), tenant, &found.iter().map(|(line, _)| *line).collect::<Vec<_>>()).await?;
+        let lines = lines::find_many(
+            tx.conn(),
+            tenant,
+            &found.iter().map(|(line, _)| *line).collect::<Vec<_>>(),
+        )
+        .await?;
         let state = |(line, draw): &(_, Draw)| {
             let line = lines.iter().find(|found| found.id == *line)?;
             Some((draw.id.to_string(), purchase_captured(tenant, line, draw).encode_to_vec()))
         };
-        Ok(found.iter().filter(|(_, draw)| draw.state == DrawState::Captured).filter_map(state).collect())
+        Ok(found
+            .iter()
+            .filter(|(_, draw)| draw.state == DrawState::Captured)
+            .filter_map(state)
+            .collect())
     })
 }
 
@@ -61,30 +74,43 @@ fn advised_limits_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
         let tenant = &tx.call().tenant;
         let ids: Vec<_> = ids.iter().filter_map(|id| names::uuid(id)).map(Id::from_uuid).collect();
         let found = advised_limits::find_many(tx.conn(), tenant, &ids).await?;
-        let lines = lines::find_many(tx.conn(), tenant, &found.iter().map(|advised_limit| advised_limit.line).collect::<Vec<_>>()).await?;
+        let lines = lines::find_many(
+            tx.conn(),
+            tenant,
+            &found.iter().map(|advised_limit| advised_limit.line).collect::<Vec<_>>(),
+        )
+        .await?;
         let open = found.iter().filter(|advised_limit| advised_limit.state == AdvisedState::Open);
         let state = open.filter_map(|advised_limit| {
             let line = lines.iter().find(|line| line.id == advised_limit.line)?;
-            Some((advised_limit.id.to_string(), advised_limit_changed(tenant, advised_limit, line.limit).encode_to_vec()))
+            Some((
+                advised_limit.id.to_string(),
+                advised_limit_changed(tenant, advised_limit, line.limit).encode_to_vec(),
+            ))
         });
         Ok(state.collect())
     })
 }
 
-/// Only open applications are published. A snapshot of a closed one would cause its mail to be sent again.
+/// Only open applications are published. A snapshot of a closed one would cause its mail to be sent
+/// again.
 fn applications_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
     Box::pin(async move {
         let tenant = &tx.call().tenant;
         let mut states = Vec::new();
         for id in ids.iter().filter_map(|id| names::uuid(id)).map(Id::from_uuid) {
-            let Some(application) = applications::find(tx.conn(), tenant, id).await?.filter(|application| application.state.is_open())
+            let Some(application) = applications::find(tx.conn(), tenant, id)
+                .await?
+                .filter(|application| application.state.is_open())
             else {
                 continue;
             };
-            let credit_application = Some(credit_application(tenant, &application, &ApplicationParts::default(), false));
+            let credit_application =
+                Some(credit_application(tenant, &application, &ApplicationParts::default(), false));
             states.push((
                 application.id.to_string(),
-                ApplicationChanged { credit_application, information_requested: false }.encode_to_vec(),
+                ApplicationChanged { credit_application, information_requested: false }
+                    .encode_to_vec(),
             ));
         }
         Ok(states)

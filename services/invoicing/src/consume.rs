@@ -3,7 +3,10 @@
 use crate::use_cases::{
     collections::follow_method::{follow_method, note_collection_method},
     disputes::follow::follow_dispute,
-    invoices::{bill_metered_month::bill_metered_month, bill_purchase::bill_purchase, bill_usage_month::bill_usage_month},
+    invoices::{
+        bill_metered_month::bill_metered_month, bill_purchase::bill_purchase,
+        bill_usage_month::bill_usage_month,
+    },
     mails::{
         credit_notices::{mail_advised_limit, mail_credit_application, mail_credit_line},
         expiry_notices::mail_expiring_credit,
@@ -26,8 +29,9 @@ use payterms_proto::{
     credit::v1::{AdvisedLimitChanged, ApplicationChanged, CreditLineChanged, PurchaseCaptured},
     plans::v1::PlanChanged,
     wallet::v1::{
-        AutoRechargeChanged, ChargeChanged, CreditRevocationChanged, DisputeChanged, ExpiringCreditChanged, GrantTakenBack,
-        MeteredUsageClosed, PaymentMethodsChanged, PostpaidAgreementChanged, TopUpChanged, TopUpRefundChanged, UsageMonthClosed,
+        AutoRechargeChanged, ChargeChanged, CreditRevocationChanged, DisputeChanged,
+        ExpiringCreditChanged, GrantTakenBack, MeteredUsageClosed, PaymentMethodsChanged,
+        PostpaidAgreementChanged, TopUpChanged, TopUpRefundChanged, UsageMonthClosed,
         WalletSettingsChanged, auto_recharge, charge::State, top_up,
     },
 };
@@ -58,7 +62,10 @@ pub fn all() -> Consumers {
         .with::<WebhookFailed>(webhook_failed)
 }
 
-fn charge_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
+fn charge_changed<'a>(
+    tx: &'a mut WriteTx,
+    event: &'a Event,
+) -> BoxFuture<'a, Result<(), AppError>> {
     Box::pin(async move {
         let charge = ChargeChanged::decode(event.data.clone())?.charge.unwrap_or_default();
         match charge.state() {
@@ -69,20 +76,29 @@ fn charge_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Re
     })
 }
 
-fn top_up_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
+fn top_up_changed<'a>(
+    tx: &'a mut WriteTx,
+    event: &'a Event,
+) -> BoxFuture<'a, Result<(), AppError>> {
     Box::pin(async move {
         let TopUpChanged { top_up, paid_owed, owed } = TopUpChanged::decode(event.data.clone())?;
         let top_up = top_up.unwrap_or_default();
         // The receipt of what was bought is due even where the issuer has taken it back since.
         if matches!(top_up.state(), top_up::State::Succeeded | top_up::State::ChargedBack) {
-            let owed = Owed { paid: paid_owed.as_ref().and_then(money_of), left: owed.as_ref().and_then(money_of) };
+            let owed = Owed {
+                paid: paid_owed.as_ref().and_then(money_of),
+                left: owed.as_ref().and_then(money_of),
+            };
             issue_receipt(tx, &top_up, owed).await?;
         }
         Ok(())
     })
 }
 
-fn credit_revocation_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
+fn credit_revocation_changed<'a>(
+    tx: &'a mut WriteTx,
+    event: &'a Event,
+) -> BoxFuture<'a, Result<(), AppError>> {
     Box::pin(async move {
         let changed = CreditRevocationChanged::decode(event.data.clone())?;
         note_revocation(tx, &changed).await?;
@@ -90,23 +106,44 @@ fn credit_revocation_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFu
     })
 }
 
-fn grant_taken_back<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
-    Box::pin(async move { note_grant(tx, &GrantTakenBack::decode(event.data.clone())?, event.snapshot).await })
+fn grant_taken_back<'a>(
+    tx: &'a mut WriteTx,
+    event: &'a Event,
+) -> BoxFuture<'a, Result<(), AppError>> {
+    Box::pin(async move {
+        note_grant(tx, &GrantTakenBack::decode(event.data.clone())?, event.snapshot).await
+    })
 }
 
-fn expiring_credit_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
-    Box::pin(async move { mail_expiring_credit(tx, &ExpiringCreditChanged::decode(event.data.clone())?).await })
+fn expiring_credit_changed<'a>(
+    tx: &'a mut WriteTx,
+    event: &'a Event,
+) -> BoxFuture<'a, Result<(), AppError>> {
+    Box::pin(async move {
+        mail_expiring_credit(tx, &ExpiringCreditChanged::decode(event.data.clone())?).await
+    })
 }
 
-fn top_up_refund_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
-    Box::pin(async move { credit_receipt(tx, &TopUpRefundChanged::decode(event.data.clone())?).await })
+fn top_up_refund_changed<'a>(
+    tx: &'a mut WriteTx,
+    event: &'a Event,
+) -> BoxFuture<'a, Result<(), AppError>> {
+    Box::pin(
+        async move { credit_receipt(tx, &TopUpRefundChanged::decode(event.data.clone())?).await },
+    )
 }
 
-fn dispute_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
+fn dispute_changed<'a>(
+    tx: &'a mut WriteTx,
+    event: &'a Event,
+) -> BoxFuture<'a, Result<(), AppError>> {
     Box::pin(async move { follow_dispute(tx, DisputeChanged::decode(event.data.clone())?).await })
 }
 
-fn auto_recharge_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
+fn auto_recharge_changed<'a>(
+    tx: &'a mut WriteTx,
+    event: &'a Event,
+) -> BoxFuture<'a, Result<(), AppError>> {
     Box::pin(async move {
         let AutoRechargeChanged { auto_recharge, removed_because, payment_method, told_before } =
             AutoRechargeChanged::decode(event.data.clone())?;
@@ -122,7 +159,10 @@ fn auto_recharge_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture
     })
 }
 
-fn wallet_settings_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
+fn wallet_settings_changed<'a>(
+    tx: &'a mut WriteTx,
+    event: &'a Event,
+) -> BoxFuture<'a, Result<(), AppError>> {
     Box::pin(async move {
         let change = WalletSettingsChanged::decode(event.data.clone())?;
         if !change.turned_off_by.is_empty() {
@@ -132,7 +172,10 @@ fn wallet_settings_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFutu
     })
 }
 
-fn payment_methods_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
+fn payment_methods_changed<'a>(
+    tx: &'a mut WriteTx,
+    event: &'a Event,
+) -> BoxFuture<'a, Result<(), AppError>> {
     Box::pin(async move {
         let changed = PaymentMethodsChanged::decode(event.data.clone())?;
         note_collection_method(tx, &changed).await?;
@@ -140,19 +183,34 @@ fn payment_methods_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFutu
     })
 }
 
-fn application_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
-    Box::pin(async move { mail_credit_application(tx, &ApplicationChanged::decode(event.data.clone())?).await })
+fn application_changed<'a>(
+    tx: &'a mut WriteTx,
+    event: &'a Event,
+) -> BoxFuture<'a, Result<(), AppError>> {
+    Box::pin(async move {
+        mail_credit_application(tx, &ApplicationChanged::decode(event.data.clone())?).await
+    })
 }
 
-fn advised_limit_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
-    Box::pin(async move { mail_advised_limit(tx, &AdvisedLimitChanged::decode(event.data.clone())?).await })
+fn advised_limit_changed<'a>(
+    tx: &'a mut WriteTx,
+    event: &'a Event,
+) -> BoxFuture<'a, Result<(), AppError>> {
+    Box::pin(async move {
+        mail_advised_limit(tx, &AdvisedLimitChanged::decode(event.data.clone())?).await
+    })
 }
 
 fn line_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
-    Box::pin(async move { mail_credit_line(tx, &CreditLineChanged::decode(event.data.clone())?).await })
+    Box::pin(
+        async move { mail_credit_line(tx, &CreditLineChanged::decode(event.data.clone())?).await },
+    )
 }
 
-fn purchase_captured<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
+fn purchase_captured<'a>(
+    tx: &'a mut WriteTx,
+    event: &'a Event,
+) -> BoxFuture<'a, Result<(), AppError>> {
     Box::pin(async move { bill_purchase(tx, &PurchaseCaptured::decode(event.data.clone())?).await })
 }
 
@@ -166,18 +224,36 @@ fn plan_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Resu
     })
 }
 
-fn metered_usage_closed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
-    Box::pin(async move { bill_metered_month(tx, &MeteredUsageClosed::decode(event.data.clone())?).await })
+fn metered_usage_closed<'a>(
+    tx: &'a mut WriteTx,
+    event: &'a Event,
+) -> BoxFuture<'a, Result<(), AppError>> {
+    Box::pin(async move {
+        bill_metered_month(tx, &MeteredUsageClosed::decode(event.data.clone())?).await
+    })
 }
 
-fn usage_month_closed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
-    Box::pin(async move { bill_usage_month(tx, &UsageMonthClosed::decode(event.data.clone())?).await })
+fn usage_month_closed<'a>(
+    tx: &'a mut WriteTx,
+    event: &'a Event,
+) -> BoxFuture<'a, Result<(), AppError>> {
+    Box::pin(
+        async move { bill_usage_month(tx, &UsageMonthClosed::decode(event.data.clone())?).await },
+    )
 }
 
-fn postpaid_agreement_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
-    Box::pin(async move { mail_postpaid_decision(tx, &PostpaidAgreementChanged::decode(event.data.clone())?).await })
+fn postpaid_agreement_changed<'a>(
+    tx: &'a mut WriteTx,
+    event: &'a Event,
+) -> BoxFuture<'a, Result<(), AppError>> {
+    Box::pin(async move {
+        mail_postpaid_decision(tx, &PostpaidAgreementChanged::decode(event.data.clone())?).await
+    })
 }
 
-fn webhook_failed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
+fn webhook_failed<'a>(
+    tx: &'a mut WriteTx,
+    event: &'a Event,
+) -> BoxFuture<'a, Result<(), AppError>> {
     Box::pin(async move { disable_failed(tx, &WebhookFailed::decode(event.data.clone())?).await })
 }

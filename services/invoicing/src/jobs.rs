@@ -52,8 +52,8 @@ pub fn all(app: &App) -> Jobs {
         follow_method::JOB => follow_method::collect_from_new_method,
         resume::JOB => resume::resume_collecting,
     };
-    // A method that was chosen before a collection is no reason to try again when that collection fails, so it is looked at first.
-    // The mail of an invoice comes before its collection.
-    // Tax numbers are looked up in a lane of their own: VIES may hang and must not delay other jobs.
+    // A method that was chosen before a collection is no reason to try again when that collection
+    // fails, so it is looked at first. The mail of an invoice comes before its collection. Tax
+    // numbers are looked up in a lane of their own: VIES may hang and must not delay other jobs.
     all.first(follow_method::JOB).first(invoice_notices::JOB).apart(check_tax_number::JOB)
 }

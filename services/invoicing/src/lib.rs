@@ -1,5 +1,5 @@
-//! The invoicing service: the register of tenants, their customers, invoices and payments, and the test
-//! clocks of sandbox tenants.
+//! The invoicing service: the register of tenants, their customers, invoices and payments, and the
+//! test clocks of sandbox tenants.
 
 pub mod api;
 pub mod app;
@@ -22,24 +22,32 @@ use clap::Args;
 use futures::future::BoxFuture;
 use mailer::Mailer;
 use payterms_chassis::{
-    AppError, Db, Parts, Runtime, Service, config::value_in, flow::Drivers, net::tls, production::Objections, public_events::Hides,
+    AppError, Db, Parts, Runtime, Service, config::value_in, flow::Drivers, net::tls,
+    production::Objections, public_events::Hides,
 };
 use payterms_kernel::TenantId;
 use payterms_proto::invoicing::{
     peers::v1::{
-        api_key_lookup_service_server::ApiKeyLookupServiceServer, call_limit_service_server::CallLimitServiceServer,
+        api_key_lookup_service_server::ApiKeyLookupServiceServer,
+        call_limit_service_server::CallLimitServiceServer,
         owner_collection_service_server::OwnerCollectionServiceServer,
     },
     v1::{
-        api_key_service_server::ApiKeyServiceServer, approval_service_server::ApprovalServiceServer,
-        bank_service_server::BankServiceServer, collection_service_server::CollectionServiceServer,
-        customer_service_server::CustomerServiceServer, document_service_server::DocumentServiceServer,
+        api_key_service_server::ApiKeyServiceServer,
+        approval_service_server::ApprovalServiceServer, bank_service_server::BankServiceServer,
+        collection_service_server::CollectionServiceServer,
+        customer_service_server::CustomerServiceServer,
+        document_service_server::DocumentServiceServer,
         invoice_service_server::InvoiceServiceServer, mail_service_server::MailServiceServer,
-        mail_template_service_server::MailTemplateServiceServer, metered_service_service_server::MeteredServiceServiceServer,
+        mail_template_service_server::MailTemplateServiceServer,
+        metered_service_service_server::MeteredServiceServiceServer,
         payment_service_server::PaymentServiceServer, receipt_service_server::ReceiptServiceServer,
-        refund_service_server::RefundServiceServer, statement_service_server::StatementServiceServer,
-        tenant_service_server::TenantServiceServer, test_clock_service_server::TestClockServiceServer,
-        transfer_refund_service_server::TransferRefundServiceServer, transfer_top_up_service_server::TransferTopUpServiceServer,
+        refund_service_server::RefundServiceServer,
+        statement_service_server::StatementServiceServer,
+        tenant_service_server::TenantServiceServer,
+        test_clock_service_server::TestClockServiceServer,
+        transfer_refund_service_server::TransferRefundServiceServer,
+        transfer_top_up_service_server::TransferTopUpServiceServer,
         webhook_endpoint_service_server::WebhookEndpointServiceServer,
     },
 };
@@ -47,27 +55,29 @@ use std::{path::PathBuf, sync::Arc};
 use tax_register::{TaxRegister, vies::Vies};
 use tonic::service::Routes;
 use use_cases::{
-    bank_lines, invoices::load::are_invoices_hidden, mails, payments, refunds, test_clocks, transfer_refunds, webhook_endpoints,
+    bank_lines, invoices::load::are_invoices_hidden, mails, payments, refunds, test_clocks,
+    transfer_refunds, webhook_endpoints,
 };
 
 /// Options of invoicing alone.
 #[derive(Debug, Clone, Args)]
 pub struct Options {
-    /// Where mails go: `smtps://USER:PASSWORD@HOST`, `smtp://USER:PASSWORD@HOST?tls=required` (STARTTLS), or for development `file:FOLDER`
-    /// and `smtp://HOST:PORT`.
+    /// Where mails go: `smtps://USER:PASSWORD@HOST`, `smtp://USER:PASSWORD@HOST?tls=required`
+    /// (STARTTLS), or for development `file:FOLDER` and `smtp://HOST:PORT`.
     #[arg(long, env = "PAYTERMS_MAIL", default_value = "file:mail")]
     pub mail: String,
     /// A file with what `--mail` says, for an address with a password.
     #[arg(long, env = "PAYTERMS_MAIL_FILE", conflicts_with = "mail")]
     pub mail_file: Option<PathBuf>,
-    /// File with the authorities (PEM) of which the mail server's certificate may be, besides the public ones.
+    /// File with the authorities (PEM) of which the mail server's certificate may be, besides the
+    /// public ones.
     #[arg(long, env = "PAYTERMS_MAIL_CA")]
     pub mail_ca: Option<PathBuf>,
     /// The address that mails are from; the tenant's is where replies go.
     #[arg(long, env = "PAYTERMS_MAIL_FROM", default_value = "billing@payterms.example")]
     pub mail_from: String,
-    /// Address of VIES, `https://ec.europa.eu/taxation_customs/vies`, where tax numbers of the European Union are verified;
-    /// people verify them if not given.
+    /// Address of VIES, `https://ec.europa.eu/taxation_customs/vies`, where tax numbers of the
+    /// European Union are verified; people verify them if not given.
     #[arg(long, env = "PAYTERMS_VIES")]
     pub vies: Option<String>,
 }
@@ -101,15 +111,18 @@ impl Service for Invoicing {
     fn check_files(options: &Options, objections: &mut Objections) {
         let setting = mail_setting(options);
         let authorities = options.mail_ca.as_deref();
-        let believed = authorities.filter(|file| objections.take("--mail-ca", tls::authorities(file)).is_some());
+        let believed = authorities
+            .filter(|file| objections.take("--mail-ca", tls::authorities(file)).is_some());
         if let Some(place) = objections.take(setting, mail_place(options)) {
             objections.take(setting, Mailer::new(&place, &options.mail_from, believed).map(drop));
         }
     }
 
     async fn build(runtime: Runtime, options: Options) -> Result<Parts, String> {
-        let mailer = Mailer::open(&mail_place(&options)?, &options.mail_from, options.mail_ca.as_deref())?;
-        let tax_register = options.vies.as_deref().map(|base| Arc::new(Vies::new(base)) as Arc<dyn TaxRegister>);
+        let mailer =
+            Mailer::open(&mail_place(&options)?, &options.mail_from, options.mail_ca.as_deref())?;
+        let tax_register =
+            options.vies.as_deref().map(|base| Arc::new(Vies::new(base)) as Arc<dyn TaxRegister>);
         let app = App {
             db: runtime.db,
             pages: runtime.pages,

@@ -11,7 +11,10 @@ use payterms_chassis::{
 };
 use payterms_kernel::Id;
 use payterms_proto::common::peers::v1::WebhookTargetChanged;
-use payterms_proto::invoicing::v1::{CustomerChanged, InvoiceChanged, MeteredServiceChanged, PaymentChanged, TenantChanged, UsageInvoiced};
+use payterms_proto::invoicing::v1::{
+    CustomerChanged, InvoiceChanged, MeteredServiceChanged, PaymentChanged, TenantChanged,
+    UsageInvoiced,
+};
 use prost::Message;
 
 /// All snapshots.
@@ -30,7 +33,9 @@ pub fn all() -> Snapshots {
 fn tenants_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
     Box::pin(async move {
         let found = tenants::find_many(tx.conn(), ids).await?;
-        let state = |tenant| TenantChanged { tenant: Some(messages::tenants::tenant(tenant)) }.encode_to_vec();
+        let state = |tenant| {
+            TenantChanged { tenant: Some(messages::tenants::tenant(tenant)) }.encode_to_vec()
+        };
         Ok(found.iter().map(|tenant| (tenant.id.to_string(), state(tenant))).collect())
     })
 }
@@ -40,7 +45,10 @@ fn customers_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
         let tenant = &tx.call().tenant;
         let ids: Vec<_> = ids.iter().filter_map(|id| names::uuid(id)).map(Id::from_uuid).collect();
         let found = customers::find_many(tx.conn(), tenant, &ids).await?;
-        let state = |customer| CustomerChanged { customer: Some(messages::customers::customer(tenant, customer)) }.encode_to_vec();
+        let state = |customer| {
+            CustomerChanged { customer: Some(messages::customers::customer(tenant, customer)) }
+                .encode_to_vec()
+        };
         Ok(found.iter().map(|customer| (customer.id.to_string(), state(customer))).collect())
     })
 }
@@ -51,7 +59,12 @@ fn invoices_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
         let ids: Vec<_> = ids.iter().filter_map(|id| names::uuid(id)).map(Id::from_uuid).collect();
         let found = invoices::find_many(tx.conn(), tenant, &ids).await?;
         let state = |invoice| {
-            Ok::<_, AppError>(InvoiceChanged { invoice: Some(messages::invoices::invoice(tenant, invoice, today)?) }.encode_to_vec())
+            Ok::<_, AppError>(
+                InvoiceChanged {
+                    invoice: Some(messages::invoices::invoice(tenant, invoice, today)?),
+                }
+                .encode_to_vec(),
+            )
         };
         found.iter().map(|invoice| Ok((invoice.id.to_string(), state(invoice)?))).collect()
     })
@@ -62,7 +75,10 @@ fn payments_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
         let tenant = &tx.call().tenant;
         let ids: Vec<_> = ids.iter().filter_map(|id| names::uuid(id)).map(Id::from_uuid).collect();
         let found = payments::find_many(tx.conn(), tenant, &ids).await?;
-        let state = |each| PaymentChanged { payment: Some(messages::payments::payment(tenant, each)) }.encode_to_vec();
+        let state = |each| {
+            PaymentChanged { payment: Some(messages::payments::payment(tenant, each)) }
+                .encode_to_vec()
+        };
         Ok(found.iter().map(|payment| (payment.id.to_string(), state(payment))).collect())
     })
 }
@@ -72,8 +88,13 @@ fn usage_invoices_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
         let tenant = &tx.call().tenant;
         let ids: Vec<_> = ids.iter().filter_map(|id| names::uuid(id)).map(Id::from_uuid).collect();
         let found = invoices::find_many(tx.conn(), tenant, &ids).await?;
-        let state = |invoice| messages::invoices::usage_invoiced(tenant, invoice).map(|event| event.encode_to_vec());
-        Ok(found.iter().filter_map(|invoice| Some((invoice.id.to_string(), state(invoice)?))).collect())
+        let state = |invoice| {
+            messages::invoices::usage_invoiced(tenant, invoice).map(|event| event.encode_to_vec())
+        };
+        Ok(found
+            .iter()
+            .filter_map(|invoice| Some((invoice.id.to_string(), state(invoice)?)))
+            .collect())
     })
 }
 
@@ -83,8 +104,14 @@ fn services_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
         let ids: Vec<_> = ids.iter().filter_map(|id| names::uuid(id)).map(Id::from_uuid).collect();
         let found = metered::find_many(tx.conn(), tenant, &ids).await?;
         let state = |each| {
-            MeteredServiceChanged { metered_service: Some(messages::metered_services::metered_service(tenant, each)) }.encode_to_vec()
+            MeteredServiceChanged {
+                metered_service: Some(messages::metered_services::metered_service(tenant, each)),
+            }
+            .encode_to_vec()
         };
-        Ok(found.iter().map(|metered_service| (metered_service.id.to_string(), state(metered_service))).collect())
+        Ok(found
+            .iter()
+            .map(|metered_service| (metered_service.id.to_string(), state(metered_service)))
+            .collect())
     })
 }

@@ -26,15 +26,27 @@ pub fn all() -> Consumers {
         .with::<PaymentMethodsChanged>(payment_methods_changed)
 }
 
-fn tenant_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
+fn tenant_changed<'a>(
+    tx: &'a mut WriteTx,
+    event: &'a Event,
+) -> BoxFuture<'a, Result<(), AppError>> {
     Box::pin(async move {
         let tenant = TenantChanged::decode(event.data.clone())?.tenant.unwrap_or_default();
-        zones::register(tx, tenant.state() == State::Suspended, &tenant.time_zone, &[evaluate::JOB]).await?;
+        zones::register(
+            tx,
+            tenant.state() == State::Suspended,
+            &tenant.time_zone,
+            &[evaluate::JOB],
+        )
+        .await?;
         Ok(())
     })
 }
 
-fn invoice_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
+fn invoice_changed<'a>(
+    tx: &'a mut WriteTx,
+    event: &'a Event,
+) -> BoxFuture<'a, Result<(), AppError>> {
     Box::pin(async move {
         let invoice = InvoiceChanged::decode(event.data.clone())?.invoice.unwrap_or_default();
         // A draft cannot be proposed, so no plan covers it.
@@ -45,19 +57,30 @@ fn invoice_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, R
     })
 }
 
-fn payment_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
+fn payment_changed<'a>(
+    tx: &'a mut WriteTx,
+    event: &'a Event,
+) -> BoxFuture<'a, Result<(), AppError>> {
     Box::pin(async move {
         let payment = PaymentChanged::decode(event.data.clone())?.payment.unwrap_or_default();
         follow_payment(tx, &payment).await
     })
 }
 
-fn payment_methods_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
+fn payment_methods_changed<'a>(
+    tx: &'a mut WriteTx,
+    event: &'a Event,
+) -> BoxFuture<'a, Result<(), AppError>> {
     Box::pin(async move {
         let changed = PaymentMethodsChanged::decode(event.data.clone())?;
         let fault = || AppError::Fault(format!("customer {:?}", changed.customer));
-        let customer = Id::from_uuid(names::parse(&changed.customer, &["customers"]).ok_or_else(fault)?.id(0));
+        let customer =
+            Id::from_uuid(names::parse(&changed.customer, &["customers"]).ok_or_else(fault)?.id(0));
         follow_waits(tx, customer, &changed).await?;
-        if changed.collection_method_replaced { follow_method(tx, customer, &changed).await } else { Ok(()) }
+        if changed.collection_method_replaced {
+            follow_method(tx, customer, &changed).await
+        } else {
+            Ok(())
+        }
     })
 }

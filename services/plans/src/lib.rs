@@ -14,7 +14,9 @@ pub mod use_cases;
 use app::App;
 use clap::Args;
 use payterms_chassis::{Parts, Runtime, Service, flow::Drivers};
-use payterms_proto::plans::v1::{plan_service_server::PlanServiceServer, plan_settings_service_server::PlanSettingsServiceServer};
+use payterms_proto::plans::v1::{
+    plan_service_server::PlanServiceServer, plan_settings_service_server::PlanSettingsServiceServer,
+};
 use tonic::service::Routes;
 use use_cases::plans::{
     collect::{self, drive_plan_collection},
@@ -35,9 +37,15 @@ impl Service for Plans {
     type Options = Options;
 
     async fn build(runtime: Runtime, _: Options) -> Result<Parts, String> {
-        let app = App { db: runtime.db, pages: runtime.pages, flows: runtime.flows, peers: runtime.peers };
+        let app = App {
+            db: runtime.db,
+            pages: runtime.pages,
+            flows: runtime.flows,
+            peers: runtime.peers,
+        };
         let api = api::Api { app: app.clone() };
-        let routes = Routes::new(PlanSettingsServiceServer::new(api.clone())).add_service(PlanServiceServer::new(api));
+        let routes = Routes::new(PlanSettingsServiceServer::new(api.clone()))
+            .add_service(PlanServiceServer::new(api));
         let (switches, collections) = (app.clone(), app.clone());
         let drivers = Drivers::default()
             .with(switch_blocks::FLOW, move |lease| {

@@ -23,8 +23,12 @@ fn plans_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
         let plans = plans::find_many(tx.conn(), tenant, &ids).await?;
         // A pending plan was never published, and disappears if its invoices cannot be blocked.
         let visible = plans.iter().filter(|plan| plan.state != PlanState::Pending);
-        let state =
-            |plan| Ok::<_, AppError>(PlanChanged { plan: Some(plan_message(tenant, plan)?), ..PlanChanged::default() }.encode_to_vec());
+        let state = |plan| {
+            Ok::<_, AppError>(
+                PlanChanged { plan: Some(plan_message(tenant, plan)?), ..PlanChanged::default() }
+                    .encode_to_vec(),
+            )
+        };
         visible.map(|plan| Ok((plan.id.to_string(), state(plan)?))).collect()
     })
 }

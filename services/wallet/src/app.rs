@@ -42,7 +42,12 @@ impl App {
             _ => None,
         };
         provider.ok_or_else(|| {
-            Refusal::precondition("METHOD_NOT_OFFERED", "No payment provider of that name is connected.").with("provider", name).into()
+            Refusal::precondition(
+                "METHOD_NOT_OFFERED",
+                "No payment provider of that name is connected.",
+            )
+            .with("provider", name)
+            .into()
         })
     }
 
@@ -51,8 +56,12 @@ impl App {
     /// # Errors
     /// `FEATURE_DISABLED` where this installation has no key to seal theirs with.
     pub fn stripe_accounts(&self) -> Result<&Stripe, AppError> {
-        let message = "Stripe cannot be connected here: there is no key to seal the tenant's key with.";
-        Ok(self.stripe_accounts.as_ref().ok_or_else(|| Refusal::precondition("FEATURE_DISABLED", message))?)
+        let message =
+            "Stripe cannot be connected here: there is no key to seal the tenant's key with.";
+        Ok(self
+            .stripe_accounts
+            .as_ref()
+            .ok_or_else(|| Refusal::precondition("FEATURE_DISABLED", message))?)
     }
 }
 

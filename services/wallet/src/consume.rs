@@ -1,8 +1,8 @@
 //! The events of other services that the wallet subscribes to, each with its use case.
 
 use crate::use_cases::{
-    customers::follow::follow_customer, metered::follow::follow_metered_service, reversals::follow_invoice::follow_usage_invoice,
-    settings::follow_tenant::follow_tenant,
+    customers::follow::follow_customer, metered::follow::follow_metered_service,
+    reversals::follow_invoice::follow_usage_invoice, settings::follow_tenant::follow_tenant,
 };
 use futures::future::BoxFuture;
 use payterms_chassis::{AppError, WriteTx, inbox::Consumers, names};
@@ -23,28 +23,44 @@ pub fn all() -> Consumers {
         .with::<UsageInvoiced>(usage_invoiced)
 }
 
-fn tenant_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
+fn tenant_changed<'a>(
+    tx: &'a mut WriteTx,
+    event: &'a Event,
+) -> BoxFuture<'a, Result<(), AppError>> {
     Box::pin(async move {
         let tenant = TenantChanged::decode(event.data.clone())?.tenant.unwrap_or_default();
         follow_tenant(tx, &tenant).await
     })
 }
 
-fn customer_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
+fn customer_changed<'a>(
+    tx: &'a mut WriteTx,
+    event: &'a Event,
+) -> BoxFuture<'a, Result<(), AppError>> {
     Box::pin(async move {
         let customer = CustomerChanged::decode(event.data.clone())?.customer.unwrap_or_default();
-        let id = names::uuid(&event.aggregate_id).ok_or_else(|| AppError::Fault(format!("customer {:?}", event.aggregate_id)))?;
+        let id = names::uuid(&event.aggregate_id)
+            .ok_or_else(|| AppError::Fault(format!("customer {:?}", event.aggregate_id)))?;
         follow_customer(tx, Id::from_uuid(id), customer).await
     })
 }
 
-fn service_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
+fn service_changed<'a>(
+    tx: &'a mut WriteTx,
+    event: &'a Event,
+) -> BoxFuture<'a, Result<(), AppError>> {
     Box::pin(async move {
-        let service = MeteredServiceChanged::decode(event.data.clone())?.metered_service.unwrap_or_default();
+        let service =
+            MeteredServiceChanged::decode(event.data.clone())?.metered_service.unwrap_or_default();
         follow_metered_service(tx, &service).await
     })
 }
 
-fn usage_invoiced<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
-    Box::pin(async move { follow_usage_invoice(tx, &UsageInvoiced::decode(event.data.clone())?).await })
+fn usage_invoiced<'a>(
+    tx: &'a mut WriteTx,
+    event: &'a Event,
+) -> BoxFuture<'a, Result<(), AppError>> {
+    Box::pin(
+        async move { follow_usage_invoice(tx, &UsageInvoiced::decode(event.data.clone())?).await },
+    )
 }

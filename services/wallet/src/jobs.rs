@@ -2,15 +2,20 @@
 
 use crate::{
     app::App,
-    use_cases::{charges, disputes, fees, holds, lots, metered, months, recharges, reconciliations, settings, setups, top_ups},
+    use_cases::{
+        charges, disputes, fees, holds, lots, metered, months, recharges, reconciliations,
+        settings, setups, top_ups,
+    },
 };
 use payterms_chassis::jobs::Jobs;
 
 /// All jobs.
 #[must_use]
 pub fn all(app: &App) -> Jobs {
-    let (recharges, retries, month_ends, charges) = (app.clone(), app.clone(), app.clone(), app.clone());
-    let (holds, lots, setups, top_ups, metered) = (app.clone(), app.clone(), app.clone(), app.clone(), app.clone());
+    let (recharges, retries, month_ends, charges) =
+        (app.clone(), app.clone(), app.clone(), app.clone());
+    let (holds, lots, setups, top_ups, metered) =
+        (app.clone(), app.clone(), app.clone(), app.clone(), app.clone());
     let (fees, months, zones) = (app.clone(), app.clone(), app.clone());
     let (notices, plans, disputes, nights) = (app.clone(), app.clone(), app.clone(), app.clone());
     Jobs::default()

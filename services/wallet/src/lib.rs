@@ -13,18 +13,25 @@ pub mod use_cases;
 
 use app::App;
 use clap::Args;
-use payterms_chassis::{Parts, Runtime, Service, config::secret_in, flow::Drivers, production::Objections};
+use payterms_chassis::{
+    Parts, Runtime, Service, config::secret_in, flow::Drivers, production::Objections,
+};
 use payterms_proto::wallet::{
     peers::v1::{
-        credit_line_method_service_server::CreditLineMethodServiceServer, notification_service_server::NotificationServiceServer,
+        credit_line_method_service_server::CreditLineMethodServiceServer,
+        notification_service_server::NotificationServiceServer,
         settlement_service_server::SettlementServiceServer,
     },
     v1::{
-        auto_recharge_service_server::AutoRechargeServiceServer, dispute_service_server::DisputeServiceServer,
-        fee_service_server::FeeServiceServer, hold_service_server::HoldServiceServer, lot_service_server::LotServiceServer,
-        payment_method_service_server::PaymentMethodServiceServer, posting_service_server::PostingServiceServer,
-        postpaid_service_server::PostpaidServiceServer, provider_reconciliation_service_server::ProviderReconciliationServiceServer,
-        reversal_service_server::ReversalServiceServer, revocation_service_server::RevocationServiceServer,
+        auto_recharge_service_server::AutoRechargeServiceServer,
+        dispute_service_server::DisputeServiceServer, fee_service_server::FeeServiceServer,
+        hold_service_server::HoldServiceServer, lot_service_server::LotServiceServer,
+        payment_method_service_server::PaymentMethodServiceServer,
+        posting_service_server::PostingServiceServer,
+        postpaid_service_server::PostpaidServiceServer,
+        provider_reconciliation_service_server::ProviderReconciliationServiceServer,
+        reversal_service_server::ReversalServiceServer,
+        revocation_service_server::RevocationServiceServer,
         settings_service_server::SettingsServiceServer, top_up_service_server::TopUpServiceServer,
         usage_service_server::UsageServiceServer, wallet_service_server::WalletServiceServer,
     },
@@ -42,10 +49,12 @@ use use_cases::{batch, charges, payments, reconciliations, settings, setups, top
 /// Options of the wallet alone.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Options {
-    /// Address of the payment simulator, `http://host:port`; none: no simulator. Production refuses it.
+    /// Address of the payment simulator, `http://host:port`; none: no simulator. Production refuses
+    /// it.
     #[arg(long, env = "PAYTERMS_SIMULATOR")]
     pub simulator: Option<String>,
-    /// Address of Stripe, which tenants connect their accounts at. Their keys are sealed with the key of webhooks, and without that none can.
+    /// Address of Stripe, which tenants connect their accounts at. Their keys are sealed with the
+    /// key of webhooks, and without that none can.
     #[arg(long, env = "PAYTERMS_STRIPE", default_value = "https://api.stripe.com")]
     pub stripe: Option<String>,
     /// File with the secret that the simulator signs its notifications with.
@@ -58,7 +67,9 @@ fn simulator(options: &Options) -> Result<Option<Arc<dyn PaymentProvider>>, Stri
     let simulator = options.simulator.as_ref().map(|base| {
         let file = &options.simulator_secret;
         let secret = secret_in(file)?;
-        Simulator::new(base, secret).map(|simulator| Arc::new(Measured::new("simulator", simulator)) as Arc<dyn PaymentProvider>)
+        Simulator::new(base, secret).map(|simulator| {
+            Arc::new(Measured::new("simulator", simulator)) as Arc<dyn PaymentProvider>
+        })
     });
     simulator.transpose()
 }
@@ -96,10 +107,21 @@ impl Service for Wallet {
         let simulator = simulator(&options)?;
         let batches = batch::committer(&runtime.db);
         let sealed = vec![settings::reseal_stripe::sealed(runtime.webhooks.seal.clone())];
-        let accounts =
-            stripe_client(&options)?.zip(runtime.webhooks.seal).map(|(client, seal)| Stripe::new(client, runtime.db.clone(), seal));
-        let stripe = accounts.clone().map(|accounts| Arc::new(Measured::new(stripe::NAME, accounts)) as Arc<dyn PaymentProvider>);
-        let app = App { batches, db: runtime.db, pages: runtime.pages, flows: runtime.flows, simulator, stripe, stripe_accounts: accounts };
+        let accounts = stripe_client(&options)?
+            .zip(runtime.webhooks.seal)
+            .map(|(client, seal)| Stripe::new(client, runtime.db.clone(), seal));
+        let stripe = accounts.clone().map(|accounts| {
+            Arc::new(Measured::new(stripe::NAME, accounts)) as Arc<dyn PaymentProvider>
+        });
+        let app = App {
+            batches,
+            db: runtime.db,
+            pages: runtime.pages,
+            flows: runtime.flows,
+            simulator,
+            stripe,
+            stripe_accounts: accounts,
+        };
         let api = api::Api { app: app.clone() };
         let routes = Routes::new(WalletServiceServer::new(api.clone()))
             .add_service(LotServiceServer::new(api.clone()))

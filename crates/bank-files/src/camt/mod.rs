@@ -1,4 +1,5 @@
-//! CAMT.052, 053 and 054 (ISO 20022, versions 02 to 13): the message in its envelope, its statements with balances and period.
+//! CAMT.052, 053 and 054 (ISO 20022, versions 02 to 13): the message in its envelope, its
+//! statements with balances and period.
 
 mod amounts;
 mod details;
@@ -40,7 +41,11 @@ pub(crate) fn read(text: &str, mut context: Context) -> Result<BankFile, FileErr
         ));
     }
     if let Some(version) = version.filter(|version| !VERSIONS.contains(version)) {
-        let note = format!("{} version {version} is newer than this reader; it was read as version {}.", format.name(), VERSIONS.end());
+        let note = format!(
+            "{} version {version} is newer than this reader; it was read as version {}.",
+            format.name(),
+            VERSIONS.end()
+        );
         context.note(Place::default(), FindingKind::OtherVersion, note)?;
     }
     let mut statements: Vec<Statement> = Vec::new();
@@ -57,8 +62,13 @@ pub(crate) fn read(text: &str, mut context: Context) -> Result<BankFile, FileErr
     Ok(BankFile { format, version, preset: None, statements, findings: context.findings })
 }
 
-/// All messages below an element, whatever envelope is around them; `seen` is the version that an element above declares.
-fn find_messages<'a>(element: &'a Element, seen: Option<u8>, found: &mut Vec<Message<'a>>) -> Result<(), FileError> {
+/// All messages below an element, whatever envelope is around them; `seen` is the version that an
+/// element above declares.
+fn find_messages<'a>(
+    element: &'a Element,
+    seen: Option<u8>,
+    found: &mut Vec<Message<'a>>,
+) -> Result<(), FileError> {
     let seen = version_in(&element.namespaces).or(seen);
     let kinds = [
         ("BkToCstmrStmt", Format::Camt053, "Stmt"),
@@ -67,13 +77,20 @@ fn find_messages<'a>(element: &'a Element, seen: Option<u8>, found: &mut Vec<Mes
     ];
     if let Some((_, format, report)) = kinds.into_iter().find(|(name, ..)| element.name == *name) {
         if seen == Some(1) {
-            return Err(FileError::new("The file is of version 01 of CAMT: versions 02 to 13 are read."));
+            return Err(FileError::new(
+                "The file is of version 01 of CAMT: versions 02 to 13 are read.",
+            ));
         }
         found.push(Message { element, format, report, version: seen });
         return Ok(());
     }
-    if kinds.iter().any(|(name, ..)| element.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('V'))) {
-        return Err(FileError::new("The file is of version 01 of CAMT: versions 02 to 13 are read."));
+    if kinds
+        .iter()
+        .any(|(name, ..)| element.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('V')))
+    {
+        return Err(FileError::new(
+            "The file is of version 01 of CAMT: versions 02 to 13 are read.",
+        ));
     }
     element.children.iter().try_for_each(|child| find_messages(child, seen, found))
 }
@@ -85,12 +102,27 @@ fn version_in(namespaces: &str) -> Option<u8> {
     digits.get(..2)?.parse().ok()
 }
 
-fn statement(report: &Element, message: &Message<'_>, number: usize, context: &mut Context) -> Result<Option<Statement>, FileError> {
+fn statement(
+    report: &Element,
+    message: &Message<'_>,
+    number: usize,
+    context: &mut Context,
+) -> Result<Option<Statement>, FileError> {
     let place = Place { statement: number, ..Place::default() };
-    let account = report.first_text(&["Acct/Id/IBAN", "Acct/Id/Othr/Id", "Acct/Id/BBAN", "Acct/Id/PrtryAcct/Id", "Acct/Prxy/Id"]);
+    let account = report.first_text(&[
+        "Acct/Id/IBAN",
+        "Acct/Id/Othr/Id",
+        "Acct/Id/BBAN",
+        "Acct/Id/PrtryAcct/Id",
+        "Acct/Prxy/Id",
+    ]);
     if account.is_empty() {
         let count = report.all("Ntry").count();
-        context.note(place, FindingKind::NoAccount, format!("The statement names no account; its {count} entries are not read."))?;
+        context.note(
+            place,
+            FindingKind::NoAccount,
+            format!("The statement names no account; its {count} entries are not read."),
+        )?;
         return Ok(None);
     }
     let currency = account_currency(report);
@@ -126,24 +158,35 @@ fn page<'a>(report: &'a Element, message: &Message<'a>) -> &'a str {
 
 /// The account's currency: as stated, else that of a balance, else of the first entry that has one.
 fn account_currency(report: &Element) -> Option<Currency> {
-    let amounts = report.all("Bal").chain(report.all("Ntry")).filter_map(|element| element.at("Amt"));
-    let mut codes = std::iter::once(report.text_at("Acct/Ccy")).chain(amounts.map(|amount| amount.currency.as_str()));
+    let amounts =
+        report.all("Bal").chain(report.all("Ntry")).filter_map(|element| element.at("Amt"));
+    let mut codes = std::iter::once(report.text_at("Acct/Ccy"))
+        .chain(amounts.map(|amount| amount.currency.as_str()));
     codes.find_map(|code| Currency::parse(code.trim()))
 }
 
 /// The first balance of one of the kinds, in the order of the kinds, and its kind.
-fn balance(report: &Element, kinds: &[&'static str], currency: Option<Currency>) -> Option<(Balance, &'static str)> {
+fn balance(
+    report: &Element,
+    kinds: &[&'static str],
+    currency: Option<Currency>,
+) -> Option<(Balance, &'static str)> {
     let currency = currency?;
     kinds.iter().find_map(|kind| {
-        let mut of_kind = report.all("Bal").filter(|bal| bal.first_text(&["Tp/CdOrPrtry/Cd", "Tp/CdOrPrtry/Prtry", "Tp/Cd"]) == *kind);
+        let mut of_kind = report.all("Bal").filter(|bal| {
+            bal.first_text(&["Tp/CdOrPrtry/Cd", "Tp/CdOrPrtry/Prtry", "Tp/Cd"]) == *kind
+        });
         of_kind.find_map(|bal| Some((signed_balance(bal, currency)?, *kind)))
     })
 }
 
 fn signed_balance(bal: &Element, currency: Currency) -> Option<Balance> {
-    let written = bal.at("Amt").filter(|written| written.currency.is_empty() || written.currency == currency.code())?;
+    let written = bal
+        .at("Amt")
+        .filter(|written| written.currency.is_empty() || written.currency == currency.code())?;
     let on = day(bal.first_text(&["Dt/Dt", "Dt/DtTm", "Dt"]))?;
-    let amount = amount::decimal(currency, &written.text).ok().filter(|amount| !amount.is_negative())?;
+    let amount =
+        amount::decimal(currency, &written.text).ok().filter(|amount| !amount.is_negative())?;
     Some(Balance { on, amount: signed(amount, bal.text_at("CdtDbtInd"))? })
 }
 
@@ -156,9 +199,16 @@ fn signed(amount: Money, side: &str) -> Option<Money> {
     }
 }
 
-/// As stated, else by the balances: a closing balance of the day before (`PRCD`) opens the next day.
-fn period(report: &Element, opening: Option<(Balance, &str)>, closing: Option<(Balance, &str)>) -> Option<(NaiveDate, NaiveDate)> {
-    let stated = |part: &str| day(report.first_text(&[&format!("FrToDt/{part}DtTm"), &format!("FrToDt/{part}Dt")]));
+/// As stated, else by the balances: a closing balance of the day before (`PRCD`) opens the next
+/// day.
+fn period(
+    report: &Element,
+    opening: Option<(Balance, &str)>,
+    closing: Option<(Balance, &str)>,
+) -> Option<(NaiveDate, NaiveDate)> {
+    let stated = |part: &str| {
+        day(report.first_text(&[&format!("FrToDt/{part}DtTm"), &format!("FrToDt/{part}Dt")]))
+    };
     if let (Some(from), Some(to)) = (stated("Fr"), stated("To")) {
         return (from <= to).then_some((from, to));
     }
@@ -170,5 +220,7 @@ fn period(report: &Element, opening: Option<(Balance, &str)>, closing: Option<(B
 
 /// The day of a date or a date with a time, as it stands: banks state both in their own time.
 fn day(text: &str) -> Option<NaiveDate> {
-    text.get(..10)?.parse().ok().filter(|_| text.chars().nth(10).is_none_or(|next| matches!(next, 'T' | 'Z' | '+' | '-' | ' ')))
+    text.get(..10)?.parse().ok().filter(|_| {
+        text.chars().nth(10).is_none_or(|next| matches!(next, 'T' | 'Z' | '+' | '-' | ' '))
+    })
 }

@@ -17,22 +17,27 @@ pub(super) struct Balances {
 impl Balances {
     /// Puts the entries in the order of time and states the balances of their statement.
     ///
-    /// The opening balance is never computed from the first row: a file may begin in the middle of a day, and a computed one would
-    /// claim that the whole day is there.
+    /// The opening balance is never computed from the first row: a file may begin in the middle of
+    /// a day, and a computed one would claim that the whole day is there.
     pub(super) fn finish(self, plan: &Plan, before: &[Row], statement: &mut Statement) {
-        let mut pairs: Vec<(Entry, Option<Money>)> = std::mem::take(&mut statement.entries).into_iter().zip(self.of_rows).collect();
+        let mut pairs: Vec<(Entry, Option<Money>)> =
+            std::mem::take(&mut statement.entries).into_iter().zip(self.of_rows).collect();
         if is_newest_first(&pairs) {
             pairs.reverse();
         }
         pairs.sort_by_key(|(entry, _)| entry.booked_on);
         statement.opening = self.opening.map(|(on, amount)| Balance { on, amount });
         let last = pairs.iter().rfind(|(entry, _)| entry.status == Status::Booked);
-        statement.closing = last.and_then(|(entry, balance)| Some(Balance { on: entry.booked_on, amount: (*balance)? }));
+        statement.closing = last.and_then(|(entry, balance)| {
+            Some(Balance { on: entry.booked_on, amount: (*balance)? })
+        });
         statement.entries = pairs.into_iter().map(|(entry, _)| entry).collect();
         if plan.preset == Some(Preset::BankOfAmerica) {
             summary(plan, before, statement);
         }
-        if let (None, Some(opening), Some(closing)) = (statement.period, statement.opening, statement.closing) {
+        if let (None, Some(opening), Some(closing)) =
+            (statement.period, statement.opening, statement.closing)
+        {
             statement.period = (opening.on <= closing.on).then_some((opening.on, closing.on));
         }
     }
@@ -45,7 +50,10 @@ fn is_newest_first(pairs: &[(Entry, Option<Money>)]) -> bool {
         return first.0.booked_on > last.0.booked_on;
     }
     let follows = |before: &(Entry, Option<Money>), after: &(Entry, Option<Money>)| {
-        before.1.zip(after.1).is_some_and(|(earlier, later)| earlier.plus(after.0.amount) == Ok(later))
+        before
+            .1
+            .zip(after.1)
+            .is_some_and(|(earlier, later)| earlier.plus(after.0.amount) == Ok(later))
     };
     let count = |newest_first: bool| {
         pairs.windows(2).filter(|pair| matches!(pair, [a, b] if if newest_first { follows(b, a) } else { follows(a, b) })).count()
@@ -53,14 +61,21 @@ fn is_newest_first(pairs: &[(Entry, Option<Money>)]) -> bool {
     count(true) > count(false)
 }
 
-/// The summary above the rows of Bank of America: `Beginning balance as of 01/01/2026,,"20,000.00"`.
+/// The summary above the rows of Bank of America: `Beginning balance as of
+/// 01/01/2026,,"20,000.00"`.
 fn summary(plan: &Plan, before: &[Row], statement: &mut Statement) {
     let Some(currency) = statement.currency else { return };
     for row in before {
         let title = row.field(Some(0));
-        let Some(day) = title.rsplit(' ').next().and_then(|day| date::read(day, plan.order)) else { continue };
+        let Some(day) = title.rsplit(' ').next().and_then(|day| date::read(day, plan.order)) else {
+            continue;
+        };
         let written = row.fields.iter().skip(1).rfind(|field| !field.trim().is_empty());
-        let Some(amount) = written.and_then(|written| number::read(written, false, currency).ok().flatten()) else { continue };
+        let Some(amount) =
+            written.and_then(|written| number::read(written, false, currency).ok().flatten())
+        else {
+            continue;
+        };
         let balance = Balance { on: day, amount };
         let title = title.to_lowercase();
         if title.starts_with("beginning balance as of") && statement.opening.is_none() {

@@ -1,9 +1,11 @@
-//! Days as CSV files write them: numbers in an order, with years of two or four digits, or a month's English name.
+//! Days as CSV files write them: numbers in an order, with years of two or four digits, or a
+//! month's English name.
 
 use super::DateOrder;
 use chrono::NaiveDate;
 
-const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+const MONTHS: [&str; 12] =
+    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
 /// The day of a field; a time after it is passed over.
 pub(super) fn read(text: &str, order: DateOrder) -> Option<NaiveDate> {
@@ -11,7 +13,11 @@ pub(super) fn read(text: &str, order: DateOrder) -> Option<NaiveDate> {
     if let Some(day) = compact(text.split(['T', ' ']).next()?, order) {
         return Some(day);
     }
-    let parts: Vec<&str> = text.split(['-', '.', '/', ' ', ',', 'T']).filter(|part| !part.is_empty()).take(3).collect();
+    let parts: Vec<&str> = text
+        .split(['-', '.', '/', ' ', ',', 'T'])
+        .filter(|part| !part.is_empty())
+        .take(3)
+        .collect();
     let [a, b, c] = parts.as_slice() else { return None };
     if let Some(day) = named(a, b, c) {
         return Some(day);

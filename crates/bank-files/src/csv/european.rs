@@ -25,7 +25,16 @@ pub(super) fn ing() -> Vec<Layout> {
     };
     vec![
         Layout {
-            required: &["Datum", "Naam / Omschrijving", "Rekening", "Tegenrekening", "Code", "Af Bij", "Bedrag (EUR)", "Mededelingen"],
+            required: &[
+                "Datum",
+                "Naam / Omschrijving",
+                "Rekening",
+                "Tegenrekening",
+                "Code",
+                "Af Bij",
+                "Bedrag (EUR)",
+                "Mededelingen",
+            ],
             plan: plan([
                 "Datum",
                 "Naam / Omschrijving",
@@ -40,7 +49,16 @@ pub(super) fn ing() -> Vec<Layout> {
             ]),
         },
         Layout {
-            required: &["Date", "Name / Description", "Account", "Counterparty", "Code", "Debit/credit", "Amount (EUR)", "Notifications"],
+            required: &[
+                "Date",
+                "Name / Description",
+                "Account",
+                "Counterparty",
+                "Code",
+                "Debit/credit",
+                "Amount (EUR)",
+                "Notifications",
+            ],
             plan: plan([
                 "Date",
                 "Name / Description",
@@ -66,7 +84,13 @@ pub(super) fn lloyds() -> Vec<Layout> {
         code: named("Transaction Type"),
         party: list(&["Transaction Description"]),
         account: list(&["Sort Code", "Account Number"]),
-        ..base(Preset::Lloyds, "GBP", DateOrder::DayMonthYear, "Transaction Date", &["Transaction Description"])
+        ..base(
+            Preset::Lloyds,
+            "GBP",
+            DateOrder::DayMonthYear,
+            "Transaction Date",
+            &["Transaction Description"],
+        )
     };
     let required = &[
         "Transaction Date",
@@ -101,7 +125,15 @@ pub(super) fn sparkasse() -> Vec<Layout> {
         ..base(Preset::Sparkasse, "", DateOrder::DayMonthYear, "Buchungstag", &["Verwendungszweck"])
     };
     vec![Layout {
-        required: &["Auftragskonto", "Buchungstag", "Valutadatum", "Buchungstext", "Verwendungszweck", "Betrag", "Waehrung"],
+        required: &[
+            "Auftragskonto",
+            "Buchungstag",
+            "Valutadatum",
+            "Buchungstext",
+            "Verwendungszweck",
+            "Betrag",
+            "Waehrung",
+        ],
         plan,
     }]
 }
@@ -117,7 +149,13 @@ pub(super) fn wise() -> Vec<Layout> {
         party: list(&["Payer Name", "Payee Name", "Merchant"]),
         party_account: named("Payee Account Number"),
         references: vec![(named("TransferWise ID"), ReferenceKind::AccountServicer)],
-        ..base(Preset::Wise, "", DateOrder::DayMonthYear, "Date", &["Description", "Payment Reference", "Note"])
+        ..base(
+            Preset::Wise,
+            "",
+            DateOrder::DayMonthYear,
+            "Date",
+            &["Description", "Payment Reference", "Note"],
+        )
     };
     let history = Plan {
         other_date: named("Created on"),
@@ -132,7 +170,10 @@ pub(super) fn wise() -> Vec<Layout> {
         ..base(Preset::Wise, "", DateOrder::YearMonthDay, "Date", &["Reference"])
     };
     vec![
-        Layout { required: &["TransferWise ID", "Date", "Amount", "Currency", "Description"], plan: statement },
+        Layout {
+            required: &["TransferWise ID", "Date", "Amount", "Currency", "Description"],
+            plan: statement,
+        },
         Layout { required: WISE_HISTORY, plan: history },
     ]
 }
@@ -165,23 +206,62 @@ pub(super) fn revolut() -> Vec<Layout> {
         party_account: named("Beneficiary IBAN"),
         account: list(&["Account"]),
         references: vec![(named("ID"), ReferenceKind::AccountServicer)],
-        ..base(Preset::Revolut, "", DateOrder::YearMonthDay, "Date completed (UTC)", &["Description", "Reference"])
+        ..base(
+            Preset::Revolut,
+            "",
+            DateOrder::YearMonthDay,
+            "Date completed (UTC)",
+            &["Description", "Reference"],
+        )
     };
     vec![
         Layout {
-            required: &["Type", "Started Date", "Completed Date", "Description", "Amount", "Fee", "Currency", "State"],
+            required: &[
+                "Type",
+                "Started Date",
+                "Completed Date",
+                "Description",
+                "Amount",
+                "Fee",
+                "Currency",
+                "State",
+            ],
             plan: personal,
         },
         Layout {
-            required: &["Date started (UTC)", "Date completed (UTC)", "ID", "Type", "State", "Total amount", "Payment currency"],
+            required: &[
+                "Date started (UTC)",
+                "Date completed (UTC)",
+                "ID",
+                "Type",
+                "State",
+                "Total amount",
+                "Payment currency",
+            ],
             plan: business("Payment currency", true),
         },
         Layout {
-            required: &["Date started (UTC)", "Date completed (UTC)", "ID", "Type", "State", "Amount", "Payment currency"],
+            required: &[
+                "Date started (UTC)",
+                "Date completed (UTC)",
+                "ID",
+                "Type",
+                "State",
+                "Amount",
+                "Payment currency",
+            ],
             plan: business("Payment currency", false),
         },
         Layout {
-            required: &["Date started (UTC)", "Date completed (UTC)", "ID", "Type", "State", "Amount", "Currency"],
+            required: &[
+                "Date started (UTC)",
+                "Date completed (UTC)",
+                "ID",
+                "Type",
+                "State",
+                "Amount",
+                "Currency",
+            ],
             plan: business("Currency", false),
         },
     ]

@@ -20,9 +20,20 @@ impl Layout {
 
 /// The header that Wells Fargo's older export lacks.
 pub(super) const WELLS_FARGO_COLUMNS: [&str; 5] = ["Date", "Amount", "*", "Check", "Description"];
-/// The columns to which Wise's history of transfers is brought, in which a row is two where it moves money between own balances.
-pub(super) const WISE_HISTORY_COLUMNS: [&str; 10] =
-    ["Date", "Amount", "Currency", "Name", "Reference", "Status", "ID", "Fee", "Direction", "Created on"];
+/// The columns to which Wise's history of transfers is brought, in which a row is two where it
+/// moves money between own balances.
+pub(super) const WISE_HISTORY_COLUMNS: [&str; 10] = [
+    "Date",
+    "Amount",
+    "Currency",
+    "Name",
+    "Reference",
+    "Status",
+    "ID",
+    "Fee",
+    "Direction",
+    "Created on",
+];
 /// What Wise's history is recognised by.
 pub(super) const WISE_HISTORY: &[&str] = &[
     "ID",
@@ -44,7 +55,13 @@ pub(super) fn list(names: &[&str]) -> Vec<String> {
 }
 
 /// A plan with the columns that most exports have.
-pub(super) fn base(preset: Preset, currency: &str, order: DateOrder, date: &str, text: &[&str]) -> Plan {
+pub(super) fn base(
+    preset: Preset,
+    currency: &str,
+    order: DateOrder,
+    date: &str,
+    text: &[&str],
+) -> Plan {
     Plan {
         preset: Some(preset),
         date: named(date),
@@ -57,7 +74,10 @@ pub(super) fn base(preset: Preset, currency: &str, order: DateOrder, date: &str,
 
 /// A plan of an export from the United States, where the description is all that says who it is.
 fn american(preset: Preset, date: &str, description: &str) -> Plan {
-    Plan { party: list(&[description]), ..base(preset, "USD", DateOrder::MonthDayYear, date, &[description]) }
+    Plan {
+        party: list(&[description]),
+        ..base(preset, "USD", DateOrder::MonthDayYear, date, &[description])
+    }
 }
 
 /// All layouts of a preset.
@@ -92,14 +112,30 @@ fn chase() -> Vec<Layout> {
         ..american(Preset::Chase, "Post Date", "Description")
     };
     vec![
-        Layout { required: &["Details", "Posting Date", "Description", "Amount", "Type", "Balance"], plan: account },
-        Layout { required: &["Transaction Date", "Post Date", "Description", "Category", "Type", "Amount"], plan: card },
+        Layout {
+            required: &["Details", "Posting Date", "Description", "Amount", "Type", "Balance"],
+            plan: account,
+        },
+        Layout {
+            required: &[
+                "Transaction Date",
+                "Post Date",
+                "Description",
+                "Category",
+                "Type",
+                "Amount",
+            ],
+            plan: card,
+        },
     ]
 }
 
 fn bank_of_america() -> Vec<Layout> {
-    let account =
-        Plan { amount: named("Amount"), balance: named("Running Bal."), ..american(Preset::BankOfAmerica, "Date", "Description") };
+    let account = Plan {
+        amount: named("Amount"),
+        balance: named("Running Bal."),
+        ..american(Preset::BankOfAmerica, "Date", "Description")
+    };
     let card = Plan {
         card: true,
         amount: named("Amount"),
@@ -108,7 +144,10 @@ fn bank_of_america() -> Vec<Layout> {
     };
     vec![
         Layout { required: &["Date", "Description", "Amount", "Running Bal."], plan: account },
-        Layout { required: &["Posted Date", "Reference Number", "Payee", "Address", "Amount"], plan: card },
+        Layout {
+            required: &["Posted Date", "Reference Number", "Payee", "Address", "Amount"],
+            plan: card,
+        },
     ]
 }
 
@@ -124,7 +163,10 @@ fn wells_fargo() -> Vec<Layout> {
         references: vec![(named("Check"), ReferenceKind::Cheque)],
         ..american(Preset::WellsFargo, "Date", "Description")
     };
-    vec![Layout { required: &["DATE", "DESCRIPTION", "AMOUNT", "CHECK #", "STATUS"], plan: newer }, Layout { required: &[], plan: older }]
+    vec![
+        Layout { required: &["DATE", "DESCRIPTION", "AMOUNT", "CHECK #", "STATUS"], plan: newer },
+        Layout { required: &[], plan: older },
+    ]
 }
 
 fn citi() -> Vec<Layout> {
@@ -137,7 +179,10 @@ fn citi() -> Vec<Layout> {
     };
     let card = Plan { card: true, ..account.clone() };
     vec![
-        Layout { required: &["Status", "Date", "Description", "Debit", "Credit", "Member Name"], plan: card },
+        Layout {
+            required: &["Status", "Date", "Description", "Debit", "Credit", "Member Name"],
+            plan: card,
+        },
         Layout { required: &["Status", "Date", "Description", "Debit", "Credit"], plan: account },
     ]
 }
@@ -160,9 +205,25 @@ fn capital_one() -> Vec<Layout> {
     };
     vec![
         Layout {
-            required: &["Transaction Date", "Transaction Amount", "Transaction Type", "Transaction Description", "Balance"],
+            required: &[
+                "Transaction Date",
+                "Transaction Amount",
+                "Transaction Type",
+                "Transaction Description",
+                "Balance",
+            ],
             plan: account,
         },
-        Layout { required: &["Transaction Date", "Posted Date", "Card No.", "Description", "Debit", "Credit"], plan: card },
+        Layout {
+            required: &[
+                "Transaction Date",
+                "Posted Date",
+                "Card No.",
+                "Description",
+                "Debit",
+                "Credit",
+            ],
+            plan: card,
+        },
     ]
 }

@@ -18,7 +18,8 @@ pub struct CsvMapping {
     pub credit_column: String,
     /// What went out.
     pub debit_column: String,
-    /// Whether an amount without a sign came in or went out: `CRDT`/`DBIT`, `C`/`D`, `Credit`/`Debit`, `Bij`/`Af`, `H`/`S`, `+`/`-`.
+    /// Whether an amount without a sign came in or went out: `CRDT`/`DBIT`, `C`/`D`,
+    /// `Credit`/`Debit`, `Bij`/`Af`, `H`/`S`, `+`/`-`.
     pub direction_column: String,
     /// The balance after the booking.
     pub balance_column: String,
@@ -46,7 +47,8 @@ pub struct CsvMapping {
     pub decimal_comma: bool,
     /// The account, where no column names it.
     pub account: String,
-    /// The account's currency: rows of another one are set apart. Where it is not set each currency is a statement of its own.
+    /// The account's currency: rows of another one are set apart. Where it is not set each currency
+    /// is a statement of its own.
     pub currency: Option<Currency>,
     /// First and last day that the file covers, where it is stated; rows outside are set apart.
     pub period: (Option<NaiveDate>, Option<NaiveDate>),

@@ -14,7 +14,8 @@ fn back(own_payment: Option<bool>) -> Meaning {
     Meaning { kind: Kind::Other, is_return: true, own_payment }
 }
 
-/// The meaning of a row's code; of a mapping's code column the sets of ISO, SWIFT and BAI are understood.
+/// The meaning of a row's code; of a mapping's code column the sets of ISO, SWIFT and BAI are
+/// understood.
 pub(super) fn meaning(preset: Option<Preset>, code: &str, came_in: bool) -> Meaning {
     let code = plain(code);
     match preset {
@@ -70,7 +71,14 @@ fn chase(code: &str) -> Meaning {
 /// The words of `Buchungstext` in the Sparkasse's export.
 fn sparkasse(text: &str) -> Meaning {
     let holds = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    if holds(&["ruecklastschrift", "retoure", "rueckueberweisung", "lastschrift-rueck", "rueckbuchung", "wiedergutschrift"]) {
+    if holds(&[
+        "ruecklastschrift",
+        "retoure",
+        "rueckueberweisung",
+        "lastschrift-rueck",
+        "rueckbuchung",
+        "wiedergutschrift",
+    ]) {
         return back(None);
     }
     if holds(&["bargeld", "geldautomat", "einzahlung", "auszahlung"]) {
@@ -93,7 +101,9 @@ fn mapped(code: &str, came_in: bool) -> Meaning {
     }
     match code.len() {
         3 if code.bytes().all(|b| b.is_ascii_digit()) => codes::bai(code),
-        4 if code.starts_with('N') && codes::swift(code.get(1..).unwrap_or_default()) != Meaning::default() => {
+        4 if code.starts_with('N')
+            && codes::swift(code.get(1..).unwrap_or_default()) != Meaning::default() =>
+        {
             codes::swift(code.get(1..).unwrap_or_default())
         }
         4 => codes::iso("", "", code, came_in),

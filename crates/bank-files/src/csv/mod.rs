@@ -29,18 +29,32 @@ use row::Reader;
 use table::Row;
 
 /// Reads a file by a mapping.
-pub(crate) fn read_mapped(text: &str, mapping: &CsvMapping, context: Context) -> Result<BankFile, FileError> {
-    let separator = u8::try_from(mapping.separator.unwrap_or(',')).ok().filter(|byte| byte.is_ascii_punctuation() || *byte == b'\t');
-    let separator = separator.ok_or_else(|| FileError::new("The separator of columns is one of , ; | or a tab."))?;
+pub(crate) fn read_mapped(
+    text: &str,
+    mapping: &CsvMapping,
+    context: Context,
+) -> Result<BankFile, FileError> {
+    let separator = u8::try_from(mapping.separator.unwrap_or(','))
+        .ok()
+        .filter(|byte| byte.is_ascii_punctuation() || *byte == b'\t');
+    let separator = separator
+        .ok_or_else(|| FileError::new("The separator of columns is one of , ; | or a tab."))?;
     let rows = table::rows(text, separator, context.limits.elements)?;
     read_found(header::of_mapping(&Plan::of(mapping), rows)?, context)
 }
 
 /// Reads a bank's export.
-pub(crate) fn read_preset(text: &str, preset: Preset, context: Context) -> Result<BankFile, FileError> {
+pub(crate) fn read_preset(
+    text: &str,
+    preset: Preset,
+    context: Context,
+) -> Result<BankFile, FileError> {
     let found = header::of_presets(text, &[preset], context.limits.elements)?;
     let found = found.ok_or_else(|| {
-        FileError::new(format!("The file has not the columns of an export of {}: send it with a mapping.", preset.name()))
+        FileError::new(format!(
+            "The file has not the columns of an export of {}: send it with a mapping.",
+            preset.name()
+        ))
     })?;
     read_found(found, context)
 }
@@ -88,25 +102,45 @@ fn read_found(found: Found, mut context: Context) -> Result<BankFile, FileError>
         group.balances.finish(&plan, &before, &mut group.statement);
         statements.push(group.statement);
     }
-    Ok(BankFile { format: Format::Csv, version: None, preset: plan.preset, statements, findings: context.findings })
+    Ok(BankFile {
+        format: Format::Csv,
+        version: None,
+        preset: plan.preset,
+        statements,
+        findings: context.findings,
+    })
 }
 
-fn read_row(reader: &Reader<'_>, row: &Row, place: Place, groups: &mut Vec<Group>, context: &mut Context) -> Result<(), FileError> {
+fn read_row(
+    reader: &Reader<'_>,
+    row: &Row,
+    place: Place,
+    groups: &mut Vec<Group>,
+    context: &mut Context,
+) -> Result<(), FileError> {
     let count = trimmed_count(&row.fields);
     if count > reader.columns.count {
-        let message = format!("The row has {count} fields, its header {}: they cannot be told apart.", reader.columns.count);
+        let message = format!(
+            "The row has {count} fields, its header {}: they cannot be told apart.",
+            reader.columns.count
+        );
         return context.note(place, FindingKind::Unreadable, message);
     }
     let no_booking = reader.no_booking(row);
     let (account, currency) = match (reader.account(row), &no_booking) {
         (Ok(found), _) => found,
-        (Err(_), Some(sentence)) => return context.note(place, FindingKind::NoBooking, sentence.clone()),
+        (Err(_), Some(sentence)) => {
+            return context.note(place, FindingKind::NoBooking, sentence.clone());
+        }
         (Err((kind, message)), None) => return context.note(place, kind, message),
     };
-    let at = groups.iter().position(|group| group.statement.account == account && group.statement.currency == Some(currency));
+    let at = groups.iter().position(|group| {
+        group.statement.account == account && group.statement.currency == Some(currency)
+    });
     let at = at.unwrap_or_else(|| {
         let period = reader.plan.period.0.zip(reader.plan.period.1);
-        let statement = Statement { account, currency: Some(currency), period, ..Statement::default() };
+        let statement =
+            Statement { account, currency: Some(currency), period, ..Statement::default() };
         groups.push(Group { statement, balances: Balances::default() });
         groups.len().saturating_sub(1)
     });
@@ -124,11 +158,19 @@ fn read_row(reader: &Reader<'_>, row: &Row, place: Place, groups: &mut Vec<Group
         Status::Booked => group.balances.of_rows.push(reader.balance(row, currency)),
         Status::Unstated => {
             group.balances.of_rows.push(None);
-            context.note(place, FindingKind::NoStatus, reader.status_sentence(row, "does not say whether it is booked"))?;
+            context.note(
+                place,
+                FindingKind::NoStatus,
+                reader.status_sentence(row, "does not say whether it is booked"),
+            )?;
         }
         Status::Pending | Status::Information => {
             group.balances.of_rows.push(None);
-            context.note(place, FindingKind::NotBooked, reader.status_sentence(row, "says that it is not booked"))?;
+            context.note(
+                place,
+                FindingKind::NotBooked,
+                reader.status_sentence(row, "says that it is not booked"),
+            )?;
         }
     }
     context.push(&mut group.statement.entries, entry)

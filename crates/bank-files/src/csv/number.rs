@@ -1,4 +1,5 @@
-//! Amounts as people's programs write them: signs before, behind or as brackets, currency signs, groups.
+//! Amounts as people's programs write them: signs before, behind or as brackets, currency signs,
+//! groups.
 
 use crate::{
     amount::{self, Fault},
@@ -13,13 +14,22 @@ const SIGNS: [(&str, &str); 4] = [("€", "EUR"), ("£", "GBP"), ("₹", "INR"),
 const MOST_BYTES: usize = 64;
 
 /// An amount with its sign. None where the field is empty.
-pub(super) fn read(text: &str, decimal_comma: bool, currency: Currency) -> Result<Option<Money>, Fault> {
+pub(super) fn read(
+    text: &str,
+    decimal_comma: bool,
+    currency: Currency,
+) -> Result<Option<Money>, Fault> {
     let text = text.trim();
     if text.is_empty() || matches!(text, "-" | "–" | "—") {
         return Ok(None);
     }
     let shown: String = text.chars().take(40).collect();
-    let bad = || (FindingKind::BadAmount, format!("Its amount {shown:?} is no number in the form that is expected."));
+    let bad = || {
+        (
+            FindingKind::BadAmount,
+            format!("Its amount {shown:?} is no number in the form that is expected."),
+        )
+    };
     if text.len() > MOST_BYTES {
         return Err(bad());
     }
@@ -29,36 +39,41 @@ pub(super) fn read(text: &str, decimal_comma: bool, currency: Currency) -> Resul
     Ok(Some(if negative { money.negated() } else { money }))
 }
 
-/// The digits without sign and currency, and whether the amount is below zero; none where two signs contradict each other.
+/// The digits without sign and currency, and whether the amount is below zero; none where two signs
+/// contradict each other.
 fn without_signs(text: &str, currency: Currency) -> Result<Option<(bool, String)>, Fault> {
     let mut rest: String = text.replace(['\u{2212}', '\u{2013}'], "-");
     let mut minus = 0_usize;
     let mut plus = 0_usize;
     loop {
         let now = rest.trim();
-        let next = if let Some(inner) = now.strip_prefix('(').and_then(|inner| inner.strip_suffix(')')) {
-            minus = minus.saturating_add(1);
-            inner.to_owned()
-        } else if let Some(inner) = now.strip_prefix('-').or_else(|| now.strip_suffix('-')) {
-            minus = minus.saturating_add(1);
-            inner.to_owned()
-        } else if let Some(inner) = now.strip_prefix('+').or_else(|| now.strip_suffix('+')) {
-            plus = plus.saturating_add(1);
-            inner.to_owned()
-        } else if let Some(inner) = side(now, &["DR", "Dr", "dr"]) {
-            minus = minus.saturating_add(1);
-            inner.to_owned()
-        } else if let Some(inner) = side(now, &["CR", "Cr", "cr"]) {
-            plus = plus.saturating_add(1);
-            inner.to_owned()
-        } else if let Some((inner, named)) = currency_mark(now) {
-            if named.is_some_and(|named| named != currency.code()) {
-                return Err((FindingKind::OtherCurrency, format!("Its amount {now:?} is in another currency than {currency}.")));
-            }
-            inner.to_owned()
-        } else {
-            return Ok((minus.saturating_add(plus) <= 1).then(|| (minus == 1, now.to_owned())));
-        };
+        let next =
+            if let Some(inner) = now.strip_prefix('(').and_then(|inner| inner.strip_suffix(')')) {
+                minus = minus.saturating_add(1);
+                inner.to_owned()
+            } else if let Some(inner) = now.strip_prefix('-').or_else(|| now.strip_suffix('-')) {
+                minus = minus.saturating_add(1);
+                inner.to_owned()
+            } else if let Some(inner) = now.strip_prefix('+').or_else(|| now.strip_suffix('+')) {
+                plus = plus.saturating_add(1);
+                inner.to_owned()
+            } else if let Some(inner) = side(now, &["DR", "Dr", "dr"]) {
+                minus = minus.saturating_add(1);
+                inner.to_owned()
+            } else if let Some(inner) = side(now, &["CR", "Cr", "cr"]) {
+                plus = plus.saturating_add(1);
+                inner.to_owned()
+            } else if let Some((inner, named)) = currency_mark(now) {
+                if named.is_some_and(|named| named != currency.code()) {
+                    return Err((
+                        FindingKind::OtherCurrency,
+                        format!("Its amount {now:?} is in another currency than {currency}."),
+                    ));
+                }
+                inner.to_owned()
+            } else {
+                return Ok((minus.saturating_add(plus) <= 1).then(|| (minus == 1, now.to_owned())));
+            };
         rest = next;
     }
 }
@@ -67,7 +82,8 @@ fn side<'a>(text: &'a str, words: &[&str]) -> Option<&'a str> {
     words.iter().find_map(|word| text.strip_suffix(word))
 }
 
-/// A text without a currency's sign or code before or behind its digits, and the currency that it names for sure.
+/// A text without a currency's sign or code before or behind its digits, and the currency that it
+/// names for sure.
 fn currency_mark(text: &str) -> Option<(&str, Option<&str>)> {
     for (sign, code) in SIGNS.into_iter().map(|(sign, code)| (sign, Some(code))).chain([
         ("US$", Some("USD")),
@@ -84,23 +100,32 @@ fn currency_mark(text: &str) -> Option<(&str, Option<&str>)> {
     let (first, last) = (text.get(..3), text.get(text.len().saturating_sub(3)..));
     match (first, last) {
         (Some(code), _) if is_code(code) => Some((text.get(3..)?, Some(code))),
-        (_, Some(code)) if is_code(code) => Some((text.get(..text.len().saturating_sub(3))?, Some(code))),
+        (_, Some(code)) if is_code(code) => {
+            Some((text.get(..text.len().saturating_sub(3))?, Some(code)))
+        }
         _ => None,
     }
 }
 
-/// A plain decimal. Group separators are accepted only between groups of digits: a decimal sign that is not the expected one
-/// would make the amount larger. Three digits after it are a group in a currency of fewer: they would make the amount smaller.
+/// A plain decimal. Group separators are accepted only between groups of digits: a decimal sign
+/// that is not the expected one would make the amount larger. Three digits after it are a group in
+/// a currency of fewer: they would make the amount smaller.
 fn plain(digits: &str, decimal_comma: bool, exponent: u32) -> Option<String> {
     let (group, point) = if decimal_comma { ('.', ',') } else { (',', '.') };
-    let (whole, fraction) = digits.split_once(point).map_or((digits, None), |(whole, fraction)| (whole, Some(fraction)));
+    let (whole, fraction) = digits
+        .split_once(point)
+        .map_or((digits, None), |(whole, fraction)| (whole, Some(fraction)));
     let spaced = |c: char| matches!(c, ' ' | '\u{A0}' | '\u{202F}' | '\'' | '\u{2019}');
     let separator = |c: char| c == group || spaced(c);
     let groups: Vec<&str> = whole.split(separator).collect();
-    let one_kind = whole.chars().filter(|c| separator(*c)).collect::<std::collections::BTreeSet<_>>().len() <= 1;
+    let one_kind =
+        whole.chars().filter(|c| separator(*c)).collect::<std::collections::BTreeSet<_>>().len()
+            <= 1;
     let grouped = match groups.as_slice() {
         [first, middle @ .., last] => {
-            (1..=3).contains(&first.len()) && last.len() == 3 && middle.iter().all(|group| (2..=3).contains(&group.len()))
+            (1..=3).contains(&first.len())
+                && last.len() == 3
+                && middle.iter().all(|group| (2..=3).contains(&group.len()))
         }
         _ => true,
     };
@@ -114,7 +139,9 @@ fn plain(digits: &str, decimal_comma: bool, exponent: u32) -> Option<String> {
         return None;
     }
     match fraction.filter(|fraction| !fraction.is_empty()) {
-        Some(fraction) if fraction.bytes().all(|b| b.is_ascii_digit()) => Some(format!("{whole}.{fraction}")),
+        Some(fraction) if fraction.bytes().all(|b| b.is_ascii_digit()) => {
+            Some(format!("{whole}.{fraction}"))
+        }
         Some(_) => None,
         None => Some(whole),
     }

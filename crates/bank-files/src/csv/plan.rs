@@ -44,7 +44,9 @@ pub(super) struct Plan {
 impl Plan {
     /// The plan of a mapping.
     pub(super) fn of(mapping: &CsvMapping) -> Self {
-        let list = |name: &String| Some(name.clone()).filter(|name| !name.is_empty()).into_iter().collect::<Vec<_>>();
+        let list = |name: &String| {
+            Some(name.clone()).filter(|name| !name.is_empty()).into_iter().collect::<Vec<_>>()
+        };
         Self {
             date: mapping.date_column.clone(),
             order: mapping.date_order,
@@ -56,7 +58,10 @@ impl Plan {
             balance: mapping.balance_column.clone(),
             party: list(&mapping.party_column),
             party_account: mapping.party_account_column.clone(),
-            references: list(&mapping.reference_column).into_iter().map(|name| (name, ReferenceKind::AccountServicer)).collect(),
+            references: list(&mapping.reference_column)
+                .into_iter()
+                .map(|name| (name, ReferenceKind::AccountServicer))
+                .collect(),
             text: mapping.text_columns.iter().filter(|name| !name.is_empty()).cloned().collect(),
             code: mapping.code_column.clone(),
             status: mapping.status_column.clone(),
@@ -89,7 +94,8 @@ impl Plan {
             &self.charges,
         ];
         let lists = self.party.iter().chain(&self.text).chain(&self.account);
-        let all = single.into_iter().chain(lists).chain(self.references.iter().map(|(name, _)| name));
+        let all =
+            single.into_iter().chain(lists).chain(self.references.iter().map(|(name, _)| name));
         all.filter(|name| !name.is_empty())
     }
 }
@@ -116,7 +122,8 @@ pub(super) struct Columns {
     pub(super) text: Vec<usize>,
     pub(super) code: Option<usize>,
     pub(super) status: Option<usize>,
-    /// Whether the status was found by its column's name: a word that it does not understand then says nothing.
+    /// Whether the status was found by its column's name: a word that it does not understand then
+    /// says nothing.
     pub(super) status_found: bool,
     pub(super) currency: Option<usize>,
     pub(super) account: Vec<usize>,
@@ -132,10 +139,15 @@ impl Columns {
             // What a preset names besides what it was recognised by may be missing.
             if count > 1 || count == 0 && plan.preset.is_none() {
                 let what = if count == 0 { "no column" } else { "more than one column" };
-                return Err(FileError::new(format!("The file has {what} named {name:?}; its columns are named in line {}.", header.line)));
+                return Err(FileError::new(format!(
+                    "The file has {what} named {name:?}; its columns are named in line {}.",
+                    header.line
+                )));
             }
         }
-        let place = |name: &String| names.iter().position(|column| !name.is_empty() && *column == plain(name));
+        let place = |name: &String| {
+            names.iter().position(|column| !name.is_empty() && *column == plain(name))
+        };
         let places = |list: &[String]| list.iter().filter_map(place).collect::<Vec<_>>();
         Ok(Self {
             count: trimmed_count(&header.fields),
@@ -151,7 +163,11 @@ impl Columns {
             balance: place(&plan.balance),
             party: places(&plan.party),
             party_account: place(&plan.party_account),
-            references: plan.references.iter().filter_map(|(name, kind)| Some((place(name)?, *kind))).collect(),
+            references: plan
+                .references
+                .iter()
+                .filter_map(|(name, kind)| Some((place(name)?, *kind)))
+                .collect(),
             text: places(&plan.text),
             code: place(&plan.code),
             status: place(&plan.status),
@@ -165,5 +181,8 @@ impl Columns {
 
 /// How many fields there are without the empty ones at the end.
 pub(super) fn trimmed_count(fields: &[String]) -> usize {
-    fields.iter().rposition(|field| !field.trim().is_empty()).map_or(0, |last| last.saturating_add(1))
+    fields
+        .iter()
+        .rposition(|field| !field.trim().is_empty())
+        .map_or(0, |last| last.saturating_add(1))
 }

@@ -1,5 +1,5 @@
-//! Field 86: who it is and why, in the forms that banks give it: `166?20…?32…` of the German banks and their kin, `/EREF/…/REMI/…`
-//! of the Dutch ones, or free text.
+//! Field 86: who it is and why, in the forms that banks give it: `166?20…?32…` of the German banks
+//! and their kin, `/EREF/…/REMI/…` of the Dutch ones, or free text.
 
 use super::structured;
 use crate::{account, amount, clean, model::ReferenceKind};
@@ -42,15 +42,17 @@ pub(super) fn read(lines: &[&str], currency: Currency) -> Information {
     if !tags.is_empty() {
         return by_tags(&tags, lines, currency);
     }
-    let mut information = Information { texts: vec![clean::joined_for_people(lines)], ..Information::default() };
+    let mut information =
+        Information { texts: vec![clean::joined_for_people(lines)], ..Information::default() };
     information.search = vec![lines.join(" "), joined];
     information
 }
 
 /// Tags between strokes.
 const TAGS: [&str; 27] = [
-    "TRTP", "TRCD", "IBAN", "BIC", "NAME", "REMI", "EREF", "KREF", "PREF", "IREF", "MARF", "MREF", "CSID", "CRED", "CNTP", "BENM", "ORDP",
-    "ISDT", "RTRN", "PURP", "ULTD", "ULTC", "ULTB", "OCMT", "CHGS", "OAMT", "SVCL",
+    "TRTP", "TRCD", "IBAN", "BIC", "NAME", "REMI", "EREF", "KREF", "PREF", "IREF", "MARF", "MREF",
+    "CSID", "CRED", "CNTP", "BENM", "ORDP", "ISDT", "RTRN", "PURP", "ULTD", "ULTC", "ULTB", "OCMT",
+    "CHGS", "OAMT", "SVCL",
 ];
 
 /// The tags with their values, in their order: `/EREF/…` up to the next one.
@@ -96,7 +98,10 @@ fn by_tags(tags: &[(&str, &str)], lines: &[&str], currency: Currency) -> Informa
                 number = parts.next().unwrap_or_default();
                 name = parts.nth(1).unwrap_or_default();
             }
-            "RTRN" => information.return_reason = clean::clean(value.split('/').next().unwrap_or_default(), 40),
+            "RTRN" => {
+                information.return_reason =
+                    clean::clean(value.split('/').next().unwrap_or_default(), 40)
+            }
             "CHGS" => information.charges = charges(&format!("/CHGS/{value}"), currency),
             _ => {}
         }
@@ -109,7 +114,11 @@ fn by_tags(tags: &[(&str, &str)], lines: &[&str], currency: Currency) -> Informa
 
 /// `USTD//text`, `STRD/CUR/reference`, or the text itself.
 fn remittance(value: &str, information: &mut Information) {
-    let text = value.strip_prefix("USTD/").or_else(|| value.strip_prefix("STRD/")).unwrap_or(value).trim_matches('/');
+    let text = value
+        .strip_prefix("USTD/")
+        .or_else(|| value.strip_prefix("STRD/"))
+        .unwrap_or(value)
+        .trim_matches('/');
     information.texts.push(text.to_owned());
     information.search.push(text.to_owned());
     if let Some((_, reference)) = text.split_once('/').filter(|_| value.starts_with("STRD/")) {
@@ -120,6 +129,10 @@ fn remittance(value: &str, information: &mut Information) {
 /// `/CHGS/EUR2,50/` in a text.
 pub(super) fn charges(text: &str, currency: Currency) -> Option<Money> {
     let (_, rest) = text.split_once("/CHGS/")?;
-    let digits: String = rest.strip_prefix(currency.code())?.chars().take_while(|c| c.is_ascii_digit() || matches!(c, ',' | '.')).collect();
+    let digits: String = rest
+        .strip_prefix(currency.code())?
+        .chars()
+        .take_while(|c| c.is_ascii_digit() || matches!(c, ',' | '.'))
+        .collect();
     amount::decimal(currency, &digits.replace(',', ".")).ok().filter(|amount| !amount.is_zero())
 }

@@ -1,5 +1,6 @@
-//! MT940 (SWIFT), with and without the blocks of its envelope: its fields, its statements with balances. Banks deviate from the
-//! standard in many ways, so each line that cannot be read is a finding of its own and the others are read.
+//! MT940 (SWIFT), with and without the blocks of its envelope: its fields, its statements with
+//! balances. Banks deviate from the standard in many ways, so each line that cannot be read is a
+//! finding of its own and the others are read.
 
 mod information;
 mod line;
@@ -24,7 +25,8 @@ struct Field {
 /// Whether a text seems to be MT940.
 pub(crate) fn is_mt940(text: &str) -> bool {
     let head = || text.lines().take(50).map(str::trim_start);
-    text.trim_start().starts_with("{1:") || head().any(|line| line.contains(":20:")) && head().any(|line| line.starts_with(":25"))
+    text.trim_start().starts_with("{1:")
+        || head().any(|line| line.contains(":20:")) && head().any(|line| line.starts_with(":25"))
 }
 
 /// Reads a file.
@@ -52,30 +54,42 @@ pub(crate) fn read(text: &str, mut context: Context) -> Result<BankFile, FileErr
     for statement in &mut statements {
         finish(statement);
     }
-    Ok(BankFile { format: Format::Mt940, version: None, preset: None, statements, findings: context.findings })
+    Ok(BankFile {
+        format: Format::Mt940,
+        version: None,
+        preset: None,
+        statements,
+        findings: context.findings,
+    })
 }
 
-/// The statement's identity and period, which rest on both balances. Many banks write the same word in `:20:` and begin to number
-/// anew each year, so the day of the closing balance belongs to the identity.
+/// The statement's identity and period, which rest on both balances. Many banks write the same word
+/// in `:20:` and begin to number anew each year, so the day of the closing balance belongs to the
+/// identity.
 fn finish(statement: &mut Statement) {
     if let Some(closing) = statement.closing {
         statement.id = clean::name(&format!("{} {}", statement.id, closing.on));
     }
     if let (Some(opening), Some(closing)) = (statement.opening, statement.closing) {
-        // The opening balance is that of the day before, with most banks; a booking of its day says that it is not.
+        // The opening balance is that of the day before, with most banks; a booking of its day says
+        // that it is not.
         let first = statement.entries.iter().map(|entry| entry.booked_on).min();
-        let after = opening.on.succ_opt().filter(|after| *after <= closing.on).unwrap_or(closing.on);
+        let after =
+            opening.on.succ_opt().filter(|after| *after <= closing.on).unwrap_or(closing.on);
         let from = first.map_or(after, |first| first.min(after)).max(opening.on.min(after));
         statement.period = Some((from.min(closing.on), closing.on));
     }
 }
 
-/// The fields of each message, in their order. What stands before the first field, such as a bank's own header, is no field.
+/// The fields of each message, in their order. What stands before the first field, such as a bank's
+/// own header, is no field.
 fn messages(text: &str) -> Vec<Vec<Field>> {
     let mut messages: Vec<Vec<Field>> = Vec::new();
     let mut open = false;
     for (at, raw) in text.lines().enumerate() {
-        let line = raw.trim_start_matches(|c: char| c.is_control() || c == '\u{FEFF}').trim_end_matches(['\r', '\u{3}']);
+        let line = raw
+            .trim_start_matches(|c: char| c.is_control() || c == '\u{FEFF}')
+            .trim_end_matches(['\r', '\u{3}']);
         let line = line.rsplit_once("{4:").map_or(line, |(_, rest)| rest);
         if line.trim() == "-" || line.starts_with("-}") {
             open = false;
@@ -87,9 +101,15 @@ fn messages(text: &str) -> Vec<Vec<Field>> {
                 open = true;
             }
             if let Some(message) = messages.last_mut().filter(|_| open) {
-                message.push(Field { tag: tag.to_owned(), lines: vec![rest.to_owned()], line: at.saturating_add(1) });
+                message.push(Field {
+                    tag: tag.to_owned(),
+                    lines: vec![rest.to_owned()],
+                    line: at.saturating_add(1),
+                });
             }
-        } else if let Some(field) = messages.last_mut().filter(|_| open).and_then(|message| message.last_mut()) {
+        } else if let Some(field) =
+            messages.last_mut().filter(|_| open).and_then(|message| message.last_mut())
+        {
             field.lines.push(line.to_owned());
         }
     }
@@ -100,9 +120,11 @@ fn messages(text: &str) -> Vec<Vec<Field>> {
 fn tag(line: &str) -> Option<(&str, &str)> {
     let (tag, rest) = line.trim_start().strip_prefix(':')?.split_once(':')?;
     // Banks have tags of their own in letters, such as `:NS:`.
-    let (head, all) = (tag.get(..2)?, |test: fn(&u8) -> bool| tag.bytes().take(2).all(|b| test(&b)));
+    let (head, all) =
+        (tag.get(..2)?, |test: fn(&u8) -> bool| tag.bytes().take(2).all(|b| test(&b)));
     let digits = head.is_ascii() && (all(u8::is_ascii_digit) || all(u8::is_ascii_uppercase));
-    let letter = tag.len() == 2 || tag.len() == 3 && tag.ends_with(|c: char| c.is_ascii_uppercase());
+    let letter =
+        tag.len() == 2 || tag.len() == 3 && tag.ends_with(|c: char| c.is_ascii_uppercase());
     (digits && letter).then_some((tag, rest))
 }
 
@@ -114,32 +136,64 @@ struct Page {
 }
 
 impl Page {
-    fn read(message: &[Field], number: usize, context: &mut Context) -> Result<Option<Self>, FileError> {
-        let place = Place { statement: number, line: message.first().map_or(0, |field| field.line), ..Place::default() };
+    fn read(
+        message: &[Field],
+        number: usize,
+        context: &mut Context,
+    ) -> Result<Option<Self>, FileError> {
+        let place = Place {
+            statement: number,
+            line: message.first().map_or(0, |field| field.line),
+            ..Place::default()
+        };
         let first = |tags: &[&str]| message.iter().find(|field| tags.contains(&field.tag.as_str()));
-        let text = |tags: &[&str]| first(tags).and_then(|field| field.lines.first()).map_or("", |line| line.trim());
+        let text = |tags: &[&str]| {
+            first(tags).and_then(|field| field.lines.first()).map_or("", |line| line.trim())
+        };
         let account = text(&["25", "25P"]);
         if account.is_empty() {
-            context.note(place, FindingKind::NoAccount, "The statement names no account (:25:); it is not read.")?;
+            context.note(
+                place,
+                FindingKind::NoAccount,
+                "The statement names no account (:25:); it is not read.",
+            )?;
             return Ok(None);
         }
         let (opening, closing) = (first(&["60F", "60M"]), first(&["62F", "62M"]));
-        let currency = opening.or(closing).or_else(|| first(&["34F", "64"])).and_then(currency_of).or_else(|| currency_after(account));
+        let currency = opening
+            .or(closing)
+            .or_else(|| first(&["34F", "64"]))
+            .and_then(currency_of)
+            .or_else(|| currency_after(account));
         let Some(currency) = currency else {
-            context.note(place, FindingKind::UnknownCurrency, "The statement names no currency that one can pay in; it is not read.")?;
+            context.note(
+                place,
+                FindingKind::UnknownCurrency,
+                "The statement names no currency that one can pay in; it is not read.",
+            )?;
             return Ok(None);
         };
         if opening.is_some() && closing.is_none() {
-            context.note(place, FindingKind::Unreadable, "The statement has no closing balance (:62F:): the file may be cut off.")?;
+            context.note(
+                place,
+                FindingKind::Unreadable,
+                "The statement has no closing balance (:62F:): the file may be cut off.",
+            )?;
         }
-        let (sequence, page) = text(&["28C", "28"]).split_once('/').unwrap_or((text(&["28C", "28"]), ""));
+        let (sequence, page) =
+            text(&["28C", "28"]).split_once('/').unwrap_or((text(&["28C", "28"]), ""));
         let reference = text(&["20"]);
-        let balance =
-            |field: Option<&Field>, last: &str| field.filter(|field| field.tag == last).and_then(|field| balance(field, currency));
+        let balance = |field: Option<&Field>, last: &str| {
+            field.filter(|field| field.tag == last).and_then(|field| balance(field, currency))
+        };
         let mut statement = Statement {
             account: account::without_currency(account),
             currency: Some(currency),
-            id: if clean::is_placeholder(reference) { String::new() } else { clean::name(reference) },
+            id: if clean::is_placeholder(reference) {
+                String::new()
+            } else {
+                clean::name(reference)
+            },
             sequence: sequence_of(sequence),
             page: sequence_of(page),
             opening: balance(opening, "60F"),
@@ -185,7 +239,9 @@ fn currency_after(account: &str) -> Option<Currency> {
 
 fn balance(field: &Field, currency: Currency) -> Option<Balance> {
     let (side, on, code, digits) = balance_parts(field)?;
-    let amount = amount::decimal(currency, &digits.trim().replace(',', ".")).ok().filter(|_| code == currency.code())?;
+    let amount = amount::decimal(currency, &digits.trim().replace(',', "."))
+        .ok()
+        .filter(|_| code == currency.code())?;
     match side {
         'C' => Some(Balance { on, amount }),
         'D' => Some(Balance { on, amount: amount.negated() }),

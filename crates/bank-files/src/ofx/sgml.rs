@@ -1,5 +1,5 @@
-//! The SGML of OFX as a tree, and its XML alike: in version 1 elements with a value are not closed. Hostile until it is read:
-//! bounded depth and number, no entities but five, no declarations.
+//! The SGML of OFX as a tree, and its XML alike: in version 1 elements with a value are not closed.
+//! Hostile until it is read: bounded depth and number, no entities but five, no declarations.
 
 use crate::{
     finding::FileError,
@@ -47,7 +47,9 @@ pub(super) fn tree(text: &str, most: usize) -> Result<Element, FileError> {
         count = count.saturating_add(1);
         if count > most || open.len() >= MOST_DEPTH {
             let name: String = tag.chars().take(40).collect();
-            return Err(FileError::new(format!("The file is too deep or too long at element {name:?}.")));
+            return Err(FileError::new(format!(
+                "The file is too deep or too long at element {name:?}."
+            )));
         }
         begin(&mut open, tag);
     }
@@ -80,10 +82,14 @@ fn begin(open: &mut Vec<Element>, tag: &str) {
     }
 }
 
-/// Ends an element; those in it that were never closed have no value, and what seemed to be in them is beside them.
+/// Ends an element; those in it that were never closed have no value, and what seemed to be in them
+/// is beside them.
 fn close(open: &mut Vec<Element>, name: &str) {
     let name = name.to_ascii_uppercase();
-    let Some(at) = open.iter().rposition(|element| element.name == name).filter(|at| *at > 0) else { return };
+    let Some(at) = open.iter().rposition(|element| element.name == name).filter(|at| *at > 0)
+    else {
+        return;
+    };
     while open.len() > at.saturating_add(1) {
         let Some(mut last) = open.pop() else { return };
         let inner = std::mem::take(&mut last.children);
@@ -111,8 +117,10 @@ fn without_entities(text: &str) -> String {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('&') {
         made.push_str(before);
-        let entity =
-            after.split_once(';').filter(|(name, _)| name.len() <= MOST_ENTITY).and_then(|(name, next)| Some((character(name)?, next)));
+        let entity = after
+            .split_once(';')
+            .filter(|(name, _)| name.len() <= MOST_ENTITY)
+            .and_then(|(name, next)| Some((character(name)?, next)));
         if let Some((c, next)) = entity {
             made.push(c);
             rest = next;

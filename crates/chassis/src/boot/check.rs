@@ -12,7 +12,8 @@ use payterms_kernel::SystemClock;
 use std::{ffi::OsString, path::Path, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
-/// Reads the configuration of a service, and looks at the files, keys and database that it names. Called within a runtime.
+/// Reads the configuration of a service, and looks at the files, keys and database that it names.
+/// Called within a runtime.
 ///
 /// # Errors
 /// What is wrong with the settings themselves, and the exit code.
@@ -44,29 +45,59 @@ pub(super) fn peers_of<S: Service>() -> Vec<String> {
 }
 
 /// Objects to services that are called, or hear from this part, and have no address.
-pub fn check_peers(network: &Network, needed: impl Iterator<Item = String>, objections: &mut Objections) {
-    let mut missing: Vec<_> = needed.filter(|name| !network.addresses.names().any(|named| named == name)).collect();
+pub fn check_peers(
+    network: &Network,
+    needed: impl Iterator<Item = String>,
+    objections: &mut Objections,
+) {
+    let mut missing: Vec<_> =
+        needed.filter(|name| !network.addresses.names().any(|named| named == name)).collect();
     missing.sort();
     missing.dedup();
     if !missing.is_empty() {
-        objections.take::<()>("--peer", Err(format!("there is no address of {}; name it with --peer", missing.join(", "))));
+        objections.take::<()>(
+            "--peer",
+            Err(format!("there is no address of {}; name it with --peer", missing.join(", "))),
+        );
     }
 }
 
-/// A server is asked. The file of an embedded database is left alone: opening it would make it, or wait for the process that has it.
-async fn check_database<S: Service>((setting, url): (&'static str, &str), options: &DatabaseOptions, objections: &mut Objections) {
+/// A server is asked. The file of an embedded database is left alone: opening it would make it, or
+/// wait for the process that has it.
+async fn check_database<S: Service>(
+    (setting, url): (&'static str, &str),
+    options: &DatabaseOptions,
+    objections: &mut Objections,
+) {
     if let Some(file) = url.strip_prefix("sqlite:") {
-        let folder = Path::new(file).parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = Path::new(file)
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
         if !folder.is_dir() {
-            objections.take::<()>(setting, Err(format!("database of {}: {} is no folder", S::NAME, folder.display())));
+            objections.take::<()>(
+                setting,
+                Err(format!("database of {}: {} is no folder", S::NAME, folder.display())),
+            );
         }
         return;
     }
-    let options = DatabaseOptions { must_be_durable: objections.is_production(), ..options.clone() };
-    let Some(db) = objections.take(setting, Db::open_with(url, S::NAME, Arc::new(SystemClock), &options).await) else { return };
+    let options =
+        DatabaseOptions { must_be_durable: objections.is_production(), ..options.clone() };
+    let Some(db) = objections
+        .take(setting, Db::open_with(url, S::NAME, Arc::new(SystemClock), &options).await)
+    else {
+        return;
+    };
     if !has_schema::<S>(&db).await {
-        objections
-            .take::<()>(setting, Err(format!("database of {}: the schema is not at {}; run payterms-migrate", S::NAME, S::SCHEMA_VERSION)));
+        objections.take::<()>(
+            setting,
+            Err(format!(
+                "database of {}: the schema is not at {}; run payterms-migrate",
+                S::NAME,
+                S::SCHEMA_VERSION
+            )),
+        );
     }
     db.close().await;
 }

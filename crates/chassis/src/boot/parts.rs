@@ -2,8 +2,8 @@
 
 use crate::{
     bus::{
-        inbox::Consumers, peers::Peers, public_events::Hides, rules::Rule, samples::Figure, sealed::SealedTable, shared::Shared,
-        snapshots::Snapshots,
+        inbox::Consumers, peers::Peers, public_events::Hides, rules::Rule, samples::Figure,
+        sealed::SealedTable, shared::Shared, snapshots::Snapshots,
     },
     db::Db,
     flow::{Drivers, Flows, jobs::Jobs},
@@ -53,6 +53,7 @@ pub struct Parts {
     pub sealed: Vec<SealedTable>,
     /// Whether a tenant hides some of its resources from its customers; none: it cannot.
     pub hides: Option<Hides>,
-    /// What it does where webhook endpoints are its own and one has failed; none: it tells the service whose they are.
+    /// What it does where webhook endpoints are its own and one has failed; none: it tells the
+    /// service whose they are.
     pub webhook_failed: Option<OnFailure>,
 }

@@ -1,4 +1,5 @@
-//! How a service is put together: its bus, the services that all of them offer, and what runs in the background.
+//! How a service is put together: its bus, the services that all of them offer, and what runs in
+//! the background.
 
 use super::{Parts, Service, tasks::Tasks};
 use crate::{
@@ -34,8 +35,9 @@ use crate::{
 };
 use payterms_proto::common::{
     peers::v1::{
-        WebhookFailed, clock_service_server::ClockServiceServer, event_log_service_server::EventLogServiceServer,
-        inbox_service_server::InboxServiceServer, version_service_server::VersionServiceServer,
+        WebhookFailed, clock_service_server::ClockServiceServer,
+        event_log_service_server::EventLogServiceServer, inbox_service_server::InboxServiceServer,
+        version_service_server::VersionServiceServer,
         webhook_log_service_server::WebhookLogServiceServer,
     },
     v1::operations_service_server::OperationsServiceServer,
@@ -65,7 +67,11 @@ impl Bus {
     ///
     /// # Errors
     /// A sentence about its key or the topology.
-    pub(super) async fn open<S: Service>(db: &Db, keys: &Path, network: &Network) -> Result<Self, String> {
+    pub(super) async fn open<S: Service>(
+        db: &Db,
+        keys: &Path,
+        network: &Network,
+    ) -> Result<Self, String> {
         let topology = topology::load()?;
         let leases = Leases::new(db.clone());
         if !db.is_postgres() {
@@ -74,9 +80,11 @@ impl Bus {
         let relations = topology.get(S::NAME).cloned().unwrap_or_default();
         let hears = Arc::new(relations.hears.clone());
         let copies = Arc::new(Copies::new(db.clone(), relations));
-        // One connection to each replica: a call between services has one message in each direction, or few.
+        // One connection to each replica: a call between services has one message in each
+        // direction, or few.
         let pools = pools(network, 1);
-        let peers = Peers::new(Signer::read(keys, S::NAME, db.clock().clone())?, pools).with_copies(copies.clone());
+        let peers = Peers::new(Signer::read(keys, S::NAME, db.clock().clone())?, pools)
+            .with_copies(copies.clone());
         let subscribers = topology::subscribers(&topology, S::NAME);
         let carrier: Arc<dyn Carrier> = match &network.broker {
             Some(broker) => Arc::new(NatsBus::new(broker.clone(), S::NAME)),
@@ -86,7 +94,12 @@ impl Bus {
             db: db.clone(),
             name: S::NAME,
             broker: network.broker.clone(),
-            relay: Relay::new(db.clone(), Outbox::new(db.clone(), subscribers.clone()), carrier, leases.clone()),
+            relay: Relay::new(
+                db.clone(),
+                Outbox::new(db.clone(), subscribers.clone()),
+                carrier,
+                leases.clone(),
+            ),
             flows: Flows::new(leases.clone()),
             subscribers,
             hears,
@@ -100,12 +113,15 @@ impl Bus {
     fn check_snapshots(&self, parts: &Parts) -> Result<(), String> {
         let mut heard = self.subscribers.values().flatten();
         match heard.find(|kind| !parts.snapshots.types().any(|offered| offered == *kind)) {
-            Some(kind) => Err(format!("others hear {kind}, and {} has no snapshot of it", self.name)),
+            Some(kind) => {
+                Err(format!("others hear {kind}, and {} has no snapshot of it", self.name))
+            }
             None => Ok(()),
         }
     }
 
-    /// Reads the broker; none on the direct bus, where peers call the inbox, and where nothing is heard.
+    /// Reads the broker; none on the direct bus, where peers call the inbox, and where nothing is
+    /// heard.
     fn subscriber(&self, inbox: &Inbox) -> Option<Subscriber> {
         let sources: Vec<_> = self.hears.keys().cloned().collect();
         let broker = self.broker.clone().filter(|_| !sources.is_empty())?;
@@ -145,10 +161,25 @@ pub(super) fn wire(
     };
     let routes = parts
         .routes
-        .add_service(InboxServiceServer::new(inbox).max_decoding_message_size(layers::INNER_MESSAGE))
-        .add_service(ClockServiceServer::new(RunDue { db: db.clone(), jobs: parts.jobs.clone(), relay: relay.clone() }))
-        .add_service(EventLogServiceServer::new(EventLog::new(db.clone(), &relay, parts.hides, stop.clone())))
-        .add_service(WebhookLogServiceServer::new(WebhookLog { db: db.clone(), flows: flows.clone(), pages }))
+        .add_service(
+            InboxServiceServer::new(inbox).max_decoding_message_size(layers::INNER_MESSAGE),
+        )
+        .add_service(ClockServiceServer::new(RunDue {
+            db: db.clone(),
+            jobs: parts.jobs.clone(),
+            relay: relay.clone(),
+        }))
+        .add_service(EventLogServiceServer::new(EventLog::new(
+            db.clone(),
+            &relay,
+            parts.hides,
+            stop.clone(),
+        )))
+        .add_service(WebhookLogServiceServer::new(WebhookLog {
+            db: db.clone(),
+            flows: flows.clone(),
+            pages,
+        }))
         .add_service(VersionServiceServer::new(Versions { db: db.clone() }))
         .add_service(OperationsServiceServer::new(operations));
     let sampler = metrics::figures_every().map(|figures_every| {
@@ -156,5 +187,17 @@ pub(super) fn wire(
         Sampler::new(db.clone(), bus.leases.clone(), bus.subscribers, sampled)
     });
     let webhooks = Delivery::new(db.clone(), &relay, webhooks, parts.webhook_failed);
-    Ok((routes, Tasks { db, relay, subscriber, leases: bus.leases, jobs: parts.jobs, flows, sampler, webhooks }))
+    Ok((
+        routes,
+        Tasks {
+            db,
+            relay,
+            subscriber,
+            leases: bus.leases,
+            jobs: parts.jobs,
+            flows,
+            sampler,
+            webhooks,
+        },
+    ))
 }

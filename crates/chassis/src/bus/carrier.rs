@@ -1,5 +1,6 @@
-//! What a bus is: the way of events from the outbox of a service to the inboxes of its subscribers. Positions, cursors, the
-//! lease of the relay, the inbox, dead letters and snapshots are the same on every bus.
+//! What a bus is: the way of events from the outbox of a service to the inboxes of its subscribers.
+//! Positions, cursors, the lease of the relay, the inbox, dead letters and snapshots are the same
+//! on every bus.
 
 use crate::{
     bus::outbox::{After, Outbox},
@@ -25,8 +26,9 @@ pub(crate) struct Carried {
 /// Takes the events of a service to its subscribers.
 #[async_trait]
 pub(crate) trait Carrier: Debug + Send + Sync {
-    /// Takes events up to a position on their way, and moves the cursor of every subscriber over those that its inbox has
-    /// received: applied, held back, or set apart as dead letters. Only the holder of the relay's lease calls it.
+    /// Takes events up to a position on their way, and moves the cursor of every subscriber over
+    /// those that its inbox has received: applied, held back, or set apart as dead letters. Only
+    /// the holder of the relay's lease calls it.
     async fn carry(&self, outbox: &Outbox, through: i64, beat: Option<&Beat>) -> Carried;
 
     /// Forgets what it knows of events on their way: another process carries them from now on.
@@ -58,14 +60,22 @@ impl DirectBus {
                 return Ok(delivered);
             };
             delivered += batch.len() as u64;
-            let Some(tenant) = batch.first().and_then(|placed| placed.event.tenant.parse().ok()) else {
+            let Some(tenant) = batch.first().and_then(|placed| placed.event.tenant.parse().ok())
+            else {
                 return Err(AppError::Fault("an event without a tenant".to_owned()));
             };
             crate::kill::point("outbox.before_deliver");
             let caller = Caller::service(outbox.service(), &tenant, None);
             let events = batch.into_iter().map(|placed| placed.event).collect();
             let mut client = InboxServiceClient::new(self.peers.channel(subscriber)?);
-            client.deliver(self.peers.request(subscriber, &caller, DeliverRequest { events }, Duration::from_secs(10))?).await?;
+            client
+                .deliver(self.peers.request(
+                    subscriber,
+                    &caller,
+                    DeliverRequest { events },
+                    Duration::from_secs(10),
+                )?)
+                .await?;
             crate::kill::point("outbox.before_mark");
             outbox.move_cursor(subscriber, last).await?;
         }

@@ -1,5 +1,6 @@
-//! `Check`: runs the rules of a service over its rows, for some seconds in each call. Every piece is one read transaction, so that its rows
-//! are of one moment, and no statement is long; a piece that is too long all the same is cut smaller, and at last named as not checked.
+//! `Check`: runs the rules of a service over its rows, for some seconds in each call. Every piece
+//! is one read transaction, so that its rows are of one moment, and no statement is long; a piece
+//! that is too long all the same is cut smaller, and at last named as not checked.
 
 use crate::{
     bus::{
@@ -85,8 +86,14 @@ enum Looked {
 }
 
 impl Checks {
-    /// The rules of every service and those of this one, and the sums that another service has as well.
-    pub(crate) fn new(db: Db, common: &[Rule], special: &[Rule], shared: &'static [Shared]) -> Self {
+    /// The rules of every service and those of this one, and the sums that another service has as
+    /// well.
+    pub(crate) fn new(
+        db: Db,
+        common: &[Rule],
+        special: &[Rule],
+        shared: &'static [Shared],
+    ) -> Self {
         Self { db, rules: common.iter().chain(special).copied().collect(), shared }
     }
 
@@ -97,17 +104,22 @@ impl Checks {
 
     /// Checks a request.
     pub(crate) fn parse(&self, fields: &mut Fields, message: &CheckRequest) -> Checked {
-        let tenant = (!message.parent.is_empty()).then(|| fields.name("parent", &message.parent, &[]).tenant.to_string());
+        let tenant = (!message.parent.is_empty())
+            .then(|| fields.name("parent", &message.parent, &[]).tenant.to_string());
         if message.invariants.len() > MOST_INVARIANTS {
             fields.wrong("invariants", "TOO_MANY_ITEMS", "Name at most 50 invariants.");
         }
-        let named = |rule: &&Rule| message.invariants.is_empty() || message.invariants.iter().any(|name| name == rule.invariant);
+        let named = |rule: &&Rule| {
+            message.invariants.is_empty()
+                || message.invariants.iter().any(|name| name == rule.invariant)
+        };
         let rules: Vec<_> = self.rules.iter().filter(named).copied().collect();
         for (index, name) in message.invariants.iter().enumerate().take(MOST_INVARIANTS) {
             if !rules.iter().any(|rule| rule.invariant == name) {
                 let mut names: Vec<_> = self.rules.iter().map(|rule| rule.invariant).collect();
                 names.dedup();
-                let description = format!("It is not checked here. Use some of {}.", names.join(", "));
+                let description =
+                    format!("It is not checked here. Use some of {}.", names.join(", "));
                 fields.wrong(&format!("invariants[{index}]"), "INVARIANT_UNKNOWN", description);
             }
         }
@@ -117,7 +129,11 @@ impl Checks {
     }
 
     /// Looks on from the page's place until the time of a call is over.
-    pub(crate) async fn check_next_pieces(&self, pages: &PageSigner, checked: &Checked) -> Result<CheckResponse, AppError> {
+    pub(crate) async fn check_next_pieces(
+        &self,
+        pages: &PageSigner,
+        checked: &Checked,
+    ) -> Result<CheckResponse, AppError> {
         let until = Instant::now() + BUDGET;
         let token = pages.read(&checked.page.list, &checked.page.token)?;
         let mut place = token.as_deref().and_then(Place::parse).unwrap_or_default();
@@ -144,7 +160,9 @@ impl Checks {
                 }
                 Looked::TooLong(end) => {
                     let end = end.unwrap_or_else(|| end_of_all.clone());
-                    result.unchecked.push(format!("tenants/{last_tenant}: {} after {after}", rule.subject));
+                    result
+                        .unchecked
+                        .push(format!("tenants/{last_tenant}: {} after {after}", rule.subject));
                     Some(end)
                 }
                 Looked::Through(broken, end) => {
@@ -174,7 +192,12 @@ impl Checks {
     }
 
     /// The tenants that are looked through together, after one.
-    async fn tenants(&self, checked: &Checked, rule: &Rule, after: &str) -> Result<Vec<String>, AppError> {
+    async fn tenants(
+        &self,
+        checked: &Checked,
+        rule: &Rule,
+        after: &str,
+    ) -> Result<Vec<String>, AppError> {
         if let Some(tenant) = &checked.tenant {
             return Ok(if after.is_empty() { vec![tenant.clone()] } else { Vec::new() });
         }
@@ -182,7 +205,13 @@ impl Checks {
         tenants::list(&self.db, after, if together { TENANTS } else { 1 }).await
     }
 
-    async fn look(&self, rule: &Rule, tenants: &[String], after: &str, rows: i64) -> Result<Looked, AppError> {
+    async fn look(
+        &self,
+        rule: &Rule,
+        tenants: &[String],
+        after: &str,
+        rows: i64,
+    ) -> Result<Looked, AppError> {
         let names: Vec<_> = tenants.iter().map(String::as_str).collect();
         let txn = self.db.read_all(&names).await?;
         if self.db.is_postgres() {
@@ -197,7 +226,10 @@ impl Checks {
         };
         match looked.await {
             Ok((broken, until)) => {
-                let named = broken.into_iter().map(|broken| format!("tenants/{} {}", broken.tenant, broken.subject)).collect();
+                let named = broken
+                    .into_iter()
+                    .map(|broken| format!("tenants/{} {}", broken.tenant, broken.subject))
+                    .collect();
                 Ok(Looked::Through(named, until))
             }
             Err(error) if took_too_long(&error) => Ok(Looked::TooLong(end)),
@@ -208,9 +240,14 @@ impl Checks {
 
 /// The result of a rule: rules come one after the other, so it is the last one or a new one.
 fn entry<'a>(results: &'a mut Vec<CheckedRule>, rule: &Rule) -> &'a mut CheckedRule {
-    let index = results.iter().position(|result| result.rule == rule.sentence).unwrap_or(results.len());
+    let index =
+        results.iter().position(|result| result.rule == rule.sentence).unwrap_or(results.len());
     if index == results.len() {
-        results.push(CheckedRule { invariant: rule.invariant.to_owned(), rule: rule.sentence.to_owned(), ..CheckedRule::default() });
+        results.push(CheckedRule {
+            invariant: rule.invariant.to_owned(),
+            rule: rule.sentence.to_owned(),
+            ..CheckedRule::default()
+        });
     }
     #[expect(clippy::indexing_slicing, reason = "it was found or pushed right here")]
     &mut results[index]

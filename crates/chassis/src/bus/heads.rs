@@ -1,4 +1,5 @@
-//! Up to which version a service knows aggregates: its own, and those of others whose events it applies. The operator compares the two.
+//! Up to which version a service knows aggregates: its own, and those of others whose events it
+//! applies. The operator compares the two.
 
 use crate::{
     db::{Db, sql},
@@ -11,8 +12,8 @@ use payterms_kernel::TenantId;
 use payterms_proto::common::v1::{AggregateVersion, ListAggregateVersionsResponse};
 use sea_orm::QueryResult;
 
-/// How far the versions of aggregates rise when they are published again after a restore: more than any aggregate changes between a
-/// backup and what was lost, and few enough that no number ends.
+/// How far the versions of aggregates rise when they are published again after a restore: more than
+/// any aggregate changes between a backup and what was lost, and few enough that no number ends.
 pub(crate) const RESTORED: i64 = 1 << 32;
 
 /// A page of a tenant's aggregates of one type, of the service itself or of another one.
@@ -37,9 +38,14 @@ pub(crate) async fn list(
     );
     let rows = sql::all(&db.read(tenant).await?, &select, values).await?;
     let version = |row: &QueryResult| {
-        Ok::<_, AppError>(AggregateVersion { aggregate_id: row.try_get("", "aggregate_id")?, version: row.try_get("", "version")? })
+        Ok::<_, AppError>(AggregateVersion {
+            aggregate_id: row.try_get("", "aggregate_id")?,
+            version: row.try_get("", "version")?,
+        })
     };
     let mut aggregate_versions = rows.iter().map(version).collect::<Result<Vec<_>, _>>()?;
-    let next_page_token = pages.cut(page, &mut aggregate_versions, |aggregate_version| aggregate_version.aggregate_id.clone());
+    let next_page_token = pages.cut(page, &mut aggregate_versions, |aggregate_version| {
+        aggregate_version.aggregate_id.clone()
+    });
     Ok(ListAggregateVersionsResponse { aggregate_versions, next_page_token })
 }

@@ -1,7 +1,9 @@
-//! The inbox: each event is applied once, in the order of its aggregate, with its effect in the same transaction. An event
-//! that arrives before its predecessor is stored and applied later; a snapshot closes a gap.
+//! The inbox: each event is applied once, in the order of its aggregate, with its effect in the
+//! same transaction. An event that arrives before its predecessor is stored and applied later; a
+//! snapshot closes a gap.
 //!
-//! An event that fails five times becomes a dead letter: its aggregate waits for the operator, the others continue.
+//! An event that fails five times becomes a dead letter: its aggregate waits for the operator, the
+//! others continue.
 
 use crate::{
     bus::operations,
@@ -22,18 +24,20 @@ use tonic::{Request, Response, Status};
 use tracing::Instrument;
 use uuid::Uuid;
 
-/// Attempts before an event becomes a dead letter. A lasting error would otherwise be retried for ever.
+/// Attempts before an event becomes a dead letter. A lasting error would otherwise be retried for
+/// ever.
 pub(crate) const MOST_ATTEMPTS: i64 = 5;
 /// Why a dead letter can neither be applied nor passed over.
-const BEFORE_IT: &str = "an event before it has not come yet; let its publisher publish the aggregate again";
+const BEFORE_IT: &str =
+    "an event before it has not come yet; let its publisher publish the aggregate again";
 /// Events in one delivery.
 pub(crate) const MOST_EVENTS: u16 = 200;
 
 /// Applies one event within the inbox's transaction.
 pub type Apply = for<'a> fn(&'a mut WriteTx, &'a Event) -> BoxFuture<'a, Result<(), AppError>>;
 
-/// The handlers of the events that a service subscribes to, by full type name. An event without a handler is only recorded
-/// as applied.
+/// The handlers of the events that a service subscribes to, by full type name. An event without a
+/// handler is only recorded as applied.
 #[derive(Clone, Default)]
 pub struct Consumers(HashMap<String, Apply>);
 
@@ -84,7 +88,8 @@ impl Inbox {
         Self { db, consumers: Arc::new(consumers) }
     }
 
-    /// Applies an event and those stored events that it was holding up; returns how many were applied.
+    /// Applies an event and those stored events that it was holding up; returns how many were
+    /// applied.
     pub(crate) async fn apply_with_successors(&self, event: Event) -> Result<i32, AppError> {
         let mut applied = 0;
         let mut next = Some(event);
@@ -95,7 +100,10 @@ impl Inbox {
                 Ok(Delivery::Waiting) => break,
                 Ok(Delivery::Applied) => applied += 1,
                 Ok(Delivery::Duplicate) => {}
-                Err(error) if error.is_lasting() && self.record_failure(&event, &error).await? >= MOST_ATTEMPTS => {
+                Err(error)
+                    if error.is_lasting()
+                        && self.record_failure(&event, &error).await? >= MOST_ATTEMPTS =>
+                {
                     tracing::error!(event = %event.id, r#type = %event.r#type, "an event is a dead letter now");
                     break;
                 }
@@ -115,7 +123,8 @@ impl Inbox {
         let mut tx = self.db.begin_apart(&call).await?;
         let head = head(&tx, event).await?;
         if event.version <= head {
-            // Applied before. The caller still looks for a stored successor: a crash may have come between the two.
+            // Applied before. The caller still looks for a stored successor: a crash may have come
+            // between the two.
             return Ok(Delivery::Duplicate);
         }
         if attempt == Attempt::Limited && attempts(&tx, id).await? >= MOST_ATTEMPTS {
@@ -139,12 +148,22 @@ impl Inbox {
 
     /// Records that an event could not be applied; returns the number of failed attempts.
     async fn record_failure(&self, event: &Event, error: &AppError) -> Result<i64, AppError> {
-        let (Ok(tenant), Ok(id)) = (event.tenant.parse(), Uuid::try_parse(&event.id)) else { return Ok(0) };
-        let tx = self.db.begin_apart(&Call::internal(self.db.service(), &tenant, &event.r#type, id, None)).await?;
+        let (Ok(tenant), Ok(id)) = (event.tenant.parse(), Uuid::try_parse(&event.id)) else {
+            return Ok(0);
+        };
+        let tx = self
+            .db
+            .begin_apart(&Call::internal(self.db.service(), &tenant, &event.r#type, id, None))
+            .await?;
         head(&tx, event).await?;
         record(&tx, event, id, Some(event.encode_to_vec())).await?;
         let count = "UPDATE inbox SET attempts = attempts + 1, failure = $2 WHERE event_id = $1";
-        sql::exec(tx.conn(), count, vec![id.into(), error.to_string().chars().take(500).collect::<String>().into()]).await?;
+        sql::exec(
+            tx.conn(),
+            count,
+            vec![id.into(), error.to_string().chars().take(500).collect::<String>().into()],
+        )
+        .await?;
         let failed = attempts(&tx, id).await?;
         tx.commit_rows().await?;
         Ok(failed)
@@ -152,14 +171,25 @@ impl Inbox {
 
     /// The stored event of a dead letter; none if it was applied or passed over meanwhile.
     async fn dead_letter(&self, tenant: &TenantId, id: Uuid) -> Result<Option<Event>, AppError> {
-        let select = "SELECT held FROM inbox WHERE event_id = $1 AND tenant = $2 AND attempts >= $3";
-        let row = sql::one(self.db.system(), select, vec![id.into(), tenant.as_str().into(), MOST_ATTEMPTS.into()]).await?;
+        let select =
+            "SELECT held FROM inbox WHERE event_id = $1 AND tenant = $2 AND attempts >= $3";
+        let row = sql::one(
+            self.db.system(),
+            select,
+            vec![id.into(), tenant.as_str().into(), MOST_ATTEMPTS.into()],
+        )
+        .await?;
         let stored: Option<Vec<u8>> = row.ok_or_else(Refusal::not_found)?.try_get("", "held")?;
         Ok(stored.map(|stored| Event::decode(stored.as_slice())).transpose()?)
     }
 
-    /// Retries a dead letter and then the stored events behind it; returns the failure if there was one.
-    pub(crate) async fn retry(&self, tenant: &TenantId, id: Uuid) -> Result<Option<String>, AppError> {
+    /// Retries a dead letter and then the stored events behind it; returns the failure if there was
+    /// one.
+    pub(crate) async fn retry(
+        &self,
+        tenant: &TenantId,
+        id: Uuid,
+    ) -> Result<Option<String>, AppError> {
         let Some(event) = self.dead_letter(tenant, id).await? else { return Ok(None) };
         match self.apply(&event, Attempt::Forced).await {
             Ok(Delivery::Waiting) => return Ok(Some(BEFORE_IT.to_owned())),
@@ -173,10 +203,18 @@ impl Inbox {
         self.apply_successors(&event).await.map(|()| None)
     }
 
-    /// Passes over a dead letter, and then applies the stored events behind it; returns what stands in the way.
-    pub(crate) async fn dismiss(&self, tenant: &TenantId, id: Uuid) -> Result<Option<String>, AppError> {
+    /// Passes over a dead letter, and then applies the stored events behind it; returns what stands
+    /// in the way.
+    pub(crate) async fn dismiss(
+        &self,
+        tenant: &TenantId,
+        id: Uuid,
+    ) -> Result<Option<String>, AppError> {
         let Some(event) = self.dead_letter(tenant, id).await? else { return Ok(None) };
-        let tx = self.db.begin_apart(&Call::internal(self.db.service(), tenant, &event.r#type, id, None)).await?;
+        let tx = self
+            .db
+            .begin_apart(&Call::internal(self.db.service(), tenant, &event.r#type, id, None))
+            .await?;
         let head = head(&tx, &event).await?;
         if event.version > head.saturating_add(1) {
             return Ok(Some(BEFORE_IT.to_owned()));
@@ -185,8 +223,8 @@ impl Inbox {
         if stands {
             pass(&tx, &event).await?;
         }
-        // Also where another caller has passed it over: what is behind it is applied in transactions of its own, and an embedded
-        // database has one at a time.
+        // Also where another caller has passed it over: what is behind it is applied in
+        // transactions of its own, and an embedded database has one at a time.
         tx.commit_rows().await?;
         if stands {
             tracing::warn!(event = %event.id, r#type = %event.r#type, "a dead letter is passed over by the operator");
@@ -202,11 +240,20 @@ impl Inbox {
     }
 
     /// Dead letters whose event id is greater than `after`, in the order of ids.
-    pub(crate) async fn dead_letters(&self, after: Uuid, limit: u64) -> Result<Vec<DeadLetter>, AppError> {
+    pub(crate) async fn dead_letters(
+        &self,
+        after: Uuid,
+        limit: u64,
+    ) -> Result<Vec<DeadLetter>, AppError> {
         let select = "SELECT event_id, source, tenant, aggregate_type, aggregate_id, version, held, attempts, failure, recorded_at \
                       FROM inbox WHERE held IS NOT NULL AND attempts >= $1 AND event_id > $2 ORDER BY event_id LIMIT $3";
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let rows = sql::all(self.db.system(), select, vec![MOST_ATTEMPTS.into(), after.into(), limit.into()]).await?;
+        let rows = sql::all(
+            self.db.system(),
+            select,
+            vec![MOST_ATTEMPTS.into(), after.into(), limit.into()],
+        )
+        .await?;
         let letter = |row: &sea_orm::QueryResult| {
             let stored: Vec<u8> = row.try_get("", "held")?;
             operations::dead_letter(row, &Event::decode(stored.as_slice())?.r#type)
@@ -226,16 +273,28 @@ impl Inbox {
 }
 
 async fn attempts(tx: &WriteTx, id: Uuid) -> Result<i64, AppError> {
-    let row = sql::one(tx.conn(), "SELECT attempts FROM inbox WHERE event_id = $1", vec![id.into()]).await?;
+    let row =
+        sql::one(tx.conn(), "SELECT attempts FROM inbox WHERE event_id = $1", vec![id.into()])
+            .await?;
     Ok(row.map(|row| row.try_get("", "attempts")).transpose()?.unwrap_or_default())
 }
 
 /// Records an event. `stored_event` holds its bytes while it is not applied.
-async fn record(tx: &WriteTx, event: &Event, id: Uuid, stored_event: Option<Vec<u8>>) -> Result<(), AppError> {
+async fn record(
+    tx: &WriteTx,
+    event: &Event,
+    id: Uuid,
+    stored_event: Option<Vec<u8>>,
+) -> Result<(), AppError> {
     let upsert = "INSERT INTO inbox (event_id, source, tenant, aggregate_type, aggregate_id, version, held, attempts, failure, recorded_at) \
                 VALUES ($1, $2, $3, $4, $5, $6, $7, 0, '', $8) \
                 ON CONFLICT (event_id) DO UPDATE SET held = excluded.held, recorded_at = excluded.recorded_at";
-    let values = [vec![id.into()], aggregate(event), vec![event.version.into(), stored_event.into(), tx.time().real.into()]].concat();
+    let values = [
+        vec![id.into()],
+        aggregate(event),
+        vec![event.version.into(), stored_event.into(), tx.time().real.into()],
+    ]
+    .concat();
     sql::exec(tx.conn(), upsert, values).await?;
     Ok(())
 }
@@ -246,31 +305,41 @@ async fn pass(tx: &WriteTx, event: &Event) -> Result<(), AppError> {
     let passed = "UPDATE inbox SET held = NULL WHERE version <= $1 AND source = $2 AND tenant = $3 AND aggregate_type = $4 \
                   AND aggregate_id = $5 AND held IS NOT NULL";
     for statement in [advance, passed] {
-        sql::exec(tx.conn(), statement, [vec![event.version.into()], aggregate(event)].concat()).await?;
+        sql::exec(tx.conn(), statement, [vec![event.version.into()], aggregate(event)].concat())
+            .await?;
     }
     Ok(())
 }
 
 fn aggregate(event: &Event) -> Vec<sea_orm::Value> {
-    vec![event.source.clone().into(), event.tenant.clone().into(), event.aggregate_type.clone().into(), event.aggregate_id.clone().into()]
+    vec![
+        event.source.clone().into(),
+        event.tenant.clone().into(),
+        event.aggregate_type.clone().into(),
+        event.aggregate_id.clone().into(),
+    ]
 }
 
-/// The version up to which the aggregate's events are applied. Its row is locked until the commit, so that two deliveries of
-/// one aggregate at once cannot both apply the same event.
+/// The version up to which the aggregate's events are applied. Its row is locked until the commit,
+/// so that two deliveries of one aggregate at once cannot both apply the same event.
 async fn head(tx: &WriteTx, event: &Event) -> Result<i64, AppError> {
-    let insert =
-        "INSERT INTO inbox_heads (source, tenant, aggregate_type, aggregate_id, version) VALUES ($1, $2, $3, $4, 0) ON CONFLICT DO NOTHING";
+    let insert = "INSERT INTO inbox_heads (source, tenant, aggregate_type, aggregate_id, version) VALUES ($1, $2, $3, $4, 0) ON CONFLICT DO NOTHING";
     sql::exec(tx.conn(), insert, aggregate(event)).await?;
-    let lock = if tx.conn().get_database_backend() == DbBackend::Postgres { " FOR UPDATE" } else { "" };
-    let select =
-        format!("SELECT version FROM inbox_heads WHERE source = $1 AND tenant = $2 AND aggregate_type = $3 AND aggregate_id = $4{lock}");
+    let lock =
+        if tx.conn().get_database_backend() == DbBackend::Postgres { " FOR UPDATE" } else { "" };
+    let select = format!(
+        "SELECT version FROM inbox_heads WHERE source = $1 AND tenant = $2 AND aggregate_type = $3 AND aggregate_id = $4{lock}"
+    );
     let row = sql::one(tx.conn(), &select, aggregate(event)).await?;
     Ok(row.map(|row| row.try_get("", "version")).transpose()?.unwrap_or_default())
 }
 
 #[tonic::async_trait]
 impl InboxService for Inbox {
-    async fn deliver(&self, request: Request<DeliverRequest>) -> Result<Response<DeliverResponse>, Status> {
+    async fn deliver(
+        &self,
+        request: Request<DeliverRequest>,
+    ) -> Result<Response<DeliverResponse>, Status> {
         let (mut fields, message) = Fields::open(request)?;
         let issuer = fields.scope().issuer.clone();
         if message.events.iter().any(|event| event.source != issuer) {

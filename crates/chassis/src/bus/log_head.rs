@@ -1,5 +1,6 @@
-//! The head of the log of events: what its readers have in common. It is read once for all of them, at most every 50 ms, so that a
-//! thousand readers who wait ask the database no more often than one. What it says of positions is durable.
+//! The head of the log of events: what its readers have in common. It is read once for all of them,
+//! at most every 50 ms, so that a thousand readers who wait ask the database no more often than
+//! one. What it says of positions is durable.
 
 use crate::{
     db::{Db, sql},
@@ -17,10 +18,11 @@ use uuid::Uuid;
 
 /// How old what is shared may be.
 const SHARED_FOR: Duration = Duration::from_millis(50);
-/// Queries of the log at once. They run on the connections of everything else, and must not hold most of them.
+/// Queries of the log at once. They run on the connections of everything else, and must not hold
+/// most of them.
 const QUERIES: usize = 3;
-/// How often, and how many times, it is looked whether positions are durable. PostgreSQL writes what was committed without an fsync
-/// within a fraction of a second.
+/// How often, and how many times, it is looked whether positions are durable. PostgreSQL writes
+/// what was committed without an fsync within a fraction of a second.
 const DURABLE_EVERY: Duration = Duration::from_millis(20);
 const DURABLE_LOOKS: usize = 200;
 
@@ -36,7 +38,12 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    pub(crate) fn place(&self, position: i64, read_count: usize, event_id: Option<Uuid>) -> EventPlace {
+    pub(crate) fn place(
+        &self,
+        position: i64,
+        read_count: usize,
+        event_id: Option<Uuid>,
+    ) -> EventPlace {
         EventPlace {
             epoch: self.epoch.as_bytes().to_vec().into(),
             position,
@@ -66,16 +73,28 @@ impl Head {
 }
 
 /// Checks that the event at a reader's place is the one that the reader saw there, if it is kept.
-pub(crate) fn check_event(place: &EventPlace, here: Option<Uuid>, service: &str) -> Result<(), AppError> {
-    let is_same = here.is_none_or(|here| place.event_id.is_empty() || place.event_id == here.as_bytes().as_slice());
+pub(crate) fn check_event(
+    place: &EventPlace,
+    here: Option<Uuid>,
+    service: &str,
+) -> Result<(), AppError> {
+    let is_same = here.is_none_or(|here| {
+        place.event_id.is_empty() || place.event_id == here.as_bytes().as_slice()
+    });
     if is_same { Ok(()) } else { Err(other_epoch(service)) }
 }
 
 /// Checks that what follows on a reader's place is kept.
-pub(crate) fn check_not_deleted(place: &EventPlace, deleted_through: i64, service: &str) -> Result<(), AppError> {
+pub(crate) fn check_not_deleted(
+    place: &EventPlace,
+    deleted_through: i64,
+    service: &str,
+) -> Result<(), AppError> {
     if read_through(place) < deleted_through {
         let message = "What follows on the cursor is not kept any more. Read the resources, and begin without a cursor.";
-        return Err(Refusal::precondition("CURSOR_TOO_OLD", message).with("service", service).into());
+        return Err(Refusal::precondition("CURSOR_TOO_OLD", message)
+            .with("service", service)
+            .into());
     }
     Ok(())
 }
@@ -98,7 +117,8 @@ type Newest = (Instant, Arc<Head>);
 pub(crate) struct LogHead {
     db: Db,
     queries: Arc<Semaphore>,
-    /// What was read last. The lock is held while it is read, so that who comes meanwhile shares it.
+    /// What was read last. The lock is held while it is read, so that who comes meanwhile shares
+    /// it.
     newest: Arc<Mutex<Option<Newest>>>,
 }
 
@@ -125,7 +145,8 @@ impl LogHead {
         self.not_older_than(Duration::ZERO).await
     }
 
-    /// The head that was read last, if that began at most so long before this was asked; else it is read.
+    /// The head that was read last, if that began at most so long before this was asked; else it is
+    /// read.
     async fn not_older_than(&self, age: Duration) -> Result<Arc<Head>, AppError> {
         let asked = Instant::now();
         let mut newest = self.newest.lock().await;
@@ -141,7 +162,8 @@ impl LogHead {
 
     /// Reads the head. `durable` is an epoch with a last position that was seen to be durable.
     async fn read(&self, durable: Option<(Uuid, i64)>) -> Result<Head, AppError> {
-        let written = if self.db.is_postgres() { "pg_current_wal_insert_lsn()::text" } else { "NULL" };
+        let written =
+            if self.db.is_postgres() { "pg_current_wal_insert_lsn()::text" } else { "NULL" };
         let select = format!(
             "SELECT l.epoch, l.deleted_through, c.position AS last, e.event_id AS last_event, {written} AS written \
              FROM event_log l JOIN outbox_cursors c ON c.subscriber = '' LEFT JOIN outbox e ON e.position = c.position WHERE l.id = 1"
@@ -189,7 +211,11 @@ impl LogHead {
     }
 
     /// Runs a query of the log and answers its rows.
-    pub(crate) async fn all(&self, select: &str, values: Vec<Value>) -> Result<Vec<QueryResult>, DbErr> {
+    pub(crate) async fn all(
+        &self,
+        select: &str,
+        values: Vec<Value>,
+    ) -> Result<Vec<QueryResult>, DbErr> {
         // It is never closed.
         let _place = self.queries.acquire().await;
         sql::all(self.db.system(), select, values).await

@@ -1,5 +1,8 @@
 //! Communication between services: events, copies of other services' rows, calls of peers.
-#![expect(clippy::missing_errors_doc, reason = "every function fails as the database does; other errors are named")]
+#![expect(
+    clippy::missing_errors_doc,
+    reason = "every function fails as the database does; other errors are named"
+)]
 
 pub(crate) mod carrier;
 pub(crate) mod checks;

@@ -1,5 +1,6 @@
-//! The outbox of a service, as a bus reads it: its events in the order of their positions, and for each subscriber the position
-//! up to which it has received them. A cursor means the same on every bus, so the bus of a service can be changed at any time.
+//! The outbox of a service, as a bus reads it: its events in the order of their positions, and for
+//! each subscriber the position up to which it has received them. A cursor means the same on every
+//! bus, so the bus of a service can be changed at any time.
 
 use crate::{
     bus::inbox::MOST_EVENTS,
@@ -13,10 +14,11 @@ use sea_orm::{ConnectionTrait, DbBackend, QueryResult};
 use std::{collections::BTreeMap, sync::Arc};
 use tokio::sync::{Mutex, OnceCell};
 
-/// How many events a subscriber's cursor may lag if none of them is for that subscriber. Moving the cursor less often saves
-/// writes; the price is that the rows in between are scanned again.
+/// How many events a subscriber's cursor may lag if none of them is for that subscriber. Moving the
+/// cursor less often saves writes; the price is that the rows in between are scanned again.
 const CURSOR_LAG: i64 = 250;
-/// Bytes of events in one batch, well below the largest message between services. A single larger event goes by itself.
+/// Bytes of events in one batch, well below the largest message between services. A single larger
+/// event goes by itself.
 const BATCH_BYTES: usize = 1 << 20;
 
 /// An event and its position.
@@ -46,7 +48,12 @@ pub(crate) struct Outbox {
 
 impl Outbox {
     pub(crate) fn new(db: Db, subscribers: BTreeMap<String, Vec<String>>) -> Self {
-        Self { db, subscribers: Arc::new(subscribers), cursors_exist: Arc::default(), written: Arc::default() }
+        Self {
+            db,
+            subscribers: Arc::new(subscribers),
+            cursors_exist: Arc::default(),
+            written: Arc::default(),
+        }
     }
 
     /// The service whose outbox it is.
@@ -59,8 +66,8 @@ impl Outbox {
         &self.subscribers
     }
 
-    /// Gives every subscriber a cursor. Housekeeping deletes events below the least cursor, so one that is missing would lose
-    /// events.
+    /// Gives every subscriber a cursor. Housekeeping deletes events below the least cursor, so one
+    /// that is missing would lose events.
     pub(crate) async fn ensure_cursors(&self) -> Result<(), AppError> {
         let insert = async || {
             let txn = self.db.transaction().await?;
@@ -73,9 +80,10 @@ impl Outbox {
         self.cursors_exist.get_or_try_init(insert).await.copied()
     }
 
-    /// A transaction that need not be durable at once, which saves an fsync. If a crash loses it, positions are assigned and
-    /// events delivered again, and the inbox of the subscriber skips duplicates. Other readers of positions wait until those
-    /// are durable (`log_head`). Where standbys confirm commits, these wait too: a standby that takes over without positions that a
+    /// A transaction that need not be durable at once, which saves an fsync. If a crash loses it,
+    /// positions are assigned and events delivered again, and the inbox of the subscriber skips
+    /// duplicates. Other readers of positions wait until those are durable (`log_head`). Where
+    /// standbys confirm commits, these wait too: a standby that takes over without positions that a
     /// reader has seen would give them to other events.
     pub(crate) async fn transaction(&self) -> Result<Transaction, AppError> {
         let txn = self.db.transaction().await?;
@@ -88,14 +96,30 @@ impl Outbox {
 
     /// The cursor of each subscriber.
     pub(crate) async fn cursors(&self) -> Result<BTreeMap<String, i64>, AppError> {
-        let rows = sql::all(self.db.system(), "SELECT subscriber, position FROM outbox_cursors", vec![]).await?;
-        let pair = |row: &QueryResult| Ok::<(String, i64), AppError>((row.try_get("", "subscriber")?, row.try_get("", "position")?));
+        let rows =
+            sql::all(self.db.system(), "SELECT subscriber, position FROM outbox_cursors", vec![])
+                .await?;
+        let pair = |row: &QueryResult| {
+            Ok::<(String, i64), AppError>((
+                row.try_get("", "subscriber")?,
+                row.try_get("", "position")?,
+            ))
+        };
         let cursors = rows.iter().map(pair).collect::<Result<BTreeMap<_, _>, _>>()?;
-        Ok(self.subscribers.keys().map(|name| (name.clone(), cursors.get(name).copied().unwrap_or_default())).collect())
+        Ok(self
+            .subscribers
+            .keys()
+            .map(|name| (name.clone(), cursors.get(name).copied().unwrap_or_default()))
+            .collect())
     }
 
-    /// Moves the cursor of a subscriber that has received events, never back: a relay that lost its lease may be late.
-    pub(crate) async fn move_cursor(&self, subscriber: &str, position: i64) -> Result<(), AppError> {
+    /// Moves the cursor of a subscriber that has received events, never back: a relay that lost its
+    /// lease may be late.
+    pub(crate) async fn move_cursor(
+        &self,
+        subscriber: &str,
+        position: i64,
+    ) -> Result<(), AppError> {
         let upsert = "INSERT INTO outbox_cursors (subscriber, position) VALUES ($1, $2) ON CONFLICT (subscriber) \
                     DO UPDATE SET position = excluded.position WHERE outbox_cursors.position < excluded.position";
         let txn = self.transaction().await?;
@@ -105,7 +129,8 @@ impl Outbox {
         Ok(())
     }
 
-    /// Moves the cursor over events that are not for the subscriber, once they are many: later scans may start after them.
+    /// Moves the cursor over events that are not for the subscriber, once they are many: later
+    /// scans may start after them.
     pub(crate) async fn pass_over(&self, subscriber: &str, position: i64) -> Result<(), AppError> {
         let written = self.written.lock().await.get(subscriber).copied();
         if written.is_none_or(|cursor| position.saturating_sub(cursor) >= CURSOR_LAG) {
@@ -114,12 +139,19 @@ impl Outbox {
         Ok(())
     }
 
-    /// The next events of these types of aggregate, up to a position: at most 200, and about a megabyte.
-    pub(crate) async fn batch(&self, kinds: &[String], after: After<'_>, through: i64) -> Result<Vec<Placed>, AppError> {
+    /// The next events of these types of aggregate, up to a position: at most 200, and about a
+    /// megabyte.
+    pub(crate) async fn batch(
+        &self,
+        kinds: &[String],
+        after: After<'_>,
+        through: i64,
+    ) -> Result<Vec<Placed>, AppError> {
         let (start, after) = match after {
-            After::CursorOf(subscriber) => {
-                ("coalesce((SELECT position FROM outbox_cursors WHERE subscriber = $1), 0)", sea_orm::Value::from(subscriber))
-            }
+            After::CursorOf(subscriber) => (
+                "coalesce((SELECT position FROM outbox_cursors WHERE subscriber = $1), 0)",
+                sea_orm::Value::from(subscriber),
+            ),
             After::Position(position) => ("$1", position.into()),
         };
         let select = format!(
@@ -127,7 +159,12 @@ impl Outbox {
              FROM outbox WHERE position > {start} AND position <= $3 AND aggregate_type IN ({}) ORDER BY position LIMIT $2",
             quoted(kinds)
         );
-        let rows = sql::all(self.db.system(), &select, vec![after, i64::from(MOST_EVENTS).into(), through.into()]).await?;
+        let rows = sql::all(
+            self.db.system(),
+            &select,
+            vec![after, i64::from(MOST_EVENTS).into(), through.into()],
+        )
+        .await?;
         let mut events = Vec::new();
         let mut size = 0;
         for row in &rows {
@@ -164,14 +201,24 @@ impl Outbox {
     pub(crate) async fn pending(&self, tenant: &TenantId) -> Result<i64, AppError> {
         let mut pending = 0;
         for (subscriber, kinds) in self.subscribers.iter() {
-            // Two counts, each served by its own index. One condition with OR would read the whole table.
-            let events = format!("SELECT count(*) FROM outbox WHERE tenant = $1 AND aggregate_type IN ({})", quoted(kinds));
+            // Two counts, each served by its own index. One condition with OR would read the whole
+            // table.
+            let events = format!(
+                "SELECT count(*) FROM outbox WHERE tenant = $1 AND aggregate_type IN ({})",
+                quoted(kinds)
+            );
             let count = format!(
                 "SELECT ({events} AND position IS NULL) + ({events} AND position > \
                  coalesce((SELECT position FROM outbox_cursors WHERE subscriber = $2), 0)) AS waiting"
             );
-            let row = sql::one(self.db.system(), &count, vec![tenant.as_str().into(), subscriber.as_str().into()]).await?;
-            pending += row.map(|row| row.try_get::<i64>("", "waiting")).transpose()?.unwrap_or_default();
+            let row = sql::one(
+                self.db.system(),
+                &count,
+                vec![tenant.as_str().into(), subscriber.as_str().into()],
+            )
+            .await?;
+            pending +=
+                row.map(|row| row.try_get::<i64>("", "waiting")).transpose()?.unwrap_or_default();
         }
         Ok(pending)
     }

@@ -36,13 +36,15 @@ pub(crate) struct Logged {
     pub data: Vec<u8>,
 }
 
-/// The public events of a row, one for each of its items; none for an item that the reader is not shown.
+/// The public events of a row, one for each of its items; none for an item that the reader is not
+/// shown.
 pub(crate) fn shown(kind: &PublicType, row: &Logged, reader: &Reader) -> Vec<Option<PublicEvent>> {
     let decoded = DynamicMessage::decode(kind.message.clone(), row.data.as_slice());
     let (whole, fields) = match decoded.and_then(|whole| Ok((whole, stored_fields(&row.data)?))) {
         Ok(decoded) => decoded,
         Err(error) => {
-            // A log that stops here for good would be worse than one without an event that nobody can read.
+            // A log that stops here for good would be worse than one without an event that nobody
+            // can read.
             tracing::error!(event = %row.event_id, %error, "an event does not decode and is not shown");
             return Vec::new();
         }
@@ -52,7 +54,12 @@ pub(crate) fn shown(kind: &PublicType, row: &Logged, reader: &Reader) -> Vec<Opt
     };
     let items = whole.get_field(each);
     let items = items.as_list().unwrap_or_default().iter();
-    items.enumerate().map(|(place, item)| event(kind, row, reader, &whole, item.as_message().map(|item| (place, item)), &fields)).collect()
+    items
+        .enumerate()
+        .map(|(place, item)| {
+            event(kind, row, reader, &whole, item.as_message().map(|item| (place, item)), &fields)
+        })
+        .collect()
 }
 
 fn event(
@@ -85,7 +92,9 @@ fn event(
         source: kind.service().to_owned(),
         r#type: kind.message.full_name().to_owned(),
         time: Some(timestamp(row.occurred_at)),
-        customer: customer.map(|customer| format!("{tenant}/customers/{customer}")).unwrap_or_default(),
+        customer: customer
+            .map(|customer| format!("{tenant}/customers/{customer}"))
+            .unwrap_or_default(),
         tenant,
         subject,
         version,
@@ -95,16 +104,20 @@ fn event(
 
 /// The fields of a stored event, each with the bytes that it was stored as.
 fn stored_fields(data: &[u8]) -> Result<Vec<UnknownField>, prost::DecodeError> {
-    let Some(empty) = DescriptorPool::global().get_message_by_name("google.protobuf.Empty") else { return Ok(Vec::new()) };
+    let Some(empty) = DescriptorPool::global().get_message_by_name("google.protobuf.Empty") else {
+        return Ok(Vec::new());
+    };
     // To a message without fields each field is unknown, and unknown fields are kept as they are.
     Ok(DynamicMessage::decode(empty, data)?.take_unknown_fields().collect())
 }
 
-/// The fields that are shown, and of a batch the item at one place. They are copied and not encoded again: the library keeps maps
-/// unordered, so an event that is read twice would have other bytes each time.
+/// The fields that are shown, and of a batch the item at one place. They are copied and not encoded
+/// again: the library keeps maps unordered, so an event that is read twice would have other bytes
+/// each time.
 fn data(kind: &PublicType, fields: &[UnknownField], item: Option<usize>) -> prost_types::Any {
     let each = kind.one_for_each.as_ref().filter(|_| item.is_some()).map(FieldDescriptor::number);
-    let is_shown = |field: &&UnknownField| kind.shown.iter().any(|shown| shown.number() == field.number());
+    let is_shown =
+        |field: &&UnknownField| kind.shown.iter().any(|shown| shown.number() == field.number());
     let is_item = |field: &&UnknownField| each == Some(field.number());
     let copied = fields.iter().filter(is_shown).filter(|field| !is_item(field));
     let item = fields.iter().filter(is_shown).filter(is_item).nth(item.unwrap_or_default());
@@ -112,7 +125,10 @@ fn data(kind: &PublicType, fields: &[UnknownField], item: Option<usize>) -> pros
     for field in copied.chain(item) {
         field.encode(&mut value);
     }
-    prost_types::Any { type_url: format!("type.googleapis.com/{}", kind.message.full_name()), value }
+    prost_types::Any {
+        type_url: format!("type.googleapis.com/{}", kind.message.full_name()),
+        value,
+    }
 }
 
 /// The text that these fields lead to; empty where one of them is not set.
@@ -142,9 +158,13 @@ mod tests {
     use prost::{Message, Name};
     use uuid::Uuid;
 
-    const CUSTOMERS: [&str; 2] = ["01993c7a-0000-7000-8000-000000000001", "01993c7a-0000-7000-8000-000000000002"];
+    const CUSTOMERS: [&str; 2] =
+        ["01993c7a-0000-7000-8000-000000000001", "01993c7a-0000-7000-8000-000000000002"];
 
-    fn events<E: Message + Name>(event: &E, reader: &Reader) -> Vec<Option<payterms_proto::common::v1::PublicEvent>> {
+    fn events<E: Message + Name>(
+        event: &E,
+        reader: &Reader,
+    ) -> Vec<Option<payterms_proto::common::v1::PublicEvent>> {
         let catalogue = Catalogue::load().unwrap();
         let row = Logged {
             event_id: Uuid::from_u128(7),
@@ -169,7 +189,11 @@ mod tests {
         let batch = PostingsMade { wallets: CUSTOMERS.map(wallet).to_vec() };
         let all = events(&batch, &Reader::default());
         let ids: Vec<_> = all.iter().flatten().map(|event| event.id.clone()).collect();
-        assert_eq!(ids, CUSTOMERS.map(|wallet| Uuid::new_v5(&Uuid::from_u128(7), wallet.as_bytes()).to_string()));
+        assert_eq!(
+            ids,
+            CUSTOMERS
+                .map(|wallet| Uuid::new_v5(&Uuid::from_u128(7), wallet.as_bytes()).to_string())
+        );
         assert!(all.iter().flatten().all(|event| event.version == 0));
         for (event, wallet) in all.iter().flatten().zip(&batch.wallets) {
             let data = PostingsMade::decode(event.data.as_ref().unwrap().value.as_slice()).unwrap();
@@ -182,35 +206,58 @@ mod tests {
     #[test]
     fn customers_are_shown_what_they_may_read() {
         let name = format!("tenants/acme/customers/{}", CUSTOMERS[0]);
-        let changed = CustomerChanged { customer: Some(Customer { name: name.clone(), ..Customer::default() }) };
+        let changed = CustomerChanged {
+            customer: Some(Customer { name: name.clone(), ..Customer::default() }),
+        };
         let tenant = events(&changed, &Reader::default()).remove(0).unwrap();
-        assert_eq!((tenant.subject, tenant.customer, tenant.version), (name.clone(), name.clone(), 3));
-        assert!(tenant.data.is_some_and(|data| data.type_url.ends_with("/payterms.invoicing.v1.CustomerChanged")));
+        assert_eq!(
+            (tenant.subject, tenant.customer, tenant.version),
+            (name.clone(), name.clone(), 3)
+        );
+        assert!(
+            tenant.data.is_some_and(|data| data
+                .type_url
+                .ends_with("/payterms.invoicing.v1.CustomerChanged"))
+        );
         let as_customer = Reader { as_customer: true, ..of(0) };
         let public_event = events(&changed, &as_customer).remove(0).unwrap();
         assert_eq!((public_event.subject, public_event.data), (name.clone(), None));
         assert_eq!(events(&changed, &Reader { as_customer: true, ..of(1) }), [None]);
-        let invoice = Invoice { name: format!("{name}/invoices/{}", CUSTOMERS[1]), ..Invoice::default() };
+        let invoice =
+            Invoice { name: format!("{name}/invoices/{}", CUSTOMERS[1]), ..Invoice::default() };
         let invoice = InvoiceChanged { invoice: Some(invoice) };
         assert!(events(&invoice, &as_customer)[0].is_some());
         assert_eq!(events(&invoice, &Reader { hides: true, ..as_customer }), [None]);
-        assert!(events(&invoice, &Reader { hides: true, ..of(0) })[0].is_some(), "it is hidden from customers alone");
+        assert!(
+            events(&invoice, &Reader { hides: true, ..of(0) })[0].is_some(),
+            "it is hidden from customers alone"
+        );
     }
 
     #[test]
     fn an_event_that_is_read_again_has_the_same_bytes() {
         let labels = ('a'..='z').map(|label| (label.to_string(), label.to_string())).collect();
         let name = format!("tenants/acme/customers/{}", CUSTOMERS[0]);
-        let changed = CustomerChanged { customer: Some(Customer { name, labels, ..Customer::default() }) };
+        let changed =
+            CustomerChanged { customer: Some(Customer { name, labels, ..Customer::default() }) };
         for _ in 0..2 {
             let read = events(&changed, &Reader::default()).remove(0).unwrap();
-            assert_eq!(read.data.unwrap().value, changed.encode_to_vec(), "they are the bytes that were stored");
+            assert_eq!(
+                read.data.unwrap().value,
+                changed.encode_to_vec(),
+                "they are the bytes that were stored"
+            );
         }
     }
 
     #[test]
     fn what_has_no_customer_is_the_tenants_and_what_names_nothing_is_shown_to_nobody() {
-        let mail = MailChanged { mail: Some(Mail { name: format!("tenants/acme/mails/{}", CUSTOMERS[0]), ..Mail::default() }) };
+        let mail = MailChanged {
+            mail: Some(Mail {
+                name: format!("tenants/acme/mails/{}", CUSTOMERS[0]),
+                ..Mail::default()
+            }),
+        };
         let shown = events(&mail, &Reader::default()).remove(0).unwrap();
         assert_eq!((shown.customer.as_str(), shown.data), ("", None));
         assert_eq!(events(&mail, &of(0)), [None]);

@@ -1,4 +1,5 @@
-//! What waits in a service, for the operator: open flows and due jobs, the oldest first, and webhooks.
+//! What waits in a service, for the operator: open flows and due jobs, the oldest first, and
+//! webhooks.
 
 use crate::{
     db::{Db, sql},
@@ -11,7 +12,8 @@ use crate::{
 use chrono::{DateTime, Utc};
 use payterms_kernel::TenantId;
 use payterms_proto::common::v1::{
-    DueJob, ListDueJobsResponse, ListOpenFlowsResponse, ListWaitingWebhooksResponse, OpenFlow, WaitingWebhooks,
+    DueJob, ListDueJobsResponse, ListOpenFlowsResponse, ListWaitingWebhooksResponse, OpenFlow,
+    WaitingWebhooks,
 };
 use sea_orm::QueryResult;
 use uuid::Uuid;
@@ -31,13 +33,18 @@ fn part(parts: &[String], at: usize) -> String {
 }
 
 /// A page of open flows.
-pub(crate) async fn flows(db: &Db, pages: &PageSigner, page: &Page) -> Result<ListOpenFlowsResponse, AppError> {
+pub(crate) async fn flows(
+    db: &Db,
+    pages: &PageSigner,
+    page: &Page,
+) -> Result<ListOpenFlowsResponse, AppError> {
     let after = parts(pages.read(&page.list, &page.token)?);
     let fence: i64 = part(&after, 0).parse().unwrap_or(i64::MIN);
     let intent: Uuid = part(&after, 1).parse().unwrap_or_default();
     let select = "SELECT tenant, flow, intent_id, fence, expires_at FROM intent_lease WHERE tenant <> '' AND (fence, intent_id) > ($1, $2) \
                   ORDER BY fence, intent_id LIMIT $3";
-    let values = vec![fence.into(), intent.into(), i64::try_from(page.reads()).unwrap_or(i64::MAX).into()];
+    let values =
+        vec![fence.into(), intent.into(), i64::try_from(page.reads()).unwrap_or(i64::MAX).into()];
     let rows = sql::all(db.system(), select, values).await?;
     let flow = |row: &QueryResult| {
         let fence: i64 = row.try_get("", "fence")?;
@@ -52,16 +59,30 @@ pub(crate) async fn flows(db: &Db, pages: &PageSigner, page: &Page) -> Result<Li
         Ok::<_, AppError>((fence, flow))
     };
     let mut found = rows.iter().map(flow).collect::<Result<Vec<_>, _>>()?;
-    let next_page_token = pages.cut(page, &mut found, |(fence, flow)| format!("{fence}{BETWEEN}{}", flow.intent_id));
-    Ok(ListOpenFlowsResponse { open_flows: found.into_iter().map(|(_, flow)| flow).collect(), next_page_token })
+    let next_page_token =
+        pages.cut(page, &mut found, |(fence, flow)| format!("{fence}{BETWEEN}{}", flow.intent_id));
+    Ok(ListOpenFlowsResponse {
+        open_flows: found.into_iter().map(|(_, flow)| flow).collect(),
+        next_page_token,
+    })
 }
 
 /// A page of due jobs.
-pub(crate) async fn due(db: &Db, pages: &PageSigner, page: &Page, overdue: bool) -> Result<ListDueJobsResponse, AppError> {
+pub(crate) async fn due(
+    db: &Db,
+    pages: &PageSigner,
+    page: &Page,
+    overdue: bool,
+) -> Result<ListDueJobsResponse, AppError> {
     let after = parts(pages.read(&page.list, &page.token)?);
-    let instant = part(&after, 0).parse().ok().and_then(DateTime::from_timestamp_micros).unwrap_or(DateTime::UNIX_EPOCH);
+    let instant = part(&after, 0)
+        .parse()
+        .ok()
+        .and_then(DateTime::from_timestamp_micros)
+        .unwrap_or(DateTime::UNIX_EPOCH);
     let now = db.clock().now();
-    // A test clock stands until somebody advances it, and what it has come to is done then: only while it advances can that be late.
+    // A test clock stands until somebody advances it, and what it has come to is done then: only
+    // while it advances can that be late.
     let waits = "due_at <= coalesce(clock_now, $5) AND NOT suspended AND (clock_now IS NULL OR clock_run IS NOT NULL)";
     let condition = if overdue { format!(" AND {waits}") } else { String::new() };
     let select = format!(
@@ -70,7 +91,14 @@ pub(crate) async fn due(db: &Db, pages: &PageSigner, page: &Page, overdue: bool)
          ORDER BY due_at, due.tenant, job, subject LIMIT $6"
     );
     let limit = i64::try_from(page.reads()).unwrap_or(i64::MAX);
-    let values = vec![instant.into(), part(&after, 1).into(), part(&after, 2).into(), part(&after, 3).into(), now.into(), limit.into()];
+    let values = vec![
+        instant.into(),
+        part(&after, 1).into(),
+        part(&after, 2).into(),
+        part(&after, 3).into(),
+        now.into(),
+        limit.into(),
+    ];
     let rows = sql::all(db.system(), &select, values).await?;
     let job = |row: &QueryResult| {
         let due: DateTime<Utc> = row.try_get("", "due_at")?;
@@ -89,13 +117,17 @@ pub(crate) async fn due(db: &Db, pages: &PageSigner, page: &Page, overdue: bool)
     };
     let mut found = rows.iter().map(job).collect::<Result<Vec<_>, _>>()?;
     let next_page_token = pages.cut(page, &mut found, |(due, tenant, job)| {
-        [due.timestamp_micros().to_string(), tenant.clone(), job.job.clone(), job.subject.clone()].join(&BETWEEN.to_string())
+        [due.timestamp_micros().to_string(), tenant.clone(), job.job.clone(), job.subject.clone()]
+            .join(&BETWEEN.to_string())
     });
-    Ok(ListDueJobsResponse { due_jobs: found.into_iter().map(|(_, _, job)| job).collect(), next_page_token })
+    Ok(ListDueJobsResponse {
+        due_jobs: found.into_iter().map(|(_, _, job)| job).collect(),
+        next_page_token,
+    })
 }
 
-/// A page of the webhook endpoints for which something waits, of one tenant or of all: deliveries that were made, and events that an
-/// endpoint has not come to yet.
+/// A page of the webhook endpoints for which something waits, of one tenant or of all: deliveries
+/// that were made, and events that an endpoint has not come to yet.
 pub(crate) async fn waiting_webhooks(
     db: &Db,
     (pages, page): (&PageSigner, &Page),
@@ -118,8 +150,10 @@ pub(crate) async fn waiting_webhooks(
     );
     let rows = sql::all(db.system(), &select, values).await?;
     let waiting = |row: &QueryResult| {
-        let (tenant, endpoint): (String, Uuid) = (row.try_get("", "tenant")?, row.try_get("", "endpoint_id")?);
-        let (many, since): (i64, Option<DateTime<Utc>>) = (row.try_get("", "many")?, row.try_get("", "since")?);
+        let (tenant, endpoint): (String, Uuid) =
+            (row.try_get("", "tenant")?, row.try_get("", "endpoint_id")?);
+        let (many, since): (i64, Option<DateTime<Utc>>) =
+            (row.try_get("", "many")?, row.try_get("", "since")?);
         let waiting = WaitingWebhooks {
             webhook_endpoint: format!("tenants/{tenant}/webhookEndpoints/{endpoint}"),
             waiting_count: i32::try_from(many).unwrap_or(i32::MAX),
@@ -130,6 +164,10 @@ pub(crate) async fn waiting_webhooks(
         Ok::<_, AppError>((tenant, endpoint, waiting))
     };
     let mut found = rows.iter().map(waiting).collect::<Result<Vec<_>, _>>()?;
-    let next_page_token = pages.cut(page, &mut found, |(tenant, endpoint, _)| format!("{tenant}{BETWEEN}{endpoint}"));
-    Ok(ListWaitingWebhooksResponse { waiting_webhooks: found.into_iter().map(|(_, _, waiting)| waiting).collect(), next_page_token })
+    let next_page_token =
+        pages.cut(page, &mut found, |(tenant, endpoint, _)| format!("{tenant}{BETWEEN}{endpoint}"));
+    Ok(ListWaitingWebhooksResponse {
+        waiting_webhooks: found.into_iter().map(|(_, _, waiting)| waiting).collect(),
+        next_page_token,
+    })
 }

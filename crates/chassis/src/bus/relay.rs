@@ -1,7 +1,9 @@
-//! The relay: assigns positions to committed outbox rows and lets the bus take them to the services that subscribe to them.
+//! The relay: assigns positions to committed outbox rows and lets the bus take them to the services
+//! that subscribe to them.
 //!
-//! Ids of rows are given at the insert, so they are not in commit order: a reader that remembers the last id could skip a row
-//! whose transaction commits later. Positions are therefore assigned after the commit, by one relay at a time.
+//! Ids of rows are given at the insert, so they are not in commit order: a reader that remembers
+//! the last id could skip a row whose transaction commits later. Positions are therefore assigned
+//! after the commit, by one relay at a time.
 
 use crate::{
     bus::{
@@ -23,13 +25,16 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 
-/// Events whose positions are assigned in one transaction. The bound keeps it short; the rest follow after their delivery.
+/// Events whose positions are assigned in one transaction. The bound keeps it short; the rest
+/// follow after their delivery.
 const POSITIONS_AT_ONCE: i64 = 2_000;
-/// How long the lease is trusted without a look at its row. Shorter than the lease lasts, so two relays never overlap.
+/// How long the lease is trusted without a look at its row. Shorter than the lease lasts, so two
+/// relays never overlap.
 const LEASE_TRUSTED_FOR: TimeDelta = TimeDelta::seconds(2);
 /// How often the relay looks for work that nobody has told it of.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How soon it looks again for events that are on their way. The pause doubles, up to the usual one, while none arrives.
+/// How soon it looks again for events that are on their way. The pause doubles, up to the usual
+/// one, while none arrives.
 const LOOK_SOON: Duration = Duration::from_millis(10);
 
 /// Delivers a service's events to their subscribers.
@@ -39,7 +44,8 @@ pub struct Relay {
     outbox: Outbox,
     carrier: Arc<dyn Carrier>,
     leases: Leases,
-    /// When the lease was last acquired or renewed. Held through a whole pass: two at once would carry the same events.
+    /// When the lease was last acquired or renewed. Held through a whole pass: two at once would
+    /// carry the same events.
     leased: Arc<Mutex<Option<DateTime<Utc>>>>,
     /// The last position that this process has assigned.
     placed: Arc<watch::Sender<i64>>,
@@ -47,10 +53,18 @@ pub struct Relay {
 
 impl Relay {
     pub(crate) fn new(db: Db, outbox: Outbox, carrier: Arc<dyn Carrier>, leases: Leases) -> Self {
-        Self { db, outbox, carrier, leases, leased: Arc::default(), placed: Arc::new(watch::Sender::new(0)) }
+        Self {
+            db,
+            outbox,
+            carrier,
+            leases,
+            leased: Arc::default(),
+            placed: Arc::new(watch::Sender::new(0)),
+        }
     }
 
-    /// Tells whenever this process has assigned positions. Another replica may assign some without it.
+    /// Tells whenever this process has assigned positions. Another replica may assign some without
+    /// it.
     pub(crate) fn placed(&self) -> watch::Receiver<i64> {
         self.placed.subscribe()
     }
@@ -66,7 +80,9 @@ impl Relay {
             if let Some(error) = &carried.failure {
                 tracing::debug!(%error, "events wait");
             }
-            self.db.health().note("relay", carried.failure.map(|error| format!("events wait: {error}")));
+            self.db
+                .health()
+                .note("relay", carried.failure.map(|error| format!("events wait: {error}")));
             tokio::select! {
                 () = stop.cancelled() => {
                     if let Err(error) = self.leases.release_singleton("relay").await {
@@ -80,8 +96,8 @@ impl Relay {
         }
     }
 
-    /// Assigns positions to all committed events and lets the bus carry them. With heartbeats between deliveries: a long backlog
-    /// must not pass for a task that hangs.
+    /// Assigns positions to all committed events and lets the bus carry them. With heartbeats
+    /// between deliveries: a long backlog must not pass for a task that hangs.
     pub(crate) async fn pump(&self, beat: Option<&Beat>) -> Carried {
         let mut leased = self.leased.lock().await;
         let mut all = Carried::default();
@@ -91,7 +107,12 @@ impl Relay {
         }
     }
 
-    async fn carry_all(&self, leased: &mut Option<DateTime<Utc>>, all: &mut Carried, beat: Option<&Beat>) -> Result<(), AppError> {
+    async fn carry_all(
+        &self,
+        leased: &mut Option<DateTime<Utc>>,
+        all: &mut Carried,
+        beat: Option<&Beat>,
+    ) -> Result<(), AppError> {
         if !self.leads(leased).await? {
             self.carrier.hand_over().await;
             return Ok(());
@@ -116,14 +137,22 @@ impl Relay {
         Ok(leased.is_some())
     }
 
-    /// Assigns positions to committed events. Returns the last position, and whether more events may need one.
+    /// Assigns positions to committed events. Returns the last position, and whether more events
+    /// may need one.
     async fn assign_positions(&self) -> Result<(i64, bool), AppError> {
         let txn = self.outbox.transaction().await?;
-        let lock = if txn.get_database_backend() == DbBackend::Postgres { " FOR UPDATE" } else { "" };
-        let last = sql::one(&txn, &format!("SELECT position FROM outbox_cursors WHERE subscriber = ''{lock}"), vec![]).await?;
-        let last: i64 = last.map(|row| row.try_get("", "position")).transpose()?.unwrap_or_default();
-        // The rows are updated by their ids. PostgreSQL would plan a join with the rows without a position from statistics that
-        // are always out of date here, and read the whole table.
+        let lock =
+            if txn.get_database_backend() == DbBackend::Postgres { " FOR UPDATE" } else { "" };
+        let last = sql::one(
+            &txn,
+            &format!("SELECT position FROM outbox_cursors WHERE subscriber = ''{lock}"),
+            vec![],
+        )
+        .await?;
+        let last: i64 =
+            last.map(|row| row.try_get("", "position")).transpose()?.unwrap_or_default();
+        // The rows are updated by their ids. PostgreSQL would plan a join with the rows without a
+        // position from statistics that are always out of date here, and read the whole table.
         let select = "SELECT id FROM outbox WHERE position IS NULL ORDER BY id LIMIT $1";
         let without_position = sql::all(&txn, select, vec![POSITIONS_AT_ONCE.into()]).await?;
         if without_position.is_empty() {
@@ -137,7 +166,12 @@ impl Relay {
             positions.push([row.try_get::<i64>("", "id")?.into(), next.into()]);
         }
         positions.update(&txn, "outbox", 1).await?;
-        sql::exec(&txn, "UPDATE outbox_cursors SET position = $1 WHERE subscriber = ''", vec![next.into()]).await?;
+        sql::exec(
+            &txn,
+            "UPDATE outbox_cursors SET position = $1 WHERE subscriber = ''",
+            vec![next.into()],
+        )
+        .await?;
         txn.commit().await?;
         self.placed.send_replace(next);
         crate::kill::point("outbox.after_positions");

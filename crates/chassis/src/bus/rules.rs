@@ -1,5 +1,6 @@
-//! Rules over the rows of a service: what must always hold, each written once as a query for the rows that break it. `Check` runs them
-//! piece by piece on a live database, and tests run them over everything after they have done their worst.
+//! Rules over the rows of a service: what must always hold, each written once as a query for the
+//! rows that break it. `Check` runs them piece by piece on a live database, and tests run them over
+//! everything after they have done their worst.
 
 use crate::db::sql;
 use sea_orm::{ConnectionTrait, DbErr, QueryResult, RuntimeErr, Value, sqlx::error::DatabaseError};
@@ -16,7 +17,8 @@ pub struct Rule {
     pub subject: &'static str,
     /// How its rows are gone through; none: all of a tenant at once, for what cannot be cut.
     pub pieces: Option<Pieces>,
-    /// The query: columns `tenant` and `subject` of what breaks it, of the tenants `{tenants}`, with keys above `$1` up to `$2`.
+    /// The query: columns `tenant` and `subject` of what breaks it, of the tenants `{tenants}`,
+    /// with keys above `$1` up to `$2`.
     pub broken: &'static str,
 }
 
@@ -31,8 +33,8 @@ pub struct Pieces {
     pub kind: Key,
     /// Rows of the table in a piece.
     pub rows: i64,
-    /// Whether the index begins with the key on PostgreSQL: then many tenants are looked through together, since each of them would read
-    /// over the rows of the others.
+    /// Whether the index begins with the key on PostgreSQL: then many tenants are looked through
+    /// together, since each of them would read over the rows of the others.
     pub key_first: bool,
 }
 
@@ -96,7 +98,8 @@ impl Rule {
         (kind.before_all(), kind.last())
     }
 
-    /// The last key of the piece that begins after `after`; that of the last piece is the last of all.
+    /// The last key of the piece that begins after `after`; that of the last piece is the last of
+    /// all.
     pub(crate) async fn piece_end<C: ConnectionTrait>(
         &self,
         conn: &C,
@@ -112,7 +115,9 @@ impl Rule {
             among = among(tenants, 2),
             before = rows.saturating_sub(1)
         );
-        let values = std::iter::once(pieces.kind.value(after)).chain(tenants.iter().map(|tenant| tenant.as_str().into())).collect();
+        let values = std::iter::once(pieces.kind.value(after))
+            .chain(tenants.iter().map(|tenant| tenant.as_str().into()))
+            .collect();
         let row = sql::one(conn, &select, values).await?;
         row.map_or_else(|| Ok(pieces.kind.last()), |row| pieces.kind.read(&row))
     }
@@ -128,23 +133,28 @@ impl Rule {
             Some(pieces) => vec![pieces.kind.value(after), pieces.kind.value(until)],
             None => Vec::new(),
         };
-        let select = self.broken.replace("IN ({tenants})", &among(tenants, values.len().saturating_add(1)));
+        let select =
+            self.broken.replace("IN ({tenants})", &among(tenants, values.len().saturating_add(1)));
         values.extend(tenants.iter().map(|tenant| Value::from(tenant.as_str())));
         let rows = sql::all(conn, &select, values).await?;
         let broken = |row: &QueryResult| {
             // An id is a UUID on both databases; everything else that rules name is text.
             let subject = row.try_get::<Uuid>("", "subject").map(|id| id.to_string());
             let subject = subject.or_else(|_| row.try_get::<String>("", "subject"))?;
-            Ok(Broken { tenant: row.try_get("", "tenant")?, subject: format!("{} {subject}", self.subject) })
+            Ok(Broken {
+                tenant: row.try_get("", "tenant")?,
+                subject: format!("{} {subject}", self.subject),
+            })
         };
         rows.iter().map(broken).collect()
     }
 }
 
-/// The condition for these tenants, whose values are bound from `first` on. One is compared plainly: an index on tenant and key is then read
-/// in order.
+/// The condition for these tenants, whose values are bound from `first` on. One is compared
+/// plainly: an index on tenant and key is then read in order.
 fn among(tenants: &[String], first: usize) -> String {
-    let marks: Vec<_> = (first..first.saturating_add(tenants.len())).map(|number| format!("${number}")).collect();
+    let marks: Vec<_> =
+        (first..first.saturating_add(tenants.len())).map(|number| format!("${number}")).collect();
     match marks.as_slice() {
         [only] => format!("= {only}"),
         all => format!("IN ({})", all.join(", ")),
@@ -153,7 +163,11 @@ fn among(tenants: &[String], first: usize) -> String {
 
 /// Whether the server ended a statement because it took too long.
 pub(crate) fn took_too_long(error: &DbErr) -> bool {
-    let (DbErr::Query(RuntimeErr::SqlxError(cause)) | DbErr::Exec(RuntimeErr::SqlxError(cause))) = error else { return false };
+    let (DbErr::Query(RuntimeErr::SqlxError(cause)) | DbErr::Exec(RuntimeErr::SqlxError(cause))) =
+        error
+    else {
+        return false;
+    };
     cause.as_database_error().and_then(DatabaseError::code).is_some_and(|code| code == "57014")
 }
 
@@ -164,8 +178,8 @@ pub const COMMON: &[Rule] = &[
         sentence: "The events of an aggregate have versions without a gap.",
         subject: "aggregate",
         pieces: Some(OUTBOX),
-        // Deleting takes the oldest rows, so within a piece the versions go on from one to the next; after a restore they begin anew,
-        // 2^32 higher.
+        // Deleting takes the oldest rows, so within a piece the versions go on from one to the
+        // next; after a restore they begin anew, 2^32 higher.
         broken: "SELECT o.tenant, o.aggregate_type || '/' || o.aggregate_id AS subject FROM outbox o WHERE o.tenant IN ({tenants}) \
                  AND o.id > $1 AND o.id <= $2 AND NOT o.snapshot \
                  GROUP BY o.tenant, o.aggregate_type, o.aggregate_id, o.version / 4294967296 \
@@ -184,7 +198,13 @@ pub const COMMON: &[Rule] = &[
         invariant: "I24",
         sentence: "What was applied of another service's aggregate is not ahead of what is remembered as applied.",
         subject: "event",
-        pieces: Some(Pieces { table: "inbox", key: "event_id", kind: Key::Uuid, rows: 2_000, key_first: true }),
+        pieces: Some(Pieces {
+            table: "inbox",
+            key: "event_id",
+            kind: Key::Uuid,
+            rows: 2_000,
+            key_first: true,
+        }),
         broken: "SELECT i.tenant, i.event_id AS subject FROM inbox i LEFT JOIN inbox_heads h ON h.tenant = i.tenant \
                  AND h.aggregate_type = i.aggregate_type AND h.aggregate_id = i.aggregate_id AND h.source = i.source \
                  WHERE i.tenant IN ({tenants}) AND i.event_id > $1 AND i.event_id <= $2 AND i.held IS NULL \
@@ -212,9 +232,11 @@ pub const COMMON: &[Rule] = &[
 ];
 
 /// Events in the order in which they were written.
-const OUTBOX: Pieces = Pieces { table: "outbox", key: "id", kind: Key::Number, rows: 5_000, key_first: true };
+const OUTBOX: Pieces =
+    Pieces { table: "outbox", key: "id", kind: Key::Number, rows: 5_000, key_first: true };
 /// Stored requests.
-pub const REQUESTS: Pieces = Pieces { table: "requests", key: "request_id", kind: Key::Uuid, rows: 2_000, key_first: true };
+pub const REQUESTS: Pieces =
+    Pieces { table: "requests", key: "request_id", kind: Key::Uuid, rows: 2_000, key_first: true };
 
 #[cfg(test)]
 mod tests {
@@ -229,7 +251,11 @@ mod tests {
     #[test]
     fn rules_are_of_the_tenants_and_keys_that_they_are_given() {
         for rule in COMMON {
-            assert!(rule.broken.contains("tenant IN ({tenants})") && rule.broken.contains("AS subject"), "{}", rule.sentence);
+            assert!(
+                rule.broken.contains("tenant IN ({tenants})") && rule.broken.contains("AS subject"),
+                "{}",
+                rule.sentence
+            );
             assert_eq!(rule.broken.contains("$2"), rule.pieces.is_some(), "{}", rule.sentence);
         }
     }

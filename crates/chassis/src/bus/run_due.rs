@@ -1,4 +1,5 @@
-//! A service's part in advancing a test clock: it stores the new time, runs the due jobs and delivers the events they cause.
+//! A service's part in advancing a test clock: it stores the new time, runs the due jobs and
+//! delivers the events they cause.
 
 use crate::{
     bus::relay::Relay,
@@ -11,15 +12,18 @@ use crate::{
 };
 use chrono::{DateTime, Utc};
 use payterms_kernel::TenantId;
-use payterms_proto::common::peers::v1::{RunDueRequest, RunDueResponse, clock_service_server::ClockService};
+use payterms_proto::common::peers::v1::{
+    RunDueRequest, RunDueResponse, clock_service_server::ClockService,
+};
 use std::{collections::BTreeSet, time::Duration};
 use tonic::{Request, Response, Status};
 
-/// Due rows in one call, so that a call ends within its deadline. The caller repeats the call while rows are processed.
+/// Due rows in one call, so that a call ends within its deadline. The caller repeats the call while
+/// rows are processed.
 const ROWS: i64 = 500;
 
-/// Polls for open flows before a round ends without them, and how often. The limit keeps one stuck flow from blocking the clock for
-/// ever.
+/// Polls for open flows before a round ends without them, and how often. The limit keeps one stuck
+/// flow from blocking the clock for ever.
 const FLOW_POLLS: u32 = 400;
 const POLL_EVERY: Duration = Duration::from_millis(5);
 
@@ -43,7 +47,11 @@ enum Flows {
 }
 
 impl RunDue {
-    async fn advance_tenant(&self, tenant: &TenantId, round: ClockRound<'_>) -> Result<RunDueResponse, AppError> {
+    async fn advance_tenant(
+        &self,
+        tenant: &TenantId,
+        round: ClockRound<'_>,
+    ) -> Result<RunDueResponse, AppError> {
         let ClockRound { now, run_id, phase, .. } = round;
         let txn = self.db.transaction().await?;
         let in_time = tenants::apply_round(&txn, tenant, round).await?;
@@ -55,17 +63,21 @@ impl RunDue {
         let mut moved = 0_i64;
         let mut stuck = BTreeSet::new();
         if phase == RoundPhase::Advancing {
-            // What other services have caused meanwhile is settled first, so that rows always find the same.
+            // What other services have caused meanwhile is settled first, so that rows always find
+            // the same.
             moved = moved.saturating_add(self.settle(tenant, run_id).await?);
-            // Due work of a suspended tenant waits until the tenant is active again, with and without a test clock.
+            // Due work of a suspended tenant waits until the tenant is active again, with and
+            // without a test clock.
             if !suspended {
                 moved = moved.saturating_add(self.run_rows(tenant, now, run_id, &mut stuck).await?);
             }
             moved = moved.saturating_add(self.settle(tenant, run_id).await?);
         }
         let select = "SELECT min(due_at) AS next FROM due WHERE tenant = $1 AND due_at > $2";
-        let row = sql::one(self.db.system(), select, vec![tenant.as_str().into(), now.into()]).await?;
-        let next: Option<DateTime<Utc>> = row.map(|row| row.try_get("", "next")).transpose()?.flatten();
+        let row =
+            sql::one(self.db.system(), select, vec![tenant.as_str().into(), now.into()]).await?;
+        let next: Option<DateTime<Utc>> =
+            row.map(|row| row.try_get("", "next")).transpose()?.flatten();
         Ok(RunDueResponse {
             moved_count: i32::try_from(moved).unwrap_or(i32::MAX),
             next_due: next.map(timestamp),
@@ -73,8 +85,9 @@ impl RunDue {
         })
     }
 
-    /// Waits for open flows, and until the tenant's events have been received. Returns how much there was to wait for, since it may have
-    /// made more work due. What is left after a while is left to the next round: the clock's owner goes on until there is nothing.
+    /// Waits for open flows, and until the tenant's events have been received. Returns how much
+    /// there was to wait for, since it may have made more work due. What is left after a while is
+    /// left to the next round: the clock's owner goes on until there is nothing.
     async fn settle(&self, tenant: &TenantId, run_id: &str) -> Result<i64, AppError> {
         let mut moved = i64::from(self.wait_for_flows(tenant, run_id).await? != Flows::NoneOpen);
         let mut waiting = self.relay.pending(tenant).await?;
@@ -88,7 +101,8 @@ impl RunDue {
             if still < waiting {
                 polls = 0;
             } else {
-                // Another replica may hold the relay's lease, and on a bus with a broker events are on their way for a moment.
+                // Another replica may hold the relay's lease, and on a bus with a broker events are
+                // on their way for a moment.
                 polls += 1;
                 tokio::time::sleep(Duration::from_millis(25)).await;
             }
@@ -97,13 +111,18 @@ impl RunDue {
         Ok(moved)
     }
 
-    /// Waits for open flows, up to [`FLOW_POLLS`] times. If there were any, they may have made more work due.
+    /// Waits for open flows, up to [`FLOW_POLLS`] times. If there were any, they may have made more
+    /// work due.
     async fn wait_for_flows(&self, tenant: &TenantId, run_id: &str) -> Result<Flows, AppError> {
-        // In the service that owns the clock the run is itself an open flow, and must not wait for its own end.
+        // In the service that owns the clock the run is itself an open flow, and must not wait for
+        // its own end.
         let run_id = crate::wire::names::uuid(run_id).unwrap_or_default();
         let select = "SELECT flow FROM intent_lease WHERE tenant = $1 AND intent_id <> $2 LIMIT 1";
         for waited in 0..FLOW_POLLS {
-            if sql::one(self.db.system(), select, vec![tenant.as_str().into(), run_id.into()]).await?.is_none() {
+            if sql::one(self.db.system(), select, vec![tenant.as_str().into(), run_id.into()])
+                .await?
+                .is_none()
+            {
                 return Ok(if waited == 0 { Flows::NoneOpen } else { Flows::Ended });
             }
             tokio::time::sleep(POLL_EVERY).await;
@@ -111,12 +130,23 @@ impl RunDue {
         Ok(Flows::StillOpen)
     }
 
-    async fn run_rows(&self, tenant: &TenantId, now: DateTime<Utc>, run_id: &str, stuck: &mut BTreeSet<String>) -> Result<i64, AppError> {
+    async fn run_rows(
+        &self,
+        tenant: &TenantId,
+        now: DateTime<Utc>,
+        run_id: &str,
+        stuck: &mut BTreeSet<String>,
+    ) -> Result<i64, AppError> {
         let select = format!(
             "SELECT tenant, job, subject, due_at, ordinal FROM due WHERE tenant = $1 AND due_at <= $2 ORDER BY {} LIMIT $3",
             self.jobs.order()
         );
-        let rows = sql::all(self.db.system(), &select, vec![tenant.as_str().into(), now.into(), ROWS.into()]).await?;
+        let rows = sql::all(
+            self.db.system(),
+            &select,
+            vec![tenant.as_str().into(), now.into(), ROWS.into()],
+        )
+        .await?;
         let mut moved = 0_i64;
         let mut flows = Flows::NoneOpen;
         for row in &rows {
@@ -129,7 +159,8 @@ impl RunDue {
                     stuck.insert(name);
                 }
             }
-            // One row's flows end before the next row, so that they always come in the same order. One that is stuck is waited for once.
+            // One row's flows end before the next row, so that they always come in the same order.
+            // One that is stuck is waited for once.
             if flows != Flows::StillOpen {
                 flows = self.wait_for_flows(tenant, run_id).await?;
             }
@@ -140,7 +171,10 @@ impl RunDue {
 
 #[tonic::async_trait]
 impl ClockService for RunDue {
-    async fn run_due(&self, request: Request<RunDueRequest>) -> Result<Response<RunDueResponse>, Status> {
+    async fn run_due(
+        &self,
+        request: Request<RunDueRequest>,
+    ) -> Result<Response<RunDueResponse>, Status> {
         let (mut fields, message) = Fields::open(request)?;
         let tenant = fields.name("tenant", &format!("tenants/{}", message.tenant), &[]).tenant;
         let now = fields.instant("now", message.now.as_ref());

@@ -1,7 +1,10 @@
-//! Metrics that need a query: what waits in the queues of a service, and its sums of money. One replica reads them at
-//! intervals; the exporters show what was read last. Queries of queues stop counting at [`MOST`]: a backlog must not become
-//! slower because somebody looks at it.
-#![expect(clippy::float_arithmetic, reason = "metrics are floating-point numbers; no amount is made of them")]
+//! Metrics that need a query: what waits in the queues of a service, and its sums of money. One
+//! replica reads them at intervals; the exporters show what was read last. Queries of queues stop
+//! counting at [`MOST`]: a backlog must not become slower because somebody looks at it.
+#![expect(
+    clippy::float_arithmetic,
+    reason = "metrics are floating-point numbers; no amount is made of them"
+)]
 
 use crate::{
     bus::{
@@ -44,22 +47,51 @@ pub struct Metric {
     pub description: &'static str,
 }
 
-const UNDELIVERED: Metric =
-    Metric { name: "payterms.outbox.undelivered", unit: "{event}", description: "Events that a subscriber has not received yet." };
-const UNDELIVERED_AGE: Metric =
-    Metric { name: "payterms.outbox.age", unit: "s", description: "Age of the oldest event that a subscriber has not received yet." };
-const HELD: Metric =
-    Metric { name: "payterms.inbox.held", unit: "{event}", description: "Received events that wait for a predecessor or are tried again." };
-const HELD_AGE: Metric = Metric { name: "payterms.inbox.age", unit: "s", description: "Age of the oldest of the held events." };
+const UNDELIVERED: Metric = Metric {
+    name: "payterms.outbox.undelivered",
+    unit: "{event}",
+    description: "Events that a subscriber has not received yet.",
+};
+const UNDELIVERED_AGE: Metric = Metric {
+    name: "payterms.outbox.age",
+    unit: "s",
+    description: "Age of the oldest event that a subscriber has not received yet.",
+};
+const HELD: Metric = Metric {
+    name: "payterms.inbox.held",
+    unit: "{event}",
+    description: "Received events that wait for a predecessor or are tried again.",
+};
+const HELD_AGE: Metric = Metric {
+    name: "payterms.inbox.age",
+    unit: "s",
+    description: "Age of the oldest of the held events.",
+};
 const DEAD: Metric = Metric {
     name: "payterms.inbox.dead_letters",
     unit: "{event}",
     description: "Events that could not be applied and wait for the operator.",
 };
-const DUE: Metric = Metric { name: "payterms.jobs.due", unit: "{job}", description: "Jobs that are due and not done." };
-const DUE_AGE: Metric = Metric { name: "payterms.jobs.age", unit: "s", description: "How long the oldest due job has been due." };
-const FLOWS: Metric = Metric { name: "payterms.flows.open", unit: "{flow}", description: "Flows that have begun and not closed, by kind." };
-const FLOWS_AGE: Metric = Metric { name: "payterms.flows.age", unit: "s", description: "Age of the oldest open flow, by kind." };
+const DUE: Metric = Metric {
+    name: "payterms.jobs.due",
+    unit: "{job}",
+    description: "Jobs that are due and not done.",
+};
+const DUE_AGE: Metric = Metric {
+    name: "payterms.jobs.age",
+    unit: "s",
+    description: "How long the oldest due job has been due.",
+};
+const FLOWS: Metric = Metric {
+    name: "payterms.flows.open",
+    unit: "{flow}",
+    description: "Flows that have begun and not closed, by kind.",
+};
+const FLOWS_AGE: Metric = Metric {
+    name: "payterms.flows.age",
+    unit: "s",
+    description: "Age of the oldest open flow, by kind.",
+};
 const WEBHOOKS: Metric = Metric {
     name: "payterms.webhooks.pending",
     unit: "{event}",
@@ -80,11 +112,24 @@ const SEALED: Metric = Metric {
     unit: "{value}",
     description: "Sealed values, by what can be done with the key that they are sealed with.",
 };
-/// Sealed values are counted once in so many readings of the figures: hourly, where those are read every five minutes.
+/// Sealed values are counted once in so many readings of the figures: hourly, where those are read
+/// every five minutes.
 const FIGURES_A_ROUND: u32 = 12;
 /// The metrics of every service's queues.
-pub const QUEUES: [Metric; 12] =
-    [UNDELIVERED, UNDELIVERED_AGE, HELD, HELD_AGE, DEAD, DUE, DUE_AGE, FLOWS, FLOWS_AGE, WEBHOOKS, WEBHOOKS_AGE, WEBHOOKS_OVERDUE];
+pub const QUEUES: [Metric; 12] = [
+    UNDELIVERED,
+    UNDELIVERED_AGE,
+    HELD,
+    HELD_AGE,
+    DEAD,
+    DUE,
+    DUE_AGE,
+    FLOWS,
+    FLOWS_AGE,
+    WEBHOOKS,
+    WEBHOOKS_AGE,
+    WEBHOOKS_OVERDUE,
+];
 
 /// Labels besides the part, each with its value. Only what has few values.
 type Labels = Vec<(&'static str, String)>;
@@ -107,7 +152,8 @@ pub struct Figure {
     pub metric: Metric,
     /// The label whose value the query's column `label` has.
     pub label: &'static str,
-    /// The query: a label and a value a row, over the rows whose tenant is among `{tenants}`; `{today}` is the date in UTC.
+    /// The query: a label and a value a row, over the rows whose tenant is among `{tenants}`;
+    /// `{today}` is the date in UTC.
     pub select: &'static str,
 }
 
@@ -129,7 +175,11 @@ impl Figure {
         let sample = |row: &QueryResult| {
             let value: f64 = row.try_get("", "value")?;
             let value = if self.metric.unit == MONEY { value / MILLIONTHS } else { value };
-            Ok(Sample { metric: self.metric, labels: vec![(self.label, row.try_get("", "label")?)], value })
+            Ok(Sample {
+                metric: self.metric,
+                labels: vec![(self.label, row.try_get("", "label")?)],
+                value,
+            })
         };
         rows.iter().map(sample).collect()
     }
@@ -165,30 +215,57 @@ pub(crate) struct Sampled {
 }
 
 impl Sampler {
-    /// A sampler whose samples the exporters show. `subscribers` are those of the service's events, with the types of each.
-    pub(crate) fn new(db: Db, leases: Leases, subscribers: BTreeMap<String, Vec<String>>, sampled: Sampled) -> Self {
+    /// A sampler whose samples the exporters show. `subscribers` are those of the service's events,
+    /// with the types of each.
+    pub(crate) fn new(
+        db: Db,
+        leases: Leases,
+        subscribers: BTreeMap<String, Vec<String>>,
+        sampled: Sampled,
+    ) -> Self {
         let Sampled { flows, figures, figures_every, sealed } = sampled;
         let shelf = Shelf::default();
-        for metric in QUEUES.iter().chain([&SEALED]).chain(figures.iter().map(|figure| &figure.metric)) {
+        for metric in
+            QUEUES.iter().chain([&SEALED]).chain(figures.iter().map(|figure| &figure.metric))
+        {
             let (shelf, metric, part) = (shelf.clone(), *metric, db.service());
             metrics::observe(metric.name, metric.unit, metric.description, move || {
                 let shelf = shelf.lock().unwrap_or_else(PoisonError::into_inner);
                 let labels = |sample: &Sample| {
-                    let of_sample = sample.labels.iter().map(|(key, value)| KeyValue::new(*key, value.clone()));
+                    let of_sample =
+                        sample.labels.iter().map(|(key, value)| KeyValue::new(*key, value.clone()));
                     of_sample.chain([metrics::part(part)]).collect()
                 };
-                shelf.get(metric.name).into_iter().flatten().map(|sample| (labels(sample), sample.value)).collect()
+                shelf
+                    .get(metric.name)
+                    .into_iter()
+                    .flatten()
+                    .map(|sample| (labels(sample), sample.value))
+                    .collect()
             });
         }
-        Self { db, leases, subscribers: Arc::new(subscribers), flows, figures, figures_every, sealed, shelf }
+        Self {
+            db,
+            leases,
+            subscribers: Arc::new(subscribers),
+            flows,
+            figures,
+            figures_every,
+            sealed,
+            shelf,
+        }
     }
 
     pub(crate) async fn run_forever(self, beat: Beat, stop: CancellationToken) {
         let mut figures_due = Instant::now();
-        let mut tally = SealedTally::new(self.sealed.clone(), self.figures_every.saturating_mul(FIGURES_A_ROUND));
+        let mut tally = SealedTally::new(
+            self.sealed.clone(),
+            self.figures_every.saturating_mul(FIGURES_A_ROUND),
+        );
         loop {
             beat.beat();
-            // Only one replica shows them: a sum over the replicas would otherwise count them several times.
+            // Only one replica shows them: a sum over the replicas would otherwise count them
+            // several times.
             if self.leases.hold_singleton("samples").await.unwrap_or(false) {
                 let queues = beat.while_waiting(self.queues()).await;
                 self.show(&QUEUES, queues);
@@ -217,7 +294,8 @@ impl Sampler {
         }
     }
 
-    /// Replaces the samples of these metrics. If they could not be read they are shown no more: an old value would pass for a new one.
+    /// Replaces the samples of these metrics. If they could not be read they are shown no more: an
+    /// old value would pass for a new one.
     fn show(&self, of: &[Metric], samples: Result<Vec<Sample>, AppError>) {
         let samples = samples.unwrap_or_else(|error| {
             tracing::warn!(%error, "metrics could not be read from the database");
@@ -225,7 +303,10 @@ impl Sampler {
         });
         let mut shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
         for metric in of {
-            shelf.insert(metric.name, samples.iter().filter(|sample| sample.metric == *metric).cloned().collect());
+            shelf.insert(
+                metric.name,
+                samples.iter().filter(|sample| sample.metric == *metric).cloned().collect(),
+            );
         }
     }
 
@@ -234,10 +315,14 @@ impl Sampler {
         let mut sums: BTreeMap<(Metric, Labels), f64> = BTreeMap::new();
         let mut after = String::new();
         loop {
-            let select =
-                format!("SELECT tenant FROM tenant_states WHERE tenant > $1 AND clock_now IS NULL ORDER BY tenant LIMIT {TENANTS}");
+            let select = format!(
+                "SELECT tenant FROM tenant_states WHERE tenant > $1 AND clock_now IS NULL ORDER BY tenant LIMIT {TENANTS}"
+            );
             let page = sql::all(self.db.system(), &select, vec![after.as_str().into()]).await?;
-            let page = page.iter().map(|row| row.try_get("", "tenant")).collect::<Result<Vec<String>, _>>()?;
+            let page = page
+                .iter()
+                .map(|row| row.try_get("", "tenant"))
+                .collect::<Result<Vec<String>, _>>()?;
             let Some(last) = page.last().cloned() else { break };
             for figure in self.figures {
                 for sample in figure.read(&self.db, &page).await? {
@@ -246,14 +331,18 @@ impl Sampler {
             }
             after = last;
         }
-        Ok(sums.into_iter().map(|((metric, labels), value)| Sample { metric, labels, value }).collect())
+        Ok(sums
+            .into_iter()
+            .map(|((metric, labels), value)| Sample { metric, labels, value })
+            .collect())
     }
 
     async fn queues(&self) -> Result<Vec<Sample>, AppError> {
         let now = self.db.clock().now();
         let mut samples = Vec::new();
         for (subscriber, kinds) in self.subscribers.iter() {
-            let kinds: Vec<_> = kinds.iter().map(|kind| format!("'{}'", kind.replace('\'', ""))).collect();
+            let kinds: Vec<_> =
+                kinds.iter().map(|kind| format!("'{}'", kind.replace('\'', ""))).collect();
             // Each half is served by an index of its own, and stops early.
             let select = format!(
                 "SELECT count(*) AS many, min(since) AS since FROM (SELECT * FROM (SELECT recorded_at AS since FROM outbox \
@@ -263,7 +352,15 @@ impl Sampler {
                 kinds.join(", ")
             );
             let label = vec![("payterms.subscriber", subscriber.clone())];
-            self.add(&mut samples, now, [UNDELIVERED, UNDELIVERED_AGE], label, &select, vec![subscriber.as_str().into()]).await?;
+            self.add(
+                &mut samples,
+                now,
+                [UNDELIVERED, UNDELIVERED_AGE],
+                label,
+                &select,
+                vec![subscriber.as_str().into()],
+            )
+            .await?;
         }
         let held = format!(
             "SELECT count(*) AS many, min(recorded_at) AS since FROM (SELECT recorded_at FROM inbox WHERE held IS NOT NULL LIMIT {MOST}) held"
@@ -273,7 +370,11 @@ impl Sampler {
             "SELECT count(*) AS many FROM (SELECT event_id FROM inbox WHERE held IS NOT NULL AND attempts >= {MOST_ATTEMPTS} LIMIT {MOST}) dead"
         );
         if let Some(row) = sql::one(self.db.system(), &dead, vec![]).await? {
-            samples.push(Sample { metric: DEAD, labels: Vec::new(), value: number(row.try_get("", "many")?) });
+            samples.push(Sample {
+                metric: DEAD,
+                labels: Vec::new(),
+                value: number(row.try_get("", "many")?),
+            });
         }
         let due = format!(
             "SELECT count(*) AS many, min(due_at) AS since FROM (SELECT due_at FROM due JOIN tenant_states \
@@ -286,14 +387,22 @@ impl Sampler {
              ON t.tenant = d.tenant AND t.endpoint_id = d.endpoint_id WHERE d.state = 'PENDING' AND t.enabled AND t.reported < t.generation \
              ORDER BY d.created_at LIMIT {MOST}) waiting"
         );
-        self.add(&mut samples, now, [WEBHOOKS, WEBHOOKS_AGE], Vec::new(), &webhooks, vec![]).await?;
-        samples.push(Sample { metric: WEBHOOKS_OVERDUE, labels: Vec::new(), value: self.webhooks_overdue(now).await? });
+        self.add(&mut samples, now, [WEBHOOKS, WEBHOOKS_AGE], Vec::new(), &webhooks, vec![])
+            .await?;
+        samples.push(Sample {
+            metric: WEBHOOKS_OVERDUE,
+            labels: Vec::new(),
+            value: self.webhooks_overdue(now).await?,
+        });
         // The fence of a flow starts at the instant of its opening in microseconds.
         let flows = "SELECT flow AS label, count(*) AS many, min(fence) AS fence FROM intent_lease WHERE tenant <> '' GROUP BY flow";
         let mut open = BTreeMap::new();
         for row in sql::all(self.db.system(), flows, vec![]).await? {
             let opened = DateTime::from_timestamp_micros(row.try_get("", "fence")?);
-            open.insert(row.try_get::<String>("", "label")?, (number(row.try_get("", "many")?), age(now, opened)));
+            open.insert(
+                row.try_get::<String>("", "label")?,
+                (number(row.try_get("", "many")?), age(now, opened)),
+            );
         }
         for kind in self.flows.iter() {
             let (many, oldest) = open.get(*kind).copied().unwrap_or_default();
@@ -304,8 +413,9 @@ impl Sampler {
         Ok(samples)
     }
 
-    /// For how long the oldest webhook whose turn it is has been due: what its receiver refuses waits until it is tried again, and what
-    /// comes after it in its subject waits with it; neither is due.
+    /// For how long the oldest webhook whose turn it is has been due: what its receiver refuses
+    /// waits until it is tried again, and what comes after it in its subject waits with it; neither
+    /// is due.
     async fn webhooks_overdue(&self, now: DateTime<Utc>) -> Result<f64, AppError> {
         let select = format!(
             "SELECT min(d.due_at) AS since FROM (SELECT d.* FROM webhook_deliveries d JOIN webhook_targets t ON t.tenant = d.tenant \
@@ -343,7 +453,11 @@ fn put(
     labels: Labels,
     row: &QueryResult,
 ) -> Result<(), AppError> {
-    samples.push(Sample { metric: many, labels: labels.clone(), value: number(row.try_get("", "many")?) });
+    samples.push(Sample {
+        metric: many,
+        labels: labels.clone(),
+        value: number(row.try_get("", "many")?),
+    });
     samples.push(Sample { metric: oldest, labels, value: age(now, row.try_get("", "since")?) });
     Ok(())
 }
@@ -351,7 +465,11 @@ fn put(
 /// The samples of sealed values.
 fn sealed(counts: Counts) -> Vec<Sample> {
     let state = |state: KeyState| state.as_str_name().trim_start_matches("KEY_STATE_").to_owned();
-    let sample = |(key, count)| Sample { metric: SEALED, labels: vec![("payterms.key_state", state(key))], value: number(count) };
+    let sample = |(key, count)| Sample {
+        metric: SEALED,
+        labels: vec![("payterms.key_state", state(key))],
+        value: number(count),
+    };
     counts.into_iter().map(sample).collect()
 }
 

@@ -1,5 +1,6 @@
-//! The sealed values of a service, for the operator who replaces a key: with which keys they are sealed, and sealing again with the first
-//! one (docs/adr/0052-keys-that-seal-are-replaced.md). Rows are gone through by their keys, a page at a time, so that no transaction is long.
+//! The sealed values of a service, for the operator who replaces a key: with which keys they are
+//! sealed, and sealing again with the first one (docs/adr/0052-keys-that-seal-are-replaced.md).
+//! Rows are gone through by their keys, a page at a time, so that no transaction is long.
 
 use crate::{
     db::{Db, WriteTx, tenants, transaction::Transaction},
@@ -14,7 +15,9 @@ use crate::{
 };
 use futures::future::BoxFuture;
 use payterms_kernel::{Refusal, TenantId};
-use payterms_proto::common::v1::{CountSealedValuesResponse, ResealValuesResponse, SealedValues, sealed_values::KeyState};
+use payterms_proto::common::v1::{
+    CountSealedValuesResponse, ResealValuesResponse, SealedValues, sealed_values::KeyState,
+};
 use std::{collections::BTreeMap, time::Duration};
 use tokio::time::Instant;
 
@@ -37,9 +40,18 @@ pub struct SealedRow {
 }
 
 /// Reads the next rows of a tenant after a key; the empty key is before all.
-pub type ListRows = for<'a> fn(&'a Transaction, &'a TenantId, &'a str, i64) -> BoxFuture<'a, Result<Vec<SealedRow>, AppError>>;
+pub type ListRows = for<'a> fn(
+    &'a Transaction,
+    &'a TenantId,
+    &'a str,
+    i64,
+) -> BoxFuture<'a, Result<Vec<SealedRow>, AppError>>;
 /// Seals the values of a row again and saves it. Returns why they do not open, where they do not.
-pub type ResealRow = for<'a> fn(&'a mut WriteTx, &'a Seal, &'a str) -> BoxFuture<'a, Result<Result<(), String>, AppError>>;
+pub type ResealRow = for<'a> fn(
+    &'a mut WriteTx,
+    &'a Seal,
+    &'a str,
+) -> BoxFuture<'a, Result<Result<(), String>, AppError>>;
 
 /// A table with sealed values.
 #[derive(Debug, Clone)]
@@ -59,11 +71,14 @@ pub struct SealedTable {
 impl SealedTable {
     /// Whether a row has a value that another key than the first seals.
     fn is_old(&self, row: &SealedRow) -> bool {
-        row.values.iter().any(|value| !matches!(SealedWith::of(self.seal.as_ref(), value), SealedWith::First(_)))
+        row.values
+            .iter()
+            .any(|value| !matches!(SealedWith::of(self.seal.as_ref(), value), SealedWith::First(_)))
     }
 }
 
-/// Where counting or sealing goes on: the table by its number, the last tenant that is done, the last key that is done.
+/// Where counting or sealing goes on: the table by its number, the last tenant that is done, the
+/// last key that is done.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 struct Place {
     table: usize,
@@ -90,7 +105,8 @@ fn is_full(rows: &[SealedRow]) -> bool {
     i64::try_from(rows.len()).unwrap_or(i64::MAX) >= ROWS
 }
 
-/// Counts the values by their keys, of one tenant or of all, from the page's place until the time of a call is over.
+/// Counts the values by their keys, of one tenant or of all, from the page's place until the time
+/// of a call is over.
 pub(crate) async fn count(
     db: &Db,
     (pages, page): (&PageSigner, &Page),
@@ -108,7 +124,8 @@ pub(crate) async fn count(
             place = Place { table: place.table.saturating_add(1), ..Place::default() };
             continue;
         };
-        let id: TenantId = tenant.parse().map_err(|_| AppError::Fault(format!("a tenant {tenant:?}")))?;
+        let id: TenantId =
+            tenant.parse().map_err(|_| AppError::Fault(format!("a tenant {tenant:?}")))?;
         let rows = (table.list)(&db.read(&id).await?, &id, &place.key, ROWS).await?;
         for value in rows.iter().flat_map(|row| &row.values) {
             let entry = counted(table, &tenant, value);
@@ -119,13 +136,20 @@ pub(crate) async fn count(
             _ => place = Place { tenant, key: String::new(), ..place },
         }
         if Instant::now() >= until {
-            return Ok(CountSealedValuesResponse { sealed_values: messages(counts), next_page_token: place.sign(pages, page) });
+            return Ok(CountSealedValuesResponse {
+                sealed_values: messages(counts),
+                next_page_token: place.sign(pages, page),
+            });
         }
     }
-    Ok(CountSealedValuesResponse { sealed_values: messages(counts), next_page_token: String::new() })
+    Ok(CountSealedValuesResponse {
+        sealed_values: messages(counts),
+        next_page_token: String::new(),
+    })
 }
 
-/// What values are counted by: table, state, id of the key, and the tenant where something is to be done.
+/// What values are counted by: table, state, id of the key, and the tenant where something is to be
+/// done.
 type Entry = (&'static str, i32, String, String);
 
 fn counted(table: &SealedTable, tenant: &str, value: &[u8]) -> Entry {
@@ -134,13 +158,16 @@ fn counted(table: &SealedTable, tenant: &str, value: &[u8]) -> Entry {
     (table.name, state.into(), id, tenant)
 }
 
-/// What the process can do with the key of a value, and the key's id; none if the value was sealed before there were ids.
+/// What the process can do with the key of a value, and the key's id; none if the value was sealed
+/// before there were ids.
 pub(super) fn key_of(table: &SealedTable, value: &[u8]) -> (KeyState, String) {
     match SealedWith::of(table.seal.as_ref(), value) {
         SealedWith::First(id) => (KeyState::Seals, id.to_string()),
         SealedWith::Other(id) => (KeyState::Opens, id.to_string()),
         SealedWith::Missing(id) => (KeyState::Missing, id.to_string()),
-        SealedWith::Unnamed => (if table.seal.is_some() { KeyState::Opens } else { KeyState::Missing }, String::new()),
+        SealedWith::Unnamed => {
+            (if table.seal.is_some() { KeyState::Opens } else { KeyState::Missing }, String::new())
+        }
     }
 }
 
@@ -155,8 +182,8 @@ fn messages(counts: BTreeMap<Entry, i64>) -> Vec<SealedValues> {
     counts.into_iter().map(message).collect()
 }
 
-/// Seals values of a tenant again, from the page's place on and no more than a transaction takes. What is sealed with the first key
-/// already is passed over, so nothing is done twice.
+/// Seals values of a tenant again, from the page's place on and no more than a transaction takes.
+/// What is sealed with the first key already is passed over, so nothing is done twice.
 pub(crate) async fn reseal(
     db: &Db,
     call: &Call,
@@ -170,7 +197,8 @@ pub(crate) async fn reseal(
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    let (mut touched, mut looked, mut row_count, mut unopened) = (0_usize, 0_usize, 0_i32, Vec::new());
+    let (mut touched, mut looked, mut row_count, mut unopened) =
+        (0_usize, 0_usize, 0_i32, Vec::new());
     'tables: while let Some(table) = tables.get(place.table) {
         if let (Some(seal), Some(reseal_row)) = (&table.seal, table.reseal) {
             let rows = (table.list)(tx.conn(), &call.tenant, &place.key, ROWS).await?;
@@ -197,7 +225,8 @@ pub(crate) async fn reseal(
         }
         place = Place { table: place.table.saturating_add(1), ..Place::default() };
     }
-    let next_page_token = if place.table < tables.len() { place.sign(pages, page) } else { String::new() };
+    let next_page_token =
+        if place.table < tables.len() { place.sign(pages, page) } else { String::new() };
     if row_count > 0 {
         kill::point("sealed.before_commit");
     }

@@ -1,6 +1,6 @@
-//! Counts the sealed values of a service by what the process can do with their keys, for a metric: whether a key that was replaced is
-//! still needed, or one is missing. Each value says its key only in its first bytes, so all are looked at; a little at a time, and one
-//! round an hour.
+//! Counts the sealed values of a service by what the process can do with their keys, for a metric:
+//! whether a key that was replaced is still needed, or one is missing. Each value says its key only
+//! in its first bytes, so all are looked at; a little at a time, and one round an hour.
 
 use crate::{
     bus::sealed::{SealedTable, key_of},
@@ -41,7 +41,8 @@ struct Round {
     table: usize,
     /// The last tenant that was asked for.
     after: String,
-    /// Tenants of whom something is sealed, and the last row of the first of them that was looked at.
+    /// Tenants of whom something is sealed, and the last row of the first of them that was looked
+    /// at.
     tenants: VecDeque<TenantId>,
     row: String,
     counts: Counts,
@@ -49,8 +50,17 @@ struct Round {
 
 impl Default for Round {
     fn default() -> Self {
-        let counts = [KeyState::Seals, KeyState::Opens, KeyState::Missing].into_iter().map(|state| (state, 0)).collect();
-        Self { table: 0, after: String::new(), tenants: VecDeque::new(), row: String::new(), counts }
+        let counts = [KeyState::Seals, KeyState::Opens, KeyState::Missing]
+            .into_iter()
+            .map(|state| (state, 0))
+            .collect();
+        Self {
+            table: 0,
+            after: String::new(),
+            tenants: VecDeque::new(),
+            row: String::new(),
+            counts,
+        }
     }
 }
 
@@ -101,7 +111,9 @@ impl Round {
             *count = count.saturating_add(1);
         }
         match rows.last() {
-            Some(last) if i64::try_from(rows.len()).unwrap_or(ROWS) >= ROWS => self.row.clone_from(&last.key),
+            Some(last) if i64::try_from(rows.len()).unwrap_or(ROWS) >= ROWS => {
+                self.row.clone_from(&last.key)
+            }
             _ => {
                 self.row.clear();
                 self.tenants.pop_front();
@@ -111,10 +123,19 @@ impl Round {
     }
 }
 
-async fn of_whom_something_is_sealed(db: &Db, table: &SealedTable, tenants: &[String]) -> Result<VecDeque<TenantId>, AppError> {
+async fn of_whom_something_is_sealed(
+    db: &Db,
+    table: &SealedTable,
+    tenants: &[String],
+) -> Result<VecDeque<TenantId>, AppError> {
     let names: Vec<_> = tenants.iter().map(String::as_str).collect();
     let marks: Vec<_> = (1..=names.len()).map(|number| format!("${number}")).collect();
-    let select = format!("SELECT DISTINCT tenant FROM {} WHERE tenant IN ({}) AND {}", table.name, marks.join(", "), table.holds);
+    let select = format!(
+        "SELECT DISTINCT tenant FROM {} WHERE tenant IN ({}) AND {}",
+        table.name,
+        marks.join(", "),
+        table.holds
+    );
     let values = names.iter().map(|name| Value::from(*name)).collect();
     let rows = sql::all(&db.read_all(&names).await?, &select, values).await?;
     let tenant = |row: &sea_orm::QueryResult| {

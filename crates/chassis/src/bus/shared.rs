@@ -1,4 +1,5 @@
-//! Sums that two services have both recorded, each in its own rows. The operator compares them (I28).
+//! Sums that two services have both recorded, each in its own rows. The operator compares them
+//! (I28).
 
 use crate::{
     db::{Db, sql},
@@ -37,7 +38,8 @@ impl Kind {
 pub struct Shared {
     /// What they are.
     pub kind: Kind,
-    /// The query: columns `subject`, `amount`, `currency` and `under_way` (0 or 1), of the tenant `$1` and of subjects above `$2`.
+    /// The query: columns `subject`, `amount`, `currency` and `under_way` (0 or 1), of the tenant
+    /// `$1` and of subjects above `$2`.
     pub select: &'static str,
 }
 
@@ -54,15 +56,22 @@ pub(crate) async fn list(
         shared.select
     );
     let limit = i64::try_from(page.reads()).unwrap_or(i64::MAX);
-    let rows = sql::all(&db.read(tenant).await?, &select, vec![tenant.as_str().into(), after.into(), limit.into()]).await?;
+    let rows = sql::all(
+        &db.read(tenant).await?,
+        &select,
+        vec![tenant.as_str().into(), after.into(), limit.into()],
+    )
+    .await?;
     let mut shared_amounts = rows.iter().map(amount).collect::<Result<Vec<_>, _>>()?;
-    let next_page_token = pages.cut(page, &mut shared_amounts, |shared_amount| shared_amount.subject_id.clone());
+    let next_page_token =
+        pages.cut(page, &mut shared_amounts, |shared_amount| shared_amount.subject_id.clone());
     Ok(ListSharedAmountsResponse { shared_amounts, next_page_token })
 }
 
 fn amount(row: &QueryResult) -> Result<SharedAmount, AppError> {
     let code: String = row.try_get("", "currency")?;
-    let currency = Currency::parse(&code).ok_or_else(|| AppError::Fault(format!("a sum in {code:?}")))?;
+    let currency =
+        Currency::parse(&code).ok_or_else(|| AppError::Fault(format!("a sum in {code:?}")))?;
     let amount = Money::from_micros(currency, row.try_get("", "amount")?);
     Ok(SharedAmount {
         subject_id: row.try_get::<Uuid>("", "subject")?.to_string(),

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 /// Ids of aggregates, each with the encoded event that holds its state.
 pub type States<'a> = BoxFuture<'a, Result<Vec<(String, Vec<u8>)>, AppError>>;
 
-/// Reads the present state of aggregates by id, as encoded events. Ids without an aggregate are left out of the result.
+/// Reads the present state of aggregates by id, as encoded events. Ids without an aggregate are
+/// left out of the result.
 pub type Load = for<'a> fn(&'a WriteTx, &'a [String]) -> States<'a>;
 
 /// For each type of aggregate: the event that holds its state, and the function that loads it.

@@ -10,18 +10,27 @@ use crate::{
 use std::time::Duration;
 use tonic::{Code, Request, Response, Status};
 
-/// Attempts of a step, and the pause between them, before its driver gives up and the recovery takes over the flow.
+/// Attempts of a step, and the pause between them, before its driver gives up and the recovery
+/// takes over the flow.
 const ATTEMPTS: u32 = 60;
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// Whether a peer's answer is a final refusal of a step: a code that a retry cannot change, with a reason on the step's list.
+/// Whether a peer's answer is a final refusal of a step: a code that a retry cannot change, with a
+/// reason on the step's list.
 fn is_refusal(status: &Status, reasons: &[&str]) -> bool {
-    let is_final =
-        matches!(status.code(), Code::FailedPrecondition | Code::InvalidArgument | Code::OutOfRange | Code::AlreadyExists | Code::NotFound);
+    let is_final = matches!(
+        status.code(),
+        Code::FailedPrecondition
+            | Code::InvalidArgument
+            | Code::OutOfRange
+            | Code::AlreadyExists
+            | Code::NotFound
+    );
     is_final && reason(status).is_some_and(|reason| reasons.contains(&reason.as_str()))
 }
 
-/// The answer to a step that the other service may refuse. A refusal is final, and the flow acts on it; what is no answer is an error.
+/// The answer to a step that the other service may refuse. A refusal is final, and the flow acts on
+/// it; what is no answer is an error.
 #[derive(Debug, Clone)]
 pub enum StepOutcome<T> {
     /// The step is done, now or by an earlier attempt.
@@ -63,7 +72,13 @@ pub struct Steps<'a, C> {
 impl<'a, C> Steps<'a, C> {
     /// Calls to `service` as `caller`, each of which may take as long as `budget`.
     #[must_use]
-    pub fn new(peers: &'a Peers, service: &'static str, caller: Caller, budget: Duration, client: fn(PeerChannel) -> C) -> Self {
+    pub fn new(
+        peers: &'a Peers,
+        service: &'static str,
+        caller: Caller,
+        budget: Duration,
+        client: fn(PeerChannel) -> C,
+    ) -> Self {
         Self { peers, service, caller, budget, client }
     }
 
@@ -71,7 +86,11 @@ impl<'a, C> Steps<'a, C> {
     ///
     /// # Errors
     /// `Upstream` with the service's refusal, or UNAVAILABLE if it did not answer.
-    pub async fn once<M, A, F>(&self, message: M, call: impl Fn(C, Request<M>) -> F) -> Result<A, AppError>
+    pub async fn once<M, A, F>(
+        &self,
+        message: M,
+        call: impl Fn(C, Request<M>) -> F,
+    ) -> Result<A, AppError>
     where
         F: Future<Output = Result<Response<A>, Status>>,
     {
@@ -80,12 +99,14 @@ impl<'a, C> Steps<'a, C> {
         Ok(call(client, request).await?.into_inner())
     }
 
-    /// Repeats a step until the service answers: with a result, or with a refusal for one of `reasons`, the complete list for this
-    /// step. Any other outcome leaves the step open: a broken connection, a fault of the peer, an unexpected refusal. None of these says
-    /// what happened, so none may have consequences for a customer.
+    /// Repeats a step until the service answers: with a result, or with a refusal for one of
+    /// `reasons`, the complete list for this step. Any other outcome leaves the step open: a broken
+    /// connection, a fault of the peer, an unexpected refusal. None of these says what happened, so
+    /// none may have consequences for a customer.
     ///
     /// # Errors
-    /// The last error, if [`ATTEMPTS`] are used up or the request id was used with other content. The flow's recovery retries.
+    /// The last error, if [`ATTEMPTS`] are used up or the request id was used with other content.
+    /// The flow's recovery retries.
     pub async fn until_answered<M: Clone, A, F>(
         &self,
         reasons: &[&str],
@@ -99,12 +120,19 @@ impl<'a, C> Steps<'a, C> {
         loop {
             match self.once(message.clone(), &call).await {
                 Ok(answer) => return Ok(StepOutcome::Done(answer)),
-                Err(AppError::Upstream(status)) if is_refusal(&status, reasons) => return Ok(StepOutcome::Refused(*status)),
-                // This service sent the step before with other content. That is a bug here, which a retry does not mend.
-                Err(AppError::Upstream(status)) if reason(&status).as_deref() == Some("REQUEST_ID_REUSED") => {
+                Err(AppError::Upstream(status)) if is_refusal(&status, reasons) => {
+                    return Ok(StepOutcome::Refused(*status));
+                }
+                // This service sent the step before with other content. That is a bug here, which a
+                // retry does not mend.
+                Err(AppError::Upstream(status))
+                    if reason(&status).as_deref() == Some("REQUEST_ID_REUSED") =>
+                {
                     return Err(AppError::Fault(status.message().to_owned()));
                 }
-                Err(AppError::Upstream(status)) if attempt < ATTEMPTS => log_open_step(&status, attempt),
+                Err(AppError::Upstream(status)) if attempt < ATTEMPTS => {
+                    log_open_step(&status, attempt)
+                }
                 Err(error) => return Err(error),
             }
             attempt = attempt.saturating_add(1);
@@ -116,7 +144,11 @@ impl<'a, C> Steps<'a, C> {
     ///
     /// # Errors
     /// As there.
-    pub async fn until_done<M: Clone, A, F>(&self, message: M, call: impl Fn(C, Request<M>) -> F) -> Result<A, AppError>
+    pub async fn until_done<M: Clone, A, F>(
+        &self,
+        message: M,
+        call: impl Fn(C, Request<M>) -> F,
+    ) -> Result<A, AppError>
     where
         F: Future<Output = Result<Response<A>, Status>>,
     {
@@ -127,11 +159,15 @@ impl<'a, C> Steps<'a, C> {
     }
 }
 
-/// Logs why a step stays open. The first attempt is a warning if waiting alone will not help; the others are only debug lines.
+/// Logs why a step stays open. The first attempt is a warning if waiting alone will not help; the
+/// others are only debug lines.
 fn log_open_step(status: &Status, attempt: u32) {
     let code = status.code();
     let reason = reason(status).unwrap_or_default();
-    let is_passing = matches!(code, Code::Unavailable | Code::DeadlineExceeded | Code::Aborted | Code::ResourceExhausted);
+    let is_passing = matches!(
+        code,
+        Code::Unavailable | Code::DeadlineExceeded | Code::Aborted | Code::ResourceExhausted
+    );
     if attempt == 1 && !is_passing {
         tracing::warn!(
             ?code,

@@ -1,7 +1,9 @@
 //! `VersionService`: the versions of aggregates, asked at the service that owns them.
 
 use crate::{bus::copies, db::Db, wire::fields::Fields};
-use payterms_proto::common::peers::v1::{GetVersionsRequest, GetVersionsResponse, version_service_server::VersionService};
+use payterms_proto::common::peers::v1::{
+    GetVersionsRequest, GetVersionsResponse, version_service_server::VersionService,
+};
 use tonic::{Request, Response, Status};
 
 /// Aggregates in one call.
@@ -15,7 +17,10 @@ pub(crate) struct Versions {
 
 #[tonic::async_trait]
 impl VersionService for Versions {
-    async fn get_versions(&self, request: Request<GetVersionsRequest>) -> Result<Response<GetVersionsResponse>, Status> {
+    async fn get_versions(
+        &self,
+        request: Request<GetVersionsRequest>,
+    ) -> Result<Response<GetVersionsResponse>, Status> {
         let (mut fields, message) = Fields::open(request)?;
         let tenant = fields.scope().tenant()?;
         if message.aggregates.len() > MOST {
@@ -25,12 +30,19 @@ impl VersionService for Versions {
         for (index, text) in message.aggregates.iter().enumerate() {
             match text.split_once('/') {
                 Some((kind, id)) => aggregates.push((kind.to_owned(), id.to_owned())),
-                None => fields.wrong(&format!("aggregates[{index}]"), "RESOURCE_NAME_INVALID", "Name an aggregate as type/id."),
+                None => fields.wrong(
+                    &format!("aggregates[{index}]"),
+                    "RESOURCE_NAME_INVALID",
+                    "Name an aggregate as type/id.",
+                ),
             }
         }
         fields.finish()?;
         let owned = copies::owned(&self.db, &tenant, &aggregates).await?;
-        let versions = owned.into_iter().map(|((kind, id), number)| copies::Version { kind, id, number }.to_string()).collect();
+        let versions = owned
+            .into_iter()
+            .map(|((kind, id), number)| copies::Version { kind, id, number }.to_string())
+            .collect();
         Ok(Response::new(GetVersionsResponse { versions }))
     }
 }

@@ -1,5 +1,5 @@
-//! Many requests of one tenant in one transaction. They are looked up, answered and published in a fixed number of statements,
-//! so that the cost of a batch hardly depends on its size.
+//! Many requests of one tenant in one transaction. They are looked up, answered and published in a
+//! fixed number of statements, so that the cost of a batch hardly depends on its size.
 
 use crate::{
     db::{
@@ -22,7 +22,8 @@ use std::{
 };
 use uuid::Uuid;
 
-/// An answer replaces a refusal that came after a flow had begun, and nothing else: any other stored answer is final.
+/// An answer replaces a refusal that came after a flow had begun, and nothing else: any other
+/// stored answer is final.
 const INSTEAD_OF_REFUSED: &str = "ON CONFLICT (tenant, request_id) DO UPDATE SET method = excluded.method, input_hash = excluded.input_hash, \
                                   answer = excluded.answer, intent_id = NULL, refused = NULL, recorded_at = excluded.recorded_at \
                                   WHERE requests.refused IS NOT NULL";
@@ -84,9 +85,13 @@ const REQUESTS: [Column; 6] = [
     ("recorded_at", Kind::Time),
 ];
 
-/// Writes events of aggregates of one type with their audit rows, in three statements for any number of events. Returns the
-/// new version of each aggregate.
-pub async fn emit(tx: &mut WriteTx, aggregate: &str, events: Vec<BatchEvent>) -> Result<HashMap<Uuid, i64>, AppError> {
+/// Writes events of aggregates of one type with their audit rows, in three statements for any
+/// number of events. Returns the new version of each aggregate.
+pub async fn emit(
+    tx: &mut WriteTx,
+    aggregate: &str,
+    events: Vec<BatchEvent>,
+) -> Result<HashMap<Uuid, i64>, AppError> {
     if events.is_empty() {
         return Ok(HashMap::new());
     }
@@ -99,7 +104,13 @@ pub async fn emit(tx: &mut WriteTx, aggregate: &str, events: Vec<BatchEvent>) ->
     }
     let mut rows = Rows::new(HEADS);
     for (id, (count, hash)) in &heads {
-        rows.push([tenant.clone().into(), aggregate.into(), id.to_string().into(), (*count).into(), (*hash).clone().into()]);
+        rows.push([
+            tenant.clone().into(),
+            aggregate.into(),
+            id.to_string().into(),
+            (*count).into(),
+            (*hash).clone().into(),
+        ]);
     }
     let mut last: HashMap<Uuid, i64> = HashMap::new();
     let mut before: HashMap<Uuid, Option<Vec<u8>>> = HashMap::new();
@@ -109,8 +120,12 @@ pub async fn emit(tx: &mut WriteTx, aggregate: &str, events: Vec<BatchEvent>) ->
         last.insert(id, row.try_get("", "version")?);
         before.insert(id, row.try_get("", "before_hash")?);
     }
-    // One aggregate may have several events here; their versions follow on the one before this batch.
-    let mut next: HashMap<Uuid, i64> = heads.iter().map(|(id, (count, _))| (*id, last.get(id).map_or(0, |last| last - count))).collect();
+    // One aggregate may have several events here; their versions follow on the one before this
+    // batch.
+    let mut next: HashMap<Uuid, i64> = heads
+        .iter()
+        .map(|(id, (count, _))| (*id, last.get(id).map_or(0, |last| last - count)))
+        .collect();
     let mut outbox = Rows::new(OUTBOX);
     let mut audit = Rows::new(AUDIT);
     let trace = telemetry::trace_parent();
@@ -161,13 +176,20 @@ pub struct StoredRequest {
     pub answer: Option<Vec<u8>>,
 }
 
-/// Those of the calls that an earlier transaction stored, by request id. Call it after the locks, as [`WriteTx::replay`].
-pub async fn stored_requests(tx: &WriteTx, calls: &[&Call]) -> Result<HashMap<Uuid, StoredRequest>, AppError> {
+/// Those of the calls that an earlier transaction stored, by request id. Call it after the locks,
+/// as [`WriteTx::replay`].
+pub async fn stored_requests(
+    tx: &WriteTx,
+    calls: &[&Call],
+) -> Result<HashMap<Uuid, StoredRequest>, AppError> {
     let ids: Vec<_> = calls.iter().map(|call| call.request_id).collect();
     let (among, ids) = among(tx.conn(), "request_id", 2, &ids);
     // A refused request is decided again: what stood in its way may be gone.
-    let mut select = format!("SELECT request_id, input_hash, answer FROM requests WHERE tenant = $1 AND {among} AND refused IS NULL");
-    // The index on these tables is partial, on rows with a request id. PostgreSQL uses it only if the query repeats its condition.
+    let mut select = format!(
+        "SELECT request_id, input_hash, answer FROM requests WHERE tenant = $1 AND {among} AND refused IS NULL"
+    );
+    // The index on these tables is partial, on rows with a request id. PostgreSQL uses it only if
+    // the query repeats its condition.
     for table in tx.requests_in() {
         let _ = write!(
             select,
@@ -179,7 +201,10 @@ pub async fn stored_requests(tx: &WriteTx, calls: &[&Call]) -> Result<HashMap<Uu
     values.extend(ids);
     let mut stored = HashMap::new();
     for row in sql::all(tx.conn(), &select, values).await? {
-        let request = StoredRequest { input_hash: row.try_get("", "input_hash")?, answer: row.try_get("", "answer")? };
+        let request = StoredRequest {
+            input_hash: row.try_get("", "input_hash")?,
+            answer: row.try_get("", "answer")?,
+        };
         stored.insert(row.try_get("", "request_id")?, request);
     }
     Ok(stored)
@@ -199,15 +224,18 @@ pub fn same(call: &Call, stored: &StoredRequest) -> Result<(), AppError> {
 /// `REQUEST_ID_REUSED` if the id was used with other content.
 pub fn replay(call: &Call, stored: &StoredRequest) -> Result<Answer<Vec<u8>>, AppError> {
     same(call, stored)?;
-    let answer = stored.answer.clone().ok_or_else(|| AppError::Fault("a request without an answer was asked for".to_owned()))?;
+    let answer = stored
+        .answer
+        .clone()
+        .ok_or_else(|| AppError::Fault("a request without an answer was asked for".to_owned()))?;
     Ok(Answer::replay(answer))
 }
 
 /// Stores the answers of requests.
 ///
 /// # Errors
-/// `Store` if another call answered one of the requests meanwhile. That fails the whole batch, which is then retried and
-/// replays the answer.
+/// `Store` if another call answered one of the requests meanwhile. That fails the whole batch,
+/// which is then retried and replays the answer.
 pub async fn answer(tx: &WriteTx, answers: Vec<(Call, Vec<u8>)>) -> Result<(), AppError> {
     let count = answers.len();
     let mut rows = Rows::new(REQUESTS);
@@ -222,5 +250,9 @@ pub async fn answer(tx: &WriteTx, answers: Vec<(Call, Vec<u8>)>) -> Result<(), A
         ]);
     }
     let written = rows.insert(tx.conn(), "requests", INSTEAD_OF_REFUSED).await?;
-    if usize::try_from(written) == Ok(count) { Ok(()) } else { Err(raced("a request was answered meanwhile")) }
+    if usize::try_from(written) == Ok(count) {
+        Ok(())
+    } else {
+        Err(raced("a request was answered meanwhile"))
+    }
 }

@@ -37,7 +37,11 @@ pub fn date(text: &str) -> Result<NaiveDate, AppError> {
 /// Amounts in the form of a column: `CODE:millionths`, separated by blanks.
 #[must_use]
 pub fn amounts_text(amounts: &[Money]) -> String {
-    amounts.iter().map(|amount| format!("{}:{}", amount.currency(), amount.micros())).collect::<Vec<_>>().join(" ")
+    amounts
+        .iter()
+        .map(|amount| format!("{}:{}", amount.currency(), amount.micros()))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// Parses one word of [`amounts_text`].
@@ -49,10 +53,15 @@ pub fn amount(word: &str) -> Result<Money, AppError> {
     money(code, micros.parse().map_err(|_| unknown("amount", word))?)
 }
 
-/// Amounts by day in the form of a column: `date:millionths`, separated by blanks. Their currency is that of the row.
+/// Amounts by day in the form of a column: `date:millionths`, separated by blanks. Their currency
+/// is that of the row.
 #[must_use]
 pub fn dated_amounts_text(amounts: &[DatedAmount]) -> String {
-    amounts.iter().map(|dated| format!("{}:{}", dated.on, dated.amount.micros())).collect::<Vec<_>>().join(" ")
+    amounts
+        .iter()
+        .map(|dated| format!("{}:{}", dated.on, dated.amount.micros()))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// Parses the column of [`dated_amounts_text`], whatever its order.

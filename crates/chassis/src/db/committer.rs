@@ -1,9 +1,10 @@
-//! Group commit: waiting calls with the same [`Key`] are processed in one transaction. The next batch collects calls while
-//! the current one is at the database. So there is no timer, and a call that finds no batch under way starts at once.
+//! Group commit: waiting calls with the same [`Key`] are processed in one transaction. The next
+//! batch collects calls while the current one is at the database. So there is no timer, and a call
+//! that finds no batch under way starts at once.
 //!
-//! A service supplies `process_batch`. It processes the calls of a batch in their order, each with its own outcome, or fails
-//! as a whole and processes none. The committer orders only the calls of this process; against other replicas the row locks
-//! of the transaction do.
+//! A service supplies `process_batch`. It processes the calls of a batch in their order, each with
+//! its own outcome, or fails as a whole and processes none. The committer orders only the calls of
+//! this process; against other replicas the row locks of the transaction do.
 
 pub use crate::db::batch_key::Key;
 use crate::{
@@ -36,7 +37,8 @@ pub struct Bounds {
     pub batch: usize,
     /// Waiting items of one key, so that one caller cannot fill the queue of all.
     pub of_one: usize,
-    /// Waiting items of all keys; more calls are refused, so that memory and waiting time stay bounded.
+    /// Waiting items of all keys; more calls are refused, so that memory and waiting time stay
+    /// bounded.
     pub in_all: usize,
     /// Batches under way at once, each of another key. The key that waits longest is next.
     pub at_once: usize,
@@ -51,7 +53,8 @@ struct Waiting<I, O> {
 }
 
 impl<I, O> Waiting<I, O> {
-    /// Whether the caller still waits. Otherwise its items are skipped: nobody would learn the outcome.
+    /// Whether the caller still waits. Otherwise its items are skipped: nobody would learn the
+    /// outcome.
     fn is_wanted(&self) -> bool {
         !self.caller.is_closed() && self.until.is_none_or(|until| Instant::now() < until)
     }
@@ -96,7 +99,12 @@ impl<I, O> std::fmt::Debug for Committer<I, O> {
 
 /// The refusal of a call that finds the queue full.
 fn full() -> AppError {
-    Refusal::new(Kind::Exhausted, "OVERLOADED", "Too many calls wait already. Retry after the time in RetryInfo.").into()
+    Refusal::new(
+        Kind::Exhausted,
+        "OVERLOADED",
+        "Too many calls wait already. Retry after the time in RetryInfo.",
+    )
+    .into()
 }
 
 impl<I, O> Committer<I, O>
@@ -110,35 +118,58 @@ where
         bounds: Bounds,
         process_batch: impl Fn(Arc<[I]>) -> F + Send + Sync + 'static,
     ) -> Self {
-        let process_batch: ProcessBatch<I, O> = Box::new(move |items| Box::pin(process_batch(items)));
+        let process_batch: ProcessBatch<I, O> =
+            Box::new(move |items| Box::pin(process_batch(items)));
         let queues = Mutex::new(Queues { keys: HashMap::new(), waiting: 0 });
-        let inner = Arc::new(Inner { part, process_batch, bounds, slots: Semaphore::new(bounds.at_once), queues });
-        let watched = Arc::downgrade(&inner);
-        metrics::observe("payterms.batch.waiting", "{call}", "Calls that wait for their batch.", move || {
-            let Some(committer) = watched.upgrade() else { return Vec::new() };
-            let waiting = committer.queues.lock().unwrap_or_else(PoisonError::into_inner).waiting;
-            vec![(vec![metrics::part(part)], metrics::count(waiting))]
+        let inner = Arc::new(Inner {
+            part,
+            process_batch,
+            bounds,
+            slots: Semaphore::new(bounds.at_once),
+            queues,
         });
+        let watched = Arc::downgrade(&inner);
+        metrics::observe(
+            "payterms.batch.waiting",
+            "{call}",
+            "Calls that wait for their batch.",
+            move || {
+                let Some(committer) = watched.upgrade() else { return Vec::new() };
+                let waiting =
+                    committer.queues.lock().unwrap_or_else(PoisonError::into_inner).waiting;
+                vec![(vec![metrics::part(part)], metrics::count(waiting))]
+            },
+        );
         Self(inner)
     }
 
-    /// Processes one call in the next batch of its key. If its caller goes away or its deadline passes before the batch
-    /// begins, the call is skipped; afterwards it is processed all the same.
+    /// Processes one call in the next batch of its key. If its caller goes away or its deadline
+    /// passes before the batch begins, the call is skipped; afterwards it is processed all the
+    /// same.
     ///
     /// # Errors
     /// The call's error, or `OVERLOADED` if too many calls wait.
     pub async fn submit(&self, key: Key, item: I) -> Result<O, AppError> {
         let mut outcomes = self.submit_many(key, vec![item]).await?;
-        outcomes.pop().unwrap_or_else(|| Err(AppError::Fault("a batch ended without an outcome".to_owned())))
+        outcomes
+            .pop()
+            .unwrap_or_else(|| Err(AppError::Fault("a batch ended without an outcome".to_owned())))
     }
 
-    /// Processes several items of one caller, in their order and in one transaction. Returns the outcome of each.
+    /// Processes several items of one caller, in their order and in one transaction. Returns the
+    /// outcome of each.
     ///
     /// # Errors
     /// `OVERLOADED` if too many calls wait; then none of the items was processed.
-    pub async fn submit_many(&self, key: Key, items: Vec<I>) -> Result<Vec<Result<O, AppError>>, AppError> {
+    pub async fn submit_many(
+        &self,
+        key: Key,
+        items: Vec<I>,
+    ) -> Result<Vec<Result<O, AppError>>, AppError> {
         let (caller, answer) = oneshot::channel();
-        if self.enqueue(&key, Waiting { items, caller, until: deadline(), span: Span::current() })? {
+        if self
+            .enqueue(&key, Waiting { items, caller, until: deadline(), span: Span::current() })?
+        {
             let committer = self.clone();
             tokio::spawn(async move { committer.drive(key).await });
         }
@@ -158,21 +189,24 @@ where
         }
         let needs_driver = !queues.keys.contains_key(key);
         if let Some(queue) = queues.keys.get_mut(key) {
-            // A caller that brings more than the queue holds could never enter a queue in use, so it is admitted to an empty one.
+            // A caller that brings more than the queue holds could never enter a queue in use, so
+            // it is admitted to an empty one.
             if queue.items > 0 && queue.items.saturating_add(more) > self.0.bounds.of_one {
                 return Err(full());
             }
             queue.callers.push_back(waiting);
             queue.items = queue.items.saturating_add(more);
         } else {
-            queues.keys.insert(key.clone(), Queue { callers: VecDeque::from([waiting]), items: more });
+            queues
+                .keys
+                .insert(key.clone(), Queue { callers: VecDeque::from([waiting]), items: more });
         }
         queues.waiting = queues.waiting.saturating_add(more);
         Ok(needs_driver)
     }
 
-    /// Removes the callers of the next batch from the queue. `None` ends the key's driver; its queue is removed under the same
-    /// lock, so a caller that comes later starts another driver.
+    /// Removes the callers of the next batch from the queue. `None` ends the key's driver; its
+    /// queue is removed under the same lock, so a caller that comes later starts another driver.
     fn next_batch(&self, key: &Key) -> Option<Vec<Waiting<I, O>>> {
         let mut queues = self.queues();
         let queue = queues.keys.get_mut(key)?;
@@ -214,7 +248,8 @@ where
                 metrics::batch(self.0.part, item_count, started.elapsed());
                 let mut outcomes = outcomes.into_iter();
                 for (caller, item_count) in callers {
-                    // Sending fails if the caller is gone. It retries with the same request id and gets the stored answer.
+                    // Sending fails if the caller is gone. It retries with the same request id and
+                    // gets the stored answer.
                     let _ = caller.send(outcomes.by_ref().take(item_count).collect());
                 }
             }
@@ -222,8 +257,9 @@ where
         }
     }
 
-    /// Processes a batch and returns the outcome of each item. A batch that fails as a whole is halved until the failing item
-    /// is by itself, so that one bad item does not fail its neighbours.
+    /// Processes a batch and returns the outcome of each item. A batch that fails as a whole is
+    /// halved until the failing item is by itself, so that one bad item does not fail its
+    /// neighbours.
     async fn settle(&self, items: Vec<I>) -> Vec<Result<O, AppError>> {
         let mut batches = vec![items];
         let mut outcomes = Vec::new();
@@ -231,13 +267,21 @@ where
             let batch: Arc<[I]> = items.clone().into();
             match retry(|| (self.0.process_batch)(batch.clone())).await {
                 Ok(done) => outcomes.extend(done),
-                // A refusal of the whole batch is about the tenant, such as a suspension, so it holds for each item.
-                Err(AppError::Refused(refusal)) => outcomes.extend(items.iter().map(|_| Err(AppError::Refused(refusal.clone())))),
+                // A refusal of the whole batch is about the tenant, such as a suspension, so it
+                // holds for each item.
+                Err(AppError::Refused(refusal)) => {
+                    outcomes.extend(items.iter().map(|_| Err(AppError::Refused(refusal.clone()))))
+                }
                 Err(error) if items.len() <= 1 => outcomes.push(Err(error)),
-                // The error is not about a statement: the database is unreachable, and halving would only repeat that.
+                // The error is not about a statement: the database is unreachable, and halving
+                // would only repeat that.
                 Err(AppError::Store(error)) if !error.is_of_statement() => {
                     let text = error.to_string();
-                    outcomes.extend(items.iter().map(|_| Err(AppError::Store(StoreError::Unavailable(text.clone())))));
+                    outcomes.extend(
+                        items
+                            .iter()
+                            .map(|_| Err(AppError::Store(StoreError::Unavailable(text.clone())))),
+                    );
                 }
                 Err(error) => {
                     tracing::debug!(%error, calls = items.len(), "a batch is halved");
@@ -262,7 +306,12 @@ mod tests {
     use tokio::sync::Notify;
 
     fn key(tenant: &str) -> Key {
-        Key { tenant: tenant.parse().unwrap(), subject: "backend".to_owned(), run_id: None, shard: 0 }
+        Key {
+            tenant: tenant.parse().unwrap(),
+            subject: "backend".to_owned(),
+            run_id: None,
+            shard: 0,
+        }
     }
 
     const BOUNDS: Bounds = Bounds { batch: 4, of_one: 6, in_all: 10, at_once: 2 };
@@ -274,21 +323,31 @@ mod tests {
     fn gated() -> (Committer<u32, u32>, Done, Arc<Notify>) {
         let (done, gate) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Notify::new()));
         let (log, opened) = (done.clone(), gate.clone());
-        let committer = Committer::new("test", BOUNDS, move |items: Arc<[u32]>| {
-            let (log, opened) = (log.clone(), opened.clone());
-            async move {
-                opened.notified().await;
-                log.lock().unwrap().push(items.to_vec());
-                if items.contains(&13) {
-                    return Err(AppError::Fault("13".to_owned()));
+        let committer =
+            Committer::new("test", BOUNDS, move |items: Arc<[u32]>| {
+                let (log, opened) = (log.clone(), opened.clone());
+                async move {
+                    opened.notified().await;
+                    log.lock().unwrap().push(items.to_vec());
+                    if items.contains(&13) {
+                        return Err(AppError::Fault("13".to_owned()));
+                    }
+                    Ok(items
+                        .iter()
+                        .map(|item| {
+                            if *item == 7 { Err(Refusal::not_found().into()) } else { Ok(item * 2) }
+                        })
+                        .collect())
                 }
-                Ok(items.iter().map(|item| if *item == 7 { Err(Refusal::not_found().into()) } else { Ok(item * 2) }).collect())
-            }
-        });
+            });
         (committer, done, gate)
     }
 
-    fn call(committer: &Committer<u32, u32>, tenant: &str, item: u32) -> tokio::task::JoinHandle<Result<u32, AppError>> {
+    fn call(
+        committer: &Committer<u32, u32>,
+        tenant: &str,
+        item: u32,
+    ) -> tokio::task::JoinHandle<Result<u32, AppError>> {
         let (committer, key) = (committer.clone(), key(tenant));
         tokio::spawn(async move { committer.submit(key, item).await })
     }
@@ -313,12 +372,20 @@ mod tests {
             gate.notify_one();
             settled().await;
         }
-        assert_eq!(*done.lock().unwrap(), [vec![1], vec![2, 7, 3, 4], vec![5]], "at once alone, then four, then the rest");
+        assert_eq!(
+            *done.lock().unwrap(),
+            [vec![1], vec![2, 7, 3, 4], vec![5]],
+            "at once alone, then four, then the rest"
+        );
         let mut answers = Vec::new();
         for call in calls {
             answers.push(call.await.unwrap().ok());
         }
-        assert_eq!(answers, [Some(2), Some(4), None, Some(6), Some(8), Some(10)], "one that is refused fails alone");
+        assert_eq!(
+            answers,
+            [Some(2), Some(4), None, Some(6), Some(8), Some(10)],
+            "one that is refused fails alone"
+        );
         assert!(committer.queues().keys.is_empty() && committer.queues().waiting == 0);
     }
 
@@ -334,7 +401,10 @@ mod tests {
             settled().await;
         }
         first.await.unwrap().unwrap();
-        assert_eq!(*done.lock().unwrap(), [vec![1], vec![2, 13, 3, 4], vec![2, 13], vec![2], vec![13], vec![3, 4]]);
+        assert_eq!(
+            *done.lock().unwrap(),
+            [vec![1], vec![2, 13, 3, 4], vec![2, 13], vec![2], vec![13], vec![3, 4]]
+        );
         let mut answers = Vec::new();
         for call in calls {
             answers.push(call.await.unwrap().ok());
@@ -348,17 +418,25 @@ mod tests {
         let first = call(&committer, "acme", 1);
         settled().await;
         let submitter = committer.clone();
-        let several = tokio::spawn(async move { submitter.submit_many(key("acme"), vec![2, 7, 3]).await });
+        let several =
+            tokio::spawn(async move { submitter.submit_many(key("acme"), vec![2, 7, 3]).await });
         settled().await;
         let submitter = committer.clone();
-        let more = tokio::spawn(async move { submitter.submit_many(key("acme"), vec![4, 5]).await });
+        let more =
+            tokio::spawn(async move { submitter.submit_many(key("acme"), vec![4, 5]).await });
         settled().await;
         for _ in 0..3 {
             gate.notify_one();
             settled().await;
         }
-        assert_eq!(*done.lock().unwrap(), [vec![1], vec![2, 7, 3], vec![4, 5]], "what one brings is not torn apart");
-        let values = |outcomes: Vec<Result<u32, AppError>>| outcomes.into_iter().map(Result::ok).collect::<Vec<_>>();
+        assert_eq!(
+            *done.lock().unwrap(),
+            [vec![1], vec![2, 7, 3], vec![4, 5]],
+            "what one brings is not torn apart"
+        );
+        let values = |outcomes: Vec<Result<u32, AppError>>| {
+            outcomes.into_iter().map(Result::ok).collect::<Vec<_>>()
+        };
         assert_eq!(first.await.unwrap().unwrap(), 2);
         assert_eq!(values(several.await.unwrap().unwrap()), [Some(4), None, Some(6)]);
         assert_eq!(values(more.await.unwrap().unwrap()), [Some(8), Some(10)]);
@@ -372,10 +450,16 @@ mod tests {
         let waiting: Vec<_> = (2..8).map(|item| call(&committer, "acme", item)).collect();
         settled().await;
         let refused = call(&committer, "acme", 9).await.unwrap().unwrap_err();
-        assert!(matches!(refused, AppError::Refused(refusal) if refusal.reason == "OVERLOADED"), "six of a tenant wait");
+        assert!(
+            matches!(refused, AppError::Refused(refusal) if refusal.reason == "OVERLOADED"),
+            "six of a tenant wait"
+        );
         let other = call(&committer, "globex", 10);
         settled().await;
-        assert!(committer.queues().waiting == 6, "another tenant's call is at the database beside it");
+        assert!(
+            committer.queues().waiting == 6,
+            "another tenant's call is at the database beside it"
+        );
         // Who goes away before its turn is passed over.
         waiting.last().unwrap().abort();
         settled().await;

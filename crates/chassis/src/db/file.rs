@@ -1,4 +1,5 @@
-//! The file of an embedded database: locked by one process, checked to be this service's, and never silently replaced.
+//! The file of an embedded database: locked by one process, checked to be this service's, and never
+//! silently replaced.
 
 use crate::db::{pool::Pool, sql};
 use sea_orm::ConnectionTrait;
@@ -12,7 +13,8 @@ use std::{
 /// The first bytes of a SQLite file.
 const FORMAT: &[u8] = b"SQLite format 3\0";
 
-/// A database file and the lock file beside it. Once the database was created, the lock file holds the service's name.
+/// A database file and the lock file beside it. Once the database was created, the lock file holds
+/// the service's name.
 #[derive(Debug)]
 pub(crate) struct DatabaseFile {
     path: PathBuf,
@@ -23,11 +25,13 @@ pub(crate) struct DatabaseFile {
 }
 
 impl DatabaseFile {
-    /// Acquires the lock. Refuses a file that is missing or damaged although the database was created before.
+    /// Acquires the lock. Refuses a file that is missing or damaged although the database was
+    /// created before.
     pub(crate) fn lock(path: &Path, service: &'static str) -> Result<Self, String> {
         let lock_path = path.with_extension("lock");
         let fault = |error: &dyn std::fmt::Display| format!("{}: {error}", lock_path.display());
-        let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&lock_path);
+        let options =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&lock_path);
         let mut lock = options.map_err(|error| fault(&error))?;
         lock.try_lock().map_err(|_| format!("{} is in use by another process", path.display()))?;
         let mut owner = String::new();
@@ -47,9 +51,15 @@ impl DatabaseFile {
                             to begin with an empty database, remove {lock_name} too."
         );
         match begin {
-            None if made => Err(format!("{file} is missing, though the database was made here. {cure}")),
-            Some(begin) if begin.is_empty() && made => Err(format!("{file} is empty, though the database was made here. {cure}")),
-            Some(begin) if !begin.is_empty() && begin != FORMAT => Err(format!("{file} is no SQLite database. {cure}")),
+            None if made => {
+                Err(format!("{file} is missing, though the database was made here. {cure}"))
+            }
+            Some(begin) if begin.is_empty() && made => {
+                Err(format!("{file} is empty, though the database was made here. {cure}"))
+            }
+            Some(begin) if !begin.is_empty() && begin != FORMAT => {
+                Err(format!("{file} is no SQLite database. {cure}"))
+            }
             _ => Ok(Self { path: path.to_path_buf(), lock, service, made }),
         }
     }
@@ -65,17 +75,23 @@ impl DatabaseFile {
             let row = sql::one(pool, select, vec![]).await?;
             row.map_or(Ok(0), |row| row.try_get("", column))
         };
-        let stored_id = number("PRAGMA application_id", "application_id").await.map_err(|error| fault(&error))?;
+        let stored_id = number("PRAGMA application_id", "application_id")
+            .await
+            .map_err(|error| fault(&error))?;
         let expected_id = application_id(self.service);
-        let tables = number("SELECT count(*) AS found FROM sqlite_schema", "found").await.map_err(|error| fault(&error))?;
+        let tables = number("SELECT count(*) AS found FROM sqlite_schema", "found")
+            .await
+            .map_err(|error| fault(&error))?;
         if self.made && tables == 0 {
             let file = self.path.display();
             return Err(format!(
                 "{file} holds nothing, though the database was made here: is {file}-wal missing? Restore both from a backup."
             ));
         }
-        // Databases of earlier versions have no application id; the names of their migrations identify the service.
-        let migrated = "SELECT count(*) AS found FROM sqlite_schema WHERE name = 'seaql_migrations'";
+        // Databases of earlier versions have no application id; the names of their migrations
+        // identify the service.
+        let migrated =
+            "SELECT count(*) AS found FROM sqlite_schema WHERE name = 'seaql_migrations'";
         let foreign = format!(
             "SELECT count(*) AS found FROM seaql_migrations WHERE version NOT LIKE 'system%' AND version NOT LIKE '{}%'",
             self.service
@@ -88,10 +104,16 @@ impl DatabaseFile {
             other => other != expected_id,
         };
         if is_foreign {
-            return Err(format!("{} is not the database of {}. Give each service its own file.", self.path.display(), self.service));
+            return Err(format!(
+                "{} is not the database of {}. Give each service its own file.",
+                self.path.display(),
+                self.service
+            ));
         }
         if stored_id == 0 {
-            pool.execute_unprepared(&format!("PRAGMA application_id = {expected_id}")).await.map_err(|error| fault(&error))?;
+            pool.execute_unprepared(&format!("PRAGMA application_id = {expected_id}"))
+                .await
+                .map_err(|error| fault(&error))?;
         }
         Ok(())
     }
@@ -99,7 +121,10 @@ impl DatabaseFile {
     /// Records in the lock file that the database was created.
     pub(crate) fn note_made(&self, service: &str) -> Result<(), String> {
         let mut lock = &self.lock;
-        let written = lock.seek(SeekFrom::Start(0)).and_then(|_| lock.write_all(service.as_bytes())).and_then(|()| lock.sync_all());
+        let written = lock
+            .seek(SeekFrom::Start(0))
+            .and_then(|_| lock.write_all(service.as_bytes()))
+            .and_then(|()| lock.sync_all());
         written.map_err(|error| format!("{}: {error}", self.path.with_extension("lock").display()))
     }
 

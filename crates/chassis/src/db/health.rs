@@ -1,5 +1,6 @@
-//! Whether a service can do its work, and the fault if it cannot. A database that failed counts as working again only after
-//! a row was written to it and read back: reads alone succeed on a full or read-only disk too.
+//! Whether a service can do its work, and the fault if it cannot. A database that failed counts as
+//! working again only after a row was written to it and read back: reads alone succeed on a full or
+//! read-only disk too.
 
 use serde::Serialize;
 use std::{
@@ -71,13 +72,18 @@ impl Health {
     #[must_use]
     pub fn reported(&self) -> Report {
         let fault = self.fault();
-        Report { ready: fault.is_none(), database: fault.unwrap_or_default(), notes: lock(&self.0.notes).clone() }
+        Report {
+            ready: fault.is_none(),
+            database: fault.unwrap_or_default(),
+            notes: lock(&self.0.notes).clone(),
+        }
     }
 
     /// Reports that the schema is older than this build needs, so that the service is not ready.
     pub(crate) fn waits_for_schema(&self, version: &str) {
         tracing::info!(version, "waits for its schema; run payterms-migrate");
-        *lock(&self.0.fault) = Some(format!("the schema is not at {version}; run payterms-migrate"));
+        *lock(&self.0.fault) =
+            Some(format!("the schema is not at {version}; run payterms-migrate"));
     }
 
     /// Reports that the schema has the version that this build needs.

@@ -1,5 +1,5 @@
-//! Lists by keyset: a page begins after the last row of the page before, so that a page costs the same wherever it is, given an
-//! index on the key and the id.
+//! Lists by keyset: a page begins after the last row of the page before, so that a page costs the
+//! same wherever it is, given an index on the key and the id.
 
 use crate::{
     db::columns::unknown,
@@ -59,21 +59,24 @@ impl FromStr for Position {
             None => Key::Id,
             Some(Some(("t", text))) => Key::Text(text.to_owned()),
             Some(Some(("n", number))) => Key::Number(number.parse().map_err(|_| ())?),
-            Some(Some(("i", micros))) => Key::Instant(micros.parse().ok().and_then(DateTime::from_timestamp_micros).ok_or(())?),
+            Some(Some(("i", micros))) => Key::Instant(
+                micros.parse().ok().and_then(DateTime::from_timestamp_micros).ok_or(())?,
+            ),
             Some(_) => return Err(()),
         };
         Ok(Self { key, id: id.parse().map_err(|_| ())? })
     }
 }
 
-/// What the fields of a list are in the database. Both functions answer nothing for a field that they do not know.
+/// What the fields of a list are in the database. Both functions answer nothing for a field that
+/// they do not know.
 pub struct Columns<'a> {
     /// The column of the row's id, by which a list is in the order of creation.
     pub id: Expr,
     /// What a field is compared as.
     pub filter: &'a (dyn Fn(&Comparison) -> Option<Compared> + Sync),
-    /// What any other field of the order is. A text that may be NULL is written `coalesce(column, '')`, as its index is: the
-    /// databases disagree about where NULL comes.
+    /// What any other field of the order is. A text that may be NULL is written `coalesce(column,
+    /// '')`, as its index is: the databases disagree about where NULL comes.
     pub order: &'a (dyn Fn(&str) -> Option<Expr> + Sync),
 }
 
@@ -85,7 +88,8 @@ pub enum Compared {
     Whole(Expr),
 }
 
-/// Narrows a query to a page of a list: its filter, its order, after a position, and one row more than the page holds.
+/// Narrows a query to a page of a list: its filter, its order, after a position, and one row more
+/// than the page holds.
 ///
 /// # Errors
 /// `Fault` for a field that the store does not know: a list and its store disagree.
@@ -97,7 +101,9 @@ pub fn page<E: EntityTrait>(
 ) -> Result<Select<E>, AppError> {
     let mut query = query;
     for comparison in &listing.filter.0 {
-        let condition = match (columns.filter)(comparison).ok_or_else(|| unknown("filter", comparison.field))? {
+        let condition = match (columns.filter)(comparison)
+            .ok_or_else(|| unknown("filter", comparison.field))?
+        {
             Compared::Whole(condition) => condition,
             Compared::As(column) => compared(column, comparison),
         };
@@ -108,7 +114,12 @@ pub fn page<E: EntityTrait>(
         field => Some((columns.order)(field).ok_or_else(|| unknown("order", field))?),
     };
     if let Some(position) = after {
-        query = query.filter(beyond(columns.id.clone(), key.clone(), position, listing.order.descending)?);
+        query = query.filter(beyond(
+            columns.id.clone(),
+            key.clone(),
+            position,
+            listing.order.descending,
+        )?);
     }
     let order = if listing.order.descending { Order::Desc } else { Order::Asc };
     if let Some(key) = key {
@@ -117,11 +128,19 @@ pub fn page<E: EntityTrait>(
     Ok(query.order_by(columns.id.clone(), order).limit(listing.page.reads()))
 }
 
-/// What comes after a position: one comparison of two columns, which an index over both answers. SQLite seeks by it only where both
-/// are columns; where the key is an expression, the bound of the key alone lets it seek.
-fn beyond(id: Expr, key: Option<Expr>, position: Position, descending: bool) -> Result<Expr, AppError> {
+/// What comes after a position: one comparison of two columns, which an index over both answers.
+/// SQLite seeks by it only where both are columns; where the key is an expression, the bound of the
+/// key alone lets it seek.
+fn beyond(
+    id: Expr,
+    key: Option<Expr>,
+    position: Position,
+    descending: bool,
+) -> Result<Expr, AppError> {
     let (key, value) = match (key, position.key) {
-        (None, Key::Id) => return Ok(if descending { id.lt(position.id) } else { id.gt(position.id) }),
+        (None, Key::Id) => {
+            return Ok(if descending { id.lt(position.id) } else { id.gt(position.id) });
+        }
         (Some(key), Key::Text(text)) => (key, Expr::val(text)),
         (Some(key), Key::Number(number)) => (key, Expr::val(number)),
         (Some(key), Key::Instant(at)) => (key, Expr::val(at)),
@@ -129,7 +148,11 @@ fn beyond(id: Expr, key: Option<Expr>, position: Position, descending: bool) -> 
     };
     let columns = Expr::tuple([key.clone(), id]);
     let values = Expr::tuple([value.clone(), Expr::val(position.id)]);
-    Ok(if descending { key.lte(value).and(columns.lt(values)) } else { key.gte(value).and(columns.gt(values)) })
+    Ok(if descending {
+        key.lte(value).and(columns.lt(values))
+    } else {
+        key.gte(value).and(columns.gt(values))
+    })
 }
 
 /// A column compared with a value. What has no value is unequal to each.
@@ -166,13 +189,22 @@ mod tests {
 
     #[test]
     fn a_position_is_read_as_it_was_written() {
-        for key in
-            [Key::Id, Key::Text(String::new()), Key::Text("INV 2026-1 x".into()), Key::Number(-5), Key::Instant(DateTime::UNIX_EPOCH)]
-        {
+        for key in [
+            Key::Id,
+            Key::Text(String::new()),
+            Key::Text("INV 2026-1 x".into()),
+            Key::Number(-5),
+            Key::Instant(DateTime::UNIX_EPOCH),
+        ] {
             let position = Position { key, id: Uuid::from_u128(7) };
             assert_eq!(position.to_string().parse(), Ok(position));
         }
-        for bad in ["", "x", "00000000-0000-0000-0000-000000000007 ", "00000000-0000-0000-0000-000000000007 nx"] {
+        for bad in [
+            "",
+            "x",
+            "00000000-0000-0000-0000-000000000007 ",
+            "00000000-0000-0000-0000-000000000007 nx",
+        ] {
             assert_eq!(bad.parse::<Position>(), Err(()), "{bad}");
         }
     }

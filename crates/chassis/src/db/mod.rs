@@ -1,5 +1,9 @@
-//! The database of a service: pooled connections, transactions, batches of rows, and the tenants' time.
-#![expect(clippy::missing_errors_doc, reason = "every function fails as the database does; other errors are named")]
+//! The database of a service: pooled connections, transactions, batches of rows, and the tenants'
+//! time.
+#![expect(
+    clippy::missing_errors_doc,
+    reason = "every function fails as the database does; other errors are named"
+)]
 
 pub mod batch;
 mod batch_key;

@@ -1,9 +1,10 @@
 //! The connections of a process to one database, and when one may be reused.
 //!
-//! A connection returns to the pool only if its last operation was answered: a COMMIT, a ROLLBACK, or a single statement
-//! outside a transaction. In every other case (the future that used it was dropped in the middle, an answer did not come in
-//! time, the disk or the network failed) its transaction state is unknown, so it is closed. Otherwise a call could write into
-//! an open transaction of another call, be acknowledged, and then be rolled back with it.
+//! A connection returns to the pool only if its last operation was answered: a COMMIT, a ROLLBACK,
+//! or a single statement outside a transaction. In every other case (the future that used it was
+//! dropped in the middle, an answer did not come in time, the disk or the network failed) its
+//! transaction state is unknown, so it is closed. Otherwise a call could write into an open
+//! transaction of another call, be acknowledged, and then be rolled back with it.
 
 use crate::{
     db::{
@@ -17,7 +18,10 @@ use opentelemetry::{
     KeyValue,
     metrics::{Counter, Histogram},
 };
-use sea_orm::{ConnAcquireErr, ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement, sqlx::Error};
+use sea_orm::{
+    ConnAcquireErr, ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr,
+    Statement, sqlx::Error,
+};
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -30,7 +34,8 @@ use tokio::{
 
 /// How long opening, closing or pinging a connection may take.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(3);
-/// A connection that was idle for longer is pinged before it is used: the network may have dropped it silently.
+/// A connection that was idle for longer is pinged before it is used: the network may have dropped
+/// it silently.
 const CHECKED_AFTER: Duration = Duration::from_secs(5);
 /// A connection that was idle for longer is closed, so that the server has the slot for others.
 const IDLE_LIMIT: Duration = Duration::from_mins(5);
@@ -55,7 +60,8 @@ pub struct Pool(Arc<Inner>);
 struct Inner {
     target: Target,
     limits: Limits,
-    /// Permits for connections in use. The semaphore is fair: the caller that has waited longest is next.
+    /// Permits for connections in use. The semaphore is fair: the caller that has waited longest is
+    /// next.
     permits: Arc<Semaphore>,
     /// Sound connections that are not in use; the most recently used is last.
     idle: Mutex<VecDeque<(Connection, Instant)>>,
@@ -77,7 +83,12 @@ impl std::fmt::Debug for Pool {
 
 impl Pool {
     /// A pool with its first connection open; `name` is for metrics.
-    pub(crate) async fn open(name: String, target: Target, limits: Limits, health: Health) -> Result<Self, DbErr> {
+    pub(crate) async fn open(
+        name: String,
+        target: Target,
+        limits: Limits,
+        health: Health,
+    ) -> Result<Self, DbErr> {
         let meter = metrics::meter();
         let pool = Self(Arc::new(Inner {
             target,
@@ -87,7 +98,10 @@ impl Pool {
             health,
             answered: Mutex::new(Instant::now()),
             label: KeyValue::new("db.client.connection.pool.name", name),
-            waited: metrics::durations("db.client.connection.wait_time", "How long calls waited for a database connection."),
+            waited: metrics::durations(
+                "db.client.connection.wait_time",
+                "How long calls waited for a database connection.",
+            ),
             discarded: meter.u64_counter("payterms.database.connections.discarded").build(),
             refused: meter.u64_counter("payterms.database.waits.refused").build(),
         }));
@@ -101,17 +115,34 @@ impl Pool {
     /// Lets metrics see how many connections are in use and idle, of how many.
     fn observe(&self) {
         let (counted, limited) = (Arc::downgrade(&self.0), Arc::downgrade(&self.0));
-        metrics::observe("db.client.connection.count", "{connection}", "Database connections, by state.", move || {
-            let Some(pool) = counted.upgrade() else { return Vec::new() };
-            let used = pool.limits.connections.saturating_sub(pool.permits.available_permits());
-            let idle = pool.idle.lock().unwrap_or_else(PoisonError::into_inner).len();
-            let state = |name, count| (vec![pool.label.clone(), KeyValue::new("db.client.connection.state", name)], metrics::count(count));
-            vec![state("used", used), state("idle", idle)]
-        });
-        metrics::observe("db.client.connection.max", "{connection}", "The most database connections at once.", move || {
-            let pool = limited.upgrade();
-            pool.map(|pool| (vec![pool.label.clone()], metrics::count(pool.limits.connections))).into_iter().collect()
-        });
+        metrics::observe(
+            "db.client.connection.count",
+            "{connection}",
+            "Database connections, by state.",
+            move || {
+                let Some(pool) = counted.upgrade() else { return Vec::new() };
+                let used = pool.limits.connections.saturating_sub(pool.permits.available_permits());
+                let idle = pool.idle.lock().unwrap_or_else(PoisonError::into_inner).len();
+                let state = |name, count| {
+                    (
+                        vec![pool.label.clone(), KeyValue::new("db.client.connection.state", name)],
+                        metrics::count(count),
+                    )
+                };
+                vec![state("used", used), state("idle", idle)]
+            },
+        );
+        metrics::observe(
+            "db.client.connection.max",
+            "{connection}",
+            "The most database connections at once.",
+            move || {
+                let pool = limited.upgrade();
+                pool.map(|pool| (vec![pool.label.clone()], metrics::count(pool.limits.connections)))
+                    .into_iter()
+                    .collect()
+            },
+        );
     }
 
     /// Whether a pooler in between runs each transaction on any of its own connections.
@@ -119,9 +150,12 @@ impl Pool {
         self.0.target.is_pooled()
     }
 
-    /// Runs one statement on any connection. What a statement is bound to is told to the server before its values: behind a pooler both
-    /// reach the same connection only within a transaction.
-    async fn alone<T>(&self, work: impl AsyncFnOnce(&mut Connection) -> Result<T, Error>) -> Result<T, DbErr> {
+    /// Runs one statement on any connection. What a statement is bound to is told to the server
+    /// before its values: behind a pooler both reach the same connection only within a transaction.
+    async fn alone<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut Connection) -> Result<T, Error>,
+    ) -> Result<T, DbErr> {
         let mut lease = self.lease().await?;
         if !self.is_pooled() {
             return lease.statement(work).await;
@@ -145,11 +179,16 @@ impl Pool {
         self.0.answered.lock().unwrap_or_else(PoisonError::into_inner).elapsed() < time
     }
 
-    /// Waits for the permit to use a connection, at most until the caller's deadline: afterwards nobody would get the result.
+    /// Waits for the permit to use a connection, at most until the caller's deadline: afterwards
+    /// nobody would get the result.
     async fn permit(&self) -> Result<OwnedSemaphorePermit, DbErr> {
         let wait = time_left().map_or(self.0.limits.wait, |left| left.min(self.0.limits.wait));
         let since = Instant::now();
-        let permit = if wait.is_zero() { None } else { timeout(wait, self.0.permits.clone().acquire_owned()).await.ok() };
+        let permit = if wait.is_zero() {
+            None
+        } else {
+            timeout(wait, self.0.permits.clone().acquire_owned()).await.ok()
+        };
         self.0.waited.record(since.elapsed().as_secs_f64(), std::slice::from_ref(&self.0.label));
         match permit {
             Some(Ok(permit)) => Ok(permit),
@@ -167,19 +206,34 @@ impl Pool {
         loop {
             let last = self.idle().pop_back();
             let Some((mut connection, since)) = last else { break };
-            // If this future is dropped during the ping, the connection is dropped with it, not returned in an unknown state.
-            if since.elapsed() < CHECKED_AFTER || matches!(timeout(CONNECTION_TIMEOUT, connection.ping()).await, Ok(Ok(()))) {
-                return Ok(Lease { pool: self.clone(), connection: Some(connection), permit: Some(permit), state: State::Idle });
+            // If this future is dropped during the ping, the connection is dropped with it, not
+            // returned in an unknown state.
+            if since.elapsed() < CHECKED_AFTER
+                || matches!(timeout(CONNECTION_TIMEOUT, connection.ping()).await, Ok(Ok(())))
+            {
+                return Ok(Lease {
+                    pool: self.clone(),
+                    connection: Some(connection),
+                    permit: Some(permit),
+                    state: State::Idle,
+                });
             }
             self.count_discarded("no sign of life");
-            // Connections that were idle for longer were probably dropped by the network together with this one.
+            // Connections that were idle for longer were probably dropped by the network together
+            // with this one.
             self.idle().retain(|(_, idle_since)| *idle_since > since);
         }
         let connection = self.connect().await?;
-        Ok(Lease { pool: self.clone(), connection: Some(connection), permit: Some(permit), state: State::Idle })
+        Ok(Lease {
+            pool: self.clone(),
+            connection: Some(connection),
+            permit: Some(permit),
+            state: State::Idle,
+        })
     }
 
-    /// Opens a connection. If the server has no free slot, it retries for as long as a call may wait for a connection.
+    /// Opens a connection. If the server has no free slot, it retries for as long as a call may
+    /// wait for a connection.
     async fn connect(&self) -> Result<Connection, DbErr> {
         let until = Instant::now() + self.0.limits.wait;
         loop {
@@ -188,7 +242,9 @@ impl Pool {
                 Ok(Err(error)) if is_full(&error) => {
                     if Instant::now() + ROOM_PAUSE > until {
                         self.0.refused.add(1, &[]);
-                        tracing::warn!("the database server takes no more connections; lower --database-connections or raise its limit");
+                        tracing::warn!(
+                            "the database server takes no more connections; lower --database-connections or raise its limit"
+                        );
                         return Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout));
                     }
                     tokio::time::sleep(ROOM_PAUSE).await;
@@ -205,7 +261,8 @@ impl Pool {
         DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error)))
     }
 
-    /// Reports that an answer did not come. Idle connections may hang in the same way, so all of them are closed.
+    /// Reports that an answer did not come. Idle connections may hang in the same way, so all of
+    /// them are closed.
     pub(crate) fn silent(&self, activity: &str) -> DbErr {
         self.idle().clear();
         let text = format!("no answer in time while {activity}");
@@ -254,8 +311,9 @@ enum State {
     Doubt,
 }
 
-/// A connection in use by one caller. When dropped it returns to the pool if it is idle. An open transaction is first rolled
-/// back, in a task of its own because `drop` cannot wait. A connection in an unknown state is closed.
+/// A connection in use by one caller. When dropped it returns to the pool if it is idle. An open
+/// transaction is first rolled back, in a task of its own because `drop` cannot wait. A connection
+/// in an unknown state is closed.
 pub(crate) struct Lease {
     pool: Pool,
     connection: Option<Connection>,
@@ -279,15 +337,21 @@ impl Lease {
         self.state == State::Open
     }
 
-    /// Runs an operation on the connection. The state is `Doubt` until the answer has come, so that a caller that is dropped
-    /// in between leaves it in doubt, and the connection is closed.
-    async fn answered<T>(&mut self, work: impl AsyncFnOnce(&mut Connection) -> Result<T, Error>) -> Result<T, Option<Error>> {
+    /// Runs an operation on the connection. The state is `Doubt` until the answer has come, so that
+    /// a caller that is dropped in between leaves it in doubt, and the connection is closed.
+    async fn answered<T>(
+        &mut self,
+        work: impl AsyncFnOnce(&mut Connection) -> Result<T, Error>,
+    ) -> Result<T, Option<Error>> {
         let before = std::mem::replace(&mut self.state, State::Doubt);
-        let Some(connection) = self.connection.as_mut().filter(|_| before != State::Doubt) else { return Err(None) };
+        let Some(connection) = self.connection.as_mut().filter(|_| before != State::Doubt) else {
+            return Err(None);
+        };
         match timeout(self.pool.0.limits.answer, work(connection)).await {
             Ok(Ok(value)) => {
                 self.state = before;
-                *self.pool.0.answered.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+                *self.pool.0.answered.lock().unwrap_or_else(PoisonError::into_inner) =
+                    Instant::now();
                 Ok(value)
             }
             Ok(Err(error)) => {
@@ -301,7 +365,10 @@ impl Lease {
     }
 
     /// Runs a statement, within the transaction if one is open.
-    pub(crate) async fn statement<T>(&mut self, work: impl AsyncFnOnce(&mut Connection) -> Result<T, Error>) -> Result<T, DbErr> {
+    pub(crate) async fn statement<T>(
+        &mut self,
+        work: impl AsyncFnOnce(&mut Connection) -> Result<T, Error>,
+    ) -> Result<T, DbErr> {
         match self.answered(work).await {
             Ok(value) => Ok(value),
             Err(Some(error)) if self.state == State::Doubt => Err(self.pool.broken(error)),
@@ -320,10 +387,11 @@ impl Lease {
         self.boundary(text, State::Idle).await
     }
 
-    /// Runs BEGIN, COMMIT or ROLLBACK. After any error of these the state is unknown: SQLite may have rolled back by itself or
-    /// not.
+    /// Runs BEGIN, COMMIT or ROLLBACK. After any error of these the state is unknown: SQLite may
+    /// have rolled back by itself or not.
     async fn boundary(&mut self, text: &str, after: State) -> Result<(), DbErr> {
-        let done = self.answered(async |connection| connection.execute_text(text).await.map(|_| ())).await;
+        let done =
+            self.answered(async |connection| connection.execute_text(text).await.map(|_| ())).await;
         self.state = if done.is_ok() { after } else { State::Doubt };
         match done {
             Ok(()) => Ok(()),
@@ -350,7 +418,8 @@ impl Drop for Lease {
                 let pool = self.pool.clone();
                 let state = self.state;
                 runtime.spawn(async move {
-                    // Built inside the task: a runtime that is shutting down drops the task unpolled, which closes the connection.
+                    // Built inside the task: a runtime that is shutting down drops the task
+                    // unpolled, which closes the connection.
                     let mut lease = Self { pool, connection: Some(connection), permit: Some(permit), state };
                     if let Err(error) = lease.end("ROLLBACK").await {
                         tracing::debug!(%error, "a transaction was not rolled back in order; its connection is closed");
@@ -359,7 +428,8 @@ impl Drop for Lease {
             }
             (_, Some(runtime)) => {
                 self.pool.count_discarded("in doubt");
-                // The permit is freed after the close, so that there are never more connections than the limit.
+                // The permit is freed after the close, so that there are never more connections
+                // than the limit.
                 runtime.spawn(async move {
                     let _ = timeout(CONNECTION_TIMEOUT, connection.close()).await;
                     drop(permit);

@@ -1,10 +1,13 @@
-//! Many rows in one statement. On PostgreSQL each column is one array parameter, so that the text of the statement, and with
-//! it the cached plan, is the same for any number of rows. SQLite has no arrays and gets the rows as VALUES.
+//! Many rows in one statement. On PostgreSQL each column is one array parameter, so that the text
+//! of the statement, and with it the cached plan, is the same for any number of rows. SQLite has no
+//! arrays and gets the rows as VALUES.
 
 use crate::db::sql;
 use chrono::{DateTime, Utc};
 use payterms_kernel::TenantId;
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, Value, sea_query::ArrayType};
+use sea_orm::{
+    ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, Value, sea_query::ArrayType,
+};
 use std::fmt::Write;
 use uuid::Uuid;
 
@@ -41,22 +44,30 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The array type of a column, and for a nullable column the value that stands for NULL, bound and as SQL text: an array
-    /// that the driver binds cannot hold NULL.
+    /// The array type of a column, and for a nullable column the value that stands for NULL, bound
+    /// and as SQL text: an array that the driver binds cannot hold NULL.
     fn list(self) -> (ArrayType, &'static str, Option<(Value, &'static str)>) {
         match self {
             Self::Id => (ArrayType::Uuid, "uuid", None),
-            Self::MaybeId => (ArrayType::Uuid, "uuid", Some((Uuid::nil().into(), "'00000000-0000-0000-0000-000000000000'"))),
+            Self::MaybeId => (
+                ArrayType::Uuid,
+                "uuid",
+                Some((Uuid::nil().into(), "'00000000-0000-0000-0000-000000000000'")),
+            ),
             Self::Text | Self::Tenant => (ArrayType::String, "text", None),
             Self::MaybeText => (ArrayType::String, "text", Some(("".into(), "''"))),
             Self::Number => (ArrayType::BigInt, "bigint", None),
-            Self::MaybeNumber => (ArrayType::BigInt, "bigint", Some((i64::MIN.into(), "-9223372036854775808"))),
+            Self::MaybeNumber => {
+                (ArrayType::BigInt, "bigint", Some((i64::MIN.into(), "-9223372036854775808")))
+            }
             Self::Bytes => (ArrayType::Bytes, "bytea", None),
             Self::MaybeBytes => (ArrayType::Bytes, "bytea", Some((Vec::<u8>::new().into(), "''"))),
             Self::Time => (ArrayType::ChronoDateTimeUtc, "timestamptz", None),
-            Self::MaybeTime => {
-                (ArrayType::ChronoDateTimeUtc, "timestamptz", Some((DateTime::<Utc>::UNIX_EPOCH.into(), "'1970-01-01 00:00:00+00'")))
-            }
+            Self::MaybeTime => (
+                ArrayType::ChronoDateTimeUtc,
+                "timestamptz",
+                Some((DateTime::<Utc>::UNIX_EPOCH.into(), "'1970-01-01 00:00:00+00'")),
+            ),
             Self::Flag => (ArrayType::Bool, "boolean", None),
         }
     }
@@ -84,30 +95,49 @@ impl<const N: usize> Rows<N> {
         self.rows.push(row);
     }
 
-    /// Inserts the rows and returns how many were written. `conflict` is an `ON CONFLICT` clause or empty.
-    pub async fn insert<C: ConnectionTrait>(self, conn: &C, table: &str, conflict: &str) -> Result<u64, DbErr> {
+    /// Inserts the rows and returns how many were written. `conflict` is an `ON CONFLICT` clause or
+    /// empty.
+    pub async fn insert<C: ConnectionTrait>(
+        self,
+        conn: &C,
+        table: &str,
+        conflict: &str,
+    ) -> Result<u64, DbErr> {
         let names = self.names();
         self.execute(conn, |rows| format!("INSERT INTO {table} ({names}) {rows} {conflict}")).await
     }
 
-    /// Inserts the rows, or updates the other columns of existing rows with the same first `keys` columns. Returns how many
-    /// were written.
-    pub async fn upsert<C: ConnectionTrait>(self, conn: &C, table: &str, keys: usize) -> Result<u64, DbErr> {
+    /// Inserts the rows, or updates the other columns of existing rows with the same first `keys`
+    /// columns. Returns how many were written.
+    pub async fn upsert<C: ConnectionTrait>(
+        self,
+        conn: &C,
+        table: &str,
+        keys: usize,
+    ) -> Result<u64, DbErr> {
         let names: Vec<_> = self.columns.iter().map(|(name, _)| *name).collect();
         let (key_names, value_names) = names.split_at(keys.min(names.len()));
-        let sets: Vec<_> = value_names.iter().map(|name| format!("{name} = excluded.{name}")).collect();
-        let conflict = format!("ON CONFLICT ({}) DO UPDATE SET {}", key_names.join(", "), sets.join(", "));
+        let sets: Vec<_> =
+            value_names.iter().map(|name| format!("{name} = excluded.{name}")).collect();
+        let conflict =
+            format!("ON CONFLICT ({}) DO UPDATE SET {}", key_names.join(", "), sets.join(", "));
         self.insert(conn, table, &conflict).await
     }
 
-    /// Updates the rows of `table` that match the first `keys` columns with the values of the others. Returns how many were
-    /// updated.
-    pub async fn update<C: ConnectionTrait>(self, conn: &C, table: &str, keys: usize) -> Result<u64, DbErr> {
+    /// Updates the rows of `table` that match the first `keys` columns with the values of the
+    /// others. Returns how many were updated.
+    pub async fn update<C: ConnectionTrait>(
+        self,
+        conn: &C,
+        table: &str,
+        keys: usize,
+    ) -> Result<u64, DbErr> {
         let mut sets = String::new();
         let mut conditions = String::new();
         let names = self.names();
         for (index, (name, _)) in self.columns.iter().enumerate() {
-            let (text, separator) = if index < keys { (&mut conditions, " AND ") } else { (&mut sets, ", ") };
+            let (text, separator) =
+                if index < keys { (&mut conditions, " AND ") } else { (&mut sets, ", ") };
             let before = if text.is_empty() { "" } else { separator };
             let column = if index < keys { format!("{table}.{name}") } else { (*name).to_owned() };
             let _ = write!(text, "{before}{column} = fresh.{name}");
@@ -115,9 +145,14 @@ impl<const N: usize> Rows<N> {
         self.execute(conn, |rows| format!("WITH fresh ({names}) AS ({rows}) UPDATE {table} SET {sets} FROM fresh WHERE {conditions}")).await
     }
 
-    /// Inserts the rows and returns the result rows of `conflict`, which ends in a `RETURNING` clause. The caller passes few
-    /// enough rows for one statement on SQLite.
-    pub async fn returning<C: ConnectionTrait>(self, conn: &C, table: &str, conflict: &str) -> Result<Vec<QueryResult>, DbErr> {
+    /// Inserts the rows and returns the result rows of `conflict`, which ends in a `RETURNING`
+    /// clause. The caller passes few enough rows for one statement on SQLite.
+    pub async fn returning<C: ConnectionTrait>(
+        self,
+        conn: &C,
+        table: &str,
+        conflict: &str,
+    ) -> Result<Vec<QueryResult>, DbErr> {
         let names = self.names();
         let (rows, values) = if conn.get_database_backend() == DbBackend::Postgres {
             lists(self.columns, self.rows)?
@@ -146,7 +181,8 @@ impl<const N: usize> Rows<N> {
     pub fn json(self) -> Result<serde_json::Value, DbErr> {
         let names = self.columns.map(|(name, _)| name.to_owned());
         let row = |row: [Value; N]| {
-            let fields = names.iter().cloned().zip(row).map(|(name, value)| Ok((name, json(value)?)));
+            let fields =
+                names.iter().cloned().zip(row).map(|(name, value)| Ok((name, json(value)?)));
             fields.collect::<Result<serde_json::Map<_, _>, DbErr>>().map(serde_json::Value::Object)
         };
         self.rows.into_iter().map(row).collect::<Result<Vec<_>, _>>().map(serde_json::Value::Array)
@@ -156,7 +192,11 @@ impl<const N: usize> Rows<N> {
         self.columns.map(|(name, _)| name).join(", ")
     }
 
-    async fn execute<C: ConnectionTrait>(mut self, conn: &C, statement: impl Fn(&str) -> String) -> Result<u64, DbErr> {
+    async fn execute<C: ConnectionTrait>(
+        mut self,
+        conn: &C,
+        statement: impl Fn(&str) -> String,
+    ) -> Result<u64, DbErr> {
         if self.rows.is_empty() {
             return Ok(0);
         }
@@ -177,17 +217,28 @@ impl<const N: usize> Rows<N> {
     }
 }
 
-/// Turns rows into one array for each column. The tenant, which is the same in all rows, is a single value.
-fn lists<const N: usize>(columns: [Column; N], rows: Vec<[Value; N]>) -> Result<(String, Vec<Value>), DbErr> {
+/// Turns rows into one array for each column. The tenant, which is the same in all rows, is a
+/// single value.
+fn lists<const N: usize>(
+    columns: [Column; N],
+    rows: Vec<[Value; N]>,
+) -> Result<(String, Vec<Value>), DbErr> {
     let kinds = columns.map(|(_, kind)| kind.list());
-    let mut lists: Vec<Vec<Value>> = columns.iter().map(|_| Vec::with_capacity(rows.len())).collect();
+    let mut lists: Vec<Vec<Value>> =
+        columns.iter().map(|_| Vec::with_capacity(rows.len())).collect();
     for row in rows {
-        for (((list, (_, kind)), (.., nothing)), value) in lists.iter_mut().zip(&columns).zip(&kinds).zip(row) {
+        for (((list, (_, kind)), (.., nothing)), value) in
+            lists.iter_mut().zip(&columns).zip(&kinds).zip(row)
+        {
             if *kind == Kind::Tenant {
                 match list.first() {
                     None => list.push(value),
                     Some(first) if *first == value => {}
-                    Some(_) => return Err(DbErr::Custom("rows of two tenants in one statement".to_owned())),
+                    Some(_) => {
+                        return Err(DbErr::Custom(
+                            "rows of two tenants in one statement".to_owned(),
+                        ));
+                    }
                 }
                 continue;
             }
@@ -201,7 +252,9 @@ fn lists<const N: usize>(columns: [Column; N], rows: Vec<[Value; N]>) -> Result<
     let mut marks = Vec::new();
     let mut names = Vec::new();
     let mut values = Vec::with_capacity(N);
-    for (n, (((name, column), (kind, text, nothing)), list)) in (1..).zip(columns.into_iter().zip(kinds).zip(lists)) {
+    for (n, (((name, column), (kind, text, nothing)), list)) in
+        (1..).zip(columns.into_iter().zip(kinds).zip(lists))
+    {
         if column == Kind::Tenant {
             selected.push(format!("${n}::{text}"));
             values.extend(list);
@@ -209,10 +262,20 @@ fn lists<const N: usize>(columns: [Column; N], rows: Vec<[Value; N]>) -> Result<
         }
         names.push(name);
         marks.push(format!("${n}::{text}[]"));
-        selected.push(nothing.map_or_else(|| name.to_owned(), |(_, text)| format!("nullif({name}, {text})")));
+        selected.push(
+            nothing.map_or_else(|| name.to_owned(), |(_, text)| format!("nullif({name}, {text})")),
+        );
         values.push(Value::Array(kind, Some(Box::new(list))));
     }
-    Ok((format!("SELECT {} FROM unnest({}) AS given ({})", selected.join(", "), marks.join(", "), names.join(", ")), values))
+    Ok((
+        format!(
+            "SELECT {} FROM unnest({}) AS given ({})",
+            selected.join(", "),
+            marks.join(", "),
+            names.join(", ")
+        ),
+        values,
+    ))
 }
 
 /// A value in the form that PostgreSQL reads from JSON.
@@ -237,17 +300,27 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// A VALUES list of placeholders. They are not numbered: SQLite searches all earlier ones for each number, which is quadratic.
+/// A VALUES list of placeholders. They are not numbered: SQLite searches all earlier ones for each
+/// number, which is quadratic.
 fn marks(rows: usize, of: usize) -> String {
     let row = format!("({})", vec!["?"; of].join(", "));
     format!("VALUES {}", vec![row; rows].join(", "))
 }
 
-/// The condition that `column` is one of `ids`, with placeholders numbered from `from`, and their values.
+/// The condition that `column` is one of `ids`, with placeholders numbered from `from`, and their
+/// values.
 #[must_use]
-pub fn among<C: ConnectionTrait>(conn: &C, column: &str, from: usize, ids: &[Uuid]) -> (String, Vec<Value>) {
+pub fn among<C: ConnectionTrait>(
+    conn: &C,
+    column: &str,
+    from: usize,
+    ids: &[Uuid],
+) -> (String, Vec<Value>) {
     if conn.get_database_backend() == DbBackend::Postgres {
-        let list = Value::Array(ArrayType::Uuid, Some(Box::new(ids.iter().map(|id| (*id).into()).collect())));
+        let list = Value::Array(
+            ArrayType::Uuid,
+            Some(Box::new(ids.iter().map(|id| (*id).into()).collect())),
+        );
         return (format!("{column} = ANY (${from})"), vec![list]);
     }
     let marks: Vec<_> = (from..).zip(ids).map(|(n, _)| format!("${n}")).collect();
@@ -256,11 +329,21 @@ pub fn among<C: ConnectionTrait>(conn: &C, column: &str, from: usize, ids: &[Uui
 
 /// A statement whose first value is the tenant.
 #[must_use]
-pub fn of_tenant<C: ConnectionTrait>(conn: &C, select: &str, tenant: &TenantId, values: Vec<Value>) -> Statement {
-    Statement::from_sql_and_values(conn.get_database_backend(), select, std::iter::once(tenant.as_str().into()).chain(values))
+pub fn of_tenant<C: ConnectionTrait>(
+    conn: &C,
+    select: &str,
+    tenant: &TenantId,
+    values: Vec<Value>,
+) -> Statement {
+    Statement::from_sql_and_values(
+        conn.get_database_backend(),
+        select,
+        std::iter::once(tenant.as_str().into()).chain(values),
+    )
 }
 
-/// The clause that locks the rows of a select. Empty on SQLite, whose single writer needs no row locks.
+/// The clause that locks the rows of a select. Empty on SQLite, whose single writer needs no row
+/// locks.
 #[must_use]
 pub fn for_update<C: ConnectionTrait>(conn: &C) -> &'static str {
     if conn.get_database_backend() == DbBackend::Postgres { " FOR UPDATE" } else { "" }
@@ -277,7 +360,10 @@ mod tests {
         let columns = [("tenant", Kind::Tenant), ("id", Kind::Id), ("note", Kind::MaybeText)];
         let row = |tenant: &str| [tenant.into(), Uuid::nil().into(), Value::String(None)];
         let (text, values) = lists(columns, vec![row("acme"), row("acme")]).unwrap();
-        assert_eq!(text, "SELECT $1::text, id, nullif(note, '') FROM unnest($2::uuid[], $3::text[]) AS given (id, note)");
+        assert_eq!(
+            text,
+            "SELECT $1::text, id, nullif(note, '') FROM unnest($2::uuid[], $3::text[]) AS given (id, note)"
+        );
         assert_eq!((values.len(), &values[0]), (3, &Value::from("acme")));
         assert!(lists(columns, vec![row("acme"), row("other")]).is_err());
     }
@@ -288,7 +374,12 @@ mod tests {
         db.execute_unprepared("CREATE TABLE own (tenant TEXT, id BLOB, amount INTEGER, note TEXT, PRIMARY KEY (tenant, id))")
             .await
             .unwrap();
-        let columns = [("tenant", Kind::Tenant), ("id", Kind::Id), ("amount", Kind::Number), ("note", Kind::MaybeText)];
+        let columns = [
+            ("tenant", Kind::Tenant),
+            ("id", Kind::Id),
+            ("amount", Kind::Number),
+            ("note", Kind::MaybeText),
+        ];
         let ids: Vec<_> = (1..20_001_u128).map(Uuid::from_u128).collect();
         let mut rows = Rows::new(columns);
         for (amount, id) in (1_i64..).zip(&ids) {
@@ -301,9 +392,17 @@ mod tests {
         assert_eq!(rows.update(&db, "own", 2).await, Ok(1));
         assert_eq!(Rows::new(columns).insert(&db, "own", "").await, Ok(0));
         let (condition, values) = among(&db, "id", 1, &ids[1..3]);
-        let rows = crate::db::sql::all(&db, &format!("SELECT amount, note FROM own WHERE {condition} ORDER BY id"), values).await.unwrap();
-        let amounts: Vec<(i64, Option<String>)> =
-            rows.iter().map(|row| (row.try_get("", "amount").unwrap(), row.try_get("", "note").unwrap())).collect();
+        let rows = crate::db::sql::all(
+            &db,
+            &format!("SELECT amount, note FROM own WHERE {condition} ORDER BY id"),
+            values,
+        )
+        .await
+        .unwrap();
+        let amounts: Vec<(i64, Option<String>)> = rows
+            .iter()
+            .map(|row| (row.try_get("", "amount").unwrap(), row.try_get("", "note").unwrap()))
+            .collect();
         assert_eq!(amounts, [(7, Some("seven".to_owned())), (3, None)]);
     }
 }

@@ -1,17 +1,19 @@
-//! What a service asks of a PostgreSQL server when it starts: that it is connected as its runtime role, `payterms_<service>`, in its
-//! own schema, and in production that what the server confirms is on its disk.
+//! What a service asks of a PostgreSQL server when it starts: that it is connected as its runtime
+//! role, `payterms_<service>`, in its own schema, and in production that what the server confirms
+//! is on its disk.
 
 use crate::db::{pool::Pool, sql};
 use sea_orm::DbErr;
 
-/// The schemas that are searched for an unqualified name: the service's, then temporary tables. PostgreSQL would otherwise
-/// search temporary tables first, so that one could shadow a table of the service.
+/// The schemas that are searched for an unqualified name: the service's, then temporary tables.
+/// PostgreSQL would otherwise search temporary tables first, so that one could shadow a table of
+/// the service.
 pub(crate) fn search_path(service: &str) -> String {
     format!("{service},pg_temp")
 }
 
-/// Refuses a role that bypasses row-level security or owns the tables, a search path other than the configured one, and with
-/// `must_be_durable` a server that may lose what it has confirmed.
+/// Refuses a role that bypasses row-level security or owns the tables, a search path other than the
+/// configured one, and with `must_be_durable` a server that may lose what it has confirmed.
 ///
 /// # Errors
 /// All that is wrong, each with what to do, or the database's error.
@@ -43,8 +45,9 @@ impl Server {
         if self.bypasses_row_security {
             wrong.push(format!("the role sees all tenants; connect as payterms_{service}, no superuser and without BYPASSRLS"));
         }
-        // Row-level security is forced on the owner of the tables too, and the policies of the system tables name only the runtime
-        // role. An owner would find these tables empty, and could take the policies away.
+        // Row-level security is forced on the owner of the tables too, and the policies of the
+        // system tables name only the runtime role. An owner would find these tables empty, and
+        // could take the policies away.
         if self.owns_tables {
             wrong.push(format!("the role owns tables in schema {service}, or is a member of who does; connect as payterms_{service}"));
         }
@@ -68,7 +71,11 @@ impl Server {
 
     fn faults_of_durability(&self) -> Option<String> {
         let off = self.off.join(", ");
-        (!off.is_empty()).then(|| format!("a crash of the server may lose what it has confirmed; switch on its settings {off}"))
+        (!off.is_empty()).then(|| {
+            format!(
+                "a crash of the server may lose what it has confirmed; switch on its settings {off}"
+            )
+        })
     }
 }
 
@@ -82,10 +89,14 @@ async fn read(pool: &Pool, service: &str) -> Result<Server, DbErr> {
                   (SELECT coalesce(pg_catalog.string_agg(name, ',' ORDER BY name), '') FROM pg_catalog.pg_settings \
                    WHERE name IN ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout') AND setting = '0') AS limits \
                   FROM pg_catalog.pg_roles WHERE rolname = current_user";
-    let Some(row) = sql::one(pool, select, vec![service.into()]).await? else { return Ok(Server::default()) };
+    let Some(row) = sql::one(pool, select, vec![service.into()]).await? else {
+        return Ok(Server::default());
+    };
     let names = |column: &str| {
         let names: String = row.try_get("", column)?;
-        Ok::<_, DbErr>(names.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect())
+        Ok::<_, DbErr>(
+            names.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect(),
+        )
     };
     Ok(Server {
         search_path: row.try_get("", "path")?,

@@ -1,6 +1,8 @@
-//! One list of the columns of a table, from which follow: the row's struct (a SeaORM model where rows are read as such), the columns and
-//! values of an insert, and those of an update. So a column that is added to the list is written everywhere, and the compiler asks for
-//! its value where a row is made. `tests/flows/columns.rs` compares the lists with the database and with the fast path's procedure.
+//! One list of the columns of a table, from which follow: the row's struct (a SeaORM model where
+//! rows are read as such), the columns and values of an insert, and those of an update. So a column
+//! that is added to the list is written everywhere, and the compiler asks for its value where a row
+//! is made. `tests/flows/columns.rs` compares the lists with the database and with the fast path's
+//! procedure.
 
 use crate::db::rows::Kind;
 use chrono::{DateTime, Utc};
@@ -38,9 +40,10 @@ impl Cell for bool {
 
 /// Declares a table by its columns. The first column of every table is `tenant`, a part of its key.
 ///
-/// `entity "name"` makes `Model`, a SeaORM entity; `row "name"` makes `Row`, for a table that is written in this way alone. The columns are
-/// in four groups: `key` with the tenant names a row; `fixed` is written once; `changing` is what an update writes; `unread` is
-/// written once and not read with the entity. Both types have:
+/// `entity "name"` makes `Model`, a SeaORM entity; `row "name"` makes `Row`, for a table that is
+/// written in this way alone. The columns are in four groups: `key` with the tenant names a row;
+/// `fixed` is written once; `changing` is what an update writes; `unread` is written once and not
+/// read with the entity. Both types have:
 ///
 /// - `TABLE`, the name;
 /// - `COLUMNS` and `inserted()`: all columns, and a row's values of them;

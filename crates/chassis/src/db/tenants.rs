@@ -1,7 +1,8 @@
-//! The state of a tenant that every service stores: whether it may write, its time zone, its test clock.
+//! The state of a tenant that every service stores: whether it may write, its time zone, its test
+//! clock.
 //!
-//! The service that owns the register writes this row itself. The others write it from the register's events and from the
-//! rounds of the test clock.
+//! The service that owns the register writes this row itself. The others write it from the
+//! register's events and from the rounds of the test clock.
 
 use crate::{
     db::sql,
@@ -29,7 +30,8 @@ pub struct TenantState {
     pub clock_now: Option<DateTime<Utc>>,
     /// The seed of the test clock's ids.
     pub clock_seed: Option<Vec<u8>>,
-    /// The run that is advancing the clock; `None` while the clock stands. Only this run may write meanwhile.
+    /// The run that is advancing the clock; `None` while the clock stands. Only this run may write
+    /// meanwhile.
     pub clock_run: Option<String>,
     /// The time part of the ids of the last write of a test clock that was the next one.
     last_id_millis: i64,
@@ -62,20 +64,29 @@ pub fn unknown_yet() -> AppError {
 }
 
 /// The row of a tenant.
-pub async fn state<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<Option<TenantState>, DbErr> {
+pub async fn state<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+) -> Result<Option<TenantState>, DbErr> {
     let query = "SELECT suspended, time_zone, day_reached, clock_now, clock_seed, clock_run, last_id_millis FROM tenant_states \
                  WHERE tenant = $1";
     sql::one(conn, query, vec![tenant.as_str().into()]).await?.as_ref().map(read).transpose()
 }
 
-/// Reads a tenant's row at the start of its transaction and, in the same round trip, sets the tenant for row-level security.
-pub async fn enter<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<Option<TenantState>, DbErr> {
+/// Reads a tenant's row at the start of its transaction and, in the same round trip, sets the
+/// tenant for row-level security.
+pub async fn enter<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+) -> Result<Option<TenantState>, DbErr> {
     if conn.get_database_backend() != DbBackend::Postgres {
         return state(conn, tenant).await;
     }
     let query = "SELECT set_config('payterms.tenants', $1, true), tenant, suspended, time_zone, day_reached, clock_now, clock_seed, \
                  clock_run, last_id_millis FROM (SELECT 1) AS one LEFT JOIN tenant_states ON tenant = $1";
-    let Some(row) = sql::one(conn, query, vec![tenant.as_str().into()]).await? else { return Ok(None) };
+    let Some(row) = sql::one(conn, query, vec![tenant.as_str().into()]).await? else {
+        return Ok(None);
+    };
     // The join yields a row of nulls for an unregistered tenant.
     let registered: Option<String> = row.try_get("", "tenant")?;
     registered.map(|_| read(&row)).transpose()
@@ -94,20 +105,27 @@ fn read(row: &QueryResult) -> Result<TenantState, DbErr> {
     })
 }
 
-/// Where a write stands among the others of a tenant with a test clock. The ids that it makes show it, so the same story has the same
-/// ids although flows and events run side by side.
+/// Where a write stands among the others of a tenant with a test clock. The ids that it makes show
+/// it, so the same story has the same ids although flows and events run side by side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turn {
-    /// Ordered after all earlier writes. Used for callers, due rows and flows, which write one at a time.
+    /// Ordered after all earlier writes. Used for callers, due rows and flows, which write one at a
+    /// time.
     Next,
-    /// With what caused it, an intent or an event, whose id tells when that was. A service that is called by another one does not know it.
+    /// With what caused it, an intent or an event, whose id tells when that was. A service that is
+    /// called by another one does not know it.
     Caused(Option<DateTime<Utc>>),
 }
 
 impl Turn {
-    /// The turn of a write. What another service calls for it makes once: its request id is that of a step.
+    /// The turn of a write. What another service calls for it makes once: its request id is that of
+    /// a step.
     pub(crate) fn of(call: &Call) -> Self {
-        if call.caused_by.is_none() && call.caller.has("PEER") { Self::Caused(None) } else { Self::Next }
+        if call.caused_by.is_none() && call.caller.has("PEER") {
+            Self::Caused(None)
+        } else {
+            Self::Next
+        }
     }
 
     /// The turn of a write that comes at any moment after its cause.
@@ -122,9 +140,10 @@ fn instant_of(id: Uuid) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)
 }
 
-/// Takes a write's turn among the others of a tenant with a test clock: locks the tenant's row and returns it as it is then, with the
-/// time part of the ids that the write makes. Ids must rise in the order of writes even while the clock stands, and be the same
-/// each time the story is played. `None` for tenants without a test clock, whose row is not locked.
+/// Takes a write's turn among the others of a tenant with a test clock: locks the tenant's row and
+/// returns it as it is then, with the time part of the ids that the write makes. Ids must rise in
+/// the order of writes even while the clock stands, and be the same each time the story is played.
+/// `None` for tenants without a test clock, whose row is not locked.
 pub async fn take_turn<C: ConnectionTrait>(
     conn: &C,
     (tenant, turn): (&TenantId, Turn),
@@ -134,44 +153,75 @@ pub async fn take_turn<C: ConnectionTrait>(
     let Turn::Caused(at) = turn else {
         let next = "UPDATE tenant_states SET last_id_millis = CASE WHEN last_id_millis >= $2 THEN last_id_millis + 1 ELSE $2 END \
                     WHERE tenant = $1 RETURNING last_id_millis";
-        let row = sql::one(conn, next, vec![tenant.as_str().into(), now.timestamp_millis().into()]).await?;
+        let row = sql::one(conn, next, vec![tenant.as_str().into(), now.timestamp_millis().into()])
+            .await?;
         let millis: Option<i64> = row.map(|row| row.try_get("", "last_id_millis")).transpose()?;
         return Ok((entered, millis.and_then(DateTime::from_timestamp_millis)));
     };
     let mut locked = entered;
     if conn.get_database_backend() == DbBackend::Postgres {
         // The next write locks this row first (above). The same order here avoids deadlocks.
-        sql::one(conn, "SELECT tenant FROM tenant_states WHERE tenant = $1 FOR UPDATE", vec![tenant.as_str().into()]).await?;
+        sql::one(
+            conn,
+            "SELECT tenant FROM tenant_states WHERE tenant = $1 FOR UPDATE",
+            vec![tenant.as_str().into()],
+        )
+        .await?;
         // The clock may have advanced while this waited for the lock.
         locked = state(conn, tenant).await?.unwrap_or(locked);
     }
     let now = locked.clock_now.unwrap_or(now);
-    // While the clock stands, whoever waits for this write has made the last one. While it advances, flows run side by side.
-    let last = DateTime::from_timestamp_millis(locked.last_id_millis).filter(|_| locked.clock_run.is_none());
+    // While the clock stands, whoever waits for this write has made the last one. While it
+    // advances, flows run side by side.
+    let last = DateTime::from_timestamp_millis(locked.last_id_millis)
+        .filter(|_| locked.clock_run.is_none());
     let instant = at.or(last).map_or(now, |instant| instant.max(now));
     Ok((locked, Some(instant)))
 }
 
 /// The zone of a tenant as the register names it; none while the register has not been heard.
-pub(crate) async fn named_zone<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<Option<String>, DbErr> {
-    let row = sql::one(conn, "SELECT time_zone FROM tenant_states WHERE tenant = $1", vec![tenant.as_str().into()]).await?;
-    Ok(row.map(|row| row.try_get::<String>("", "time_zone")).transpose()?.filter(|zone| !zone.is_empty()))
+pub(crate) async fn named_zone<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+) -> Result<Option<String>, DbErr> {
+    let row = sql::one(
+        conn,
+        "SELECT time_zone FROM tenant_states WHERE tenant = $1",
+        vec![tenant.as_str().into()],
+    )
+    .await?;
+    Ok(row
+        .map(|row| row.try_get::<String>("", "time_zone"))
+        .transpose()?
+        .filter(|zone| !zone.is_empty()))
 }
 
 /// Notes the day that a tenant's calendar has reached.
-pub(crate) async fn reach<C: ConnectionTrait>(conn: &C, tenant: &TenantId, day: NaiveDate) -> Result<(), DbErr> {
+pub(crate) async fn reach<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    day: NaiveDate,
+) -> Result<(), DbErr> {
     let update = "UPDATE tenant_states SET day_reached = $2 WHERE tenant = $1";
     sql::exec(conn, update, vec![tenant.as_str().into(), day.to_string().into()]).await.map(|_| ())
 }
 
 /// Stores the register's fields of a tenant and leaves its test clock unchanged.
-pub async fn register<C: ConnectionTrait>(conn: &C, tenant: &TenantId, suspended: bool, zone: &str) -> Result<(), DbErr> {
+pub async fn register<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    suspended: bool,
+    zone: &str,
+) -> Result<(), DbErr> {
     let upsert = "INSERT INTO tenant_states (tenant, suspended, time_zone) VALUES ($1, $2, $3) \
                   ON CONFLICT (tenant) DO UPDATE SET suspended = excluded.suspended, time_zone = excluded.time_zone";
-    sql::exec(conn, upsert, vec![tenant.as_str().into(), suspended.into(), zone.into()]).await.map(|_| ())
+    sql::exec(conn, upsert, vec![tenant.as_str().into(), suspended.into(), zone.into()])
+        .await
+        .map(|_| ())
 }
 
-/// Stores the time of a tenant's test clock and the run that advances it; `None` if the clock stands.
+/// Stores the time of a tenant's test clock and the run that advances it; `None` if the clock
+/// stands.
 pub async fn set_clock<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -182,7 +232,12 @@ pub async fn set_clock<C: ConnectionTrait>(
     let upsert = "INSERT INTO tenant_states (tenant, suspended, time_zone, clock_now, clock_seed, clock_run) \
                   VALUES ($1, false, '', $2, $3, $4) ON CONFLICT (tenant) DO UPDATE SET \
                   clock_now = excluded.clock_now, clock_seed = excluded.clock_seed, clock_run = excluded.clock_run";
-    let values = vec![tenant.as_str().into(), now.into(), seed.to_vec().into(), run.map(str::to_owned).into()];
+    let values = vec![
+        tenant.as_str().into(),
+        now.into(),
+        seed.to_vec().into(),
+        run.map(str::to_owned).into(),
+    ];
     sql::exec(conn, upsert, values).await.map(|_| ())
 }
 
@@ -210,9 +265,14 @@ pub(crate) enum RoundPhase {
     Finished,
 }
 
-/// Stores the time of a round. Returns false, and changes nothing, if the round is late: its run has already finished here,
-/// or the clock is further on. This fences off a driver that was believed dead and comes back.
-pub(crate) async fn apply_round<C: ConnectionTrait>(conn: &C, tenant: &TenantId, round: ClockRound<'_>) -> Result<bool, DbErr> {
+/// Stores the time of a round. Returns false, and changes nothing, if the round is late: its run
+/// has already finished here, or the clock is further on. This fences off a driver that was
+/// believed dead and comes back.
+pub(crate) async fn apply_round<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    round: ClockRound<'_>,
+) -> Result<bool, DbErr> {
     let ClockRound { now, seed, run_id, phase } = round;
     let upsert = "INSERT INTO tenant_states (tenant, suspended, time_zone, clock_now, clock_seed, clock_run, clock_done) \
                   VALUES ($1, false, '', $2, $3, $4, $5) ON CONFLICT (tenant) DO UPDATE SET clock_now = excluded.clock_now, \
@@ -223,13 +283,25 @@ pub(crate) async fn apply_round<C: ConnectionTrait>(conn: &C, tenant: &TenantId,
         RoundPhase::Told | RoundPhase::Advancing => (Some(run_id.to_owned()), ""),
         RoundPhase::Finished => (None, run_id),
     };
-    let values = vec![tenant.as_str().into(), now.into(), seed.to_vec().into(), clock_run.into(), clock_done.into(), run_id.into()];
+    let values = vec![
+        tenant.as_str().into(),
+        now.into(),
+        seed.to_vec().into(),
+        clock_run.into(),
+        clock_done.into(),
+        run_id.into(),
+    ];
     Ok(sql::exec(conn, upsert, values).await? == 1)
 }
 
 /// The slugs of tenants after `after`, in order, for the operator.
 pub async fn list(db: &crate::db::Db, after: &str, limit: u64) -> Result<Vec<String>, AppError> {
     let select = "SELECT tenant FROM tenant_states WHERE tenant > $1 ORDER BY tenant LIMIT $2";
-    let rows = sql::all(db.system(), select, vec![after.into(), i64::try_from(limit).unwrap_or(i64::MAX).into()]).await?;
+    let rows = sql::all(
+        db.system(),
+        select,
+        vec![after.into(), i64::try_from(limit).unwrap_or(i64::MAX).into()],
+    )
+    .await?;
     Ok(rows.iter().map(|row| row.try_get("", "tenant")).collect::<Result<_, _>>()?)
 }

@@ -15,23 +15,31 @@ pub struct Transaction {
 }
 
 impl Transaction {
-    pub(crate) async fn begin(pool: &Pool, text: &str, witness: Option<Arc<Witness>>) -> Result<Self, DbErr> {
+    pub(crate) async fn begin(
+        pool: &Pool,
+        text: &str,
+        witness: Option<Arc<Witness>>,
+    ) -> Result<Self, DbErr> {
         let mut lease = pool.lease().await?;
         lease.begin(text).await?;
         Ok(Self { backend: pool.get_database_backend(), lease: Mutex::new(lease), witness })
     }
 
-    /// Commits. Only an answered COMMIT counts. On SQLite a second connection also confirms it: the rows of a transaction that
-    /// is still open are visible to the writer, so the writer itself could not notice.
+    /// Commits. Only an answered COMMIT counts. On SQLite a second connection also confirms it: the
+    /// rows of a transaction that is still open are visible to the writer, so the writer itself
+    /// could not notice.
     ///
     /// # Errors
-    /// A failed statement or COMMIT: then nothing was committed, or the answer was lost. A retry with the same request id
-    /// finds out which.
+    /// A failed statement or COMMIT: then nothing was committed, or the answer was lost. A retry
+    /// with the same request id finds out which.
     pub async fn commit(self) -> Result<(), DbErr> {
         let mut lease = self.lease.into_inner();
         if !lease.is_open() {
-            // PostgreSQL answers the COMMIT of a failed transaction with success although it rolls back, so it is not sent.
-            return Err(DbErr::Custom("a statement of the transaction failed, so it is rolled back".to_owned()));
+            // PostgreSQL answers the COMMIT of a failed transaction with success although it rolls
+            // back, so it is not sent.
+            return Err(DbErr::Custom(
+                "a statement of the transaction failed, so it is rolled back".to_owned(),
+            ));
         }
         lease.end("COMMIT").await?;
         match self.witness {
@@ -56,19 +64,35 @@ impl ConnectionTrait for Transaction {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        self.lease.lock().await.statement(async |connection| connection.execute(statement).await).await
+        self.lease
+            .lock()
+            .await
+            .statement(async |connection| connection.execute(statement).await)
+            .await
     }
 
     async fn execute_unprepared(&self, text: &str) -> Result<ExecResult, DbErr> {
-        self.lease.lock().await.statement(async |connection| connection.execute_text(text).await).await
+        self.lease
+            .lock()
+            .await
+            .statement(async |connection| connection.execute_text(text).await)
+            .await
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        self.lease.lock().await.statement(async |connection| connection.first_row(statement).await).await
+        self.lease
+            .lock()
+            .await
+            .statement(async |connection| connection.first_row(statement).await)
+            .await
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        self.lease.lock().await.statement(async |connection| connection.all_rows(statement).await).await
+        self.lease
+            .lock()
+            .await
+            .statement(async |connection| connection.all_rows(statement).await)
+            .await
     }
 }
 
@@ -85,13 +109,15 @@ impl Witness {
         Self { readers, last_version: Mutex::default() }
     }
 
-    /// Returns its connection when the process ends: SQLite merges the WAL into the file when the last connection closes.
+    /// Returns its connection when the process ends: SQLite merges the WAL into the file when the
+    /// last connection closes.
     pub(crate) async fn release(&self) {
         self.last_version.lock().await.take();
     }
 
-    /// Confirms a commit if the data that other connections see has changed. If it has not, either the transaction wrote
-    /// nothing new or it is still open. In the second case BEGIN fails on its connection, which tells the two apart.
+    /// Confirms a commit if the data that other connections see has changed. If it has not, either
+    /// the transaction wrote nothing new or it is still open. In the second case BEGIN fails on its
+    /// connection, which tells the two apart.
     async fn confirm(&self, writer: &mut Lease) -> Result<(), DbErr> {
         let confirmed = match self.data_changed().await {
             Ok(true) => return Ok(()),
@@ -114,14 +140,20 @@ impl Witness {
             Some((lease, before)) => (lease, Some(before)),
             None => (self.readers.lease().await?, None),
         };
-        let row = lease
-            .statement(async |connection| connection.first_row(Statement::from_string(DbBackend::Sqlite, "PRAGMA data_version")).await);
+        let row = lease.statement(async |connection| {
+            connection
+                .first_row(Statement::from_string(DbBackend::Sqlite, "PRAGMA data_version"))
+                .await
+        });
         let now: i64 = match row.await? {
             Some(row) => row.try_get("", "data_version")?,
-            None => return Err(DbErr::Custom("the database tells no version of its data".to_owned())),
+            None => {
+                return Err(DbErr::Custom("the database tells no version of its data".to_owned()));
+            }
         };
         *last_version = Some((lease, now));
-        // `data_version` is only comparable on one connection, so the first value of a connection says nothing.
+        // `data_version` is only comparable on one connection, so the first value of a connection
+        // says nothing.
         Ok(before.is_some_and(|before| before != now))
     }
 }

@@ -1,7 +1,9 @@
-//! The write transaction of a call. The use case locks its rows, then [`WriteTx::replay`] looks the request id up, then the
-//! domain decides, then effect, events, audit rows and answer are saved and committed together.
+//! The write transaction of a call. The use case locks its rows, then [`WriteTx::replay`] looks the
+//! request id up, then the domain decides, then effect, events, audit rows and answer are saved and
+//! committed together.
 //!
-//! Locks come before the lookup: of two calls with the same id the second then waits, and finds the answer of the first.
+//! Locks come before the lookup: of two calls with the same id the second then waits, and finds the
+//! answer of the first.
 
 use crate::{
     db::{Db, sql, transaction::Transaction},
@@ -44,7 +46,8 @@ pub struct Time {
 }
 
 impl Time {
-    /// The tenant's day. It never goes back, though its zone may have been changed to one where it is the day before.
+    /// The tenant's day. It never goes back, though its zone may have been changed to one where it
+    /// is the day before.
     #[must_use]
     pub fn today(&self) -> NaiveDate {
         today(self.zone, self.now, self.reached)
@@ -125,7 +128,8 @@ impl WriteTx {
         &mut self.ids
     }
 
-    /// Makes the next ids depend on another cause. Each item of a batch has its own, so that ids do not depend on its neighbours.
+    /// Makes the next ids depend on another cause. Each item of a batch has its own, so that ids do
+    /// not depend on its neighbours.
     pub fn ids_from(&mut self, cause: &str) {
         self.ids = self.ids.of_cause(&format!("{}/{cause}", self.call.tenant));
     }
@@ -140,36 +144,51 @@ impl WriteTx {
         self.enqueues_flow.store(true, Ordering::Relaxed);
     }
 
-    /// The answer stored under this request id, if there is one. Call it after the locks (see the module's comment).
+    /// The answer stored under this request id, if there is one. Call it after the locks (see the
+    /// module's comment).
     ///
     /// # Errors
-    /// `REQUEST_ID_REUSED` if the id was used with other content. `Fault` if the request began a flow: the verbs of flows call
-    /// [`WriteTx::seen`] instead.
+    /// `REQUEST_ID_REUSED` if the id was used with other content. `Fault` if the request began a
+    /// flow: the verbs of flows call [`WriteTx::seen`] instead.
     pub async fn replay<M: Message + Default>(&mut self) -> Result<Option<Answer<M>>, AppError> {
         match self.seen().await? {
-            Some(Seen { answer: Some(answer), .. }) => Ok(Some(Answer::replay(M::decode(answer.as_slice())?))),
-            Some(_) => Err(AppError::Fault("a request of a flow was asked for as if it were none".to_owned())),
+            Some(Seen { answer: Some(answer), .. }) => {
+                Ok(Some(Answer::replay(M::decode(answer.as_slice())?)))
+            }
+            Some(_) => Err(AppError::Fault(
+                "a request of a flow was asked for as if it were none".to_owned(),
+            )),
             None => Ok(None),
         }
     }
 
-    /// The entry stored under this request id, if there is one. Call it after the locks (see the module's comment).
+    /// The entry stored under this request id, if there is one. Call it after the locks (see the
+    /// module's comment).
     ///
     /// # Errors
     /// `REQUEST_ID_REUSED` if the id was used with other content.
     pub async fn seen(&mut self) -> Result<Option<Seen>, AppError> {
         self.looked_up = true;
         if self.has_concurrent_writers() {
-            // Two calls with one id need not lock a common row, so both could find nothing and write. This lock orders them.
+            // Two calls with one id need not lock a common row, so both could find nothing and
+            // write. This lock orders them.
             let key = self.call.request_id.as_u64_pair();
             let lock = vec![i64::from_be_bytes((key.0 ^ key.1).to_be_bytes()).into()];
-            sql::one(&self.txn, "SELECT 1 AS locked FROM (SELECT pg_advisory_xact_lock($1)) AS taken", lock).await?;
+            sql::one(
+                &self.txn,
+                "SELECT 1 AS locked FROM (SELECT pg_advisory_xact_lock($1)) AS taken",
+                lock,
+            )
+            .await?;
         }
         // A refused request is decided again: what stood in its way may be gone.
         let mut query =
             "SELECT input_hash, answer, intent_id FROM requests WHERE tenant = $1 AND request_id = $2 AND refused IS NULL".to_owned();
         for table in self.requests_in {
-            let _ = write!(query, " UNION ALL SELECT input_hash, NULL, NULL FROM {table} WHERE tenant = $1 AND request_id = $2");
+            let _ = write!(
+                query,
+                " UNION ALL SELECT input_hash, NULL, NULL FROM {table} WHERE tenant = $1 AND request_id = $2"
+            );
         }
         let values = vec![self.call.tenant.as_str().into(), self.call.request_id.into()];
         let Some(row) = sql::one(&self.txn, &query, values).await? else { return Ok(None) };
@@ -192,16 +211,34 @@ impl WriteTx {
     }
 
     /// Writes an event of an aggregate and the audit row of its change.
-    pub async fn emit<E: Message + Name>(&mut self, aggregate: &str, id: &str, event: &E) -> Result<(), AppError> {
+    pub async fn emit<E: Message + Name>(
+        &mut self,
+        aggregate: &str,
+        id: &str,
+        event: &E,
+    ) -> Result<(), AppError> {
         self.emit_bytes(aggregate, id, &E::full_name(), event.encode_to_vec()).await.map(|_| ())
     }
 
     /// As [`Self::emit`], for an encoded event. Returns the aggregate's new version.
-    pub async fn emit_bytes(&mut self, aggregate: &str, id: &str, kind: &str, data: Vec<u8>) -> Result<i64, AppError> {
+    pub async fn emit_bytes(
+        &mut self,
+        aggregate: &str,
+        id: &str,
+        kind: &str,
+        data: Vec<u8>,
+    ) -> Result<i64, AppError> {
         let tenant = self.call.tenant.to_string();
         let Head { version, before, hash } = self.next_head(aggregate, id, &data).await?;
         let event_id = self.ids.make::<Self>().uuid();
-        self.put_event(event_id, AggregateVersion { kind: aggregate, id, version }, kind, data, EventKind::Change).await?;
+        self.put_event(
+            event_id,
+            AggregateVersion { kind: aggregate, id, version },
+            kind,
+            data,
+            EventKind::Change,
+        )
+        .await?;
         let audit = "INSERT INTO audit (id, tenant, request_id, method, actor, aggregate_type, aggregate_id, version, before_hash, after_hash, \
                      recorded_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
         let values = vec![
@@ -223,7 +260,12 @@ impl WriteTx {
     }
 
     /// Writes an event without an audit row, for changes that write their audit rows themselves.
-    pub async fn emit_without_audit<E: Message + Name>(&mut self, aggregate: &str, id: &str, event: &E) -> Result<(), AppError> {
+    pub async fn emit_without_audit<E: Message + Name>(
+        &mut self,
+        aggregate: &str,
+        id: &str,
+        event: &E,
+    ) -> Result<(), AppError> {
         let data = event.encode_to_vec();
         let Head { version, .. } = self.next_head(aggregate, id, &data).await?;
         let event_id = self.ids.make::<Self>().uuid();
@@ -238,10 +280,19 @@ impl WriteTx {
         let head = "INSERT INTO aggregate_heads (tenant, aggregate_type, aggregate_id, version, state_hash) VALUES ($1, $2, $3, 1, $4) \
                     ON CONFLICT (tenant, aggregate_type, aggregate_id) DO UPDATE SET version = aggregate_heads.version + 1, \
                     before_hash = aggregate_heads.state_hash, state_hash = excluded.state_hash RETURNING version, before_hash";
-        let values = vec![self.call.tenant.as_str().into(), aggregate.into(), id.into(), hash.clone().into()];
+        let values = vec![
+            self.call.tenant.as_str().into(),
+            aggregate.into(),
+            id.into(),
+            hash.clone().into(),
+        ];
         let row = sql::one(&self.txn, head, values).await?;
         let row = row.ok_or_else(|| AppError::Fault("no head came back".to_owned()))?;
-        Ok(Head { version: row.try_get("", "version")?, before: row.try_get("", "before_hash")?, hash })
+        Ok(Head {
+            version: row.try_get("", "version")?,
+            before: row.try_get("", "before_hash")?,
+            hash,
+        })
     }
 
     /// Writes a row of the outbox.
@@ -271,11 +322,13 @@ impl WriteTx {
         sql::exec(&self.txn, insert, values).await.map(|_| ())
     }
 
-    /// Stores the answer under the request id and commits the transaction. That of a call which is only checked is rolled back here, once
-    /// everything that could refuse it has been asked, the keys of the database too.
+    /// Stores the answer under the request id and commits the transaction. That of a call which is
+    /// only checked is rolled back here, once everything that could refuse it has been asked, the
+    /// keys of the database too.
     ///
     /// # Errors
-    /// `Store` if the commit fails or its reply is lost. A retry with the same request id finds out which.
+    /// `Store` if the commit fails or its reply is lost. A retry with the same request id finds out
+    /// which.
     pub async fn commit<M: Message>(self, answer: M) -> Result<Answer<M>, AppError> {
         self.put_request(Some(answer.encode_to_vec()), None).await?;
         if self.call.validate_only {
@@ -294,18 +347,31 @@ impl WriteTx {
     }
 
     /// Stores the answer of the request that began a flow.
-    pub async fn answer_intent<M: Message>(&self, intent: Uuid, answer: &M) -> Result<(), AppError> {
+    pub async fn answer_intent<M: Message>(
+        &self,
+        intent: Uuid,
+        answer: &M,
+    ) -> Result<(), AppError> {
         let update = "UPDATE requests SET answer = $3 WHERE tenant = $1 AND intent_id = $2 AND answer IS NULL AND refused IS NULL";
-        let values = vec![self.call.tenant.as_str().into(), intent.into(), answer.encode_to_vec().into()];
+        let values =
+            vec![self.call.tenant.as_str().into(), intent.into(), answer.encode_to_vec().into()];
         sql::exec(&self.txn, update, values).await?;
         Ok(())
     }
 
-    /// Stores that the request which began a flow is refused after all. Nothing was done, so a retry with the same id is
-    /// decided again. Callers that wait for the flow get this refusal.
-    pub async fn refuse_intent(&self, intent: Uuid, refusal: &tonic::Status) -> Result<(), AppError> {
+    /// Stores that the request which began a flow is refused after all. Nothing was done, so a
+    /// retry with the same id is decided again. Callers that wait for the flow get this refusal.
+    pub async fn refuse_intent(
+        &self,
+        intent: Uuid,
+        refusal: &tonic::Status,
+    ) -> Result<(), AppError> {
         let update = "UPDATE requests SET refused = $3 WHERE tenant = $1 AND intent_id = $2 AND answer IS NULL AND refused IS NULL";
-        let values = vec![self.call.tenant.as_str().into(), intent.into(), refusal.details().to_vec().into()];
+        let values = vec![
+            self.call.tenant.as_str().into(),
+            intent.into(),
+            refusal.details().to_vec().into(),
+        ];
         sql::exec(&self.txn, update, values).await?;
         Ok(())
     }
@@ -314,7 +380,10 @@ impl WriteTx {
     pub async fn commit_rows(self) -> Result<(), AppError> {
         if self.call.validate_only {
             // A verb of several transactions or of a flow has no request with that field.
-            return Err(AppError::Fault(format!("{} is only checked, and is about to be done", self.call.method)));
+            return Err(AppError::Fault(format!(
+                "{} is only checked, and is about to be done",
+                self.call.method
+            )));
         }
         kill::point_of("commit.before", &self.call.method);
         self.txn.commit().await?;
@@ -326,9 +395,15 @@ impl WriteTx {
         Ok(())
     }
 
-    async fn put_request(&self, answer: Option<Vec<u8>>, intent: Option<Uuid>) -> Result<(), AppError> {
+    async fn put_request(
+        &self,
+        answer: Option<Vec<u8>>,
+        intent: Option<Uuid>,
+    ) -> Result<(), AppError> {
         if !self.looked_up {
-            return Err(AppError::Fault("a request was answered without looking it up first".to_owned()));
+            return Err(AppError::Fault(
+                "a request was answered without looking it up first".to_owned(),
+            ));
         }
         let insert = "INSERT INTO requests (tenant, request_id, method, input_hash, answer, intent_id, recorded_at) \
                       VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (tenant, request_id) DO UPDATE SET method = excluded.method, \
@@ -346,7 +421,8 @@ impl WriteTx {
         ];
         match sql::exec(&self.txn, insert, values).await? {
             1 => Ok(()),
-            // Another call stored an answer meanwhile. This transaction is retried; it then finds that answer and replays it.
+            // Another call stored an answer meanwhile. This transaction is retried; it then finds
+            // that answer and replays it.
             _ => Err(raced("the same request was answered meanwhile")),
         }
     }
@@ -381,7 +457,8 @@ struct Head {
 
 /// The refusal of a request id that was used with other content.
 pub(crate) fn reused(call: &Call) -> Refusal {
-    let message = "This request id has been used with other content. Use a fresh one for a new request.";
+    let message =
+        "This request id has been used with other content. Use a fresh one for a new request.";
     Refusal::precondition("REQUEST_ID_REUSED", message).with("request_id", call.request_id)
 }
 

@@ -10,8 +10,12 @@ use tonic::{Code, Status};
 /// Reads the token of a call and verifies it.
 ///
 /// # Errors
-/// UNAUTHENTICATED with `TOKEN_MISSING`, `TOKEN_EXPIRED` or `TOKEN_INVALID`, and what to do; UNAVAILABLE without keys.
-pub fn verified<T>(headers: &HeaderMap, verify: impl FnOnce(&str) -> Result<T, TokenFault>) -> Result<T, Box<Status>> {
+/// UNAUTHENTICATED with `TOKEN_MISSING`, `TOKEN_EXPIRED` or `TOKEN_INVALID`, and what to do;
+/// UNAVAILABLE without keys.
+pub fn verified<T>(
+    headers: &HeaderMap,
+    verify: impl FnOnce(&str) -> Result<T, TokenFault>,
+) -> Result<T, Box<Status>> {
     verify(token(headers)?).map_err(refused)
 }
 
@@ -19,8 +23,14 @@ pub fn verified<T>(headers: &HeaderMap, verify: impl FnOnce(&str) -> Result<T, T
 #[must_use]
 pub fn refused(fault: TokenFault) -> Box<Status> {
     Box::new(match fault {
-        TokenFault::Expired => unauthenticated("TOKEN_EXPIRED", "The token has expired. Get a new one."),
-        TokenFault::NoKeys => not_yet("UNAVAILABLE", "The keys of callers' tokens cannot be read for now. Retry after the delay.").into(),
+        TokenFault::Expired => {
+            unauthenticated("TOKEN_EXPIRED", "The token has expired. Get a new one.")
+        }
+        TokenFault::NoKeys => not_yet(
+            "UNAVAILABLE",
+            "The keys of callers' tokens cannot be read for now. Retry after the delay.",
+        )
+        .into(),
         TokenFault::NotSigned(_) | TokenFault::Claim(_) => {
             unauthenticated("TOKEN_INVALID", "The token is not accepted here. Get a new one.")
         }
@@ -32,19 +42,30 @@ pub fn refused(fault: TokenFault) -> Box<Status> {
 /// # Errors
 /// UNAUTHENTICATED with `TOKEN_MISSING` or `TOKEN_INVALID`, and what to do.
 pub fn token(headers: &HeaderMap) -> Result<&str, Box<Status>> {
-    let missing = || Box::new(unauthenticated("TOKEN_MISSING", "Send the header authorization: Bearer <token>."));
+    let missing = || {
+        Box::new(unauthenticated("TOKEN_MISSING", "Send the header authorization: Bearer <token>."))
+    };
     let invalid = |message| Box::new(unauthenticated("TOKEN_INVALID", message));
     let mut sent = headers.get_all(AUTHORIZATION).into_iter();
     let header = sent.next().ok_or_else(missing)?;
     if sent.next().is_some() {
-        return Err(invalid("Send one header authorization. This call has several, and they may be of several callers."));
+        return Err(invalid(
+            "Send one header authorization. This call has several, and they may be of several callers.",
+        ));
     }
-    let header = header.to_str().map_err(|_| invalid("The header authorization holds other than visible characters."))?.trim();
+    let header = header
+        .to_str()
+        .map_err(|_| invalid("The header authorization holds other than visible characters."))?
+        .trim();
     match header.split_once(char::is_whitespace) {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim()),
-        Some(_) => Err(invalid("Only bearer tokens are taken. Send the header authorization: Bearer <token>.")),
+        Some(_) => Err(invalid(
+            "Only bearer tokens are taken. Send the header authorization: Bearer <token>.",
+        )),
         None if header.eq_ignore_ascii_case("bearer") || header.is_empty() => Err(missing()),
-        None => Err(invalid("Write Bearer and a blank before the token: authorization: Bearer <token>.")),
+        None => Err(invalid(
+            "Write Bearer and a blank before the token: authorization: Bearer <token>.",
+        )),
     }
 }
 
@@ -59,8 +80,11 @@ mod tests {
     use http::{HeaderMap, HeaderValue};
 
     fn outcome(header: Option<&str>) -> Result<String, (String, String)> {
-        let headers = header.map(|header| (http::header::AUTHORIZATION, HeaderValue::from_str(header).unwrap()));
-        let verify = |token: &str| if token == "old" { Err(TokenFault::Expired) } else { Ok(token.to_owned()) };
+        let headers = header
+            .map(|header| (http::header::AUTHORIZATION, HeaderValue::from_str(header).unwrap()));
+        let verify = |token: &str| {
+            if token == "old" { Err(TokenFault::Expired) } else { Ok(token.to_owned()) }
+        };
         let verified = verified(&HeaderMap::from_iter(headers), verify);
         verified.map_err(|status| (reason(&status).unwrap(), status.message().to_owned()))
     }
@@ -75,9 +99,14 @@ mod tests {
             assert_eq!(reason(header).0, "TOKEN_MISSING", "{header:?}");
         }
         assert_eq!(reason(Some("Bearer old")).0, "TOKEN_EXPIRED");
-        let two = ["Bearer a", "Bearer b"].map(|token| (http::header::AUTHORIZATION, HeaderValue::from_static(token)));
+        let two = ["Bearer a", "Bearer b"]
+            .map(|token| (http::header::AUTHORIZATION, HeaderValue::from_static(token)));
         let refused = super::token(&HeaderMap::from_iter(two)).unwrap_err();
-        assert_eq!(crate::wire::error::reason(&refused).as_deref(), Some("TOKEN_INVALID"), "none of two counts");
+        assert_eq!(
+            crate::wire::error::reason(&refused).as_deref(),
+            Some("TOKEN_INVALID"),
+            "none of two counts"
+        );
         assert!(reason(Some("ey.a.b")).1.starts_with("Write Bearer"));
         assert!(reason(Some("Basic dTpw")).1.starts_with("Only bearer tokens"));
     }

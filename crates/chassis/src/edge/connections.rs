@@ -1,4 +1,5 @@
-//! The open connections of clients. When there are too many, an idle one is closed to make room for a new one.
+//! The open connections of clients. When there are too many, an idle one is closed to make room for
+//! a new one.
 
 use std::{
     collections::HashMap,
@@ -12,7 +13,8 @@ use std::{
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// Connections at once, in all and from one address. One address gets half of them at most, so that it cannot lock out others.
+/// Connections at once, in all and from one address. One address gets half of them at most, so that
+/// it cannot lock out others.
 const IN_ALL: usize = 10_000;
 const OF_ADDRESS: usize = 5_000;
 
@@ -64,15 +66,20 @@ impl Connections {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Admits a connection. If there is no room, the connection that has been idle for longest is closed: one of the same
-    /// address if that has used up its share, otherwise any. `None` if all of them are busy.
+    /// Admits a connection. If there is no room, the connection that has been idle for longest is
+    /// closed: one of the same address if that has used up its share, otherwise any. `None` if all
+    /// of them are busy.
     pub(crate) fn admit(&self, address: IpAddr) -> Option<OpenConnection> {
         let mut open = self.open();
         let of_address = open.values().filter(|entry| entry.address == address).count();
         if of_address >= self.of_address || open.len() >= self.in_all {
-            let candidates = open.iter().filter(|(_, entry)| of_address < self.of_address || entry.address == address);
+            let candidates = open
+                .iter()
+                .filter(|(_, entry)| of_address < self.of_address || entry.address == address);
             let idle = candidates.filter(|(_, entry)| entry.busy.load(Ordering::Relaxed) == 0);
-            let oldest = idle.min_by_key(|(_, entry)| *entry.idle_since.lock().unwrap_or_else(PoisonError::into_inner));
+            let oldest = idle.min_by_key(|(_, entry)| {
+                *entry.idle_since.lock().unwrap_or_else(PoisonError::into_inner)
+            });
             let id = oldest.map(|(id, _)| *id)?;
             if let Some(entry) = open.remove(&id) {
                 entry.close.cancel();
@@ -106,8 +113,8 @@ impl OpenConnection {
         self.0.entry.used.load(Ordering::Relaxed) > 0
     }
 
-    /// Waits until the connection is to be closed: to make room for another one, or because no request came within
-    /// `first_within` of its opening.
+    /// Waits until the connection is to be closed: to make room for another one, or because no
+    /// request came within `first_within` of its opening.
     pub(crate) async fn unwanted(&self, first_within: Duration) {
         let closed = self.0.entry.close.cancelled();
         tokio::select! {
@@ -143,15 +150,20 @@ mod tests {
         let connections = Connections { in_all: 3, of_address: 2, ..Connections::default() };
         let (first_address, other_address, third_address): (IpAddr, IpAddr, IpAddr) =
             ("10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap(), "10.0.0.3".parse().unwrap());
-        let (first, second) = (connections.admit(first_address).unwrap(), connections.admit(first_address).unwrap());
+        let (first, second) =
+            (connections.admit(first_address).unwrap(), connections.admit(first_address).unwrap());
         let request = first.begin();
         let _other = connections.admit(other_address).unwrap();
-        // The address has its share: its own idle one goes, though another address has an older one.
+        // The address has its share: its own idle one goes, though another address has an older
+        // one.
         let third = connections.admit(first_address).unwrap();
         second.unwanted(Duration::from_mins(10)).await;
         let under_way = third.begin();
         assert!(connections.admit(first_address).is_none(), "all of the address are busy");
-        assert!(connections.admit(third_address).is_some(), "another takes the room of one that is idle");
+        assert!(
+            connections.admit(third_address).is_some(),
+            "another takes the room of one that is idle"
+        );
         drop((request, under_way));
         assert!(connections.admit(first_address).is_some());
     }
@@ -163,7 +175,12 @@ mod tests {
         silent.unwanted(Duration::from_millis(1)).await;
         let used = connections.admit("10.0.0.1".parse().unwrap()).unwrap();
         drop(used.begin());
-        assert!(tokio::time::timeout(Duration::from_millis(50), used.unwanted(Duration::ZERO)).await.is_err(), "it stays");
+        assert!(
+            tokio::time::timeout(Duration::from_millis(50), used.unwanted(Duration::ZERO))
+                .await
+                .is_err(),
+            "it stays"
+        );
         drop((silent, used));
         assert!(connections.open().is_empty());
     }

@@ -1,5 +1,5 @@
-//! The answers of a service that is not ready yet: the reason at `/readyz`, alive and not ready over the health protocol, and
-//! UNAVAILABLE to every other call.
+//! The answers of a service that is not ready yet: the reason at `/readyz`, alive and not ready
+//! over the health protocol, and UNAVAILABLE to every other call.
 
 use crate::{
     db::health::Health,
@@ -19,13 +19,15 @@ use tokio_util::sync::CancellationToken;
 pub(crate) fn readiness(health: Health) -> Router {
     let answer = move || {
         let report = health.reported();
-        let status = if report.ready { http::StatusCode::OK } else { http::StatusCode::SERVICE_UNAVAILABLE };
+        let status =
+            if report.ready { http::StatusCode::OK } else { http::StatusCode::SERVICE_UNAVAILABLE };
         std::future::ready((status, axum::Json(report)))
     };
     Router::new().route("/readyz", axum::routing::get(answer))
 }
 
-/// Waits for `ready` and answers on the process' ports meanwhile, over the health protocol for `services`.
+/// Waits for `ready` and answers on the process' ports meanwhile, over the health protocol for
+/// `services`.
 ///
 /// # Errors
 /// The error of `ready`, or a sentence if a port cannot be shared.
@@ -38,9 +40,12 @@ pub(crate) async fn until<F: Future<Output = Result<(), String>>>(
 ) -> Result<(), String> {
     let early = listeners.shared()?;
     let over = CancellationToken::new();
-    let unavailable = || std::future::ready(refuse(not_yet("UNAVAILABLE", "The service is starting. Retry.").into()));
+    let unavailable = || {
+        std::future::ready(refuse(not_yet("UNAVAILABLE", "The service is starting. Retry.").into()))
+    };
     let probes = reflection::health_of_waiting(services).await.merge(readiness(health.clone()));
-    // Not awaited: calls that were accepted are answered to the end, while the service itself starts.
+    // Not awaited: calls that were accepted are answered to the end, while the service itself
+    // starts.
     serve_probes(early.probes, probes.clone(), over.clone());
     tokio::spawn(serve::serve(early.calls, probes.fallback(unavailable), port, over.clone()));
     let outcome = ready.await;

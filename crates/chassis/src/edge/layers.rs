@@ -1,16 +1,20 @@
-//! The layers before every method, outermost first, each with its reason. They form a single layer of the router, because
-//! axum clones everything inside a layer for each call.
+//! The layers before every method, outermost first, each with its reason. They form a single layer
+//! of the router, because axum clones everything inside a layer for each call.
 //!
 //! 1. `trace`: the span covers everything that follows, refusals included.
-//! 2. `normalise`: whichever layer answers, the client gets a canonical status with one `ErrorInfo`.
-//! 3. `deadline`: a call whose deadline has passed does no work; one without a deadline gets 30 s. The work runs in a task of
-//!    its own and the caller only waits for it, so a deadline or a broken connection drops no work halfway. A call that only
-//!    waits, such as a reader of the event log, is told when its caller has gone.
-//! 4. `authorise`: token and role are checked before anything is read; the scope is added to the request.
+//! 2. `normalise`: whichever layer answers, the client gets a canonical status with one
+//!    `ErrorInfo`.
+//! 3. `deadline`: a call whose deadline has passed does no work; one without a deadline gets 30 s.
+//!    The work runs in a task of its own and the caller only waits for it, so a deadline or a
+//!    broken connection drops no work halfway. A call that only waits, such as a reader of the
+//!    event log, is told when its caller has gone.
+//! 4. `authorise`: token and role are checked before anything is read; the scope is added to the
+//!    request.
 //! 5. `body`: the message is complete before the call gets a permit.
-//! 6. `shed`: calls beyond the permits are refused at once. The bus, readers of the log of events and the
-//!    streams have permits of their own, so that none blocks ordinary calls.
-//! 7. `copies`: a call that names a version waits until the service's copy has it; a refusal names the copies it is based on.
+//! 6. `shed`: calls beyond the permits are refused at once. The bus, readers of the log of events
+//!    and the streams have permits of their own, so that none blocks ordinary calls.
+//! 7. `copies`: a call that names a version waits until the service's copy has it; a refusal names
+//!    the copies it is based on.
 
 pub use crate::wire::deadline::parse_timeout;
 use crate::{
@@ -49,7 +53,8 @@ use tracing::Instrument;
 /// The deadline of a call without one, and the longest that any call may ask for.
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// Streams at once. Their callers decide how long they last, so they must not use up the permits of other calls.
+/// Streams at once. Their callers decide how long they last, so they must not use up the permits of
+/// other calls.
 const STREAMS: usize = 256;
 /// Readers of the log of events at once: as many as the streams of a few gateways.
 const LOG_READERS: usize = 512;
@@ -92,7 +97,13 @@ impl std::fmt::Debug for Guard {
 impl Guard {
     /// A guard for the service `part`, which handles at most `most` ordinary calls at once.
     #[must_use]
-    pub fn new(part: &'static str, access: AccessTable, verifier: Verifier, copies: Arc<Copies>, most: usize) -> Self {
+    pub fn new(
+        part: &'static str,
+        access: AccessTable,
+        verifier: Verifier,
+        copies: Arc<Copies>,
+        most: usize,
+    ) -> Self {
         Self(Arc::new(GuardState {
             part,
             access,
@@ -108,20 +119,31 @@ impl Guard {
 
 /// Adds the layers to the routes of a service.
 pub fn wrap(routes: Router, guard: &Guard) -> Router {
-    routes.layer(from_fn_with_state(guard.clone(), |State(guard): State<Guard>, request: Request, next: Next| {
-        traced(guard.0.part, request, move |request| {
-            normalised(request, move |request| timed(request, move |request| admitted(guard, request, next)))
-        })
-    }))
+    routes.layer(from_fn_with_state(
+        guard.clone(),
+        |State(guard): State<Guard>, request: Request, next: Next| {
+            traced(guard.0.part, request, move |request| {
+                normalised(request, move |request| {
+                    timed(request, move |request| admitted(guard, request, next))
+                })
+            })
+        },
+    ))
 }
 
 /// Adds only the two outermost layers, for the gateway.
 pub fn edge(routes: Router) -> Router {
-    routes.layer(from_fn(|request: Request, next: Next| at_edge(request, move |request| next.run(request))))
+    routes.layer(from_fn(|request: Request, next: Next| {
+        at_edge(request, move |request| next.run(request))
+    }))
 }
 
-/// Answers one call within the two outermost layers, where no router is needed to find who answers it.
-pub async fn at_edge<F: Future<Output = Response>>(request: Request, inside: impl FnOnce(Request) -> F) -> Response {
+/// Answers one call within the two outermost layers, where no router is needed to find who answers
+/// it.
+pub async fn at_edge<F: Future<Output = Response>>(
+    request: Request,
+    inside: impl FnOnce(Request) -> F,
+) -> Response {
     traced("gateway", request, move |request| normalised(request, inside)).await
 }
 
@@ -131,8 +153,14 @@ pub fn refuse(status: Status) -> Response {
     status.into_http::<Body>()
 }
 
-async fn normalised<F: Future<Output = Response>>(request: Request, inside: impl FnOnce(Request) -> F) -> Response {
-    let is_grpc = request.headers().get("content-type").is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"));
+async fn normalised<F: Future<Output = Response>>(
+    request: Request,
+    inside: impl FnOnce(Request) -> F,
+) -> Response {
+    let is_grpc = request
+        .headers()
+        .get("content-type")
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"));
     let uri = request.uri().clone();
     let Ok(response) = AssertUnwindSafe(inside(request)).catch_unwind().await else {
         tracing::error!(path = %uri.path(), "a handler panicked");
@@ -140,10 +168,16 @@ async fn normalised<F: Future<Output = Response>>(request: Request, inside: impl
             // A gRPC error has HTTP status 200, which a plain HTTP client would take for success.
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
         }
-        return refuse(status(Code::Internal, "INTERNAL", "A fault of the suite. Retry with the same request id; report it if it lasts."));
+        return refuse(status(
+            Code::Internal,
+            "INTERNAL",
+            "A fault of the suite. Retry with the same request id; report it if it lasts.",
+        ));
     };
     match Status::from_header_map(response.headers()) {
-        Some(status) if is_grpc && status.code() != Code::Ok && status.details().is_empty() => refuse(canonical(&status)),
+        Some(status) if is_grpc && status.code() != Code::Ok && status.details().is_empty() => {
+            refuse(canonical(&status))
+        }
         _ => response,
     }
 }
@@ -151,16 +185,29 @@ async fn normalised<F: Future<Output = Response>>(request: Request, inside: impl
 /// Replaces a status that the transport made without details.
 fn canonical(bare: &Status) -> Status {
     match bare.code() {
-        Code::Unimplemented => status(Code::Unimplemented, "METHOD_UNKNOWN", "There is no such method. Check the name against reflection."),
+        Code::Unimplemented => status(
+            Code::Unimplemented,
+            "METHOD_UNKNOWN",
+            "There is no such method. Check the name against reflection.",
+        ),
         Code::OutOfRange | Code::ResourceExhausted => body::too_large(),
         Code::Cancelled | Code::DeadlineExceeded => deadline_exceeded(),
         Code::Unavailable => {
             let mut details = ErrorDetails::with_error_info("UNAVAILABLE", DOMAIN, HashMap::new());
             details.set_retry_info(Some(Duration::from_millis(500)));
-            detailed(Code::Unavailable, "A part that is needed does not answer. Retry with the same request id.", details)
+            detailed(
+                Code::Unavailable,
+                "A part that is needed does not answer. Retry with the same request id.",
+                details,
+            )
         }
-        // Before a handler runs, tonic reports a message that does not decode as INTERNAL. The body had arrived completely.
-        _ => status(Code::InvalidArgument, "MALFORMED_MESSAGE", "The bytes are not the message that the method takes."),
+        // Before a handler runs, tonic reports a message that does not decode as INTERNAL. The body
+        // had arrived completely.
+        _ => status(
+            Code::InvalidArgument,
+            "MALFORMED_MESSAGE",
+            "The bytes are not the message that the method takes.",
+        ),
     }
 }
 
@@ -174,13 +221,20 @@ pub async fn deadline(request: Request, next: Next) -> Response {
     timed(request, move |request| next.run(request)).await
 }
 
-async fn timed<F: Future<Output = Response> + Send + 'static>(request: Request, inside: impl FnOnce(Request) -> F) -> Response {
+async fn timed<F: Future<Output = Response> + Send + 'static>(
+    request: Request,
+    inside: impl FnOnce(Request) -> F,
+) -> Response {
     let time = match request.headers().get("grpc-timeout") {
         None => LONGEST,
         Some(header) => match header.to_str().ok().and_then(parse_timeout) {
             Some(time) => time.min(LONGEST),
             None => {
-                return refuse(status(Code::InvalidArgument, "TIMEOUT_MALFORMED", "Leave the grpc-timeout header to the gRPC library."));
+                return refuse(status(
+                    Code::InvalidArgument,
+                    "TIMEOUT_MALFORMED",
+                    "Leave the grpc-timeout header to the gRPC library.",
+                ));
             }
         },
     };
@@ -190,7 +244,9 @@ async fn timed<F: Future<Output = Response> + Send + 'static>(request: Request, 
     let until = tokio::time::Instant::now() + time;
     let gone = CancellationToken::new();
     let _waits = gone.clone().drop_guard();
-    let work = tokio::spawn(CALLER_GONE.scope(gone, DEADLINE.scope(until, inside(request))).in_current_span());
+    let work = tokio::spawn(
+        CALLER_GONE.scope(gone, DEADLINE.scope(until, inside(request))).in_current_span(),
+    );
     match tokio::time::timeout_at(until, work).await {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => match error.try_into_panic() {
@@ -202,7 +258,8 @@ async fn timed<F: Future<Output = Response> + Send + 'static>(request: Request, 
     }
 }
 
-/// Bounds requests to methods that need no token: a message must be small and complete, and a stream ends after a while.
+/// Bounds requests to methods that need no token: a message must be small and complete, and a
+/// stream ends after a while.
 pub async fn small_message(request: Request, next: Next) -> Response {
     if is_client_stream(request.uri().path()) {
         return next.run(request.map(|body| body::ends_within(body, LONGEST))).await;
@@ -219,7 +276,8 @@ pub fn is_open(path: &str) -> bool {
     path.starts_with("/grpc.health.") || path.starts_with("/grpc.reflection.")
 }
 
-/// Whether a path is of the events, clocks and versions that every service has for the others. These have permits of their own.
+/// Whether a path is of the events, clocks and versions that every service has for the others.
+/// These have permits of their own.
 fn is_inner(path: &str) -> bool {
     path.starts_with("/payterms.common.peers.v1.")
 }
@@ -232,9 +290,11 @@ async fn admitted(guard: Guard, mut request: Request, next: Next) -> Response {
     let (inner, reads_log) = (is_inner(path), path.starts_with(LOG));
     let most = if inner { INNER_MESSAGE } else { guard.0.access.largest_message(path) };
     if !is_open(path) {
-        // First, so that a caller without a token learns nothing and cannot make the service read a body.
+        // First, so that a caller without a token learns nothing and cannot make the service read a
+        // body.
         let peer = request.extensions().get::<Peer>();
-        match admit(&guard.0.access, |token| verified(&guard, peer, token), path, request.headers()) {
+        match admit(&guard.0.access, |token| verified(&guard, peer, token), path, request.headers())
+        {
             Ok(scope) => drop(request.extensions_mut().insert(scope)),
             Err(status) => return refuse(*status),
         }
@@ -245,7 +305,8 @@ async fn admitted(guard: Guard, mut request: Request, next: Next) -> Response {
             Err(status) => return refuse(*status),
         };
     }
-    // The permit is held until the work ends, even if the caller has gone; for a stream of answers until its last byte is sent.
+    // The permit is held until the work ends, even if the caller has gone; for a stream of answers
+    // until its last byte is sent.
     let permits = match (inner, client_streams || server_streams) {
         _ if reads_log => &guard.0.logs,
         (true, _) => &guard.0.bus,
@@ -269,11 +330,20 @@ async fn admitted(guard: Guard, mut request: Request, next: Next) -> Response {
     if server_streams { answer.map(|body| body::holding(body, permit)) } else { answer }
 }
 
-/// The issuer and the caller of a token. Where the connection has a certificate, the token must be that part's: a key that leaked is of
-/// no use to a process without the certificate, and the other way round.
-fn verified(guard: &Guard, peer: Option<&Peer>, token: &str) -> Result<(String, Caller), TokenFault> {
+/// The issuer and the caller of a token. Where the connection has a certificate, the token must be
+/// that part's: a key that leaked is of no use to a process without the certificate, and the other
+/// way round.
+fn verified(
+    guard: &Guard,
+    peer: Option<&Peer>,
+    token: &str,
+) -> Result<(String, Caller), TokenFault> {
     let (issuer, caller) = guard.0.verifier.verify(token)?;
-    if peer.is_some_and(|peer| !peer.may_speak_as(&issuer)) { Err(TokenFault::Claim("iss")) } else { Ok((issuer, caller)) }
+    if peer.is_some_and(|peer| !peer.may_speak_as(&issuer)) {
+        Err(TokenFault::Claim("iss"))
+    } else {
+        Ok((issuer, caller))
+    }
 }
 
 /// Checks a call of `path` against its token and the access table.
@@ -287,7 +357,11 @@ pub fn admit(
     headers: &http::HeaderMap,
 ) -> Result<Scope, Box<Status>> {
     let (issuer, caller) = bearer::verified(headers, verify)?;
-    let asserted = if issuer.is_empty() { caller.roles.clone() } else { access.asserted(path, &issuer, &caller.roles) };
+    let asserted = if issuer.is_empty() {
+        caller.roles.clone()
+    } else {
+        access.asserted(path, &issuer, &caller.roles)
+    };
     if asserted.len() < caller.roles.len() && access.has(path) {
         tracing::warn!(issuer, path, claimed = ?caller.roles, "a token claims roles that its issuer may not assert here");
     }
@@ -298,15 +372,23 @@ pub fn admit(
         Access::Refused(allowed) => {
             // PEER is what services are among each other: no caller can get it.
             let allowed: Vec<_> = allowed.into_iter().filter(|role| role != PEER).collect();
-            let metadata = HashMap::from([("roles".to_owned(), allowed.join(",")), ("has".to_owned(), caller.roles.join(","))]);
+            let metadata = HashMap::from([
+                ("roles".to_owned(), allowed.join(",")),
+                ("has".to_owned(), caller.roles.join(",")),
+            ]);
             let needs = if allowed.is_empty() {
                 "Only services of the suite may call this".to_owned()
             } else {
                 format!("This needs one of the roles {}", allowed.join(", "))
             };
-            let has = if caller.roles.is_empty() { "none".to_owned() } else { caller.roles.join(", ") };
+            let has =
+                if caller.roles.is_empty() { "none".to_owned() } else { caller.roles.join(", ") };
             let message = format!("{needs}; the token has {has}.");
-            Err(Box::new(detailed(Code::PermissionDenied, message, ErrorDetails::with_error_info("ROLE_REQUIRED", DOMAIN, metadata))))
+            Err(Box::new(detailed(
+                Code::PermissionDenied,
+                message,
+                ErrorDetails::with_error_info("ROLE_REQUIRED", DOMAIN, metadata),
+            )))
         }
     }
 }
@@ -318,17 +400,36 @@ mod tests {
     use tokio::sync::Notify;
 
     async fn answered(handler: axum::routing::MethodRouter, timeout: &str) -> String {
-        let routes = super::edge(axum::Router::new().route("/a", handler).layer(axum::middleware::from_fn(super::deadline)));
-        let request = http::Request::builder().uri("/a").header("content-type", "application/grpc").header("grpc-timeout", timeout);
-        let answer = tower::ServiceExt::oneshot(routes, request.body(axum::body::Body::empty()).unwrap()).await.unwrap();
-        answer.headers().get("grpc-status").map_or_else(String::new, |status| status.to_str().unwrap().to_owned())
+        let routes = super::edge(
+            axum::Router::new()
+                .route("/a", handler)
+                .layer(axum::middleware::from_fn(super::deadline)),
+        );
+        let request = http::Request::builder()
+            .uri("/a")
+            .header("content-type", "application/grpc")
+            .header("grpc-timeout", timeout);
+        let answer =
+            tower::ServiceExt::oneshot(routes, request.body(axum::body::Body::empty()).unwrap())
+                .await
+                .unwrap();
+        answer
+            .headers()
+            .get("grpc-status")
+            .map_or_else(String::new, |status| status.to_str().unwrap().to_owned())
     }
 
     #[tokio::test]
     async fn a_panic_is_a_fault_to_who_knows_only_http() {
-        let routes = super::edge(axum::Router::new().route("/a", axum::routing::get(|| async { unreachable!("it panics") as String })));
+        let routes = super::edge(
+            axum::Router::new()
+                .route("/a", axum::routing::get(|| async { unreachable!("it panics") as String })),
+        );
         let request = http::Request::builder().uri("/a").body(axum::body::Body::empty()).unwrap();
-        assert_eq!(tower::ServiceExt::oneshot(routes, request).await.unwrap().status(), http::StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(
+            tower::ServiceExt::oneshot(routes, request).await.unwrap().status(),
+            http::StatusCode::INTERNAL_SERVER_ERROR
+        );
     }
 
     #[tokio::test]
@@ -342,7 +443,8 @@ mod tests {
 
     #[tokio::test]
     async fn what_has_begun_goes_on_when_its_caller_waits_no_longer() {
-        let (started, gate, done) = (Arc::new(Notify::new()), Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (started, gate, done) =
+            (Arc::new(Notify::new()), Arc::new(Notify::new()), Arc::new(Notify::new()));
         let (begins, opens, ends) = (started.clone(), gate.clone(), done.clone());
         let handler = move || {
             let (begins, opens, ends) = (begins.clone(), opens.clone(), ends.clone());
@@ -353,10 +455,16 @@ mod tests {
                 String::new()
             }
         };
-        let routes =
-            super::edge(axum::Router::new().route("/a", axum::routing::get(handler)).layer(axum::middleware::from_fn(super::deadline)));
+        let routes = super::edge(
+            axum::Router::new()
+                .route("/a", axum::routing::get(handler))
+                .layer(axum::middleware::from_fn(super::deadline)),
+        );
         let request = |timeout: &str| {
-            let request = http::Request::builder().uri("/a").header("content-type", "application/grpc").header("grpc-timeout", timeout);
+            let request = http::Request::builder()
+                .uri("/a")
+                .header("content-type", "application/grpc")
+                .header("grpc-timeout", timeout);
             request.body(axum::body::Body::empty()).unwrap()
         };
         // A deadline that passes in the middle.

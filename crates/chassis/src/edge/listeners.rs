@@ -1,4 +1,5 @@
-//! The ports of a process: one for calls, and where that one asks for certificates, one for the probes of a supervisor, which has none.
+//! The ports of a process: one for calls, and where that one asks for certificates, one for the
+//! probes of a supervisor, which has none.
 
 use crate::{
     edge::{layers::small_message, serve},
@@ -30,7 +31,9 @@ impl Listeners {
     /// # Errors
     /// A sentence that names the address that cannot be bound.
     pub async fn bind(calls: SocketAddr, probes: Option<SocketAddr>) -> Result<Self, String> {
-        let bind = async |at: SocketAddr| TcpListener::bind(at).await.map_err(|error| format!("{at}: {error}"));
+        let bind = async |at: SocketAddr| {
+            TcpListener::bind(at).await.map_err(|error| format!("{at}: {error}"))
+        };
         let probes = match probes {
             Some(at) => Some(bind(at).await?),
             None => None,
@@ -44,12 +47,19 @@ impl Listeners {
             let copy = listener.as_fd().try_clone_to_owned().map(std::net::TcpListener::from);
             copy.and_then(TcpListener::from_std).map_err(|error| format!("the port: {error}"))
         };
-        Ok(Self { calls: shared(&self.calls)?, probes: self.probes.as_ref().map(shared).transpose()? })
+        Ok(Self {
+            calls: shared(&self.calls)?,
+            probes: self.probes.as_ref().map(shared).transpose()?,
+        })
     }
 }
 
 /// Serves probes on a port of their own, in a task; none where there is no such port.
-pub fn serve_probes(listener: Option<TcpListener>, answers: Router, stop: CancellationToken) -> Option<JoinHandle<()>> {
+pub fn serve_probes(
+    listener: Option<TcpListener>,
+    answers: Router,
+    stop: CancellationToken,
+) -> Option<JoinHandle<()>> {
     let answers = answers.route_layer(from_fn(small_message));
     listener.map(|listener| tokio::spawn(serve::serve(listener, answers, Port::default(), stop)))
 }

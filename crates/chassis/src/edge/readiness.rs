@@ -1,4 +1,5 @@
-//! Checks the database at intervals and reports over the health protocol whether calls should be sent here.
+//! Checks the database at intervals and reports over the health protocol whether calls should be
+//! sent here.
 
 use crate::{
     db::{Db, sql},
@@ -17,9 +18,15 @@ const EVERY: Duration = Duration::from_secs(2);
 /// How long the check may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Checks the database until `stop` is cancelled and reports over the health protocol, for `services` and for the process,
-/// whether calls should be sent here.
-pub(crate) async fn watch_forever(db: Db, reporter: HealthReporter, services: Vec<String>, beat: Beat, stop: CancellationToken) {
+/// Checks the database until `stop` is cancelled and reports over the health protocol, for
+/// `services` and for the process, whether calls should be sent here.
+pub(crate) async fn watch_forever(
+    db: Db,
+    reporter: HealthReporter,
+    services: Vec<String>,
+    beat: Beat,
+    stop: CancellationToken,
+) {
     let health = db.health().clone();
     let mut reported = None;
     loop {
@@ -28,7 +35,8 @@ pub(crate) async fn watch_forever(db: Db, reporter: HealthReporter, services: Ve
         match timeout(PATIENCE, check(&db, failed)).await {
             Ok(Ok(())) => health.heal(),
             // The check got no connection, but others got answers: the service is busy, not broken.
-            Ok(Err(AppError::Store(StoreError::NoConnection(_)))) | Err(_) if db.answered_within(PATIENCE) => {}
+            Ok(Err(AppError::Store(StoreError::NoConnection(_)))) | Err(_)
+                if db.answered_within(PATIENCE) => {}
             Ok(Err(error)) => health.report(&error.to_string()),
             Err(_) => db.silent("it was looked at"),
         }
@@ -49,7 +57,8 @@ pub(crate) async fn watch_forever(db: Db, reporter: HealthReporter, services: Ve
     }
 }
 
-/// Checks the database: with a trivial query if it works, and with a row written and read back if it failed before.
+/// Checks the database: with a trivial query if it works, and with a row written and read back if
+/// it failed before.
 async fn check(db: &Db, failed: bool) -> Result<(), AppError> {
     if !failed {
         sql::one(db.system(), "SELECT 1 AS one", vec![]).await?;
@@ -60,12 +69,18 @@ async fn check(db: &Db, failed: bool) -> Result<(), AppError> {
     let upsert = "INSERT INTO intent_lease (tenant, flow, intent_id, owner, fence, expires_at) VALUES ('', 'health', $1, $2, 1, $3) \
                   ON CONFLICT (tenant, flow, intent_id) DO UPDATE SET owner = excluded.owner, fence = intent_lease.fence + 1, \
                   expires_at = excluded.expires_at RETURNING fence";
-    let row = sql::one(&txn, upsert, vec![Uuid::nil().into(), db.writer_id().into(), mark.into()]).await?;
+    let row = sql::one(&txn, upsert, vec![Uuid::nil().into(), db.writer_id().into(), mark.into()])
+        .await?;
     let written: Option<i64> = row.map(|row| row.try_get("", "fence")).transpose()?;
     txn.commit().await?;
-    let select = "SELECT fence FROM intent_lease WHERE tenant = '' AND flow = 'health' AND intent_id = $1";
+    let select =
+        "SELECT fence FROM intent_lease WHERE tenant = '' AND flow = 'health' AND intent_id = $1";
     let row = sql::one(db.system(), select, vec![Uuid::nil().into()]).await?;
     let read: Option<i64> = row.map(|row| row.try_get("", "fence")).transpose()?;
     // Greater is fine too: another replica may have written the row in between.
-    if read.is_some() && read >= written { Ok(()) } else { Err(AppError::Fault("what was written is not read back".to_owned())) }
+    if read.is_some() && read >= written {
+        Ok(())
+    } else {
+        Err(AppError::Fault("what was written is not read back".to_owned()))
+    }
 }

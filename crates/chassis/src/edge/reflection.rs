@@ -7,14 +7,20 @@ use prost_types::FileDescriptorProto;
 use tonic::service::Routes;
 use tonic_health::{ServingStatus, server::HealthReporter};
 
-/// The name under which the health service answers whether the process works at all, whatever its database does. A supervisor
-/// restarts a process by this answer. One that waits for its database would not get well by a restart.
+/// The name under which the health service answers whether the process works at all, whatever its
+/// database does. A supervisor restarts a process by this answer. One that waits for its database
+/// would not get well by a restart.
 pub const LIVENESS: &str = "liveness";
-/// The name under which it answers whether calls should be sent here. The empty name, which clients ask for, answers the same.
+/// The name under which it answers whether calls should be sent here. The empty name, which clients
+/// ask for, answers the same.
 pub const READINESS: &str = "readiness";
 
 /// The descriptor sets that a client needs to decode the suite's messages and error details.
-const SETS: [&[u8]; 3] = [payterms_proto::DESCRIPTOR_SET, tonic_types::pb::FILE_DESCRIPTOR_SET, tonic_health::pb::FILE_DESCRIPTOR_SET];
+const SETS: [&[u8]; 3] = [
+    payterms_proto::DESCRIPTOR_SET,
+    tonic_types::pb::FILE_DESCRIPTOR_SET,
+    tonic_health::pb::FILE_DESCRIPTOR_SET,
+];
 
 /// A set of descriptors whose files stay as they are encoded, with their options.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -48,17 +54,26 @@ pub struct Open {
     pub reporter: HealthReporter,
 }
 
-/// Adds reflection and health to the routes of a service; reflection lists `services`. It knows what is for peers only where one of
-/// these is.
+/// Adds reflection and health to the routes of a service; reflection lists `services`. It knows
+/// what is for peers only where one of these is.
 ///
 /// # Errors
 /// A sentence if a descriptor set cannot be read.
-pub async fn with_reflection_and_health(routes: Routes, services: &[String]) -> Result<Open, String> {
+pub async fn with_reflection_and_health(
+    routes: Routes,
+    services: &[String],
+) -> Result<Open, String> {
     let has_peers = services.iter().any(|service| is_for_peers(service));
-    let sets = if has_peers { SETS.map(<[u8]>::to_vec).to_vec() } else { sets_for_callers().map_err(|error| error.to_string())? };
+    let sets = if has_peers {
+        SETS.map(<[u8]>::to_vec).to_vec()
+    } else {
+        sets_for_callers().map_err(|error| error.to_string())?
+    };
     let builder = || {
         let builder = tonic_reflection::server::Builder::configure();
-        let builder = sets.iter().fold(builder, |builder, set| builder.register_encoded_file_descriptor_set(set));
+        let builder = sets
+            .iter()
+            .fold(builder, |builder, set| builder.register_encoded_file_descriptor_set(set));
         services.iter().fold(builder, tonic_reflection::server::Builder::with_service_name)
     };
     let v1 = builder().build_v1().map_err(|error| error.to_string())?;
@@ -72,7 +87,8 @@ pub async fn with_reflection_and_health(routes: Routes, services: &[String]) -> 
     Ok(Open { routes: routes.into_axum_router(), probes, reporter })
 }
 
-/// The health service of a process that waits for its schema: alive, and not ready for calls of `services`.
+/// The health service of a process that waits for its schema: alive, and not ready for calls of
+/// `services`.
 pub(crate) async fn health_of_waiting(services: &[String]) -> Router {
     let (reporter, health) = tonic_health::server::health_reporter();
     for name in services.iter().map(String::as_str).chain(["", READINESS]) {
@@ -90,10 +106,17 @@ mod tests {
     #[test]
     fn callers_see_no_file_of_a_package_for_peers() {
         let sets = super::sets_for_callers().unwrap();
-        let files: Vec<_> = sets.iter().flat_map(|set| FileDescriptorSet::decode(set.as_slice()).unwrap().file).collect();
+        let files: Vec<_> = sets
+            .iter()
+            .flat_map(|set| FileDescriptorSet::decode(set.as_slice()).unwrap().file)
+            .collect();
         assert!(files.iter().any(|file| file.package() == "payterms.wallet.v1"));
         let foreign = files.iter().filter(|file| file.package().contains(".peers.")).count();
-        let imports = files.iter().flat_map(|file| &file.dependency).filter(|name| name.contains("/peers/")).count();
+        let imports = files
+            .iter()
+            .flat_map(|file| &file.dependency)
+            .filter(|name| name.contains("/peers/"))
+            .count();
         assert_eq!((foreign, imports), (0, 0), "nor imports one");
     }
 }

@@ -1,5 +1,5 @@
-//! The port on which Prometheus reads the metrics of a process. It is apart from the port of calls: who may call must not be
-//! able to read how the others do.
+//! The port on which Prometheus reads the metrics of a process. It is apart from the port of calls:
+//! who may call must not be able to read how the others do.
 
 use crate::{edge::listeners::serve_probes, telemetry::Telemetry};
 use tokio::net::TcpListener;
@@ -11,7 +11,9 @@ use tokio_util::sync::CancellationToken;
 /// A sentence if the port cannot be bound.
 pub async fn serve_metrics(telemetry: &Telemetry, stop: &CancellationToken) -> Result<(), String> {
     let Some((address, router)) = telemetry.scraped() else { return Ok(()) };
-    let listener = TcpListener::bind(address).await.map_err(|error| format!("--metrics {address}: {error}"))?;
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|error| format!("--metrics {address}: {error}"))?;
     tracing::info!(%address, "metrics are served at /metrics");
     serve_probes(Some(listener), router, stop.clone());
     Ok(())

@@ -1,8 +1,9 @@
-//! The accept loop: HTTP/1 and HTTP/2 on one port, plain or with TLS, limits on connections and on their silence, and a drain with a
-//! hard end.
+//! The accept loop: HTTP/1 and HTTP/2 on one port, plain or with TLS, limits on connections and on
+//! their silence, and a drain with a hard end.
 //!
-//! A handshake has its place in the table of connections and the time of a silent connection, so that clients who begin many and
-//! finish none take no place for longer, and are the first to go when the table is full.
+//! A handshake has its place in the table of connections and the time of a silent connection, so
+//! that clients who begin many and finish none take no place for longer, and are the first to go
+//! when the table is full.
 
 use crate::{
     edge::{
@@ -35,19 +36,22 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tower::ServiceExt;
 
-/// How long a new connection may take for its handshake, its preface and the headers of its first request together. Otherwise a
-/// client could fill the table of connections by opening them and sending nothing.
+/// How long a new connection may take for its handshake, its preface and the headers of its first
+/// request together. Otherwise a client could fill the table of connections by opening them and
+/// sending nothing.
 const SILENCE: Duration = Duration::from_secs(4);
-/// How long a graceful close may take. With [`SILENCE`] it ends a connection without a request five seconds after its opening.
+/// How long a graceful close may take. With [`SILENCE`] it ends a connection without a request five
+/// seconds after its opening.
 const CLOSES_WITHIN: Duration = Duration::from_secs(1);
-/// The most bytes of a request's headers in HTTP/2. More is answered 431, which clients of gRPC do not understand: the gateway refuses
-/// what is far shorter with a reason.
+/// The most bytes of a request's headers in HTTP/2. More is answered 431, which clients of gRPC do
+/// not understand: the gateway refuses what is far shorter with a reason.
 const HTTP2_HEADERS: u32 = 64 << 10;
-/// The most bytes of a request line and headers in HTTP/1, of which hyper would take 400 KiB. More is answered 431. Bodies are read
-/// in pieces of this size.
+/// The most bytes of a request line and headers in HTTP/1, of which hyper would take 400 KiB. More
+/// is answered 431. Bodies are read in pieces of this size.
 const HTTP1_BUFFER: usize = 32 << 10;
-/// How long new calls are taken on a connection that is being closed because certificates have changed. Valid clients need time to
-/// reconnect; a client whose certificate is no longer accepted could start calls for the whole grace period, so this is short.
+/// How long new calls are taken on a connection that is being closed because certificates have
+/// changed. Valid clients need time to reconnect; a client whose certificate is no longer accepted
+/// could start calls for the whole grace period, so this is short.
 const CALLS_AFTER_RENEWAL: Duration = Duration::from_secs(5);
 /// How long open calls may go on after the stop.
 pub const DRAIN: Duration = Duration::from_secs(20);
@@ -79,7 +83,8 @@ pub async fn serve(listener: TcpListener, router: Router, port: Port, stop: Canc
     }
 }
 
-/// Waits for a connection's first bytes: the whole preface for HTTP/2, any byte for HTTP/1. Hyper has no limit for this.
+/// Waits for a connection's first bytes: the whole preface for HTTP/2, any byte for HTTP/1. Hyper
+/// has no limit for this.
 async fn sends_preface(stream: &TcpStream) -> bool {
     let _ = stream.set_nodelay(true);
     let mut bytes = [0_u8; 24];
@@ -87,7 +92,9 @@ async fn sends_preface(stream: &TcpStream) -> bool {
         loop {
             match stream.peek(&mut bytes).await {
                 Ok(0) | Err(_) => return false,
-                Ok(count) if count < bytes.len() && bytes.starts_with(b"PRI") => tokio::time::sleep(Duration::from_millis(5)).await,
+                Ok(count) if count < bytes.len() && bytes.starts_with(b"PRI") => {
+                    tokio::time::sleep(Duration::from_millis(5)).await
+                }
                 Ok(_) => return true,
             }
         }
@@ -125,13 +132,21 @@ async fn serve_stream(stream: TcpStream, from: IpAddr, port: Port, serving: Serv
 
 /// The refusal of a call on a connection that was opened under certificates of before.
 fn outdated_line() -> Status {
-    not_yet("UNAVAILABLE", "Certificates have changed since this connection was opened. Open another one.").into()
+    not_yet(
+        "UNAVAILABLE",
+        "Certificates have changed since this connection was opened. Open another one.",
+    )
+    .into()
 }
 
 /// HTTP/1 and HTTP/2 with their limits.
 fn protocols() -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(SILENCE).max_buf_size(HTTP1_BUFFER);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(SILENCE)
+        .max_buf_size(HTTP1_BUFFER);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -159,13 +174,16 @@ where
         let (under_way, answering) = (counted.begin(), router.clone().oneshot(request));
         let is_refused = takes_no_calls.is_cancelled();
         async move {
-            let mut answer = if is_refused { Ok(layers::refuse(outdated_line())) } else { answering.await };
+            let mut answer =
+                if is_refused { Ok(layers::refuse(outdated_line())) } else { answering.await };
             if let Some(rest) = rest
                 && let Some(left) = rest.left()
                 && !Box::pin(rest.read(left)).await
                 && let Ok(answer) = &mut answer
             {
-                answer.headers_mut().insert(http::header::CONNECTION, http::HeaderValue::from_static("close"));
+                answer
+                    .headers_mut()
+                    .insert(http::header::CONNECTION, http::HeaderValue::from_static("close"));
             }
             drop(under_way);
             answer
@@ -203,7 +221,8 @@ where
         }
         () = admitted.unwanted(SILENCE) => {
             connection.as_mut().graceful_shutdown();
-            // A connection that hangs within its first headers does not end by itself, so the close is bounded.
+            // A connection that hangs within its first headers does not end by itself, so the close
+            // is bounded.
             let ended = tokio::time::timeout(CLOSES_WITHIN, connection.as_mut()).await;
             if ended.is_err() && admitted.is_used() {
                 let _ = tokio::time::timeout(SILENCE, connection).await;

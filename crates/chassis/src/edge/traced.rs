@@ -9,7 +9,8 @@ use std::time::Instant;
 use tonic::Code;
 use tracing::Instrument;
 
-/// Answers a call within a span that says its method, tenant, trace and code, and measures it as a call of `part`.
+/// Answers a call within a span that says its method, tenant, trace and code, and measures it as a
+/// call of `part`.
 pub(crate) async fn traced<F: Future<Output = Response>>(
     part: &'static str,
     request: Request,
@@ -27,7 +28,10 @@ pub(crate) async fn traced<F: Future<Output = Response>>(
     telemetry::adopt_headers(&span, request.headers());
     let started = Instant::now();
     let response = inside(request).instrument(span.clone()).await;
-    let code = response.headers().get("grpc-status").map_or(Code::Ok, |code| Code::from_bytes(code.as_bytes()));
+    let code = response
+        .headers()
+        .get("grpc-status")
+        .map_or(Code::Ok, |code| Code::from_bytes(code.as_bytes()));
     span.record("rpc.code", i32::from(code));
     metrics::answered(part, uri.path(), code_name(code), started.elapsed());
     response

@@ -1,10 +1,12 @@
-//! Requests that are answered before their body has come, as every refusal of a caller is. A client that is still sending when the
-//! connection is closed, or its stream reset, often never reads the answer: its kernel or its library throws it away. So what is left
-//! of the body is read behind the answer and thrown away, within bounds.
+//! Requests that are answered before their body has come, as every refusal of a caller is. A client
+//! that is still sending when the connection is closed, or its stream reset, often never reads the
+//! answer: its kernel or its library throws it away. So what is left of the body is read behind the
+//! answer and thrown away, within bounds.
 //!
-//! In HTTP/1.1 the next request of the connection stands behind that body: a short one is read before the answer, so that the connection
-//! stays, and otherwise the answer says that it ends. A client that reads `connection: close` opens another one; without it, its next
-//! request would meet a broken pipe.
+//! In HTTP/1.1 the next request of the connection stands behind that body: a short one is read
+//! before the answer, so that the connection stays, and otherwise the answer says that it ends. A
+//! client that reads `connection: close` opens another one; without it, its next request would meet
+//! a broken pipe.
 
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use std::{
@@ -14,12 +16,14 @@ use std::{
     time::Duration,
 };
 
-/// The longest body that is read before the answer, for the sake of its connection, and how long the answer waits for it.
+/// The longest body that is read before the answer, for the sake of its connection, and how long
+/// the answer waits for it.
 const PIECE: u64 = 64 << 10;
 const PIECE_WITHIN: Duration = Duration::from_secs(1);
 
-/// How many pieces are read behind the answer, each of which has to come in time: 16 MiB, twice the longest message. Who sends more has not
-/// looked whether there is an answer, and who sends slower holds the connection for its own sake.
+/// How many pieces are read behind the answer, each of which has to come in time: 16 MiB, twice the
+/// longest message. Who sends more has not looked whether there is an answer, and who sends slower
+/// holds the connection for its own sake.
 const PIECES: u64 = 256;
 
 /// Where the body of a request is.
@@ -37,10 +41,12 @@ enum Place {
 #[derive(Debug, Clone)]
 pub(crate) struct Rest {
     place: Arc<Mutex<Place>>,
-    /// The next request of the connection stands behind this body. In HTTP/2 each request is a stream of its own, which ends alone.
+    /// The next request of the connection stands behind this body. In HTTP/2 each request is a
+    /// stream of its own, which ends alone.
     is_before_others: bool,
-    /// It may be short, so the answer waits for it. In HTTP/2 a body of unknown length may be a stream, whose sender waits for the answer.
-    /// (That short ones are read before is for curl 7.88, which loses an answer in HTTP/2 that comes before it has sent the body.)
+    /// It may be short, so the answer waits for it. In HTTP/2 a body of unknown length may be a
+    /// stream, whose sender waits for the answer. (That short ones are read before is for curl
+    /// 7.88, which loses an answer in HTTP/2 that comes before it has sent the body.)
     may_be_short: bool,
     /// A client that expects `100 Continue` sends its body only then, and has not.
     is_sent: bool,
@@ -55,27 +61,40 @@ pub(crate) struct Watched {
 }
 
 /// Watches the body of a request; one that has none is left as it is.
-pub(crate) fn watched(request: http::Request<Incoming>) -> (http::Request<axum::body::Body>, Option<Rest>) {
+pub(crate) fn watched(
+    request: http::Request<Incoming>,
+) -> (http::Request<axum::body::Body>, Option<Rest>) {
     if request.body().is_end_stream() {
         return (request.map(axum::body::Body::new), None);
     }
     let is_before_others = request.version() <= http::Version::HTTP_11;
     let length = request.body().size_hint();
-    let may_be_short = if is_before_others { length.lower() <= PIECE } else { length.exact().is_some_and(|exact| exact <= PIECE) };
+    let may_be_short = if is_before_others {
+        length.lower() <= PIECE
+    } else {
+        length.exact().is_some_and(|exact| exact <= PIECE)
+    };
     let is_sent = !request.headers().contains_key(http::header::EXPECT);
     let place = Arc::new(Mutex::new(Place::Read));
     let rest = Rest { place: Arc::clone(&place), is_before_others, may_be_short, is_sent };
-    (request.map(|body| axum::body::Body::new(Watched { body: Some(body), place, is_sent })), Some(rest))
+    (
+        request.map(|body| axum::body::Body::new(Watched { body: Some(body), place, is_sent })),
+        Some(rest),
+    )
 }
 
 impl Rest {
     /// What is left when the answer is there; most often nothing.
     pub(crate) fn left(&self) -> Option<Incoming> {
-        let place = std::mem::replace(&mut *self.place.lock().unwrap_or_else(PoisonError::into_inner), Place::Answered);
+        let place = std::mem::replace(
+            &mut *self.place.lock().unwrap_or_else(PoisonError::into_inner),
+            Place::Answered,
+        );
         if let Place::Left(body) = place { Some(body) } else { None }
     }
 
-    /// Reads what is left, now or behind the answer, and answers whether the connection can be used again.
+    /// Reads what is left, now or behind the answer, and answers whether the connection can be used
+    /// again.
     pub(crate) async fn read(self, mut left: Incoming) -> bool {
         if !self.is_sent {
             return !self.is_before_others;
@@ -97,7 +116,8 @@ async fn read_on(mut body: Incoming) {
     }
 }
 
-/// Reads a piece of a body, and answers whether it ended there; none where the piece did not come in time.
+/// Reads a piece of a body, and answers whether it ended there; none where the piece did not come
+/// in time.
 async fn read_piece(body: &mut Incoming) -> Option<bool> {
     tokio::time::timeout(PIECE_WITHIN, ends_within_piece(body)).await.ok()
 }
@@ -105,7 +125,9 @@ async fn read_piece(body: &mut Incoming) -> Option<bool> {
 /// Reads a body to its end, or until a piece of it is read.
 async fn ends_within_piece(body: &mut (impl Body<Data = bytes::Bytes> + Unpin)) -> bool {
     let mut read = 0;
-    while let Some(frame) = std::future::poll_fn(|context| Pin::new(&mut *body).poll_frame(context)).await {
+    while let Some(frame) =
+        std::future::poll_fn(|context| Pin::new(&mut *body).poll_frame(context)).await
+    {
         let Ok(frame) = frame else { return false };
         let length = frame.data_ref().map_or(0, bytes::Bytes::len);
         read = u64::try_from(length).unwrap_or(u64::MAX).saturating_add(read);
@@ -120,7 +142,10 @@ impl Body for Watched {
     type Data = bytes::Bytes;
     type Error = hyper::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<bytes::Bytes>, hyper::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<bytes::Bytes>, hyper::Error>>> {
         let Some(body) = &mut self.body else { return Poll::Ready(None) };
         let frame = Pin::new(body).poll_frame(context);
         // Of a body that has ended or was cut off nothing is left.
@@ -165,8 +190,11 @@ mod tests {
     #[tokio::test]
     async fn a_body_is_read_to_an_end_that_is_near() {
         let piece = || Ok::<_, std::io::Error>(Frame::data(Bytes::from_static(&[0; 1024])));
-        let of = |count: u64| StreamBody::new(stream::iter((0..count).map(move |_| piece()))).boxed();
-        assert!(ends_within_piece(&mut of(0)).await && ends_within_piece(&mut of(PIECE >> 10)).await);
+        let of =
+            |count: u64| StreamBody::new(stream::iter((0..count).map(move |_| piece()))).boxed();
+        assert!(
+            ends_within_piece(&mut of(0)).await && ends_within_piece(&mut of(PIECE >> 10)).await
+        );
         assert!(!ends_within_piece(&mut of((PIECE >> 10) + 1)).await);
         let cut = stream::iter([piece(), Err(std::io::Error::other("reset"))]);
         assert!(!ends_within_piece(&mut StreamBody::new(cut).boxed()).await);

@@ -1,5 +1,6 @@
-//! Background tasks, which run for as long as the process lives. Each sends heartbeats ([`Beat`]). A task without heartbeats,
-//! or one that panicked, is restarted. If restarts do not help, the process ends, so that its supervisor starts another one.
+//! Background tasks, which run for as long as the process lives. Each sends heartbeats ([`Beat`]).
+//! A task without heartbeats, or one that panicked, is restarted. If restarts do not help, the
+//! process ends, so that its supervisor starts another one.
 
 use crate::db::health::Health;
 use std::{
@@ -9,13 +10,15 @@ use std::{
 use tokio::{task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-/// How long a task may go without a heartbeat. A single statement or call of a peer ends well before.
+/// How long a task may go without a heartbeat. A single statement or call of a peer ends well
+/// before.
 const SILENCE: Duration = Duration::from_mins(1);
 /// Restarts of a task before the process ends.
 const RESTARTS: u32 = 3;
 /// A task that ran for this long counts as sound again: its next restart is the first.
 const SOUND_AFTER: Duration = Duration::from_mins(10);
-/// Heartbeats of a task that only waits, for each period of allowed silence. More than one, so that a late one does no harm.
+/// Heartbeats of a task that only waits, for each period of allowed silence. More than one, so that
+/// a late one does no harm.
 const WAITING_BEATS: u32 = 6;
 
 /// The heartbeat of a task.
@@ -44,7 +47,9 @@ impl Beat {
         let mut work = std::pin::pin!(work);
         loop {
             self.beat();
-            if let Ok(done) = tokio::time::timeout(self.silence / WAITING_BEATS, work.as_mut()).await {
+            if let Ok(done) =
+                tokio::time::timeout(self.silence / WAITING_BEATS, work.as_mut()).await
+            {
                 self.beat();
                 return done;
             }
@@ -84,7 +89,11 @@ impl Background {
         tokio::spawn(async move { background.supervise(name, make).await })
     }
 
-    async fn supervise<F: Future<Output = ()> + Send + 'static>(self, name: &'static str, make: impl Fn(Beat) -> F + Send) {
+    async fn supervise<F: Future<Output = ()> + Send + 'static>(
+        self,
+        name: &'static str,
+        make: impl Fn(Beat) -> F + Send,
+    ) {
         let mut restarts = 0;
         loop {
             let (beat, since) = (Beat::new(self.silence), Instant::now());
@@ -106,7 +115,8 @@ impl Background {
     }
 }
 
-/// Waits until a task ends, or aborts it after too long a silence. Returns what happened, for the log.
+/// Waits until a task ends, or aborts it after too long a silence. Returns what happened, for the
+/// log.
 async fn watch(mut task: JoinHandle<()>, beat: &Beat) -> &'static str {
     loop {
         match tokio::time::timeout_at(beat.last() + beat.silence, &mut task).await {
@@ -137,10 +147,15 @@ mod tests {
     async fn supervised<F: Future<Output = ()> + Send + 'static>(
         make: impl Fn(Beat, u32) -> F + Send + 'static,
     ) -> (u32, Option<String>, Health) {
-        let (health, stop, started) = (Health::default(), CancellationToken::new(), Arc::new(AtomicU32::new(0)));
-        let background = Background { silence: Duration::from_millis(20), ..Background::new(health.clone(), stop.clone()) };
+        let (health, stop, started) =
+            (Health::default(), CancellationToken::new(), Arc::new(AtomicU32::new(0)));
+        let background = Background {
+            silence: Duration::from_millis(20),
+            ..Background::new(health.clone(), stop.clone())
+        };
         let count = started.clone();
-        let task = background.keep("relay", move |beat| make(beat, count.fetch_add(1, Ordering::Relaxed)));
+        let task =
+            background.keep("relay", move |beat| make(beat, count.fetch_add(1, Ordering::Relaxed)));
         stop.cancelled().await;
         task.await.unwrap();
         (started.load(Ordering::Relaxed), background.failure().get().cloned(), health)
@@ -158,14 +173,20 @@ mod tests {
             .await;
             assert_eq!(started, 4);
             assert!(failure.unwrap().contains("relay"));
-            assert!(health.reported().ready && health.reported().notes.contains_key("relay"), "told, not unready");
+            assert!(
+                health.reported().ready && health.reported().notes.contains_key("relay"),
+                "told, not unready"
+            );
         }
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_task_that_waits_for_a_peer_is_alive() {
         let stop = CancellationToken::new();
-        let background = Background { silence: Duration::from_secs(2), ..Background::new(Health::default(), stop.clone()) };
+        let background = Background {
+            silence: Duration::from_secs(2),
+            ..Background::new(Health::default(), stop.clone())
+        };
         let (started, ends) = (Arc::new(AtomicU32::new(0)), stop.clone());
         let count = started.clone();
         let task = background.keep("relay", move |beat| {

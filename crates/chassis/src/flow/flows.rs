@@ -1,8 +1,9 @@
-//! Flows: work over several databases. One transaction stores an intent row and a lease. A driver, in a task of its own, then
-//! executes the steps, and the recovery takes over when the lease lapses because the driver is gone.
+//! Flows: work over several databases. One transaction stores an intent row and a lease. A driver,
+//! in a task of its own, then executes the steps, and the recovery takes over when the lease lapses
+//! because the driver is gone.
 //!
-//! The lease has a fencing number, which rises with each takeover. Every step's transaction checks it ([`hold`]), so a driver
-//! that was believed dead and wakes up again cannot write.
+//! The lease has a fencing number, which rises with each takeover. Every step's transaction checks
+//! it ([`hold`]), so a driver that was believed dead and wakes up again cannot write.
 
 use crate::{
     db::{Db, sql, tx::WriteTx},
@@ -24,17 +25,19 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 use uuid::Uuid;
 
-/// How long a lease lasts without renewal, and how often its driver renews it: often enough that three renewals may fail.
+/// How long a lease lasts without renewal, and how often its driver renews it: often enough that
+/// three renewals may fail.
 const LEASE_SECONDS: i64 = 8;
 const RENEW_EVERY: Duration = Duration::from_secs(2);
 
-/// How long a flow may stay open before each takeover logs an error. The operator has to look then: an open flow has no
-/// consequence that a customer would notice and report.
+/// How long a flow may stay open before each takeover logs an error. The operator has to look then:
+/// an open flow has no consequence that a customer would notice and report.
 const OVERDUE: TimeDelta = TimeDelta::minutes(10);
 
 /// Flows that are taken over in one pass; each needs a transaction.
 const RECOVER_AT_ONCE: usize = 50;
-/// Recovered flows of one kind that run at once, so that many of one kind do not delay the other kinds.
+/// Recovered flows of one kind that run at once, so that many of one kind do not delay the other
+/// kinds.
 const MOST_OF_A_KIND: usize = 32;
 
 /// The right to execute a flow's next steps.
@@ -48,7 +51,8 @@ pub struct Lease {
     pub intent: Uuid,
     /// The fencing number. It rises with each takeover and each reopening.
     pub fence: i64,
-    /// Whether the flow was taken over from another driver, which may have executed any of the steps.
+    /// Whether the flow was taken over from another driver, which may have executed any of the
+    /// steps.
     pub taken_over: bool,
 }
 
@@ -66,7 +70,8 @@ impl Drivers {
         kinds.into()
     }
 
-    /// Adds the driver of a kind of flow. It reads the intent's state and executes the remaining steps.
+    /// Adds the driver of a kind of flow. It reads the intent's state and executes the remaining
+    /// steps.
     #[must_use]
     pub fn with<F: Future<Output = Result<(), AppError>> + Send + 'static>(
         mut self,
@@ -91,15 +96,22 @@ impl Leases {
         Self { db, owner: Uuid::from_bytes(rand::random()) }
     }
 
-    /// Ends all leases when an embedded database is opened: its file is locked, so no other process can hold one.
+    /// Ends all leases when an embedded database is opened: its file is locked, so no other process
+    /// can hold one.
     pub(crate) async fn release_all(&self) -> Result<(), DbErr> {
         let txn = self.db.transaction().await?;
-        sql::exec(&txn, "UPDATE intent_lease SET expires_at = $1", vec![chrono::DateTime::UNIX_EPOCH.into()]).await?;
+        sql::exec(
+            &txn,
+            "UPDATE intent_lease SET expires_at = $1",
+            vec![chrono::DateTime::UNIX_EPOCH.into()],
+        )
+        .await?;
         txn.commit().await?;
         Ok(())
     }
 
-    /// Acquires or renews the lease of a task that only one replica may run. Returns whether this process holds it.
+    /// Acquires or renews the lease of a task that only one replica may run. Returns whether this
+    /// process holds it.
     pub(crate) async fn hold_singleton(&self, task: &str) -> Result<bool, DbErr> {
         let now = self.db.clock().now();
         let txn = self.db.transaction().await?;
@@ -107,7 +119,12 @@ impl Leases {
                       ON CONFLICT (tenant, flow, intent_id) DO UPDATE SET owner = excluded.owner, fence = intent_lease.fence + 1, \
                       expires_at = excluded.expires_at WHERE intent_lease.owner = excluded.owner OR intent_lease.expires_at < $5";
         let until = now + TimeDelta::seconds(LEASE_SECONDS);
-        let written = sql::exec(&txn, upsert, vec![task.into(), Uuid::nil().into(), self.owner.into(), until.into(), now.into()]).await?;
+        let written = sql::exec(
+            &txn,
+            upsert,
+            vec![task.into(), Uuid::nil().into(), self.owner.into(), until.into(), now.into()],
+        )
+        .await?;
         txn.commit().await?;
         Ok(written == 1)
     }
@@ -116,7 +133,12 @@ impl Leases {
     pub(crate) async fn release_singleton(&self, task: &str) -> Result<(), DbErr> {
         let txn = self.db.transaction().await?;
         let update = "UPDATE intent_lease SET expires_at = $1 WHERE tenant = '' AND flow = $2 AND owner = $3";
-        sql::exec(&txn, update, vec![chrono::DateTime::UNIX_EPOCH.into(), task.into(), self.owner.into()]).await?;
+        sql::exec(
+            &txn,
+            update,
+            vec![chrono::DateTime::UNIX_EPOCH.into(), task.into(), self.owner.into()],
+        )
+        .await?;
         txn.commit().await?;
         Ok(())
     }
@@ -134,7 +156,12 @@ impl Leases {
         let until = self.db.clock().now() + TimeDelta::seconds(LEASE_SECONDS);
         let txn = self.db.transaction().await?;
         let update = "UPDATE intent_lease SET expires_at = $1 WHERE tenant = $2 AND flow = $3 AND intent_id = $4 AND fence = $5";
-        sql::exec(&txn, update, [vec![until.into()], key(lease), vec![lease.fence.into()]].concat()).await?;
+        sql::exec(
+            &txn,
+            update,
+            [vec![until.into()], key(lease), vec![lease.fence.into()]].concat(),
+        )
+        .await?;
         txn.commit().await?;
         Ok(())
     }
@@ -176,13 +203,25 @@ impl Flows {
     }
 
     /// Stores the lease of a new flow in the transaction that stores its intent.
-    pub async fn open(&self, tx: &WriteTx, flow: &'static str, intent: Uuid) -> Result<Lease, AppError> {
-        // The fence starts at the current instant: if a closed flow is opened again, a driver of the first time must not fit.
+    pub async fn open(
+        &self,
+        tx: &WriteTx,
+        flow: &'static str,
+        intent: Uuid,
+    ) -> Result<Lease, AppError> {
+        // The fence starts at the current instant: if a closed flow is opened again, a driver of
+        // the first time must not fit.
         let fence = tx.time().real.timestamp_micros();
-        let lease = Lease { tenant: tx.call().tenant.clone(), flow, intent, fence, taken_over: false };
+        let lease =
+            Lease { tenant: tx.call().tenant.clone(), flow, intent, fence, taken_over: false };
         let insert = "INSERT INTO intent_lease (tenant, flow, intent_id, owner, fence, expires_at) VALUES ($1, $2, $3, $4, $5, $6)";
         let until = tx.time().real + TimeDelta::seconds(LEASE_SECONDS);
-        sql::exec(tx.conn(), insert, [key(&lease), vec![self.leases.owner.into(), fence.into(), until.into()]].concat()).await?;
+        sql::exec(
+            tx.conn(),
+            insert,
+            [key(&lease), vec![self.leases.owner.into(), fence.into(), until.into()]].concat(),
+        )
+        .await?;
         Ok(lease)
     }
 
@@ -192,10 +231,12 @@ impl Flows {
     /// The error of the step that failed. The recovery retries the flow when the lease has lapsed.
     pub async fn drive(&self, lease: Lease) -> Result<(), AppError> {
         let drivers = self.drivers.get().and_then(|drivers| drivers.0.get(lease.flow));
-        let Some((drive, _)) = drivers else { return Err(AppError::Fault(format!("no driver of {}", lease.flow))) };
-        // Renewals run in a task of their own. One that waits for a row lock of the driver must not stop the driver from
-        // releasing it, and one that is under way when the driver ends must not be dropped halfway. A failed renewal does no
-        // harm: the fence protects the writes.
+        let Some((drive, _)) = drivers else {
+            return Err(AppError::Fault(format!("no driver of {}", lease.flow)));
+        };
+        // Renewals run in a task of their own. One that waits for a row lock of the driver must not
+        // stop the driver from releasing it, and one that is under way when the driver ends must
+        // not be dropped halfway. A failed renewal does no harm: the fence protects the writes.
         let renewing = CancellationToken::new();
         let _stops_renewal = renewing.clone().drop_guard();
         tokio::spawn(self.leases.clone().renew_until(lease.clone(), renewing));
@@ -205,8 +246,14 @@ impl Flows {
     }
 
     /// Whether the flow of that intent is open, driven now or waiting for the recovery.
-    pub async fn is_open(&self, tx: &WriteTx, flow: &'static str, intent: Uuid) -> Result<bool, AppError> {
-        let select = "SELECT fence FROM intent_lease WHERE tenant = $1 AND flow = $2 AND intent_id = $3";
+    pub async fn is_open(
+        &self,
+        tx: &WriteTx,
+        flow: &'static str,
+        intent: Uuid,
+    ) -> Result<bool, AppError> {
+        let select =
+            "SELECT fence FROM intent_lease WHERE tenant = $1 AND flow = $2 AND intent_id = $3";
         let values = vec![tx.call().tenant.as_str().into(), flow.into(), intent.into()];
         Ok(sql::one(tx.conn(), select, values).await?.is_some())
     }
@@ -215,7 +262,9 @@ impl Flows {
     pub async fn knows(&self, call: &Call) -> Result<bool, AppError> {
         let read = self.leases.db.read(&call.tenant).await?;
         let select = "SELECT request_id FROM requests WHERE tenant = $1 AND request_id = $2 AND refused IS NULL";
-        Ok(sql::one(&read, select, vec![call.tenant.as_str().into(), call.request_id.into()]).await?.is_some())
+        Ok(sql::one(&read, select, vec![call.tenant.as_str().into(), call.request_id.into()])
+            .await?
+            .is_some())
     }
 
     /// Drives a flow in a task of its own, which continues if the caller goes away.
@@ -240,23 +289,35 @@ impl Flows {
     /// Waits until the flow that a request began has closed, and returns its answer.
     ///
     /// # Errors
-    /// The refusal of the flow. The wait ends with the caller's deadline, since the whole call does.
-    pub async fn answer<M: Message + Default>(&self, call: &Call, replayed: bool) -> Result<Answer<M>, AppError> {
+    /// The refusal of the flow. The wait ends with the caller's deadline, since the whole call
+    /// does.
+    pub async fn answer<M: Message + Default>(
+        &self,
+        call: &Call,
+        replayed: bool,
+    ) -> Result<Answer<M>, AppError> {
         loop {
             let closed = self.closed.notified();
             let select = "SELECT answer, refused FROM requests WHERE tenant = $1 AND request_id = $2 \
                           AND (answer IS NOT NULL OR refused IS NOT NULL)";
             let read = self.leases.db.read(&call.tenant).await?;
-            let row = sql::one(&read, select, vec![call.tenant.as_str().into(), call.request_id.into()]).await?;
+            let row =
+                sql::one(&read, select, vec![call.tenant.as_str().into(), call.request_id.into()])
+                    .await?;
             drop(read);
             if let Some(row) = row {
                 if let Some(refused) = row.try_get::<Option<Vec<u8>>>("", "refused")? {
                     return Err(AppError::Upstream(Box::new(stored_refusal(refused)?)));
                 }
                 let answer: Vec<u8> = row.try_get("", "answer")?;
-                return Ok(Answer { message: M::decode(answer.as_slice())?, replayed, versions: Vec::new() });
+                return Ok(Answer {
+                    message: M::decode(answer.as_slice())?,
+                    replayed,
+                    versions: Vec::new(),
+                });
             }
-            // The notification is only of this process; a flow that another replica closes is found by the poll.
+            // The notification is only of this process; a flow that another replica closes is found
+            // by the poll.
             let _ = tokio::time::timeout(Duration::from_millis(200), closed).await;
         }
     }
@@ -277,10 +338,12 @@ impl Flows {
         }
     }
 
-    /// Takes over flows whose lease has lapsed, as many as there are permits for. Returns whether there may be more.
+    /// Takes over flows whose lease has lapsed, as many as there are permits for. Returns whether
+    /// there may be more.
     async fn recover(&self) -> Result<bool, AppError> {
         let Some(drivers) = self.drivers.get() else { return Ok(false) };
-        let with_permits = drivers.0.iter().filter(|(_, (_, permits))| permits.available_permits() > 0);
+        let with_permits =
+            drivers.0.iter().filter(|(_, (_, permits))| permits.available_permits() > 0);
         let kinds: Vec<_> = with_permits.map(|(flow, _)| format!("'{flow}'")).collect();
         if kinds.is_empty() {
             return Ok(true);
@@ -296,16 +359,26 @@ impl Flows {
         for row in rows {
             let tenant: String = row.try_get("", "tenant")?;
             let flow: String = row.try_get("", "flow")?;
-            let Some((flow, (_, permits))) = drivers.0.get_key_value(flow.as_str()) else { continue };
+            let Some((flow, (_, permits))) = drivers.0.get_key_value(flow.as_str()) else {
+                continue;
+            };
             let Ok(permit) = permits.clone().try_acquire_owned() else { continue };
             let Ok(tenant) = tenant.parse() else { continue };
             let fence: i64 = row.try_get("", "fence")?;
-            let lease = Lease { tenant, flow, intent: row.try_get("", "intent_id")?, fence: fence.saturating_add(1), taken_over: true };
+            let lease = Lease {
+                tenant,
+                flow,
+                intent: row.try_get("", "intent_id")?,
+                fence: fence.saturating_add(1),
+                taken_over: true,
+            };
             let txn = self.leases.db.transaction().await?;
-            // Conditional on the fence that was read: of two replicas that see the same lapsed lease only one succeeds.
+            // Conditional on the fence that was read: of two replicas that see the same lapsed
+            // lease only one succeeds.
             let takeover = "UPDATE intent_lease SET owner = $4, fence = $5, expires_at = $6 WHERE tenant = $1 AND flow = $2 AND intent_id = $3 AND fence = $7";
             let until = now + TimeDelta::seconds(LEASE_SECONDS);
-            let values = vec![self.leases.owner.into(), lease.fence.into(), until.into(), fence.into()];
+            let values =
+                vec![self.leases.owner.into(), lease.fence.into(), until.into(), fence.into()];
             let updated = sql::exec(&txn, takeover, [key(&lease), values].concat()).await?;
             txn.commit().await?;
             if updated == 1 {
@@ -321,8 +394,8 @@ impl Flows {
     }
 }
 
-/// The age of a flow if it is above [`OVERDUE`]. The fence shows it: it starts at the instant of the opening in microseconds,
-/// and each takeover adds only one.
+/// The age of a flow if it is above [`OVERDUE`]. The fence shows it: it starts at the instant of
+/// the opening in microseconds, and each takeover adds only one.
 fn overdue(fence: i64, now: chrono::DateTime<chrono::Utc>) -> Option<TimeDelta> {
     let age = now - chrono::DateTime::from_timestamp_micros(fence)?;
     (age >= OVERDUE).then_some(age)
@@ -334,33 +407,47 @@ fn stored_refusal(refused: Vec<u8>) -> Result<Status, AppError> {
     Ok(Status::with_details(Code::from_i32(whole.code), whole.message, refused.into()))
 }
 
-/// Enqueues a flow that nobody waits for, with a lease that has lapsed already. The commit wakes the recovery of this process,
-/// which drives it. If this process dies first, another replica finds it within a second.
+/// Enqueues a flow that nobody waits for, with a lease that has lapsed already. The commit wakes
+/// the recovery of this process, which drives it. If this process dies first, another replica finds
+/// it within a second.
 pub async fn enqueue(tx: &WriteTx, flow: &'static str, intent: Uuid) -> Result<(), AppError> {
     let fence = tx.time().real.timestamp_micros();
     let lease = Lease { tenant: tx.call().tenant.clone(), flow, intent, fence, taken_over: false };
     let insert = "INSERT INTO intent_lease (tenant, flow, intent_id, owner, fence, expires_at) VALUES ($1, $2, $3, $4, $5, $6) \
                   ON CONFLICT DO NOTHING";
     let lapsed = chrono::DateTime::UNIX_EPOCH;
-    sql::exec(tx.conn(), insert, [key(&lease), vec![Uuid::nil().into(), fence.into(), lapsed.into()]].concat()).await?;
+    sql::exec(
+        tx.conn(),
+        insert,
+        [key(&lease), vec![Uuid::nil().into(), fence.into(), lapsed.into()]].concat(),
+    )
+    .await?;
     tx.wake_recovery();
     Ok(())
 }
 
-/// Checks that the driver still has the lease, and locks its row until the commit, so that nobody can take the flow over
-/// between this check and the step's writes.
+/// Checks that the driver still has the lease, and locks its row until the commit, so that nobody
+/// can take the flow over between this check and the step's writes.
 ///
 /// # Errors
 /// `CONCURRENT_UPDATE` if another driver has taken the flow over or the flow has closed.
 pub async fn hold(tx: &WriteTx, lease: &Lease) -> Result<(), AppError> {
-    let lock = if tx.conn().get_database_backend() == DbBackend::Postgres { " FOR UPDATE" } else { "" };
-    let select = format!("SELECT fence FROM intent_lease WHERE tenant = $1 AND flow = $2 AND intent_id = $3{lock}");
+    let lock =
+        if tx.conn().get_database_backend() == DbBackend::Postgres { " FOR UPDATE" } else { "" };
+    let select = format!(
+        "SELECT fence FROM intent_lease WHERE tenant = $1 AND flow = $2 AND intent_id = $3{lock}"
+    );
     let row = sql::one(tx.conn(), &select, key(lease)).await?;
     let fence: Option<i64> = row.map(|row| row.try_get("", "fence")).transpose()?;
     if fence == Some(lease.fence) {
         return Ok(());
     }
-    Err(Refusal::new(Kind::Conflict, "CONCURRENT_UPDATE", "Another driver has taken the flow over.").into())
+    Err(Refusal::new(
+        Kind::Conflict,
+        "CONCURRENT_UPDATE",
+        "Another driver has taken the flow over.",
+    )
+    .into())
 }
 
 /// Ends the lease in the transaction that closes the flow.
@@ -379,6 +466,9 @@ mod tests {
         let opened = DateTime::from_timestamp(1_780_236_000, 0).unwrap();
         let fence = opened.timestamp_micros() + 70;
         assert_eq!(overdue(fence, opened + TimeDelta::seconds(599)), None);
-        assert_eq!(overdue(fence, opened + TimeDelta::seconds(601)).map(|age| age.num_seconds()), Some(600));
+        assert_eq!(
+            overdue(fence, opened + TimeDelta::seconds(601)).map(|age| age.num_seconds()),
+            Some(600)
+        );
     }
 }

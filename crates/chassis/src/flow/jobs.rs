@@ -1,8 +1,8 @@
 //! Jobs: rows of the table `due`, executed once each, on any replica.
 //!
-//! A job's use case locks its subject and then deletes the row in the same transaction ([`take`]). If the row is gone, another
-//! replica has done the work, and the use case does nothing. The claim only keeps replicas from working on the same rows; it
-//! is not needed for correctness.
+//! A job's use case locks its subject and then deletes the row in the same transaction ([`take`]).
+//! If the row is gone, another replica has done the work, and the use case does nothing. The claim
+//! only keeps replicas from working on the same rows; it is not needed for correctness.
 
 use crate::{
     db::{Db, sql, tx::WriteTx},
@@ -30,13 +30,14 @@ pub struct DueRow {
     pub due: DateTime<Utc>,
     /// The run of the test clock that executes it, if there is one.
     pub run_id: Option<String>,
-    /// Distinguishes the rows of a subject that a test clock makes for one instant, by what made them; 0 for tenants without a test clock.
+    /// Distinguishes the rows of a subject that a test clock makes for one instant, by what made
+    /// them; 0 for tenants without a test clock.
     pub ordinal: i64,
 }
 
 impl DueRow {
-    /// The call that the job makes. Its ids derive from job, subject, instant and ordinal, so that the same story on a test
-    /// clock gives the same ids.
+    /// The call that the job makes. Its ids derive from job, subject, instant and ordinal, so that
+    /// the same story on a test clock gives the same ids.
     #[must_use]
     pub fn call(&self, service: &str, subject: Uuid) -> Call {
         let cause = format!("{} {} {}", self.job, self.due.timestamp_micros(), self.ordinal);
@@ -54,8 +55,9 @@ pub struct Jobs {
     first: Vec<&'static str>,
 }
 
-/// Rows are executed in two lanes, side by side. A round of a lane ends with its slowest row, so what asks somebody outside, who may hang,
-/// has a lane of its own: what else falls due does not wait for it.
+/// Rows are executed in two lanes, side by side. A round of a lane ends with its slowest row, so
+/// what asks somebody outside, who may hang, has a lane of its own: what else falls due does not
+/// wait for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lane {
     /// All other jobs.
@@ -107,7 +109,8 @@ impl Jobs {
         self
     }
 
-    /// Begins with the rows of a job among those of one instant: others may depend on what it has done.
+    /// Begins with the rows of a job among those of one instant: others may depend on what it has
+    /// done.
     #[must_use]
     pub fn first(mut self, name: &'static str) -> Self {
         self.first.push(name);
@@ -117,7 +120,11 @@ impl Jobs {
     /// The order of due rows: names of jobs are ours, and no text of a request.
     pub(crate) fn order(&self) -> String {
         let names: Vec<_> = self.first.iter().map(|name| format!("'{name}'")).collect();
-        let first = if names.is_empty() { String::new() } else { format!("CASE WHEN job IN ({}) THEN 0 ELSE 1 END, ", names.join(", ")) };
+        let first = if names.is_empty() {
+            String::new()
+        } else {
+            format!("CASE WHEN job IN ({}) THEN 0 ELSE 1 END, ", names.join(", "))
+        };
         format!("due_at, {first}job, subject")
     }
 
@@ -145,21 +152,39 @@ impl Jobs {
 }
 
 /// Schedules a job for a subject, or moves it to another instant.
-pub async fn schedule(tx: &WriteTx, job: &str, subject: &str, due: DateTime<Utc>) -> Result<(), DbErr> {
+pub async fn schedule(
+    tx: &WriteTx,
+    job: &str,
+    subject: &str,
+    due: DateTime<Utc>,
+) -> Result<(), DbErr> {
     schedule_many(tx, job, &[(subject.to_owned(), due)]).await
 }
 
 /// Schedules a job for subjects, or moves it to other instants.
-pub async fn schedule_many(tx: &WriteTx, job: &str, subjects: &[(String, DateTime<Utc>)]) -> Result<(), DbErr> {
+pub async fn schedule_many(
+    tx: &WriteTx,
+    job: &str,
+    subjects: &[(String, DateTime<Utc>)],
+) -> Result<(), DbErr> {
     upsert(tx, job, subjects, "").await
 }
 
 /// Schedules a job for subjects; one that is scheduled already moves only to an earlier instant.
-pub async fn schedule_sooner(tx: &WriteTx, job: &str, subjects: &[(String, DateTime<Utc>)]) -> Result<(), DbErr> {
+pub async fn schedule_sooner(
+    tx: &WriteTx,
+    job: &str,
+    subjects: &[(String, DateTime<Utc>)],
+) -> Result<(), DbErr> {
     upsert(tx, job, subjects, " WHERE due.due_at > excluded.due_at").await
 }
 
-async fn upsert(tx: &WriteTx, job: &str, subjects: &[(String, DateTime<Utc>)], condition: &str) -> Result<(), DbErr> {
+async fn upsert(
+    tx: &WriteTx,
+    job: &str,
+    subjects: &[(String, DateTime<Utc>)],
+    condition: &str,
+) -> Result<(), DbErr> {
     if subjects.is_empty() {
         return Ok(());
     }
@@ -168,8 +193,17 @@ async fn upsert(tx: &WriteTx, job: &str, subjects: &[(String, DateTime<Utc>)], c
     let (mut rows, mut values) = (Vec::new(), vec![tenant.into(), job.into()]);
     for (subject, due) in subjects {
         let bound = values.len();
-        rows.push(format!("($1, $2, ${}, ${}, ${})", bound.saturating_add(1), bound.saturating_add(2), bound.saturating_add(3)));
-        values.extend::<[sea_orm::Value; 3]>([subject.clone().into(), (*due).into(), ordinal.into()]);
+        rows.push(format!(
+            "($1, $2, ${}, ${}, ${})",
+            bound.saturating_add(1),
+            bound.saturating_add(2),
+            bound.saturating_add(3)
+        ));
+        values.extend::<[sea_orm::Value; 3]>([
+            subject.clone().into(),
+            (*due).into(),
+            ordinal.into(),
+        ]);
     }
     let upsert = format!(
         "INSERT INTO due (tenant, job, subject, due_at, ordinal) VALUES {} ON CONFLICT (tenant, job, subject) DO UPDATE SET \
@@ -185,10 +219,17 @@ fn ordinal_of(request_id: Uuid) -> i64 {
     i64::try_from((high ^ low) >> 1).unwrap_or_default()
 }
 
-/// Schedules a job for a subject unless it is scheduled for then or before, so that repeated calls do not postpone it again and again.
-/// A row that is due is read and not touched: whoever executes it holds it and may wait for what this caller has locked.
-pub async fn schedule_once(tx: &WriteTx, job: &str, subject: &str, due: DateTime<Utc>) -> Result<(), DbErr> {
-    let select = "SELECT job FROM due WHERE tenant = $1 AND job = $2 AND subject = $3 AND due_at <= $4";
+/// Schedules a job for a subject unless it is scheduled for then or before, so that repeated calls
+/// do not postpone it again and again. A row that is due is read and not touched: whoever executes
+/// it holds it and may wait for what this caller has locked.
+pub async fn schedule_once(
+    tx: &WriteTx,
+    job: &str,
+    subject: &str,
+    due: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let select =
+        "SELECT job FROM due WHERE tenant = $1 AND job = $2 AND subject = $3 AND due_at <= $4";
     let values = vec![tx.call().tenant.as_str().into(), job.into(), subject.into(), due.into()];
     if sql::one(tx.conn(), select, values).await?.is_some() {
         return Ok(());
@@ -196,8 +237,8 @@ pub async fn schedule_once(tx: &WriteTx, job: &str, subject: &str, due: DateTime
     schedule(tx, job, subject, due).await
 }
 
-/// Whether rows of the same job and tenant fall due before this one. A use case that needs the order leaves its row in the
-/// table then; the row is retried later.
+/// Whether rows of the same job and tenant fall due before this one. A use case that needs the
+/// order leaves its row in the table then; the row is retried later.
 pub async fn preceded(tx: &WriteTx, row: &DueRow) -> Result<bool, DbErr> {
     let select = "SELECT job FROM due WHERE tenant = $1 AND job = $2 AND due_at < $3 LIMIT 1";
     let values = vec![row.tenant.as_str().into(), row.job.clone().into(), row.due.into()];
@@ -207,16 +248,24 @@ pub async fn preceded(tx: &WriteTx, row: &DueRow) -> Result<bool, DbErr> {
 /// Whether rows of a job of the tenant fall due by an instant.
 pub async fn is_any_due(tx: &WriteTx, job: &str, by: DateTime<Utc>) -> Result<bool, DbErr> {
     let select = "SELECT job FROM due WHERE tenant = $1 AND job = $2 AND due_at <= $3 LIMIT 1";
-    Ok(sql::one(tx.conn(), select, vec![tx.call().tenant.as_str().into(), job.into(), by.into()]).await?.is_some())
+    Ok(sql::one(tx.conn(), select, vec![tx.call().tenant.as_str().into(), job.into(), by.into()])
+        .await?
+        .is_some())
 }
 
-/// Deletes a due row. Returns false if another replica has deleted it, or if it is not due any more because the clock was reset.
+/// Deletes a due row. Returns false if another replica has deleted it, or if it is not due any more
+/// because the clock was reset.
 pub async fn take(tx: &WriteTx, row: &DueRow) -> Result<bool, DbErr> {
     if row.due > tx.now() {
         return Ok(false);
     }
     let delete = "DELETE FROM due WHERE tenant = $1 AND job = $2 AND subject = $3 AND due_at = $4";
-    let values = vec![row.tenant.as_str().into(), row.job.clone().into(), row.subject.clone().into(), row.due.into()];
+    let values = vec![
+        row.tenant.as_str().into(),
+        row.job.clone().into(),
+        row.subject.clone().into(),
+        row.due.into(),
+    ];
     Ok(sql::exec(tx.conn(), delete, values).await? == 1)
 }
 
@@ -230,8 +279,12 @@ pub async fn cancel_many(tx: &WriteTx, job: &str, subjects: &[String]) -> Result
     if subjects.is_empty() {
         return Ok(());
     }
-    let marks: Vec<_> = (3..subjects.len().saturating_add(3)).map(|number| format!("${number}")).collect();
-    let delete = format!("DELETE FROM due WHERE tenant = $1 AND job = $2 AND subject IN ({})", marks.join(", "));
+    let marks: Vec<_> =
+        (3..subjects.len().saturating_add(3)).map(|number| format!("${number}")).collect();
+    let delete = format!(
+        "DELETE FROM due WHERE tenant = $1 AND job = $2 AND subject IN ({})",
+        marks.join(", ")
+    );
     let mut values = vec![tx.call().tenant.as_str().into(), job.into()];
     values.extend(subjects.iter().map(|subject| sea_orm::Value::from(subject.clone())));
     sql::exec(tx.conn(), &delete, values).await.map(|_| ())
@@ -250,7 +303,13 @@ pub(crate) fn row_of(row: &QueryResult, run_id: Option<String>) -> Result<DueRow
 }
 
 /// Executes the due rows of a lane, of tenants without a test clock, until `stop` is cancelled.
-pub(crate) async fn run_forever(db: Db, jobs: Jobs, lane: Lane, beat: Beat, stop: CancellationToken) {
+pub(crate) async fn run_forever(
+    db: Db,
+    jobs: Jobs,
+    lane: Lane,
+    beat: Beat,
+    stop: CancellationToken,
+) {
     loop {
         beat.beat();
         let busy = match claim(&db, &jobs, lane).await {
@@ -275,14 +334,17 @@ pub(crate) async fn run_forever(db: Db, jobs: Jobs, lane: Lane, beat: Beat, stop
     }
 }
 
-/// Executes claimed rows, a few at a time. Each has a time limit and catches panics, so that a bad one does not stop the others.
+/// Executes claimed rows, a few at a time. Each has a time limit and catches panics, so that a bad
+/// one does not stop the others.
 async fn execute_claimed(jobs: &Jobs, lane: Lane, rows: Vec<DueRow>, beat: &Beat) {
     let execute = async |row: DueRow| {
         let name = format!("{}/{}", row.job, row.subject);
         let work = tokio::time::timeout(Duration::from_secs(20), jobs.execute(row));
         match AssertUnwindSafe(work).catch_unwind().await {
             Ok(Ok(Ok(()))) => {}
-            Ok(Ok(Err(error))) => tracing::warn!(job = %name, %error, "a job did not get done; it is tried again"),
+            Ok(Ok(Err(error))) => {
+                tracing::warn!(job = %name, %error, "a job did not get done; it is tried again")
+            }
             Ok(Err(_)) => tracing::warn!(job = %name, "a job took too long; it is tried again"),
             Err(_) => tracing::error!(job = %name, "a job panicked; it is tried again"),
         }
@@ -291,14 +353,18 @@ async fn execute_claimed(jobs: &Jobs, lane: Lane, rows: Vec<DueRow>, beat: &Beat
     futures::stream::iter(rows).for_each_concurrent(lane.at_once(), execute).await;
 }
 
-/// How long a claim keeps other replicas away: longer than a row may take, and short enough that the rows of a process that died are
-/// soon retried.
+/// How long a claim keeps other replicas away: longer than a row may take, and short enough that
+/// the rows of a process that died are soon retried.
 const CLAIM_SECONDS: i64 = 30;
 
 async fn claim(db: &Db, jobs: &Jobs, lane: Lane) -> Result<Vec<DueRow>, AppError> {
     let now = db.clock().now();
     let txn = db.transaction().await?;
-    let skip = if txn.get_database_backend() == DbBackend::Postgres { " FOR UPDATE OF due SKIP LOCKED" } else { "" };
+    let skip = if txn.get_database_backend() == DbBackend::Postgres {
+        " FOR UPDATE OF due SKIP LOCKED"
+    } else {
+        ""
+    };
     let select = format!(
         "SELECT due.tenant AS tenant, job, subject, due_at, ordinal FROM due JOIN tenant_states ON tenant_states.tenant = due.tenant \
          WHERE due_at <= $1 AND clock_now IS NULL AND NOT suspended AND (claimed_until IS NULL OR claimed_until < $1){} \
@@ -310,8 +376,14 @@ async fn claim(db: &Db, jobs: &Jobs, lane: Lane) -> Result<Vec<DueRow>, AppError
     let rows = rows.iter().map(|row| row_of(row, None)).collect::<Result<Vec<_>, _>>()?;
     let until = now + TimeDelta::seconds(CLAIM_SECONDS);
     for row in &rows {
-        let mark = "UPDATE due SET claimed_until = $1 WHERE tenant = $2 AND job = $3 AND subject = $4";
-        let values = vec![until.into(), row.tenant.as_str().into(), row.job.clone().into(), row.subject.clone().into()];
+        let mark =
+            "UPDATE due SET claimed_until = $1 WHERE tenant = $2 AND job = $3 AND subject = $4";
+        let values = vec![
+            until.into(),
+            row.tenant.as_str().into(),
+            row.job.clone().into(),
+            row.subject.clone().into(),
+        ];
         sql::exec(&txn, mark, values).await?;
     }
     txn.commit().await?;

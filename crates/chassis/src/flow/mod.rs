@@ -1,5 +1,8 @@
 //! Work that outlives a call: flows of several steps, jobs that fall due, background tasks.
-#![expect(clippy::missing_errors_doc, reason = "every function fails as the database does; other errors are named")]
+#![expect(
+    clippy::missing_errors_doc,
+    reason = "every function fails as the database does; other errors are named"
+)]
 
 pub(crate) mod background;
 mod flows;

@@ -1,9 +1,10 @@
 //! Follows a change of a tenant's time zone (docs/domain/money-and-time.md#zone-change).
 //!
-//! A row of `due` that falls on a day of the tenant falls due when that day begins. Each service says which of its jobs have such
-//! rows; after a change their rows move to the beginning of the same day in the new zone, a page in each transaction. Rows that
-//! fall due at other instants stay. A job that runs before its row has moved finds its day not there yet, or does what it would
-//! have done some hours later.
+//! A row of `due` that falls on a day of the tenant falls due when that day begins. Each service
+//! says which of its jobs have such rows; after a change their rows move to the beginning of the
+//! same day in the new zone, a page in each transaction. Rows that fall due at other instants stay.
+//! A job that runs before its row has moved finds its day not there yet, or does what it would have
+//! done some hours later.
 
 use crate::{
     db::{sql, tenants, tx::WriteTx},
@@ -36,9 +37,15 @@ pub struct Page {
 /// A row that moves: its subject, and when it is due before and after.
 pub type Move = (String, DateTime<Utc>, DateTime<Utc>);
 
-/// Stores what the register says of a tenant. If its zone has changed, the day that the calendar has reached is kept, and the rows
-/// of these jobs begin to move. Returns the zone before the change.
-pub async fn register(tx: &WriteTx, suspended: bool, zone: &str, jobs: &[&str]) -> Result<Option<Tz>, DbErr> {
+/// Stores what the register says of a tenant. If its zone has changed, the day that the calendar
+/// has reached is kept, and the rows of these jobs begin to move. Returns the zone before the
+/// change.
+pub async fn register(
+    tx: &WriteTx,
+    suspended: bool,
+    zone: &str,
+    jobs: &[&str],
+) -> Result<Option<Tz>, DbErr> {
     let (conn, tenant) = (tx.conn(), &tx.call().tenant);
     let before = tenants::named_zone(conn, tenant).await?.filter(|before| before != zone);
     // Days of the zone before, which this transaction still sees.
@@ -51,10 +58,13 @@ pub async fn register(tx: &WriteTx, suspended: bool, zone: &str, jobs: &[&str]) 
     Ok(before.parse().ok())
 }
 
-/// Claims a page of a job's rows, and schedules the next page; none if another replica has moved it.
+/// Claims a page of a job's rows, and schedules the next page; none if another replica has moved
+/// it.
 pub async fn take_page(tx: &WriteTx, row: &DueRow) -> Result<Option<Page>, AppError> {
     let mut parts = row.subject.splitn(3, '|');
-    let (Some(job), Some(Ok(before)), Some(after)) = (parts.next(), parts.next().map(str::parse::<Tz>), parts.next()) else {
+    let (Some(job), Some(Ok(before)), Some(after)) =
+        (parts.next(), parts.next().map(str::parse::<Tz>), parts.next())
+    else {
         return Err(AppError::Fault(format!("page {:?}", row.subject)));
     };
     if !take(tx, row).await? {
@@ -62,9 +72,16 @@ pub async fn take_page(tx: &WriteTx, row: &DueRow) -> Result<Option<Page>, AppEr
     }
     let select = "SELECT subject, due_at FROM due WHERE tenant = $1 AND job = $2 AND subject > $3 ORDER BY subject LIMIT $4";
     let limit = i64::try_from(PAGE).unwrap_or(i64::MAX);
-    let found = sql::all(tx.conn(), select, vec![row.tenant.as_str().into(), job.into(), after.into(), limit.into()]).await?;
-    let read = |row: &sea_orm::QueryResult| Ok((row.try_get("", "subject")?, row.try_get("", "due_at")?));
-    let rows: Vec<(String, DateTime<Utc>)> = found.iter().map(read).collect::<Result<_, DbErr>>()?;
+    let found = sql::all(
+        tx.conn(),
+        select,
+        vec![row.tenant.as_str().into(), job.into(), after.into(), limit.into()],
+    )
+    .await?;
+    let read =
+        |row: &sea_orm::QueryResult| Ok((row.try_get("", "subject")?, row.try_get("", "due_at")?));
+    let rows: Vec<(String, DateTime<Utc>)> =
+        found.iter().map(read).collect::<Result<_, DbErr>>()?;
     if let Some((last, _)) = rows.last().filter(|_| rows.len() == PAGE) {
         schedule(tx, JOB, &format!("{job}|{before}|{last}"), tx.now()).await?;
     }
@@ -75,15 +92,26 @@ impl Page {
     /// The rows that fall on a day, with the beginning of the same day in the tenant's zone.
     #[must_use]
     pub fn moves(&self, zone: Tz) -> Vec<Move> {
-        let moved = |(subject, due): &(String, DateTime<Utc>)| Some((subject.clone(), *due, same_day(self.before, zone, *due)?));
+        let moved = |(subject, due): &(String, DateTime<Utc>)| {
+            Some((subject.clone(), *due, same_day(self.before, zone, *due)?))
+        };
         self.rows.iter().filter_map(moved).collect()
     }
 }
 
 /// When a job of a subject is due.
-pub async fn due_at(tx: &WriteTx, job: &str, subject: &str) -> Result<Option<DateTime<Utc>>, DbErr> {
+pub async fn due_at(
+    tx: &WriteTx,
+    job: &str,
+    subject: &str,
+) -> Result<Option<DateTime<Utc>>, DbErr> {
     let select = "SELECT due_at FROM due WHERE tenant = $1 AND job = $2 AND subject = $3";
-    let row = sql::one(tx.conn(), select, vec![tx.call().tenant.as_str().into(), job.into(), subject.into()]).await?;
+    let row = sql::one(
+        tx.conn(),
+        select,
+        vec![tx.call().tenant.as_str().into(), job.into(), subject.into()],
+    )
+    .await?;
     row.map(|row| row.try_get("", "due_at")).transpose()
 }
 
@@ -94,7 +122,8 @@ pub async fn move_rows(tx: &WriteTx, job: &str, moves: &[Move]) -> Result<(), Db
         together.entry((*from, *to)).or_default().push(subject);
     }
     for ((from, to), subjects) in together {
-        let marks: Vec<_> = (5..subjects.len().saturating_add(5)).map(|number| format!("${number}")).collect();
+        let marks: Vec<_> =
+            (5..subjects.len().saturating_add(5)).map(|number| format!("${number}")).collect();
         let update = format!(
             "UPDATE due SET due_at = $4, claimed_until = NULL WHERE tenant = $1 AND job = $2 AND due_at = $3 AND subject IN ({})",
             marks.join(", ")

@@ -17,29 +17,33 @@ pub struct Target {
 pub struct Addresses(BTreeMap<String, Vec<Target>>);
 
 impl Addresses {
-    /// Reads items `name=http://host:port`, or with `https` where lines have TLS. A name that comes again has one more address.
+    /// Reads items `name=http://host:port`, or with `https` where lines have TLS. A name that comes
+    /// again has one more address.
     ///
     /// # Errors
     /// A sentence that names the malformed item.
     pub fn parse(items: &[String], scheme: &str) -> Result<Self, String> {
         let mut addresses = Self::default();
         for item in items {
-            let malformed = |why: &str| format!("--peer {item}: {why}; write name={scheme}://host:port");
+            let malformed =
+                |why: &str| format!("--peer {item}: {why}; write name={scheme}://host:port");
             let (name, address) = item.split_once('=').ok_or_else(|| malformed("no name"))?;
-            let uri: Uri = address.parse().map_err(|error: http::uri::InvalidUri| malformed(&error.to_string()))?;
+            let uri: Uri = address
+                .parse()
+                .map_err(|error: http::uri::InvalidUri| malformed(&error.to_string()))?;
             match uri.scheme_str() {
                 Some(found) if found == scheme => {}
                 Some("http") => return Err(malformed("parts have certificates (--tls)")),
                 Some("https") => return Err(malformed("there are no certificates (--tls)")),
                 _ => return Err(malformed("another scheme")),
             }
-            let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(|| malformed("no host"))?;
+            let host =
+                uri.host().filter(|host| !host.is_empty()).ok_or_else(|| malformed("no host"))?;
             let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-            addresses
-                .0
-                .entry(name.to_owned())
-                .or_default()
-                .push(Target { host, port: uri.port_u16().unwrap_or(if scheme == "https" { 443 } else { 80 }) });
+            addresses.0.entry(name.to_owned()).or_default().push(Target {
+                host,
+                port: uri.port_u16().unwrap_or(if scheme == "https" { 443 } else { 80 }),
+            });
         }
         Ok(addresses)
     }
@@ -59,7 +63,11 @@ impl FromIterator<(String, SocketAddr)> for Addresses {
     fn from_iter<I: IntoIterator<Item = (String, SocketAddr)>>(items: I) -> Self {
         let mut addresses = Self::default();
         for (name, at) in items {
-            addresses.0.entry(name).or_default().push(Target { host: at.ip().to_string(), port: at.port() });
+            addresses
+                .0
+                .entry(name)
+                .or_default()
+                .push(Target { host: at.ip().to_string(), port: at.port() });
         }
         addresses
     }
@@ -75,18 +83,28 @@ mod tests {
 
     #[test]
     fn a_name_that_comes_again_has_one_more_address() {
-        let addresses = parsed(&["wallet=http://127.0.0.2:1", "plans=http://plans:50051", "wallet=http://[::1]:2"]).unwrap();
+        let addresses = parsed(&[
+            "wallet=http://127.0.0.2:1",
+            "plans=http://plans:50051",
+            "wallet=http://[::1]:2",
+        ])
+        .unwrap();
         let of = |name: &str| addresses.iter().find(|(found, _)| *found == name).unwrap().1.clone();
         let target = |host: &str, port| Target { host: host.to_owned(), port };
         assert_eq!(of("wallet"), [target("127.0.0.2", 1), target("::1", 2)]);
         assert_eq!(of("plans"), [target("plans", 50_051)]);
-        for wrong in ["wallet", "wallet=", "wallet=wallet:1", "wallet=ftp://wallet:1", "wallet=/a"] {
+        for wrong in ["wallet", "wallet=", "wallet=wallet:1", "wallet=ftp://wallet:1", "wallet=/a"]
+        {
             let text = parsed(&[wrong]).unwrap_err();
             assert!(text.contains(wrong) && text.contains("write name=http://host:port"), "{text}");
         }
-        assert!(parsed(&["wallet=https://wallet:1"]).unwrap_err().contains("no certificates (--tls)"));
+        assert!(
+            parsed(&["wallet=https://wallet:1"]).unwrap_err().contains("no certificates (--tls)")
+        );
         let secure = |item: &str| Addresses::parse(&[item.to_owned()], "https");
-        assert!(secure("wallet=http://wallet:1").unwrap_err().contains("have certificates (--tls)"));
+        assert!(
+            secure("wallet=http://wallet:1").unwrap_err().contains("have certificates (--tls)")
+        );
         assert!(secure("wallet=https://wallet:1").is_ok());
     }
 }

@@ -1,5 +1,5 @@
-//! How long connections last. A server closes old ones in order, so that calls of clients that hold one connection through a
-//! balancer spread over its replicas again, and over new ones.
+//! How long connections last. A server closes old ones in order, so that calls of clients that hold
+//! one connection through a balancer spread over its replicas again, and over new ones.
 
 use clap::Args;
 use rand::Rng;
@@ -8,8 +8,8 @@ use std::time::Duration;
 /// How long connections last.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct ConnectionAges {
-    /// Seconds after which a connection is closed in order and its client opens another one; a tenth more or less, so that they
-    /// do not come all at once. 0: never.
+    /// Seconds after which a connection is closed in order and its client opens another one; a
+    /// tenth more or less, so that they do not come all at once. 0: never.
     #[arg(long, env = "PAYTERMS_CONNECTION_AGE_SECONDS", default_value_t = 300)]
     pub connection_age_seconds: u32,
     /// Seconds that calls under way then have before they are cut.

@@ -1,5 +1,5 @@
-//! How many calls may be sent again. Without a bound, the calls that a failing service does not answer would come twice just when
-//! it has too many.
+//! How many calls may be sent again. Without a bound, the calls that a failing service does not
+//! answer would come twice just when it has too many.
 
 use std::sync::{Mutex, PoisonError};
 

@@ -6,9 +6,12 @@ use bytes::{BufMut, Bytes, BytesMut};
 use http_body_util::{BodyExt, Limited};
 use prost::Message;
 use std::time::Duration;
-use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse, health_check_response::ServingStatus};
+use tonic_health::pb::{
+    HealthCheckRequest, HealthCheckResponse, health_check_response::ServingStatus,
+};
 
-/// How long the answer may take. A replica that does not answer in time gets no calls while others do.
+/// How long the answer may take. A replica that does not answer in time gets no calls while others
+/// do.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 const PATH: &str = "/grpc.health.v1.Health/Check";
 /// The frame's head before a message: a flag and the length.
@@ -23,12 +26,22 @@ pub(crate) async fn check(replica: &Replica) {
 }
 
 async fn is_serving(replica: &Replica) -> bool {
-    let head = http::Request::post(PATH).header("content-type", "application/grpc").header("te", "trailers").body(());
+    let head = http::Request::post(PATH)
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
+        .body(());
     let Ok((head, ())) = head.map(http::Request::into_parts) else { return false };
-    let Ok(answer) = replica.send(Lane::Calls(0), replica.request(&head, Body::from(question()))).await else { return false };
-    let Ok(body) = Limited::new(answer.into_body(), LONGEST_ANSWER).collect().await else { return false };
+    let Ok(answer) =
+        replica.send(Lane::Calls(0), replica.request(&head, Body::from(question()))).await
+    else {
+        return false;
+    };
+    let Ok(body) = Limited::new(answer.into_body(), LONGEST_ANSWER).collect().await else {
+        return false;
+    };
     let bytes = body.to_bytes();
-    let answer = bytes.get(FRAME_HEAD..).and_then(|message| HealthCheckResponse::decode(message).ok());
+    let answer =
+        bytes.get(FRAME_HEAD..).and_then(|message| HealthCheckResponse::decode(message).ok());
     answer.is_some_and(|answer| answer.status() == ServingStatus::Serving)
 }
 

@@ -18,8 +18,8 @@ use tokio_rustls::TlsConnector;
 
 /// How long opening a connection may take.
 const OPENS_WITHIN: Duration = Duration::from_secs(2);
-/// How often a connection is pinged, and how long the answer may take. A frozen process is noticed within the sum of both; the
-/// connection is then closed.
+/// How often a connection is pinged, and how long the answer may take. A frozen process is noticed
+/// within the sum of both; the connection is then closed.
 const PING_EVERY: Duration = Duration::from_secs(2);
 const PING_ANSWER: Duration = Duration::from_secs(3);
 
@@ -44,7 +44,8 @@ pub(crate) struct Line {
 
 impl Line {
     pub(crate) fn new(service: &str, part: Option<Followed<Part>>) -> Self {
-        let authority = Authority::try_from(service).unwrap_or_else(|_| Authority::from_static("service"));
+        let authority =
+            Authority::try_from(service).unwrap_or_else(|_| Authority::from_static("service"));
         Self { service: service.to_owned(), authority, part, faults: LoggedFaults::default() }
     }
 
@@ -53,7 +54,8 @@ impl Line {
         &self.service
     }
 
-    /// The address of a method, as it stands in requests that go this way. Put together without parsing, since every call needs one.
+    /// The address of a method, as it stands in requests that go this way. Put together without
+    /// parsing, since every call needs one.
     pub(crate) fn uri(&self, method: &Uri) -> Uri {
         let mut uri = uri::Parts::default();
         uri.scheme = Some(if self.part.is_some() { Scheme::HTTPS } else { Scheme::HTTP });
@@ -63,8 +65,9 @@ impl Line {
         Uri::from_parts(uri).unwrap_or_default()
     }
 
-    /// Whether calls may be sent over a connection: it is open, and was opened under the certificates that hold now. A server that
-    /// is not believed any more, or does not know that, will not close it.
+    /// Whether calls may be sent over a connection: it is open, and was opened under the
+    /// certificates that hold now. A server that is not believed any more, or does not know that,
+    /// will not close it.
     pub(crate) fn may_use(&self, opened: &Opened) -> bool {
         !opened.sender.is_closed() && self.is_current(opened)
     }
@@ -88,7 +91,9 @@ impl Line {
                 }
             }
         };
-        tokio::time::timeout(OPENS_WITHIN, opening).await.unwrap_or_else(|_| Err("no connection in time".to_owned()))
+        tokio::time::timeout(OPENS_WITHIN, opening)
+            .await
+            .unwrap_or_else(|_| Err("no connection in time".to_owned()))
     }
 
     async fn open_once(&self, address: SocketAddr) -> Result<Opened, String> {
@@ -97,7 +102,8 @@ impl Line {
         let Some(part) = self.part.as_ref().map(Followed::now) else {
             return Ok(Opened { sender: start(stream, address).await?, part: None });
         };
-        // The name that is asked for is the service's, whatever its host is called: that name is in its certificate.
+        // The name that is asked for is the service's, whatever its host is called: that name is in
+        // its certificate.
         let name = ServerName::try_from(self.service.clone()).map_err(|error| error.to_string())?;
         let connecting = TlsConnector::from(part.client.clone()).connect(name, stream).await;
         let stream = connecting.map_err(|error| self.report(&error, address))?;
@@ -116,7 +122,10 @@ impl Line {
 }
 
 /// Begins HTTP/2 on an open stream.
-async fn start<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(stream: S, address: SocketAddr) -> Result<SendRequest<Body>, String> {
+async fn start<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
+    stream: S,
+    address: SocketAddr,
+) -> Result<SendRequest<Body>, String> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .timer(TokioTimer::new())
@@ -125,7 +134,8 @@ async fn start<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(stream: S, ad
         .keep_alive_while_idle(true)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW);
-    let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
+    let (sender, connection) =
+        builder.handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
     tokio::spawn(async move {
         if let Err(error) = connection.await {
             tracing::debug!(%address, %error, "a connection to a service ended");

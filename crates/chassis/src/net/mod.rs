@@ -1,4 +1,5 @@
-//! The lines between processes: addresses of services, connections to their replicas, and which calls go where.
+//! The lines between processes: addresses of services, connections to their replicas, and which
+//! calls go where.
 
 pub mod addresses;
 pub mod ages;
@@ -41,9 +42,9 @@ impl Network {
     }
 }
 
-/// The flow-control windows: bytes of one stream, and of all streams of a connection, that may be buffered unread. The
-/// connection's window equals the sum of the stream windows that a service admits, so that a stream that is read slowly does
-/// not block the others.
+/// The flow-control windows: bytes of one stream, and of all streams of a connection, that may be
+/// buffered unread. The connection's window equals the sum of the stream windows that a service
+/// admits, so that a stream that is read slowly does not block the others.
 pub const STREAM_WINDOW: u32 = 256 << 10;
 /// See [`STREAM_WINDOW`].
 pub const CONNECTION_WINDOW: u32 = 64 << 20;

@@ -1,6 +1,7 @@
-//! Where webhooks may go: to https URLs whose host is reached from the internet, so that nobody makes the suite call what is
-//! inside its own network. What an URL says is checked when it is stored; the addresses that its host resolves to are checked at each
-//! connect, and the connection goes to a checked one.
+//! Where webhooks may go: to https URLs whose host is reached from the internet, so that nobody
+//! makes the suite call what is inside its own network. What an URL says is checked when it is
+//! stored; the addresses that its host resolves to are checked at each connect, and the connection
+//! goes to a checked one.
 
 use http::Uri;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -41,10 +42,14 @@ impl AddressRules {
             return Err("Use an URL of at most 500 characters.");
         }
         if !url.bytes().all(|byte| byte.is_ascii_graphic()) || url.contains('#') {
-            return Err("Use an https URL without blanks and fragment; write other characters in percent notation or Punycode.");
+            return Err(
+                "Use an https URL without blanks and fragment; write other characters in percent notation or Punycode.",
+            );
         }
-        let uri: Uri = url.parse().map_err(|_| "Use an https URL such as https://example.com/webhooks.")?;
-        let is_plain = uri.scheme_str() == Some("http") && self.is_inside(uri.host().unwrap_or_default());
+        let uri: Uri =
+            url.parse().map_err(|_| "Use an https URL such as https://example.com/webhooks.")?;
+        let is_plain =
+            uri.scheme_str() == Some("http") && self.is_inside(uri.host().unwrap_or_default());
         if uri.scheme_str() != Some("https") && !is_plain {
             return Err("Use an URL that begins with https://.");
         }
@@ -55,16 +60,20 @@ impl AddressRules {
         let host = uri.host().unwrap_or_default();
         // A port that is none is left out by the parser.
         let port = authority.strip_prefix(host).and_then(|rest| rest.strip_prefix(':'));
-        if host.is_empty() || port.is_some_and(|port| port.parse::<u16>().unwrap_or_default() == 0) {
+        if host.is_empty() || port.is_some_and(|port| port.parse::<u16>().unwrap_or_default() == 0)
+        {
             return Err("Name the host, and a port other than 0.");
         }
         if self.is_refused(host) {
-            return Err("Use a host that is reached from the internet: this one is private, local or reserved.");
+            return Err(
+                "Use a host that is reached from the internet: this one is private, local or reserved.",
+            );
         }
         Ok(uri)
     }
 
-    /// Whether a host may be reached though it is inside: an address that is named, or a name of this machine's own network.
+    /// Whether a host may be reached though it is inside: an address that is named, or a name of
+    /// this machine's own network.
     fn is_inside(&self, host: &str) -> bool {
         match literal(host) {
             Some(address) => self.inside.contains(&address.to_canonical()),
@@ -88,7 +97,9 @@ fn literal(host: &str) -> Option<IpAddr> {
 
 fn has_inside_name(host: &str) -> bool {
     let name = host.trim_end_matches('.').to_ascii_lowercase();
-    INSIDE_NAMES.iter().any(|inside| name == *inside || name.strip_suffix(inside).is_some_and(|rest| rest.ends_with('.')))
+    INSIDE_NAMES.iter().any(|inside| {
+        name == *inside || name.strip_suffix(inside).is_some_and(|rest| rest.ends_with('.'))
+    })
 }
 
 /// Whether an address belongs to a host of the internet.
@@ -119,12 +130,13 @@ fn is_outside_v4(address: Ipv4Addr) -> bool {
     !inside
 }
 
-/// Only global unicast addresses are outside, and of these not those that are for documentation or hold an IPv4 address, which a
-/// gateway on the way would turn into one inside.
+/// Only global unicast addresses are outside, and of these not those that are for documentation or
+/// hold an IPv4 address, which a gateway on the way would turn into one inside.
 fn is_outside_v6(address: Ipv6Addr) -> bool {
     let [a, b, ..] = address.segments();
     let is_global = a & 0xe000 == 0x2000;
-    let is_special = matches!((a, b), (0x2001, 0..=0x01ff | 0x0db8) | (0x2002, _)) || (0x3ff0..=0x3fff).contains(&a);
+    let is_special = matches!((a, b), (0x2001, 0..=0x01ff | 0x0db8) | (0x2002, _))
+        || (0x3ff0..=0x3fff).contains(&a);
     is_global && !is_special
 }
 
@@ -206,7 +218,12 @@ mod tests {
     #[test]
     fn an_url_says_where_it_leads() {
         let rules = AddressRules::default();
-        for good in ["https://example.com", "https://example.com:8443/a?b=c", "https://1.1.1.1/", "https://[2606:4700::1111]:9/x"] {
+        for good in [
+            "https://example.com",
+            "https://example.com:8443/a?b=c",
+            "https://1.1.1.1/",
+            "https://[2606:4700::1111]:9/x",
+        ] {
             assert!(rules.check(good).is_ok(), "{good}: {:?}", rules.check(good));
         }
         let long = format!("https://example.com/{}", "a".repeat(500));
@@ -237,15 +254,27 @@ mod tests {
         ] {
             assert!(rules.check(bad).is_err(), "{bad}");
         }
-        assert!(rules.check("https://notlocalhost/").is_ok(), "what it resolves to is checked at connect");
+        assert!(
+            rules.check("https://notlocalhost/").is_ok(),
+            "what it resolves to is checked at connect"
+        );
     }
 
     #[test]
     fn tests_reach_what_they_name_and_nothing_else_inside() {
         let rules = AddressRules::with_inside(vec!["127.0.0.1".parse().unwrap()]);
-        assert!(rules.check("http://127.0.0.1:8080/hook").is_ok() && rules.check("http://localhost:8080/").is_ok());
+        assert!(
+            rules.check("http://127.0.0.1:8080/hook").is_ok()
+                && rules.check("http://localhost:8080/").is_ok()
+        );
         assert!(rules.admits("::ffff:127.0.0.1".parse().unwrap()));
-        for bad in ["http://127.0.0.2/", "http://[::1]/", "http://10.0.0.1/", "ftp://127.0.0.1/", "http://example.com/hook"] {
+        for bad in [
+            "http://127.0.0.2/",
+            "http://[::1]/",
+            "http://10.0.0.1/",
+            "ftp://127.0.0.1/",
+            "http://example.com/hook",
+        ] {
             assert!(rules.check(bad).is_err(), "{bad}");
         }
     }

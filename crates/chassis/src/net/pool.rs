@@ -1,12 +1,13 @@
 //! Calls to one service, spread over its replicas.
 //!
-//! The names in its addresses are resolved again and again, and each address is a replica. As long as there is only one, it is
-//! connected when it is needed. As soon as there are more, a connection to each is held and asked whether the replica is ready,
-//! and a call goes to the ready one with the fewest calls under way.
+//! The names in its addresses are resolved again and again, and each address is a replica. As long
+//! as there is only one, it is connected when it is needed. As soon as there are more, a connection
+//! to each is held and asked whether the replica is ready, and a call goes to the ready one with
+//! the fewest calls under way.
 //!
-//! A call that was not sent is sent to another replica. One that may have been received is sent again only if that is safe
-//! ([`is_repeatable`]), if there is another replica, and within the budget; the deadline is the caller's matter, who drops the
-//! call when it passes.
+//! A call that was not sent is sent to another replica. One that may have been received is sent
+//! again only if that is safe ([`is_repeatable`]), if there is another replica, and within the
+//! budget; the deadline is the caller's matter, who drops the call when it passes.
 
 use crate::{
     net::{
@@ -54,7 +55,8 @@ pub enum Payload {
 /// A call to send.
 #[derive(Debug)]
 pub struct Outgoing<'a> {
-    /// Its headers; the path names the method. Copied for each attempt, since what is sent is gone; extensions stay here.
+    /// Its headers; the path names the method. Copied for each attempt, since what is sent is gone;
+    /// extensions stay here.
     pub head: &'a Parts,
     /// Its message or messages.
     pub body: Payload,
@@ -95,13 +97,16 @@ pub type Pools = Arc<BTreeMap<String, Pool>>;
 #[must_use]
 pub fn pools(network: &Network, for_calls: usize) -> Pools {
     let line = |name: &str| Line::new(name, network.part.clone());
-    let pool = |(name, targets): (&String, &Vec<Target>)| (name.clone(), Pool::new(line(name), targets, for_calls));
+    let pool = |(name, targets): (&String, &Vec<Target>)| {
+        (name.clone(), Pool::new(line(name), targets, for_calls))
+    };
     Arc::new(network.addresses.iter().map(pool).collect())
 }
 
 impl Pool {
-    /// A pool with so many connections to each replica for calls with one message, and one more for streams. A task looks after
-    /// it until the last clone is dropped, so this is called within a runtime.
+    /// A pool with so many connections to each replica for calls with one message, and one more for
+    /// streams. A task looks after it until the last clone is dropped, so this is called within a
+    /// runtime.
     #[must_use]
     pub(crate) fn new(line: Line, targets: &[Target], for_calls: usize) -> Self {
         let inner = Arc::new(Inner {
@@ -128,7 +133,11 @@ impl Pool {
     ///
     /// # Errors
     /// The last fault, if no replica answered.
-    pub async fn send(&self, call: Outgoing<'_>, lane: Lane) -> Result<Response<Incoming>, NoAnswer> {
+    pub async fn send(
+        &self,
+        call: Outgoing<'_>,
+        lane: Lane,
+    ) -> Result<Response<Incoming>, NoAnswer> {
         let inner = &self.0;
         if inner.replicas().is_empty() {
             Box::pin(inner.resolve()).await;
@@ -181,7 +190,8 @@ impl Pool {
     }
 }
 
-/// Whether a replica answered that it cannot work. One that waits for copies says which, and its caller knows what to do.
+/// Whether a replica answered that it cannot work. One that waits for copies says which, and its
+/// caller knows what to do.
 fn is_unavailable(answer: &Response<Incoming>) -> bool {
     let headers = answer.headers();
     headers.get("grpc-status").is_some_and(|code| code == "14") && !headers.contains_key(COPIES)
@@ -211,7 +221,10 @@ impl Inner {
         let known = self.replicas();
         let mut found = BTreeMap::new();
         for (target, Target { host, port }) in self.targets.iter().enumerate() {
-            let resolving = tokio::time::timeout(RESOLVES_WITHIN, tokio::net::lookup_host((host.as_str(), *port)));
+            let resolving = tokio::time::timeout(
+                RESOLVES_WITHIN,
+                tokio::net::lookup_host((host.as_str(), *port)),
+            );
             match resolving.await {
                 Ok(Ok(addresses)) => found.extend(addresses.map(|address| (address, target))),
                 failed => {
@@ -219,25 +232,43 @@ impl Inner {
                         |_| "no answer in time".to_owned(),
                         |failed| failed.err().map_or_else(String::new, |error| error.to_string()),
                     );
-                    tracing::debug!(service = self.line.service(), host, why, "a name does not resolve");
-                    found.extend(known.iter().filter(|replica| replica.target == target).map(|replica| (replica.address, target)));
+                    tracing::debug!(
+                        service = self.line.service(),
+                        host,
+                        why,
+                        "a name does not resolve"
+                    );
+                    found.extend(
+                        known
+                            .iter()
+                            .filter(|replica| replica.target == target)
+                            .map(|replica| (replica.address, target)),
+                    );
                 }
             }
         }
-        let same = |address, target| known.iter().find(|replica| replica.address == address && replica.target == target).cloned();
+        let same = |address, target| {
+            known
+                .iter()
+                .find(|replica| replica.address == address && replica.target == target)
+                .cloned()
+        };
         let new = |address, target| {
             tracing::debug!(service = self.line.service(), %address, "a replica is found");
             Arc::new(Replica::new(self.line.clone(), address, target, self.for_calls))
         };
-        let replicas = found.into_iter().map(|(address, target)| same(address, target).unwrap_or_else(|| new(address, target)));
+        let replicas = found
+            .into_iter()
+            .map(|(address, target)| same(address, target).unwrap_or_else(|| new(address, target)));
         let replicas: Vec<_> = replicas.collect();
-        // Those that are gone are dropped with their last call, which closes their connections in order.
+        // Those that are gone are dropped with their last call, which closes their connections in
+        // order.
         *self.replicas.write().unwrap_or_else(PoisonError::into_inner) = replicas;
     }
 }
 
-/// Resolves the names again and again, ends connections of before a change of certificates, and where there are several replicas asks
-/// each whether it is ready. Ends with the pool.
+/// Resolves the names again and again, ends connections of before a change of certificates, and
+/// where there are several replicas asks each whether it is ready. Ends with the pool.
 async fn look_after(pool: Weak<Inner>) {
     loop {
         let Some(inner) = pool.upgrade() else { return };
@@ -248,7 +279,8 @@ async fn look_after(pool: Weak<Inner>) {
             replica.end_outdated();
         }
         if replicas.len() > 1 {
-            futures::future::join_all(replicas.iter().map(|replica| health_check::check(replica))).await;
+            futures::future::join_all(replicas.iter().map(|replica| health_check::check(replica)))
+                .await;
         } else {
             for replica in &replicas {
                 replica.note_ready(true);

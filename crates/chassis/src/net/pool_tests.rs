@@ -40,7 +40,11 @@ impl Server {
         let listener = TcpListener::bind(at).unwrap();
         listener.set_nonblocking(true).unwrap();
         let (at, calls) = (listener.local_addr().unwrap(), Arc::new(AtomicUsize::new(0)));
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
         let counted = calls.clone();
         let handler = move || {
             counted.fetch_add(1, Ordering::SeqCst);
@@ -53,8 +57,11 @@ impl Server {
             }
         };
         let probe = move || async move { Body::from(vec![0, 0, 0, 0, 2, 8, health]) };
-        let routes = Router::new().route("/grpc.health.v1.Health/Check", any(probe)).fallback(handler);
-        runtime.spawn(async move { axum::serve(tokio::net::TcpListener::from_std(listener).unwrap(), routes).await });
+        let routes =
+            Router::new().route("/grpc.health.v1.Health/Check", any(probe)).fallback(handler);
+        runtime.spawn(async move {
+            axum::serve(tokio::net::TcpListener::from_std(listener).unwrap(), routes).await
+        });
         Self { at, calls, runtime: Some(runtime) }
     }
 
@@ -80,14 +87,21 @@ impl Drop for Server {
 }
 
 fn pool(servers: &[SocketAddr]) -> Pool {
-    let targets: Vec<_> = servers.iter().map(|at| Target { host: at.ip().to_string(), port: at.port() }).collect();
+    let targets: Vec<_> =
+        servers.iter().map(|at| Target { host: at.ip().to_string(), port: at.port() }).collect();
     Pool::new(Line::new("wallet", None), &targets, 2)
 }
 
 async fn call(pool: &Pool, path: &str) -> Result<String, String> {
     let (head, ()) = http::Request::post(path).body(()).unwrap().into_parts();
-    let sent = pool.send(Outgoing { head: &head, body: Payload::Whole(Bytes::from_static(b"\0\0\0\0\0")) }, pool.next_lane());
-    let answer = tokio::time::timeout(Duration::from_secs(20), sent).await.unwrap().map_err(|error| error.to_string())?;
+    let sent = pool.send(
+        Outgoing { head: &head, body: Payload::Whole(Bytes::from_static(b"\0\0\0\0\0")) },
+        pool.next_lane(),
+    );
+    let answer = tokio::time::timeout(Duration::from_secs(20), sent)
+        .await
+        .unwrap()
+        .map_err(|error| error.to_string())?;
     Ok(answer.headers()["grpc-status"].to_str().unwrap().to_owned())
 }
 
@@ -108,7 +122,12 @@ async fn calls_are_spread_and_a_lost_replica_is_passed_over_at_once() {
     for _ in 0..100 {
         assert_eq!(call(&pool, WRITE).await.unwrap(), "0");
     }
-    assert!(first.calls() >= 20 && second.calls() >= 20, "{} and {}", first.calls(), second.calls());
+    assert!(
+        first.calls() >= 20 && second.calls() >= 20,
+        "{} and {}",
+        first.calls(),
+        second.calls()
+    );
     first.kill();
     let before = second.calls();
     for _ in 0..50 {
@@ -120,7 +139,8 @@ async fn calls_are_spread_and_a_lost_replica_is_passed_over_at_once() {
 #[tokio::test]
 async fn a_call_that_may_have_arrived_is_sent_again_only_with_a_request_id() {
     for (path, again) in [(WRITE, true), (DELIVERY, false)] {
-        let (mut first, second) = (Server::on(2, Manner::NeverAnswers), Server::on(3, Manner::NeverAnswers));
+        let (mut first, second) =
+            (Server::on(2, Manner::NeverAnswers), Server::on(3, Manner::NeverAnswers));
         let pool = pool(&[first.at, second.at]);
         // Calls are under way at both; then one replica is lost.
         let calling: Vec<_> = (0..8)
@@ -129,13 +149,19 @@ async fn a_call_that_may_have_arrived_is_sent_again_only_with_a_request_id() {
                 tokio::spawn(async move { call(&pool, path).await })
             })
             .collect();
-        until("all calls are under way", async || first.calls() + second.calls() == 8 && first.calls() > 0).await;
+        until("all calls are under way", async || {
+            first.calls() + second.calls() == 8 && first.calls() > 0
+        })
+        .await;
         let at_first = first.calls();
         first.kill();
         if again {
             until("they have come to the other", async || second.calls() == 8).await;
         } else {
-            until("they are answered", async || calling.iter().filter(|call| call.is_finished()).count() == at_first).await;
+            until("they are answered", async || {
+                calling.iter().filter(|call| call.is_finished()).count() == at_first
+            })
+            .await;
             assert_eq!(second.calls(), 8 - at_first, "none has come to the other");
         }
         calling.iter().for_each(tokio::task::JoinHandle::abort);
@@ -144,7 +170,10 @@ async fn a_call_that_may_have_arrived_is_sent_again_only_with_a_request_id() {
 
 #[tokio::test]
 async fn a_replica_that_comes_later_gets_calls_and_one_that_is_not_ready_gets_none() {
-    let (first, unready) = (Server::on(2, Manner::Answers), Server::start(SocketAddr::from(([127, 0, 0, 4], 0)), Manner::Answers, 2));
+    let (first, unready) = (
+        Server::on(2, Manner::Answers),
+        Server::start(SocketAddr::from(([127, 0, 0, 4], 0)), Manner::Answers, 2),
+    );
     let free = SocketAddr::from(([127, 0, 0, 3], first.at.port()));
     let pool = pool(&[first.at, free, unready.at]);
     tokio::time::sleep(LOOK_EVERY / 4).await;
@@ -154,7 +183,10 @@ async fn a_replica_that_comes_later_gets_calls_and_one_that_is_not_ready_gets_no
     }
     assert_eq!((first.calls(), unready.calls()), (20, heard));
     let later = Server::start(free, Manner::Answers, 1);
-    until("the new one gets calls", async || call(&pool, WRITE).await.unwrap() == "0" && later.calls() > 3).await;
+    until("the new one gets calls", async || {
+        call(&pool, WRITE).await.unwrap() == "0" && later.calls() > 3
+    })
+    .await;
     assert_eq!(unready.calls(), heard);
 }
 
@@ -174,8 +206,16 @@ async fn a_call_that_one_replica_cannot_do_is_done_by_another() {
 
 #[tokio::test]
 async fn calls_that_wait_for_one_connection_share_its_failure() {
-    let nobody = SocketAddr::from(([127, 0, 0, 2], TcpListener::bind("127.0.0.2:0").unwrap().local_addr().unwrap().port()));
+    let nobody = SocketAddr::from((
+        [127, 0, 0, 2],
+        TcpListener::bind("127.0.0.2:0").unwrap().local_addr().unwrap().port(),
+    ));
     let pool = pool(&[nobody]);
     let calls = (0..50).map(|_| call(&pool, READ));
-    assert!(futures::future::join_all(calls).await.iter().all(|answer| answer.as_ref().is_err_and(|why| why.contains("wallet"))));
+    assert!(
+        futures::future::join_all(calls)
+            .await
+            .iter()
+            .all(|answer| answer.as_ref().is_err_and(|why| why.contains("wallet")))
+    );
 }

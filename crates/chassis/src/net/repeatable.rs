@@ -1,5 +1,5 @@
-//! Which calls may be sent again to another replica although the first one may have got them: those with a request id, whose
-//! effect is one however often they come, and those that only read.
+//! Which calls may be sent again to another replica although the first one may have got them: those
+//! with a request id, whose effect is one however often they come, and those that only read.
 
 use prost::Message;
 use std::{collections::HashSet, sync::LazyLock};
@@ -11,19 +11,35 @@ const READS: [&str; 2] = ["Get", "List"];
 
 /// The methods with one message in each direction that may be repeated, by their paths.
 static METHODS: LazyLock<HashSet<String>> = LazyLock::new(|| {
-    let set = prost_types::FileDescriptorSet::decode(payterms_proto::DESCRIPTOR_SET_WITHOUT_COMMENTS).unwrap_or_default();
-    let messages = set.file.iter().flat_map(|file| file.message_type.iter().map(|message| (file.package(), message)));
+    let set =
+        prost_types::FileDescriptorSet::decode(payterms_proto::DESCRIPTOR_SET_WITHOUT_COMMENTS)
+            .unwrap_or_default();
+    let messages = set
+        .file
+        .iter()
+        .flat_map(|file| file.message_type.iter().map(|message| (file.package(), message)));
     let with_id: HashSet<_> = messages
         .filter(|(_, message)| message.field.iter().any(|field| field.name() == REQUEST_ID))
         .map(|(package, message)| format!(".{package}.{}", message.name()))
         .collect();
-    let services = set.file.iter().flat_map(|file| file.service.iter().map(|service| (file.package(), service)));
-    let methods = services.flat_map(|(package, service)| service.method.iter().map(move |method| (package, service, method)));
+    let services = set
+        .file
+        .iter()
+        .flat_map(|file| file.service.iter().map(|service| (file.package(), service)));
+    let methods = services.flat_map(|(package, service)| {
+        service.method.iter().map(move |method| (package, service, method))
+    });
     let repeatable = methods.filter(|(_, _, method)| {
         let reads = READS.iter().any(|verb| method.name().starts_with(verb));
-        !method.client_streaming() && !method.server_streaming() && (reads || with_id.contains(method.input_type()))
+        !method.client_streaming()
+            && !method.server_streaming()
+            && (reads || with_id.contains(method.input_type()))
     });
-    repeatable.map(|(package, service, method)| format!("/{package}.{}/{}", service.name(), method.name())).collect()
+    repeatable
+        .map(|(package, service, method)| {
+            format!("/{package}.{}/{}", service.name(), method.name())
+        })
+        .collect()
 });
 
 /// Whether a call of this path may be sent again.
@@ -38,7 +54,10 @@ mod tests {
 
     #[test]
     fn reads_and_calls_with_a_request_id_are_repeated_and_streams_are_not() {
-        for path in ["/payterms.wallet.v1.PostingService/PostDebit", "/payterms.wallet.v1.WalletService/GetBalance"] {
+        for path in [
+            "/payterms.wallet.v1.PostingService/PostDebit",
+            "/payterms.wallet.v1.WalletService/GetBalance",
+        ] {
             assert!(is_repeatable(path), "{path}");
         }
         for path in [

@@ -14,7 +14,8 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// How long a replica that was lost, or that answered that it cannot work, is passed over while there are others.
+/// How long a replica that was lost, or that answered that it cannot work, is passed over while
+/// there are others.
 const RESTS_FOR: Duration = Duration::from_secs(1);
 
 /// The connection that a call takes.
@@ -22,7 +23,8 @@ const RESTS_FOR: Duration = Duration::from_secs(1);
 pub enum Lane {
     /// One of those for calls with one message in each direction, which take turns by this number.
     Calls(usize),
-    /// The one for streams: a slow reader of a stream can block its connection for as long as it likes.
+    /// The one for streams: a slow reader of a stream can block its connection for as long as it
+    /// likes.
     Streams,
 }
 
@@ -69,7 +71,8 @@ impl Connection {
         lock(&self.opened).as_ref().is_some_and(|opened| line.may_use(opened))
     }
 
-    /// Lets go of what no call may be sent over. It ends with its last call, whatever the server does.
+    /// Lets go of what no call may be sent over. It ends with its last call, whatever the server
+    /// does.
     fn end_outdated(&self, line: &Line) {
         drop(lock(&self.opened).take_if(|opened| !line.may_use(opened)));
     }
@@ -118,8 +121,14 @@ impl Drop for UnderWay<'_> {
 }
 
 impl Replica {
-    /// A replica with so many connections for calls with one message. It counts as ready for calls until it says otherwise.
-    pub(crate) fn new(line: Arc<Line>, address: SocketAddr, target: usize, for_calls: usize) -> Self {
+    /// A replica with so many connections for calls with one message. It counts as ready for calls
+    /// until it says otherwise.
+    pub(crate) fn new(
+        line: Arc<Line>,
+        address: SocketAddr,
+        target: usize,
+        for_calls: usize,
+    ) -> Self {
         Self {
             address,
             target,
@@ -160,12 +169,17 @@ impl Replica {
         *lock(&self.rests_until) = Some(Instant::now() + RESTS_FOR);
     }
 
-    /// How good it is for the next call, best first: connected and ready before those that would have to be connected, and these
-    /// before those that were lost or are not ready; among equals the one with the fewest calls under way.
+    /// How good it is for the next call, best first: connected and ready before those that would
+    /// have to be connected, and these before those that were lost or are not ready; among equals
+    /// the one with the fewest calls under way.
     pub(crate) fn rank(&self) -> (bool, bool, usize) {
         let rests = lock(&self.rests_until).is_some_and(|until| until > Instant::now());
         let connected = self.lanes.iter().any(|lane| lane.is_open(&self.line));
-        (rests || !self.ready.load(Ordering::Relaxed), !connected, self.under_way.load(Ordering::Relaxed))
+        (
+            rests || !self.ready.load(Ordering::Relaxed),
+            !connected,
+            self.under_way.load(Ordering::Relaxed),
+        )
     }
 
     /// Lets go of connections that were opened under certificates of before.
@@ -176,8 +190,14 @@ impl Replica {
     }
 
     /// Sends a call.
-    pub(crate) async fn send(&self, lane: Lane, request: Request<Body>) -> Result<Response<Incoming>, Lost> {
-        let Some(connection) = self.lane(lane) else { return Err(Lost::Sent("there is no connection".to_owned())) };
+    pub(crate) async fn send(
+        &self,
+        lane: Lane,
+        request: Request<Body>,
+    ) -> Result<Response<Incoming>, Lost> {
+        let Some(connection) = self.lane(lane) else {
+            return Err(Lost::Sent("there is no connection".to_owned()));
+        };
         self.under_way.fetch_add(1, Ordering::Relaxed);
         let _under_way = UnderWay(&self.under_way);
         let mut opened = match connection.open(&self.line, self.address).await {
@@ -197,13 +217,15 @@ impl Replica {
     }
 }
 
-/// Whether the other side has said that it did not begin a call: it refused the stream, or closed in order before it.
+/// Whether the other side has said that it did not begin a call: it refused the stream, or closed
+/// in order before it.
 fn is_refused(error: &hyper::Error) -> bool {
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
         if let Some(error) = error.downcast_ref::<h2::Error>() {
             let in_order = error.is_go_away() && error.reason() == Some(h2::Reason::NO_ERROR);
-            return error.is_remote() && (error.reason() == Some(h2::Reason::REFUSED_STREAM) || in_order);
+            return error.is_remote()
+                && (error.reason() == Some(h2::Reason::REFUSED_STREAM) || in_order);
         }
         cause = error.source();
     }

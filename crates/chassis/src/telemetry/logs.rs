@@ -13,8 +13,8 @@ use tracing_subscriber::{
 /// Options of log lines.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Logs {
-    /// How log lines look: `text` for people, or `json`, an object a line with time, level, message, fields, and the call's
-    /// method, tenant and trace id.
+    /// How log lines look: `text` for people, or `json`, an object a line with time, level,
+    /// message, fields, and the call's method, tenant and trace id.
     #[arg(long, env = "PAYTERMS_LOG_FORMAT", value_enum, default_value_t = Format::Text, global = true)]
     pub log_format: Format,
 }
@@ -31,7 +31,9 @@ pub enum Format {
 
 impl Logs {
     /// The layer that writes them.
-    pub(crate) fn layer<S: Subscriber + for<'a> LookupSpan<'a>>(&self) -> Box<dyn Layer<S> + Send + Sync> {
+    pub(crate) fn layer<S: Subscriber + for<'a> LookupSpan<'a>>(
+        &self,
+    ) -> Box<dyn Layer<S> + Send + Sync> {
         self.layer_to(|| Lines(io::stderr()), io::stderr().is_terminal())
     }
 
@@ -44,12 +46,18 @@ impl Logs {
         let lines = fmt::layer().with_writer(writer).with_target(false).with_ansi(has_colours);
         match self.log_format {
             Format::Text => lines.boxed(),
-            Format::Json => lines.json().flatten_event(true).with_current_span(false).with_span_list(true).boxed(),
+            Format::Json => lines
+                .json()
+                .flatten_event(true)
+                .with_current_span(false)
+                .with_span_list(true)
+                .boxed(),
         }
     }
 }
 
-/// Writes log lines, a whole line at a time, with passwords hidden: libraries log addresses as they were configured.
+/// Writes log lines, a whole line at a time, with passwords hidden: libraries log addresses as they
+/// were configured.
 struct Lines<W>(W);
 
 impl<W: Write> Write for Lines<W> {
@@ -90,13 +98,20 @@ mod tests {
         let sink = written.clone();
         let layer = Logs { log_format: Format::Json }.layer_to(move || sink.clone(), false);
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
-            let span = tracing::info_span!("call", tenant = "acme", trace_id = tracing::field::Empty);
+            let span =
+                tracing::info_span!("call", tenant = "acme", trace_id = tracing::field::Empty);
             span.record("trace_id", "4b4b");
             span.in_scope(|| tracing::warn!(job = "take_fee", "a job took too long"));
         });
         let line: serde_json::Value = serde_json::from_slice(&written.0.lock().unwrap()).unwrap();
-        assert_eq!((&line["level"], &line["message"], &line["job"]), (&"WARN".into(), &"a job took too long".into(), &"take_fee".into()));
-        assert_eq!((&line["spans"][0]["tenant"], &line["spans"][0]["trace_id"]), (&"acme".into(), &"4b4b".into()));
+        assert_eq!(
+            (&line["level"], &line["message"], &line["job"]),
+            (&"WARN".into(), &"a job took too long".into(), &"take_fee".into())
+        );
+        assert_eq!(
+            (&line["spans"][0]["tenant"], &line["spans"][0]["trace_id"]),
+            (&"acme".into(), &"4b4b".into())
+        );
         assert!(line["timestamp"].is_string());
     }
 
@@ -104,6 +119,9 @@ mod tests {
     fn a_logged_address_has_no_password() {
         let mut lines = Lines(Vec::new());
         lines.write_all(b"connects to http://user:canary@host:1/path again\n").unwrap();
-        assert_eq!(String::from_utf8(lines.0).unwrap(), "connects to http://user:***@host:1/path again\n");
+        assert_eq!(
+            String::from_utf8(lines.0).unwrap(),
+            "connects to http://user:***@host:1/path again\n"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! What a process tells of its work: log lines, spans by OTLP with the W3C trace context, and metrics by OTLP and for Prometheus.
+//! What a process tells of its work: log lines, spans by OTLP with the W3C trace context, and
+//! metrics by OTLP and for Prometheus.
 
 mod logs;
 pub mod metrics;
@@ -41,8 +42,8 @@ pub struct Telemetry {
 }
 
 impl Telemetry {
-    /// Starts logging to standard error and what the options ask for. Before anything else of the process, since instruments
-    /// that are made earlier measure nothing.
+    /// Starts logging to standard error and what the options ask for. Before anything else of the
+    /// process, since instruments that are made earlier measure nothing.
     ///
     /// # Errors
     /// A sentence if the filter does not parse or an exporter cannot be built.
@@ -51,15 +52,28 @@ impl Telemetry {
         let filter = EnvFilter::try_new(filter).map_err(|error| format!("log filter: {error}"))?;
         let resource = Resource::builder().with_service_name(format!("payterms-{process}")).build();
         let endpoint = options.tracing.otlp_endpoint.as_deref();
-        let traces = endpoint.map(|endpoint| traces::exporter(endpoint, options.tracing.trace_ratio, resource.clone())).transpose()?;
+        let traces = endpoint
+            .map(|endpoint| {
+                traces::exporter(endpoint, options.tracing.trace_ratio, resource.clone())
+            })
+            .transpose()?;
         let meters = Meters::start(endpoint, &options.metering, resource)?;
-        // Without the times in which a span was worked on, for which the clock would be read at each poll of each call.
+        // Without the times in which a span was worked on, for which the clock would be read at
+        // each poll of each call.
         let spans = |provider: &SdkTracerProvider| {
-            tracing_opentelemetry::layer().with_tracer(provider.tracer("payterms")).with_tracked_inactivity(false).with_threads(false)
+            tracing_opentelemetry::layer()
+                .with_tracer(provider.tracer("payterms"))
+                .with_tracked_inactivity(false)
+                .with_threads(false)
         };
-        let layer = traces.as_ref().map(|provider| spans(provider).with_filter(EnvFilter::new(SPANS)));
-        // Fails if the process has a subscriber already, as when a test starts several services; the first one stays.
-        let _ = tracing_subscriber::registry().with(options.logs.layer().with_filter(filter)).with(layer).try_init();
+        let layer =
+            traces.as_ref().map(|provider| spans(provider).with_filter(EnvFilter::new(SPANS)));
+        // Fails if the process has a subscriber already, as when a test starts several services;
+        // the first one stays.
+        let _ = tracing_subscriber::registry()
+            .with(options.logs.layer().with_filter(filter))
+            .with(layer)
+            .try_init();
         Ok(Self { traces, meters })
     }
 

@@ -1,4 +1,5 @@
-//! Spans, exported by OTLP if an endpoint is configured, and the W3C trace context that is passed on in calls and outbox rows.
+//! Spans, exported by OTLP if an endpoint is configured, and the W3C trace context that is passed
+//! on in calls and outbox rows.
 
 use clap::Args;
 use opentelemetry::{
@@ -19,24 +20,36 @@ pub struct Tracing {
     /// Where spans and metrics go by OTLP over gRPC; nowhere if not given.
     #[arg(long, env = "PAYTERMS_OTLP_ENDPOINT")]
     pub otlp_endpoint: Option<String>,
-    /// The share of the traces that begin here which is recorded, from 0 to 1. Where a caller began the trace, it has decided.
+    /// The share of the traces that begin here which is recorded, from 0 to 1. Where a caller began
+    /// the trace, it has decided.
     #[arg(long, env = "PAYTERMS_TRACE_RATIO", default_value_t = 1.0, value_parser = ratio)]
     pub trace_ratio: f64,
 }
 
 fn ratio(text: &str) -> Result<f64, String> {
-    text.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio)).ok_or_else(|| "write a number from 0 to 1".to_owned())
+    text.parse()
+        .ok()
+        .filter(|ratio| (0.0..=1.0).contains(ratio))
+        .ok_or_else(|| "write a number from 0 to 1".to_owned())
 }
 
 /// The exporter of spans.
-pub(crate) fn exporter(endpoint: &str, ratio: f64, resource: Resource) -> Result<SdkTracerProvider, String> {
+pub(crate) fn exporter(
+    endpoint: &str,
+    ratio: f64,
+    resource: Resource,
+) -> Result<SdkTracerProvider, String> {
     let exporter = opentelemetry_otlp::SpanExporter::builder()
         .with_tonic()
         .with_endpoint(endpoint)
         .build()
         .map_err(|error| format!("OTLP: {error}"))?;
     let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(ratio)));
-    Ok(SdkTracerProvider::builder().with_sampler(sampler).with_batch_exporter(exporter).with_resource(resource).build())
+    Ok(SdkTracerProvider::builder()
+        .with_sampler(sampler)
+        .with_batch_exporter(exporter)
+        .with_resource(resource)
+        .build())
 }
 
 struct Headers<'a>(&'a http::HeaderMap);
@@ -52,12 +65,15 @@ impl Extractor for Headers<'_> {
 
 /// Makes the span of a call a child of the caller's span.
 pub fn adopt_headers(span: &tracing::Span, headers: &http::HeaderMap) {
-    let context = global::get_text_map_propagator(|propagator| propagator.extract(&Headers(headers)));
+    let context =
+        global::get_text_map_propagator(|propagator| propagator.extract(&Headers(headers)));
     // Also without an exporter: log lines of one request are found by it.
     let callers_trace = context.span().span_context().trace_id();
     let _ = span.set_parent(context);
     let exported_trace = span.context().span().span_context().trace_id();
-    if let Some(trace) = [exported_trace, callers_trace].into_iter().find(|trace| *trace != TraceId::INVALID) {
+    if let Some(trace) =
+        [exported_trace, callers_trace].into_iter().find(|trace| *trace != TraceId::INVALID)
+    {
         span.record("trace_id", tracing::field::display(trace));
     }
 }
@@ -80,6 +96,12 @@ pub fn trace_parent() -> String {
     if !trace.is_valid() {
         return String::new();
     }
-    // As the propagator writes it, without its map: each call that is passed on needs one. <https://www.w3.org/TR/trace-context/>
-    format!("00-{}-{}-{:02x}", trace.trace_id(), trace.span_id(), trace.trace_flags() & TraceFlags::SAMPLED)
+    // As the propagator writes it, without its map: each call that is passed on needs one.
+    // <https://www.w3.org/TR/trace-context/>
+    format!(
+        "00-{}-{}-{:02x}",
+        trace.trace_id(),
+        trace.span_id(),
+        trace.trace_flags() & TraceFlags::SAMPLED
+    )
 }

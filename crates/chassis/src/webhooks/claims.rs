@@ -1,7 +1,7 @@
 //! Table `webhook_deliveries`: which are due, who sends them, and how it went.
 //!
-//! A claim moves a delivery's due time beyond the longest attempt and counts up. The result is written only under the same count: one
-//! that comes after the claim lapsed changes nothing.
+//! A claim moves a delivery's due time beyond the longest attempt and counts up. The result is
+//! written only under the same count: one that comes after the claim lapsed changes nothing.
 
 use crate::{
     db::{Db, sql},
@@ -60,8 +60,13 @@ pub(crate) struct Claimed {
     claim: i64,
 }
 
-/// Claims deliveries of an endpoint that are due. Of one subject only the oldest is sent, so that its events arrive in order.
-pub(crate) async fn claim(db: &Db, due: &DueTarget, limit: usize) -> Result<Vec<Claimed>, AppError> {
+/// Claims deliveries of an endpoint that are due. Of one subject only the oldest is sent, so that
+/// its events arrive in order.
+pub(crate) async fn claim(
+    db: &Db,
+    due: &DueTarget,
+    limit: usize,
+) -> Result<Vec<Claimed>, AppError> {
     let now = db.clock().now();
     let txn = db.transaction().await?;
     let lock = if db.is_postgres() { " FOR UPDATE OF d SKIP LOCKED" } else { "" };
@@ -73,7 +78,12 @@ pub(crate) async fn claim(db: &Db, due: &DueTarget, limit: usize) -> Result<Vec<
          ORDER BY position, item LIMIT $4{lock}"
     );
     let limit = i64::try_from(limit).unwrap_or_default();
-    let rows = sql::all(&txn, &select, vec![due.tenant.as_str().into(), due.endpoint.into(), now.into(), limit.into()]).await?;
+    let rows = sql::all(
+        &txn,
+        &select,
+        vec![due.tenant.as_str().into(), due.endpoint.into(), now.into(), limit.into()],
+    )
+    .await?;
     let mut claimed = Vec::new();
     for row in &rows {
         let first: Option<DateTime<Utc>> = row.try_get("", "first_attempt_at")?;
@@ -91,7 +101,11 @@ pub(crate) async fn claim(db: &Db, due: &DueTarget, limit: usize) -> Result<Vec<
         let update = "UPDATE webhook_deliveries SET claim = $4, due_at = $5, first_attempt_at = $6 \
                       WHERE tenant = $1 AND endpoint_id = $2 AND event_id = $3";
         let mut values = this_claimed.key();
-        values.extend([this_claimed.claim.into(), (now + CLAIM).into(), this_claimed.first_attempt_at.into()]);
+        values.extend([
+            this_claimed.claim.into(),
+            (now + CLAIM).into(),
+            this_claimed.first_attempt_at.into(),
+        ]);
         sql::exec(&txn, update, values).await?;
         claimed.push(this_claimed);
     }
@@ -135,7 +149,8 @@ impl Claimed {
     pub(crate) async fn others_arrive<C: ConnectionTrait>(&self, conn: &C) -> Result<bool, DbErr> {
         let select = "SELECT 1 AS found FROM webhook_deliveries WHERE tenant = $1 AND endpoint_id = $2 AND state = 'DELIVERED' \
                       AND updated_at > $3 LIMIT 1";
-        let values = vec![self.tenant.as_str().into(), self.endpoint.into(), self.first_attempt_at.into()];
+        let values =
+            vec![self.tenant.as_str().into(), self.endpoint.into(), self.first_attempt_at.into()];
         Ok(sql::one(conn, select, values).await?.is_some())
     }
 

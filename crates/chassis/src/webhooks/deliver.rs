@@ -1,5 +1,6 @@
-//! The background task that delivers webhooks: it makes deliveries of new events, claims those that are due, sends each in a task of its
-//! own, and writes how it went. It uses real time, whatever the tenant's clock says, and no test clock waits for it.
+//! The background task that delivers webhooks: it makes deliveries of new events, claims those that
+//! are due, sends each in a task of its own, and writes how it went. It uses real time, whatever
+//! the tenant's clock says, and no test clock waits for it.
 
 use crate::{
     bus::relay::Relay,
@@ -39,20 +40,30 @@ use tokio_util::sync::CancellationToken;
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// It looks no sooner after events were committed, so that many are made in one pass.
 const GATHERS: Duration = Duration::from_millis(50);
-/// How long requests under way may take when the process ends. What has no answer by then is sent again by who comes next.
+/// How long requests under way may take when the process ends. What has no answer by then is sent
+/// again by who comes next.
 const DRAINS: Duration = Duration::from_secs(5);
 
-/// What a service does where the endpoints are its own and one has failed, in the transaction that notes it. Others publish it.
-pub type OnFailure = for<'a> fn(&'a mut crate::db::WriteTx, &'a WebhookFailed) -> BoxFuture<'a, Result<(), AppError>>;
+/// What a service does where the endpoints are its own and one has failed, in the transaction that
+/// notes it. Others publish it.
+pub type OnFailure = for<'a> fn(
+    &'a mut crate::db::WriteTx,
+    &'a WebhookFailed,
+) -> BoxFuture<'a, Result<(), AppError>>;
 
 static ATTEMPTS: LazyLock<Counter<u64>> = LazyLock::new(|| {
     let description = "Requests of webhooks that were sent, or that the address of their endpoint forbade, by how they ended.";
-    metrics::meter().u64_counter("payterms.webhooks.attempts").with_unit("{request}").with_description(description).build()
+    metrics::meter()
+        .u64_counter("payterms.webhooks.attempts")
+        .with_unit("{request}")
+        .with_description(description)
+        .build()
 });
 
 /// Counts attempts of a part with an outcome.
 fn count_attempts(part: &'static str, outcome: Outcome, attempts: u64) {
-    ATTEMPTS.add(attempts, &[metrics::part(part), KeyValue::new("payterms.outcome", outcome.name())]);
+    ATTEMPTS
+        .add(attempts, &[metrics::part(part), KeyValue::new("payterms.outcome", outcome.name())]);
 }
 
 /// What a service needs to keep endpoints and to deliver to them.
@@ -104,7 +115,12 @@ pub(crate) struct Delivery {
 }
 
 impl Delivery {
-    pub(crate) fn new(db: Db, relay: &Relay, webhooks: Webhooks, on_failure: Option<OnFailure>) -> Self {
+    pub(crate) fn new(
+        db: Db,
+        relay: &Relay,
+        webhooks: Webhooks,
+        on_failure: Option<OnFailure>,
+    ) -> Self {
         // Counters begin at 0, so that the first of a kind is seen as a rise.
         for outcome in Outcome::KINDS {
             count_attempts(db.service(), outcome, 0);
@@ -121,7 +137,9 @@ impl Delivery {
     }
 
     pub(crate) async fn run_forever(self, beat: Beat, stop: CancellationToken) {
-        let Some(seal) = self.seal.clone() else { return beat.while_waiting(stop.cancelled()).await };
+        let Some(seal) = self.seal.clone() else {
+            return beat.while_waiting(stop.cancelled()).await;
+        };
         let (mut requests, mut placed) = (JoinSet::new(), self.placed.clone());
         loop {
             beat.beat();
@@ -139,12 +157,19 @@ impl Delivery {
                 Ok(()) = placed.changed(), if passed != Pass::Idle => tokio::time::sleep(GATHERS).await,
             }
         }
-        let _ = beat.while_waiting(tokio::time::timeout(DRAINS, async { while requests.join_next().await.is_some() {} })).await;
+        let _ = beat
+            .while_waiting(tokio::time::timeout(DRAINS, async {
+                while requests.join_next().await.is_some() {}
+            }))
+            .await;
     }
 
     /// Makes deliveries and begins to send those that are due.
     async fn pass(&self, seal: &Seal, requests: &mut JoinSet<()>) -> Result<Pass, AppError> {
-        if sql::one(self.db.system(), "SELECT 1 AS found FROM webhook_targets LIMIT 1", vec![]).await?.is_none() {
+        if sql::one(self.db.system(), "SELECT 1 AS found FROM webhook_targets LIMIT 1", vec![])
+            .await?
+            .is_none()
+        {
             return Ok(Pass::Idle);
         }
         let more = self.fan_out.run_once().await?;
@@ -173,16 +198,30 @@ impl Delivery {
 
     async fn try_attempt(&self, seal: &Seal, claimed: &Claimed) -> Result<(), AppError> {
         // Without it the endpoint was disabled or deleted meanwhile: the delivery waits.
-        let Some(target) = targets::find(self.db.system(), (&claimed.tenant, claimed.endpoint), "").await? else { return Ok(()) };
+        let Some(target) =
+            targets::find(self.db.system(), (&claimed.tenant, claimed.endpoint), "").await?
+        else {
+            return Ok(());
+        };
         let Some(event) = self.event(claimed).await? else { return claimed.lapse(&self.db).await };
         let (now, body) = (self.db.clock().now(), envelope::body(&event)?);
         let signature = signature(&target.open(seal, now)?, &event.id, now.timestamp(), &body);
         kill::point("webhooks.before_send");
-        let message = Message { url: &target.url, id: &event.id, timestamp: now.timestamp(), signature: &signature, body };
+        let message = Message {
+            url: &target.url,
+            id: &event.id,
+            timestamp: now.timestamp(),
+            signature: &signature,
+            body,
+        };
         let outcome = self.sender.send(message).await;
         kill::point("webhooks.after_send");
         count_attempts(self.db.service(), outcome, 1);
-        let verdict = verdict::after(outcome, claimed.attempts.saturating_add(1), rand::random_range(0..=MOST_JITTER));
+        let verdict = verdict::after(
+            outcome,
+            claimed.attempts.saturating_add(1),
+            rand::random_range(0..=MOST_JITTER),
+        );
         if verdict == Verdict::GiveUp {
             self.give_up(claimed, &target, outcome).await
         } else {
@@ -192,7 +231,10 @@ impl Delivery {
 
     /// The event of a delivery; none if it is not kept any more.
     async fn event(&self, claimed: &Claimed) -> Result<Option<PublicEvent>, AppError> {
-        let select = format!("SELECT {} FROM outbox WHERE tenant = $1 AND position = $2", OutboxRow::COLUMNS);
+        let select = format!(
+            "SELECT {} FROM outbox WHERE tenant = $1 AND position = $2",
+            OutboxRow::COLUMNS
+        );
         let values = vec![claimed.tenant.as_str().into(), claimed.position.into()];
         let Some(row) = sql::one(self.db.system(), &select, values).await? else { return Ok(None) };
         let mut events = OutboxRow::read(&row, &claimed.tenant)?.events();
@@ -202,19 +244,39 @@ impl Delivery {
         Ok(event.filter(|event| event.id == claimed.event.to_string()))
     }
 
-    async fn finish(&self, claimed: &Claimed, target: &Target, outcome: Outcome, verdict: Verdict) -> Result<(), AppError> {
+    async fn finish(
+        &self,
+        claimed: &Claimed,
+        target: &Target,
+        outcome: Outcome,
+        verdict: Verdict,
+    ) -> Result<(), AppError> {
         let now = self.db.clock().now();
         let txn = self.db.transaction().await?;
         let failed_at = (verdict != Verdict::Done).then_some(now);
-        if claimed.finish(&txn, outcome, verdict, now).await? && failed_at.is_some() != target.failing_since.is_some() {
+        if claimed.finish(&txn, outcome, verdict, now).await?
+            && failed_at.is_some() != target.failing_since.is_some()
+        {
             targets::note_attempt(&txn, target, failed_at).await?;
         }
         Ok(txn.commit().await?)
     }
 
-    /// Ends a delivery without success. If nothing else arrives at the endpoint either, the service gives it up and says so.
-    async fn give_up(&self, claimed: &Claimed, target: &Target, outcome: Outcome) -> Result<(), AppError> {
-        let call = Call::internal(self.db.service(), &target.tenant, "webhooks.give_up", claimed.event, None);
+    /// Ends a delivery without success. If nothing else arrives at the endpoint either, the service
+    /// gives it up and says so.
+    async fn give_up(
+        &self,
+        claimed: &Claimed,
+        target: &Target,
+        outcome: Outcome,
+    ) -> Result<(), AppError> {
+        let call = Call::internal(
+            self.db.service(),
+            &target.tenant,
+            "webhooks.give_up",
+            claimed.event,
+            None,
+        );
         let mut tx = self.db.begin_apart(&call).await?;
         let real = tx.time().real;
         if !claimed.finish(tx.conn(), outcome, Verdict::GiveUp, real).await? {
@@ -227,7 +289,9 @@ impl Delivery {
                 generation: target.generation,
                 outcome: outcome.reported().into(),
                 http_status: outcome.http_status().into(),
-                failing_since: Some(timestamp(target.failing_since.unwrap_or(claimed.first_attempt_at))),
+                failing_since: Some(timestamp(
+                    target.failing_since.unwrap_or(claimed.first_attempt_at),
+                )),
                 event_type: claimed.event_type.clone(),
             };
             if targets::give_up(tx.conn(), target, &failure).await? {

@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 /// The content type of a body.
 pub(super) const CONTENT_TYPE: &str = "application/cloudevents+json; charset=utf-8";
 
-/// The body of an event: the attributes of CloudEvents 1.0, those of ours as extensions, and the event's message as the API shows it.
-/// The same event has the same bytes each time.
+/// The body of an event: the attributes of CloudEvents 1.0, those of ours as extensions, and the
+/// event's message as the API shows it. The same event has the same bytes each time.
 pub(super) fn body(event: &PublicEvent) -> Result<Vec<u8>, AppError> {
     let mut body = Map::new();
     let mut put = |name: &str, value: &str| {
@@ -30,13 +30,17 @@ pub(super) fn body(event: &PublicEvent) -> Result<Vec<u8>, AppError> {
         put("version", &event.version.to_string());
     }
     if let Some(data) = &event.data {
-        let kind = Catalogue::shared().get(&event.r#type).ok_or_else(|| AppError::Fault(format!("an event {}", event.r#type)))?;
+        let kind = Catalogue::shared()
+            .get(&event.r#type)
+            .ok_or_else(|| AppError::Fault(format!("an event {}", event.r#type)))?;
         let message = DynamicMessage::decode(kind.message().clone(), data.value.as_slice())?;
         put("datacontenttype", "application/json");
-        let json = serde_json::to_value(&message).map_err(|error| AppError::Fault(format!("an event is no JSON: {error}")))?;
+        let json = serde_json::to_value(&message)
+            .map_err(|error| AppError::Fault(format!("an event is no JSON: {error}")))?;
         body.insert("data".to_owned(), json);
     }
-    serde_json::to_vec(&Value::Object(body)).map_err(|error| AppError::Fault(format!("an event is no JSON: {error}")))
+    serde_json::to_vec(&Value::Object(body))
+        .map_err(|error| AppError::Fault(format!("an event is no JSON: {error}")))
 }
 
 #[cfg(test)]
@@ -52,7 +56,9 @@ mod tests {
     #[test]
     fn an_event_is_a_cloud_event_with_the_resource_as_the_api_shows_it() {
         let name = "tenants/acme/customers/01993c7a-0000-7000-8000-000000000001";
-        let changed = CustomerChanged { customer: Some(Customer { name: name.to_owned(), ..Customer::default() }) };
+        let changed = CustomerChanged {
+            customer: Some(Customer { name: name.to_owned(), ..Customer::default() }),
+        };
         let data = prost_types::Any { type_url: String::new(), value: changed.encode_to_vec() };
         let event = PublicEvent {
             id: "01993c7a-0000-7000-8000-000000000002".to_owned(),
@@ -74,6 +80,11 @@ mod tests {
         assert_eq!(json, expected);
         let named = PublicEvent { data: None, version: 0, customer: String::new(), ..event };
         let json: Value = serde_json::from_slice(&body(&named).unwrap()).unwrap();
-        assert!(["data", "datacontenttype", "version", "customer"].iter().all(|field| json.get(field).is_none()), "{json}");
+        assert!(
+            ["data", "datacontenttype", "version", "customer"]
+                .iter()
+                .all(|field| json.get(field).is_none()),
+            "{json}"
+        );
     }
 }

@@ -1,8 +1,9 @@
-//! Turns rows of the outbox into deliveries. Each endpoint has a position of its own: one that is disabled or slow stays behind, as far
-//! as events are kept, and nobody waits for it.
+//! Turns rows of the outbox into deliveries. Each endpoint has a position of its own: one that is
+//! disabled or slow stays behind, as far as events are kept, and nobody waits for it.
 //!
-//! Only rows with a position are read, as readers of the event log do. The transaction that stores deliveries is durable, and with it
-//! the positions that it has read: PostgreSQL writes its log in order.
+//! Only rows with a position are read, as readers of the event log do. The transaction that stores
+//! deliveries is durable, and with it the positions that it has read: PostgreSQL writes its log in
+//! order.
 
 use crate::{
     bus::public_events::{Logged, Reader, shown},
@@ -27,7 +28,8 @@ use uuid::Uuid;
 
 /// The role whose rights an endpoint has: who may create one.
 const ROLE: &str = "ADMIN";
-/// Deliveries of an endpoint that wait at once. What follows stays in the outbox until there is room.
+/// Deliveries of an endpoint that wait at once. What follows stays in the outbox until there is
+/// room.
 const WINDOW: i64 = 1_000;
 /// Rows of the outbox in one transaction.
 pub(crate) const ROWS: i64 = 200;
@@ -61,7 +63,10 @@ impl OutboxRow {
 
     /// The public events of the row; none in the place of an item that is not shown.
     pub(crate) fn events(&self) -> Vec<Option<PublicEvent>> {
-        Catalogue::shared().get(&self.kind).map(|kind| shown(kind, &self.logged, &Reader::default())).unwrap_or_default()
+        Catalogue::shared()
+            .get(&self.kind)
+            .map(|kind| shown(kind, &self.logged, &Reader::default()))
+            .unwrap_or_default()
     }
 }
 
@@ -69,7 +74,9 @@ impl OutboxRow {
 #[must_use]
 pub fn deliverable(access: &AccessTable) -> HashSet<String> {
     let roles = [ROLE.to_owned()];
-    let visible = Catalogue::shared().iter().filter(|(_, kind)| matches!(access.decide(&kind.read_by, &roles), Access::Granted(_)));
+    let visible = Catalogue::shared()
+        .iter()
+        .filter(|(_, kind)| matches!(access.decide(&kind.read_by, &roles), Access::Granted(_)));
     visible.map(|(name, _)| name.to_owned()).collect()
 }
 
@@ -90,7 +97,8 @@ impl FanOut {
         );
         let mut more = false;
         for row in sql::all(self.db.system(), &select, vec![]).await? {
-            let (tenant, endpoint): (String, Uuid) = (row.try_get("", "tenant")?, row.try_get("", "endpoint_id")?);
+            let (tenant, endpoint): (String, Uuid) =
+                (row.try_get("", "tenant")?, row.try_get("", "endpoint_id")?);
             more |= self.serve(&tenant, endpoint).await?;
         }
         more |= replays::run_once(self).await?;
@@ -102,7 +110,9 @@ impl FanOut {
         let txn = self.db.transaction().await?;
         // One that another replica serves at the moment is passed over.
         let lock = if self.db.is_postgres() { " FOR UPDATE SKIP LOCKED" } else { "" };
-        let Some(target) = targets::find(&txn, (tenant, endpoint), lock).await? else { return Ok(false) };
+        let Some(target) = targets::find(&txn, (tenant, endpoint), lock).await? else {
+            return Ok(false);
+        };
         if !has_room(&txn, &target).await? {
             return Ok(false);
         }
@@ -139,12 +149,16 @@ impl FanOut {
 }
 
 /// Whether more deliveries of an endpoint may wait.
-pub(crate) async fn has_room<C: ConnectionTrait>(conn: &C, target: &Target) -> Result<bool, AppError> {
+pub(crate) async fn has_room<C: ConnectionTrait>(
+    conn: &C,
+    target: &Target,
+) -> Result<bool, AppError> {
     let select = format!(
         "SELECT count(*) AS many FROM (SELECT 1 FROM webhook_deliveries WHERE tenant = $1 AND endpoint_id = $2 \
          AND state = 'PENDING' LIMIT {WINDOW}) waiting"
     );
-    let row = sql::one(conn, &select, vec![target.tenant.as_str().into(), target.endpoint.into()]).await?;
+    let row = sql::one(conn, &select, vec![target.tenant.as_str().into(), target.endpoint.into()])
+        .await?;
     Ok(row.map(|row| row.try_get::<i64>("", "many")).transpose()?.unwrap_or_default() < WINDOW)
 }
 
@@ -177,8 +191,9 @@ impl<'a> Deliveries<'a> {
     /// Adds the events of a row that go to the endpoint.
     pub(crate) fn add(&mut self, row: &OutboxRow) {
         for (item, event) in (0_i64..).zip(row.events()) {
-            let Some((event, id)) =
-                event.and_then(|event| names::uuid(&event.id).map(|id| (event, id))).filter(|(event, _)| self.takes(event))
+            let Some((event, id)) = event
+                .and_then(|event| names::uuid(&event.id).map(|id| (event, id)))
+                .filter(|(event, _)| self.takes(event))
             else {
                 continue;
             };
@@ -199,9 +214,13 @@ impl<'a> Deliveries<'a> {
         }
     }
 
-    /// Events about an endpoint are sent to that endpoint only, whatever event types it subscribes to.
+    /// Events about an endpoint are sent to that endpoint only, whatever event types it subscribes
+    /// to.
     fn takes(&self, event: &PublicEvent) -> bool {
-        let is_about_endpoint = event.subject.strip_prefix(&event.tenant).is_some_and(|rest| rest.starts_with("/webhookEndpoints/"));
+        let is_about_endpoint = event
+            .subject
+            .strip_prefix(&event.tenant)
+            .is_some_and(|rest| rest.starts_with("/webhookEndpoints/"));
         if is_about_endpoint {
             return event.subject == self.name;
         }
@@ -214,7 +233,10 @@ impl<'a> Deliveries<'a> {
     }
 
     /// Stores them; what was through begins anew, and what waits goes on waiting.
-    pub(crate) async fn insert_or_reset<C: ConnectionTrait>(self, conn: &C) -> Result<u64, AppError> {
+    pub(crate) async fn insert_or_reset<C: ConnectionTrait>(
+        self,
+        conn: &C,
+    ) -> Result<u64, AppError> {
         let reset = "ON CONFLICT (tenant, endpoint_id, event_id) DO UPDATE SET state = 'PENDING', attempts = 0, \
                      claim = webhook_deliveries.claim + 1, due_at = excluded.due_at, first_attempt_at = NULL, updated_at = excluded.updated_at \
                      WHERE webhook_deliveries.state <> 'PENDING'";

@@ -1,5 +1,5 @@
-//! How many requests are under way at once. An endpoint has few, and one while it fails; those that fail share places of their own. So
-//! neither a slow endpoint nor many dead ones hold up another.
+//! How many requests are under way at once. An endpoint has few, and one while it fails; those that
+//! fail share places of their own. So neither a slow endpoint nor many dead ones hold up another.
 
 use crate::webhooks::claims::DueTarget;
 use std::{
@@ -41,8 +41,13 @@ impl Lanes {
     /// How many more requests may go to an endpoint.
     pub(super) fn free(&self, due: &DueTarget) -> usize {
         let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_endpoint = taken.by_endpoint.get(&(due.tenant.clone(), due.endpoint)).copied().unwrap_or_default();
-        let (most, of_lane, lane) = if due.failing { (1, taken.failing, FAILING) } else { (OF_ENDPOINT, taken.sound, SOUND) };
+        let of_endpoint =
+            taken.by_endpoint.get(&(due.tenant.clone(), due.endpoint)).copied().unwrap_or_default();
+        let (most, of_lane, lane) = if due.failing {
+            (1, taken.failing, FAILING)
+        } else {
+            (OF_ENDPOINT, taken.sound, SOUND)
+        };
         most.saturating_sub(of_endpoint).min(lane.saturating_sub(of_lane))
     }
 
@@ -66,7 +71,8 @@ impl Lanes {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut taken = self.lanes.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let left = taken.by_endpoint.get(&self.endpoint).copied().unwrap_or_default().saturating_sub(1);
+        let left =
+            taken.by_endpoint.get(&self.endpoint).copied().unwrap_or_default().saturating_sub(1);
         if left == 0 {
             taken.by_endpoint.remove(&self.endpoint);
         } else {
@@ -88,7 +94,11 @@ mod tests {
     #[test]
     fn many_dead_endpoints_leave_places_for_the_others() {
         let lanes = Lanes::default();
-        let due = |number: usize, failing| DueTarget { tenant: "acme".to_owned(), endpoint: Uuid::from_u128(number as u128), failing };
+        let due = |number: usize, failing| DueTarget {
+            tenant: "acme".to_owned(),
+            endpoint: Uuid::from_u128(number as u128),
+            failing,
+        };
         let dead: Vec<_> = (0..FAILING).map(|number| lanes.take(&due(number, true))).collect();
         assert_eq!((lanes.free(&due(1, true)), lanes.free(&due(1_000, true))), (0, 0));
         let sound = due(2_000, false);

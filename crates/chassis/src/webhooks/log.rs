@@ -17,8 +17,9 @@ use chrono::{DateTime, Utc};
 use payterms_kernel::{Refusal, TenantId};
 use payterms_proto::common::{
     peers::v1::{
-        ListDeliveriesRequest, ListDeliveriesResponse, RedeliverEventRequest, RedeliverEventResponse, RedeliverEventsRequest,
-        RedeliverEventsResponse, webhook_log_service_server::WebhookLogService,
+        ListDeliveriesRequest, ListDeliveriesResponse, RedeliverEventRequest,
+        RedeliverEventResponse, RedeliverEventsRequest, RedeliverEventsResponse,
+        webhook_log_service_server::WebhookLogService,
     },
     v1::{WebhookDelivery, webhook_delivery::State},
 };
@@ -50,13 +51,17 @@ struct Span {
     until: DateTime<Utc>,
 }
 
-const COLUMNS: &str =
-    "event_id, event_type, subject, state, attempts, outcome, http_status, due_at, created_at, updated_at, position, item";
+const COLUMNS: &str = "event_id, event_type, subject, state, attempts, outcome, http_status, due_at, created_at, updated_at, position, item";
 
 impl WebhookLog {
     /// Refuses an endpoint that is not known here.
-    async fn must_know<C: ConnectionTrait>(conn: &C, tenant: &TenantId, endpoint: Uuid) -> Result<(), AppError> {
-        let select = "SELECT 1 AS found FROM webhook_targets WHERE tenant = $1 AND endpoint_id = $2";
+    async fn must_know<C: ConnectionTrait>(
+        conn: &C,
+        tenant: &TenantId,
+        endpoint: Uuid,
+    ) -> Result<(), AppError> {
+        let select =
+            "SELECT 1 AS found FROM webhook_targets WHERE tenant = $1 AND endpoint_id = $2";
         let row = sql::one(conn, select, vec![tenant.as_str().into(), endpoint.into()]).await?;
         row.map(|_| ()).ok_or_else(|| Refusal::not_found().into())
     }
@@ -65,7 +70,9 @@ impl WebhookLog {
         let Listed { tenant, endpoint, state, page } = listed;
         let before = self.pages.read(&page.list, &page.token)?;
         let before = before.as_deref().and_then(|text| text.split_once('/'));
-        let before = before.and_then(|(position, item)| Some((position.parse::<i64>().ok()?, item.parse::<i64>().ok()?)));
+        let before = before.and_then(|(position, item)| {
+            Some((position.parse::<i64>().ok()?, item.parse::<i64>().ok()?))
+        });
         let (position, item) = before.unwrap_or((i64::MAX, i64::MAX));
         Self::must_know(self.db.system(), tenant, *endpoint).await?;
         let condition = if state.is_empty() { "" } else { " AND state = $6" };
@@ -74,7 +81,13 @@ impl WebhookLog {
              {condition} ORDER BY position DESC, item DESC LIMIT $5"
         );
         let limit = i64::try_from(page.reads()).unwrap_or(i64::MAX);
-        let mut values = vec![tenant.as_str().into(), (*endpoint).into(), position.into(), item.into(), limit.into()];
+        let mut values = vec![
+            tenant.as_str().into(),
+            (*endpoint).into(),
+            position.into(),
+            item.into(),
+            limit.into(),
+        ];
         if !state.is_empty() {
             values.push((*state).into());
         }
@@ -84,12 +97,22 @@ impl WebhookLog {
             format!("{}/{}", number("position"), number("item"))
         };
         let next_page_token = self.pages.cut(page, &mut rows, place);
-        let webhook_deliveries = rows.iter().map(|row| self.delivery(tenant, *endpoint, row)).collect::<Result<_, _>>()?;
+        let webhook_deliveries = rows
+            .iter()
+            .map(|row| self.delivery(tenant, *endpoint, row))
+            .collect::<Result<_, _>>()?;
         Ok(ListDeliveriesResponse { webhook_deliveries, next_page_token })
     }
 
-    fn delivery(&self, tenant: &TenantId, endpoint: Uuid, row: &QueryResult) -> Result<WebhookDelivery, AppError> {
-        let number = |column: &str| row.try_get::<i64>("", column).map(|number| i32::try_from(number).unwrap_or(i32::MAX));
+    fn delivery(
+        &self,
+        tenant: &TenantId,
+        endpoint: Uuid,
+        row: &QueryResult,
+    ) -> Result<WebhookDelivery, AppError> {
+        let number = |column: &str| {
+            row.try_get::<i64>("", column).map(|number| i32::try_from(number).unwrap_or(i32::MAX))
+        };
         let due: Option<DateTime<Utc>> = row.try_get("", "due_at")?;
         let state: String = row.try_get("", "state")?;
         let event: Uuid = row.try_get("", "event_id")?;
@@ -108,7 +131,11 @@ impl WebhookLog {
         })
     }
 
-    async fn redeliver(&self, call: &Call, (endpoint, event): (Uuid, Uuid)) -> Result<Answer<RedeliverEventResponse>, AppError> {
+    async fn redeliver(
+        &self,
+        call: &Call,
+        (endpoint, event): (Uuid, Uuid),
+    ) -> Result<Answer<RedeliverEventResponse>, AppError> {
         let mut tx = self.db.begin_forward(call).await?;
         let key = || vec![call.tenant.as_str().into(), endpoint.into(), event.into()];
         // The claim counts up, so that an attempt under way does not end what begins anew.
@@ -129,7 +156,11 @@ impl WebhookLog {
         tx.commit(RedeliverEventResponse { webhook_delivery }).await
     }
 
-    async fn redeliver_span(&self, call: &Call, span: &Span) -> Result<Answer<RedeliverEventsResponse>, AppError> {
+    async fn redeliver_span(
+        &self,
+        call: &Call,
+        span: &Span,
+    ) -> Result<Answer<RedeliverEventsResponse>, AppError> {
         let mut tx = self.db.begin_forward(call).await?;
         if let Some(answer) = tx.replay().await? {
             return Ok(answer);
@@ -137,7 +168,13 @@ impl WebhookLog {
         Self::must_know(tx.conn(), &call.tenant, span.endpoint).await?;
         let insert = "INSERT INTO webhook_replays (tenant, endpoint_id, id, position, through, since, until) \
                       SELECT $1, $2, $3, 0, position, $4, $5 FROM webhook_targets WHERE tenant = $1 AND endpoint_id = $2";
-        let values = vec![call.tenant.as_str().into(), span.endpoint.into(), call.request_id.into(), span.since.into(), span.until.into()];
+        let values = vec![
+            call.tenant.as_str().into(),
+            span.endpoint.into(),
+            call.request_id.into(),
+            span.since.into(),
+            span.until.into(),
+        ];
         sql::exec(tx.conn(), insert, values).await?;
         tx.commit(RedeliverEventsResponse {}).await
     }
@@ -149,10 +186,14 @@ const DELIVERY: &[&str] = &["webhookEndpoints", "deliveries"];
 
 #[tonic::async_trait]
 impl WebhookLogService for WebhookLog {
-    async fn list_deliveries(&self, request: Request<ListDeliveriesRequest>) -> Result<Response<ListDeliveriesResponse>, Status> {
+    async fn list_deliveries(
+        &self,
+        request: Request<ListDeliveriesRequest>,
+    ) -> Result<Response<ListDeliveriesResponse>, Status> {
         let (mut fields, message) = Fields::open(request)?;
         let name = fields.name("parent", &message.parent, ENDPOINT);
-        let state = if message.state == 0 { None } else { fields.choice::<State>("state", message.state) };
+        let state =
+            if message.state == 0 { None } else { fields.choice::<State>("state", message.state) };
         let state = match state {
             Some(State::Pending) => "PENDING",
             Some(State::Delivered) => "DELIVERED",
@@ -166,7 +207,10 @@ impl WebhookLogService for WebhookLog {
         handler::read(self.list(&listed)).await
     }
 
-    async fn redeliver_event(&self, request: Request<RedeliverEventRequest>) -> Result<Response<RedeliverEventResponse>, Status> {
+    async fn redeliver_event(
+        &self,
+        request: Request<RedeliverEventRequest>,
+    ) -> Result<Response<RedeliverEventResponse>, Status> {
         let (mut fields, message) = Fields::open(request)?;
         let name = fields.name("name", &message.name, DELIVERY);
         let ids = (name.id(0), name.id(1));
@@ -174,7 +218,10 @@ impl WebhookLogService for WebhookLog {
         handler::write(&self.flows, &call, || self.redeliver(&call, ids)).await
     }
 
-    async fn redeliver_events(&self, request: Request<RedeliverEventsRequest>) -> Result<Response<RedeliverEventsResponse>, Status> {
+    async fn redeliver_events(
+        &self,
+        request: Request<RedeliverEventsRequest>,
+    ) -> Result<Response<RedeliverEventsResponse>, Status> {
         let (mut fields, message) = Fields::open(request)?;
         let name = fields.name("parent", &message.parent, ENDPOINT);
         let span = Span {

@@ -1,5 +1,6 @@
-//! Sends the events of a span again: reads the outbox from its beginning to where the endpoint stood when this was asked for, a part at a
-//! time, and makes or resets the deliveries of what was recorded within the span.
+//! Sends the events of a span again: reads the outbox from its beginning to where the endpoint
+//! stood when this was asked for, a part at a time, and makes or resets the deliveries of what was
+//! recorded within the span.
 
 use crate::{
     db::sql,
@@ -31,26 +32,35 @@ pub(super) async fn run_once(fan_out: &FanOut) -> Result<bool, AppError> {
     Ok(more)
 }
 
-async fn replay(fan_out: &FanOut, (tenant, endpoint, id): (&str, Uuid, Uuid)) -> Result<bool, AppError> {
+async fn replay(
+    fan_out: &FanOut,
+    (tenant, endpoint, id): (&str, Uuid, Uuid),
+) -> Result<bool, AppError> {
     let txn = fan_out.db.transaction().await?;
     let lock = if fan_out.db.is_postgres() { " FOR UPDATE SKIP LOCKED" } else { "" };
-    let Some(target) = targets::find(&txn, (tenant, endpoint), lock).await? else { return Ok(false) };
+    let Some(target) = targets::find(&txn, (tenant, endpoint), lock).await? else {
+        return Ok(false);
+    };
     let key = || vec![tenant.into(), endpoint.into(), id.into()];
     let select = "SELECT position, through, since, until FROM webhook_replays WHERE tenant = $1 AND endpoint_id = $2 AND id = $3";
     let Some(span) = sql::one(&txn, select, key()).await? else { return Ok(false) };
     if !has_room(&txn, &target).await? {
         return Ok(false);
     }
-    let (position, through): (i64, i64) = (span.try_get("", "position")?, span.try_get("", "through")?);
-    let (since, until): (DateTime<Utc>, DateTime<Utc>) = (span.try_get("", "since")?, span.try_get("", "until")?);
+    let (position, through): (i64, i64) =
+        (span.try_get("", "position")?, span.try_get("", "through")?);
+    let (since, until): (DateTime<Utc>, DateTime<Utc>) =
+        (span.try_get("", "since")?, span.try_get("", "until")?);
     let select = format!(
         "SELECT {}, snapshot, recorded_at FROM outbox WHERE tenant = $1 AND position > $2 AND position <= $3 ORDER BY position LIMIT {ROWS}",
         OutboxRow::COLUMNS
     );
-    let rows = sql::all(&txn, &select, vec![tenant.into(), position.into(), through.into()]).await?;
+    let rows =
+        sql::all(&txn, &select, vec![tenant.into(), position.into(), through.into()]).await?;
     let (mut deliveries, mut last) = (Deliveries::new(&target, fan_out.db.clock().now()), through);
     for row in &rows {
-        let (is_snapshot, recorded): (bool, DateTime<Utc>) = (row.try_get("", "snapshot")?, row.try_get("", "recorded_at")?);
+        let (is_snapshot, recorded): (bool, DateTime<Utc>) =
+            (row.try_get("", "snapshot")?, row.try_get("", "recorded_at")?);
         let row = OutboxRow::read(row, tenant)?;
         last = row.position;
         if !is_snapshot && (since..until).contains(&recorded) && fan_out.types.contains(&row.kind) {
@@ -65,7 +75,12 @@ async fn replay(fan_out: &FanOut, (tenant, endpoint, id): (&str, Uuid, Uuid)) ->
         values.push(last.into());
         sql::exec(&txn, update, values).await?;
     } else {
-        sql::exec(&txn, "DELETE FROM webhook_replays WHERE tenant = $1 AND endpoint_id = $2 AND id = $3", key()).await?;
+        sql::exec(
+            &txn,
+            "DELETE FROM webhook_replays WHERE tenant = $1 AND endpoint_id = $2 AND id = $3",
+            key(),
+        )
+        .await?;
     }
     txn.commit().await?;
     Ok(more)

@@ -1,5 +1,6 @@
-//! Sends one request. The address is checked at the connect: names are resolved here, and only admitted addresses are handed to the
-//! connector, which connects to one of those. Redirections are not followed.
+//! Sends one request. The address is checked at the connect: names are resolved here, and only
+//! admitted addresses are handed to the connector, which connects to one of those. Redirections are
+//! not followed.
 
 use crate::{
     net::outside::AddressRules,
@@ -31,7 +32,8 @@ use std::{
 pub(crate) const BUDGET: Duration = Duration::from_secs(15);
 /// How long a connect may take.
 const CONNECT: Duration = Duration::from_secs(5);
-/// The body of an answer says nothing. This much of it is read for this long, so that the connection can be used again; then it is closed.
+/// The body of an answer says nothing. This much of it is read for this long, so that the
+/// connection can be used again; then it is closed.
 const LARGEST: usize = 16 << 10;
 const READ_FOR: Duration = Duration::from_secs(1);
 /// How long a connection is kept for the next request.
@@ -67,7 +69,10 @@ impl tower::Service<Name> for Resolver {
 }
 
 /// The admitted ones of the addresses of a host.
-fn admitted(rules: &AddressRules, mut found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, LeadsInside> {
+fn admitted(
+    rules: &AddressRules,
+    mut found: Vec<SocketAddr>,
+) -> Result<Vec<SocketAddr>, LeadsInside> {
     let is_known = !found.is_empty();
     found.retain(|address| rules.admits(address.ip()));
     if found.is_empty() && is_known { Err(LeadsInside) } else { Ok(found) }
@@ -102,7 +107,11 @@ impl Sender {
         connector.enforce_http(false);
         connector.set_connect_timeout(Some(CONNECT));
         connector.set_nodelay(true);
-        let connector = HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().wrap_connector(connector);
+        let connector = HttpsConnectorBuilder::new()
+            .with_webpki_roots()
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(connector);
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
@@ -113,7 +122,8 @@ impl Sender {
 
     /// Sends a request and says how it ended.
     pub(super) async fn send(&self, message: Message<'_>) -> Outcome {
-        // Again, because rules may have changed since the URL was stored, and the connector resolves no literal address.
+        // Again, because rules may have changed since the URL was stored, and the connector
+        // resolves no literal address.
         let Ok(uri) = self.rules.check(message.url) else { return Outcome::AddressRefused };
         let request = Request::builder()
             .method(Method::POST)
@@ -131,7 +141,11 @@ impl Sender {
             Ok(Err(error)) => outcome_of(&error),
             Ok(Ok(response)) => {
                 let outcome = Outcome::of_status(response.status().as_u16());
-                let _ = tokio::time::timeout(READ_FOR, Limited::new(response.into_body(), LARGEST).collect()).await;
+                let _ = tokio::time::timeout(
+                    READ_FOR,
+                    Limited::new(response.into_body(), LARGEST).collect(),
+                )
+                .await;
                 outcome
             }
         }
@@ -144,7 +158,10 @@ fn outcome_of(error: &(dyn Error + 'static)) -> Outcome {
         if error.is::<LeadsInside>() {
             return Outcome::AddressRefused;
         }
-        if error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::TimedOut) {
+        if error
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|error| error.kind() == std::io::ErrorKind::TimedOut)
+        {
             return Outcome::TimedOut;
         }
         cause = error.source();
@@ -160,7 +177,8 @@ mod tests {
     #[test]
     fn of_several_addresses_only_those_outside_are_connected_to() {
         let rules = AddressRules::default();
-        let addresses = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<_>>();
+        let addresses =
+            |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<_>>();
         let mixed = addresses(&["10.0.0.1:0", "1.1.1.1:0", "[::1]:0"]);
         assert_eq!(admitted(&rules, mixed).unwrap(), addresses(&["1.1.1.1:0"]));
         assert!(admitted(&rules, addresses(&["10.0.0.1:0", "[::ffff:127.0.0.1]:0"])).is_err());
@@ -172,13 +190,21 @@ mod tests {
         // Something listens there, so a connection would succeed.
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        // The name passes the first check, since one address inside may be reached, but not the one that it resolves to.
+        // The name passes the first check, since one address inside may be reached, but not the one
+        // that it resolves to.
         let sender = Sender::new(AddressRules::with_inside(vec!["127.0.0.9".parse().unwrap()]));
-        for url in [format!("http://localhost:{port}/"), format!("http://127.0.0.1:{port}/"), format!("http://[::ffff:127.0.0.1]:{port}/")]
-        {
-            let message = Message { url: &url, id: "1", timestamp: 1, signature: "v1,", body: Vec::new() };
+        for url in [
+            format!("http://localhost:{port}/"),
+            format!("http://127.0.0.1:{port}/"),
+            format!("http://[::ffff:127.0.0.1]:{port}/"),
+        ] {
+            let message =
+                Message { url: &url, id: "1", timestamp: 1, signature: "v1,", body: Vec::new() };
             assert_eq!(sender.send(message).await, Outcome::AddressRefused, "{url}");
         }
-        assert!(futures::FutureExt::now_or_never(listener.accept()).is_none(), "nothing has connected");
+        assert!(
+            futures::FutureExt::now_or_never(listener.accept()).is_none(),
+            "nothing has connected"
+        );
     }
 }

@@ -47,7 +47,8 @@ impl Secret {
     }
 }
 
-/// The header `webhook-signature`: a signature by each secret, so that a receiver knows one of them while secrets change.
+/// The header `webhook-signature`: a signature by each secret, so that a receiver knows one of them
+/// while secrets change.
 #[must_use]
 pub fn signature(secrets: &[Secret], id: &str, timestamp: i64, body: &[u8]) -> String {
     let head = format!("{id}.{timestamp}.");
@@ -62,9 +63,19 @@ mod tests {
     fn signatures_are_those_of_standard_webhooks() {
         // The vector of the reference implementations.
         let secret = Secret::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
-        let signed = signature(std::slice::from_ref(&secret), "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, br#"{"test": 2432232314}"#);
+        let signed = signature(
+            std::slice::from_ref(&secret),
+            "msg_p5jXN8AQM9LWM0D4loKWxJek",
+            1_614_265_330,
+            br#"{"test": 2432232314}"#,
+        );
         assert_eq!(signed, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
-        let both = signature(&[Secret::make(), secret], "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, br#"{"test": 2432232314}"#);
+        let both = signature(
+            &[Secret::make(), secret],
+            "msg_p5jXN8AQM9LWM0D4loKWxJek",
+            1_614_265_330,
+            br#"{"test": 2432232314}"#,
+        );
         assert!(both.starts_with("v1,") && both.ends_with(&format!(" {signed}")));
     }
 

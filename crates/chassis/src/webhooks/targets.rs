@@ -1,5 +1,5 @@
-//! Table `webhook_targets`: the copies of endpoints, and how far each was served. In the service that owns the register too: what
-//! is published and what is stored here are the same message.
+//! Table `webhook_targets`: the copies of endpoints, and how far each was served. In the service
+//! that owns the register too: what is published and what is stored here are the same message.
 
 use crate::{
     bus::{
@@ -49,7 +49,8 @@ pub(crate) struct Target {
 }
 
 /// The columns of [`Target`].
-const COLUMNS: &str = "tenant, endpoint_id, url, types, generation, secrets, position, failing_since";
+const COLUMNS: &str =
+    "tenant, endpoint_id, url, types, generation, secrets, position, failing_since";
 /// Whether a target `t` is delivered to: it is enabled, and this service has not given it up.
 pub(crate) const IS_SERVED: &str = "t.enabled AND t.reported < t.generation";
 
@@ -60,10 +61,13 @@ fn packed(secrets: Vec<SealedSecret>) -> Vec<u8> {
 
 impl Target {
     fn read(row: &QueryResult) -> Result<Self, AppError> {
-        let (tenant, types): (String, String) = (row.try_get("", "tenant")?, row.try_get("", "types")?);
+        let (tenant, types): (String, String) =
+            (row.try_get("", "tenant")?, row.try_get("", "types")?);
         let secrets: Vec<u8> = row.try_get("", "secrets")?;
         Ok(Self {
-            tenant: tenant.parse().map_err(|_| AppError::Fault(format!("a target of {tenant:?}")))?,
+            tenant: tenant
+                .parse()
+                .map_err(|_| AppError::Fault(format!("a target of {tenant:?}")))?,
             endpoint: row.try_get("", "endpoint_id")?,
             url: row.try_get("", "url")?,
             types: types.split_whitespace().map(str::to_owned).collect(),
@@ -85,11 +89,17 @@ impl Target {
     /// `Fault` if one does not open: it was sealed with another key.
     pub(crate) fn open(&self, seal: &Seal, now: DateTime<Utc>) -> Result<Vec<Secret>, AppError> {
         let now = timestamp(now);
-        let signs = |secret: &&SealedSecret| secret.expire_time.is_none_or(|until| (until.seconds, until.nanos) > (now.seconds, now.nanos));
+        let signs = |secret: &&SealedSecret| {
+            secret
+                .expire_time
+                .is_none_or(|until| (until.seconds, until.nanos) > (now.seconds, now.nanos))
+        };
         let open = |secret: &SealedSecret| {
-            let text =
-                seal.open(self.endpoint, &secret.sealed).map_err(|error| AppError::Fault(format!("a secret of webhooks: {error}")))?;
-            Secret::parse(&text).ok_or_else(|| AppError::Fault("a secret of webhooks is malformed".to_owned()))
+            let text = seal
+                .open(self.endpoint, &secret.sealed)
+                .map_err(|error| AppError::Fault(format!("a secret of webhooks: {error}")))?;
+            Secret::parse(&text)
+                .ok_or_else(|| AppError::Fault("a secret of webhooks is malformed".to_owned()))
         };
         self.secrets.iter().filter(signs).map(open).collect()
     }
@@ -110,18 +120,20 @@ pub fn id_of(tenant: &TenantId, endpoint: &str) -> Result<Uuid, AppError> {
     name.map(|name| name.id(0)).ok_or_else(|| AppError::Fault(format!("an endpoint {endpoint:?}")))
 }
 
-/// The position before the first event that was recorded from $8 on, in real time. Positions are given after the commit and so not in the
-/// order of the recorded times: the first is looked for after all that was recorded before $9, when no transaction of that time was open any
-/// more. Where there is none, the position up to which all is read: what is recorded later comes after it.
+/// The position before the first event that was recorded from $8 on, in real time. Positions are
+/// given after the commit and so not in the order of the recorded times: the first is looked for
+/// after all that was recorded before $9, when no transaction of that time was open any more. Where
+/// there is none, the position up to which all is read: what is recorded later comes after it.
 const START: &str = "coalesce((SELECT min(position) - 1 FROM outbox WHERE tenant = $1 AND recorded_at >= $8 AND position > \
                      coalesce((SELECT position FROM outbox WHERE tenant = $1 AND position IS NOT NULL AND recorded_at < $9 \
                      ORDER BY position DESC LIMIT 1), 0)), (SELECT position FROM outbox_cursors WHERE subscriber = ''), 0)";
 /// Longer than any transaction is open.
 const TRANSACTION: TimeDelta = TimeDelta::seconds(60);
 
-/// Stores an endpoint as it is now. The register's owner calls it in the transaction that publishes the change; the others when it
-/// arrives, which is later: a new endpoint begins with what was recorded since it was made, and one with other types looks again at what was
-/// recorded since they were chosen. Deliveries that were made already are not made again.
+/// Stores an endpoint as it is now. The register's owner calls it in the transaction that publishes
+/// the change; the others when it arrives, which is later: a new endpoint begins with what was
+/// recorded since it was made, and one with other types looks again at what was recorded since they
+/// were chosen. Deliveries that were made already are not made again.
 pub async fn store(tx: &WriteTx, changed: &WebhookTargetChanged) -> Result<(), AppError> {
     let tenant = &tx.call().tenant;
     let endpoint = id_of(tenant, &changed.endpoint)?;
@@ -129,7 +141,12 @@ pub async fn store(tx: &WriteTx, changed: &WebhookTargetChanged) -> Result<(), A
     if changed.deleted {
         // Its deliveries go with all others that are old.
         for table in ["webhook_targets", "webhook_replays"] {
-            sql::exec(tx.conn(), &format!("DELETE FROM {table} WHERE tenant = $1 AND endpoint_id = $2"), key()).await?;
+            sql::exec(
+                tx.conn(),
+                &format!("DELETE FROM {table} WHERE tenant = $1 AND endpoint_id = $2"),
+                key(),
+            )
+            .await?;
         }
         return Ok(());
     }
@@ -171,7 +188,8 @@ pub(crate) fn with_consumer(consumers: Consumers) -> Consumers {
     consumers.with::<WebhookTargetChanged>(follow)
 }
 
-/// The sealed secrets of this table. Its rows are copies: what the register's owner seals again arrives as a change of the endpoint.
+/// The sealed secrets of this table. Its rows are copies: what the register's owner seals again
+/// arrives as a change of the endpoint.
 pub(crate) fn sealed(seal: Option<Seal>) -> SealedTable {
     fn list<'a>(
         conn: &'a Transaction,
@@ -180,12 +198,18 @@ pub(crate) fn sealed(seal: Option<Seal>) -> SealedTable {
         limit: i64,
     ) -> BoxFuture<'a, Result<Vec<SealedRow>, AppError>> {
         Box::pin(async move {
-            let select =
-                format!("SELECT {COLUMNS} FROM webhook_targets WHERE tenant = $1 AND endpoint_id > $2 ORDER BY endpoint_id LIMIT $3");
-            let values = vec![tenant.as_str().into(), names::uuid(after).unwrap_or_default().into(), limit.into()];
+            let select = format!(
+                "SELECT {COLUMNS} FROM webhook_targets WHERE tenant = $1 AND endpoint_id > $2 ORDER BY endpoint_id LIMIT $3"
+            );
+            let values = vec![
+                tenant.as_str().into(),
+                names::uuid(after).unwrap_or_default().into(),
+                limit.into(),
+            ];
             let row = |row: &QueryResult| {
                 let target = Target::read(row)?;
-                let values = target.secrets.into_iter().map(|secret| secret.sealed.into()).collect();
+                let values =
+                    target.secrets.into_iter().map(|secret| secret.sealed.into()).collect();
                 Ok(SealedRow { key: target.endpoint.to_string(), values })
             };
             sql::all(conn, &select, values).await?.iter().map(row).collect()
@@ -200,7 +224,9 @@ pub fn states<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
         let mut states = Vec::new();
         for id in ids {
             let Some(endpoint) = names::uuid(id) else { continue };
-            let select = format!("SELECT {COLUMNS}, enabled FROM webhook_targets WHERE tenant = $1 AND endpoint_id = $2");
+            let select = format!(
+                "SELECT {COLUMNS}, enabled FROM webhook_targets WHERE tenant = $1 AND endpoint_id = $2"
+            );
             let values = vec![tx.call().tenant.as_str().into(), endpoint.into()];
             let Some(row) = sql::one(tx.conn(), &select, values).await? else { continue };
             let target = Target::read(&row)?;
@@ -237,28 +263,71 @@ pub(crate) fn failures<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
 }
 
 /// One target, if it is delivered to.
-pub(crate) async fn find<C: ConnectionTrait>(conn: &C, key: (&str, Uuid), lock: &str) -> Result<Option<Target>, AppError> {
-    let select = format!("SELECT {COLUMNS} FROM webhook_targets t WHERE tenant = $1 AND endpoint_id = $2 AND {IS_SERVED}{lock}");
-    sql::one(conn, &select, vec![key.0.into(), key.1.into()]).await?.as_ref().map(Target::read).transpose()
+pub(crate) async fn find<C: ConnectionTrait>(
+    conn: &C,
+    key: (&str, Uuid),
+    lock: &str,
+) -> Result<Option<Target>, AppError> {
+    let select = format!(
+        "SELECT {COLUMNS} FROM webhook_targets t WHERE tenant = $1 AND endpoint_id = $2 AND {IS_SERVED}{lock}"
+    );
+    sql::one(conn, &select, vec![key.0.into(), key.1.into()])
+        .await?
+        .as_ref()
+        .map(Target::read)
+        .transpose()
 }
 
 /// Notes up to which position deliveries were made.
-pub(crate) async fn advance<C: ConnectionTrait>(conn: &C, target: &Target, position: i64) -> Result<(), DbErr> {
+pub(crate) async fn advance<C: ConnectionTrait>(
+    conn: &C,
+    target: &Target,
+    position: i64,
+) -> Result<(), DbErr> {
     let update = "UPDATE webhook_targets SET position = $3 WHERE tenant = $1 AND endpoint_id = $2 AND position < $3";
-    sql::exec(conn, update, vec![target.tenant.as_str().into(), target.endpoint.into(), position.into()]).await.map(|_| ())
+    sql::exec(
+        conn,
+        update,
+        vec![target.tenant.as_str().into(), target.endpoint.into(), position.into()],
+    )
+    .await
+    .map(|_| ())
 }
 
 /// Notes whether the last attempt has failed; while one does, fewer are made at once.
-pub(crate) async fn note_attempt<C: ConnectionTrait>(conn: &C, target: &Target, failed_at: Option<DateTime<Utc>>) -> Result<(), DbErr> {
-    let condition = if failed_at.is_some() { "failing_since IS NULL" } else { "failing_since IS NOT NULL" };
-    let update = format!("UPDATE webhook_targets SET failing_since = $3 WHERE tenant = $1 AND endpoint_id = $2 AND {condition}");
-    sql::exec(conn, &update, vec![target.tenant.as_str().into(), target.endpoint.into(), failed_at.into()]).await.map(|_| ())
+pub(crate) async fn note_attempt<C: ConnectionTrait>(
+    conn: &C,
+    target: &Target,
+    failed_at: Option<DateTime<Utc>>,
+) -> Result<(), DbErr> {
+    let condition =
+        if failed_at.is_some() { "failing_since IS NULL" } else { "failing_since IS NOT NULL" };
+    let update = format!(
+        "UPDATE webhook_targets SET failing_since = $3 WHERE tenant = $1 AND endpoint_id = $2 AND {condition}"
+    );
+    sql::exec(
+        conn,
+        &update,
+        vec![target.tenant.as_str().into(), target.endpoint.into(), failed_at.into()],
+    )
+    .await
+    .map(|_| ())
 }
 
-/// Notes that this service gives the target up, until it is enabled again; false if it has done so already.
-pub(crate) async fn give_up<C: ConnectionTrait>(conn: &C, target: &Target, failure: &WebhookFailed) -> Result<bool, DbErr> {
+/// Notes that this service gives the target up, until it is enabled again; false if it has done so
+/// already.
+pub(crate) async fn give_up<C: ConnectionTrait>(
+    conn: &C,
+    target: &Target,
+    failure: &WebhookFailed,
+) -> Result<bool, DbErr> {
     let update = "UPDATE webhook_targets SET reported = $3, failure = $4 \
                   WHERE tenant = $1 AND endpoint_id = $2 AND generation = $3 AND reported < $3";
-    let values = vec![target.tenant.as_str().into(), target.endpoint.into(), target.generation.into(), failure.encode_to_vec().into()];
+    let values = vec![
+        target.tenant.as_str().into(),
+        target.endpoint.into(),
+        target.generation.into(),
+        failure.encode_to_vec().into(),
+    ];
     Ok(sql::exec(conn, update, values).await? == 1)
 }

@@ -3,9 +3,12 @@
 use chrono::TimeDelta;
 use payterms_proto::common::peers::v1::webhook_failed;
 
-/// Seconds between one attempt and the next: 71 hours and 35 minutes in all, which is not more than three days.
-const LADDER: [i64; 9] = [5, 5 * 60, 30 * 60, 2 * 3_600, 5 * 3_600, 10 * 3_600, 14 * 3_600, 20 * 3_600, 20 * 3_600];
-/// By how many percent a pause may be shorter, so that what failed together is not tried again together.
+/// Seconds between one attempt and the next: 71 hours and 35 minutes in all, which is not more than
+/// three days.
+const LADDER: [i64; 9] =
+    [5, 5 * 60, 30 * 60, 2 * 3_600, 5 * 3_600, 10 * 3_600, 14 * 3_600, 20 * 3_600, 20 * 3_600];
+/// By how many percent a pause may be shorter, so that what failed together is not tried again
+/// together.
 pub const MOST_JITTER: u32 = 10;
 
 /// How an attempt ended.
@@ -100,10 +103,14 @@ pub enum Verdict {
     GiveUp,
 }
 
-/// What follows on the attempt with this number, counted from 1. `jitter` is the percentage by which the pause is shorter.
+/// What follows on the attempt with this number, counted from 1. `jitter` is the percentage by
+/// which the pause is shorter.
 #[must_use]
 pub fn after(outcome: Outcome, attempt: i64, jitter: u32) -> Verdict {
-    let pause = usize::try_from(attempt).ok().and_then(|attempt| attempt.checked_sub(1)).and_then(|passed| LADDER.get(passed));
+    let pause = usize::try_from(attempt)
+        .ok()
+        .and_then(|attempt| attempt.checked_sub(1))
+        .and_then(|passed| LADDER.get(passed));
     match (outcome, pause) {
         (Outcome::Delivered(_), _) => Verdict::Done,
         (Outcome::Gone, _) | (_, None) => Verdict::GiveUp,
@@ -131,7 +138,10 @@ mod tests {
         assert!(waited > TimeDelta::days(2) && waited <= TimeDelta::days(3), "{waited}");
         assert!(LADDER.is_sorted());
         assert_eq!(after(Outcome::HttpError(500), 1, 0), Verdict::Retry(TimeDelta::seconds(5)));
-        assert_eq!(after(Outcome::HttpError(500), 1, 100), Verdict::Retry(TimeDelta::milliseconds(50 * (100 - i64::from(MOST_JITTER)))));
+        assert_eq!(
+            after(Outcome::HttpError(500), 1, 100),
+            Verdict::Retry(TimeDelta::milliseconds(50 * (100 - i64::from(MOST_JITTER))))
+        );
     }
 
     #[test]
@@ -141,7 +151,10 @@ mod tests {
             assert_eq!(after(Outcome::of_status(410), attempt, 5), Verdict::GiveUp);
         }
         for status in [100, 301, 308, 400, 401, 404, 429, 500, 503] {
-            assert!(matches!(after(Outcome::of_status(status), 1, 0), Verdict::Retry(_)), "{status}");
+            assert!(
+                matches!(after(Outcome::of_status(status), 1, 0), Verdict::Retry(_)),
+                "{status}"
+            );
             assert_eq!(after(Outcome::of_status(status), 10, 0), Verdict::GiveUp, "{status}");
         }
     }

@@ -31,31 +31,58 @@ impl Fields {
     }
 
     /// An amount above or below zero.
-    pub fn signed_money(&mut self, field: &str, money: Option<&google::Money>, digits: Digits) -> Money {
+    pub fn signed_money(
+        &mut self,
+        field: &str,
+        money: Option<&google::Money>,
+        digits: Digits,
+    ) -> Money {
         self.amount(field, money, digits, Sign::Either)
     }
 
-    fn amount(&mut self, field: &str, money: Option<&google::Money>, digits: Digits, sign: Sign) -> Money {
+    fn amount(
+        &mut self,
+        field: &str,
+        money: Option<&google::Money>,
+        digits: Digits,
+        sign: Sign,
+    ) -> Money {
         let nothing = Money::zero(fallback_currency());
         let Some(money) = money else {
             self.wrong(field, "FIELD_REQUIRED", "Set an amount.");
             return nothing;
         };
         let currency = self.currency(&format!("{field}.currency_code"), &money.currency_code);
-        if money.nanos.unsigned_abs() > 999_999_999 || (money.units > 0 && money.nanos < 0) || (money.units < 0 && money.nanos > 0) {
-            self.wrong(field, "AMOUNT_OUT_OF_RANGE", "Units and nanos must agree in sign, nanos below a whole unit.");
+        if money.nanos.unsigned_abs() > 999_999_999
+            || (money.units > 0 && money.nanos < 0)
+            || (money.units < 0 && money.nanos > 0)
+        {
+            self.wrong(
+                field,
+                "AMOUNT_OUT_OF_RANGE",
+                "Units and nanos must agree in sign, nanos below a whole unit.",
+            );
         } else if money.units.checked_abs().is_none_or(|units| units > MAX_UNITS) {
             self.wrong(field, "AMOUNT_OUT_OF_RANGE", format!("Use at most {MAX_UNITS} units."));
-        } else if sign == Sign::Positive && (money.units < 0 || money.nanos < 0 || (money.units == 0 && money.nanos == 0)) {
+        } else if sign == Sign::Positive
+            && (money.units < 0 || money.nanos < 0 || (money.units == 0 && money.nanos == 0))
+        {
             self.wrong(field, "AMOUNT_NOT_POSITIVE", "Use an amount above zero.");
         } else if money.units == 0 && money.nanos == 0 {
             self.wrong(field, "FIELD_OUT_OF_RANGE", "Use an amount other than zero.");
         } else {
-            let amount = Decimal::from(money.units).checked_add(Decimal::new(i64::from(money.nanos), 9)).unwrap_or_default();
-            let most = if digits == Digits::MinorUnit { currency.exponent() } else { WALLET_DECIMALS };
+            let amount = Decimal::from(money.units)
+                .checked_add(Decimal::new(i64::from(money.nanos), 9))
+                .unwrap_or_default();
+            let most =
+                if digits == Digits::MinorUnit { currency.exponent() } else { WALLET_DECIMALS };
             match Money::new(currency, amount) {
                 Ok(money) if amount.normalize().scale() <= most => return money,
-                _ => self.wrong(field, "AMOUNT_PRECISION", format!("Use at most {most} digits after the point.")),
+                _ => self.wrong(
+                    field,
+                    "AMOUNT_PRECISION",
+                    format!("Use at most {most} digits after the point."),
+                ),
             }
         }
         nothing
@@ -70,18 +97,35 @@ impl Fields {
     }
 
     /// A decimal in `least..=most` with at most `decimals` digits after the point.
-    pub fn decimal(&mut self, field: &str, decimal: Option<&google::Decimal>, decimals: u32, least: Decimal, most: Decimal) -> Decimal {
+    pub fn decimal(
+        &mut self,
+        field: &str,
+        decimal: Option<&google::Decimal>,
+        decimals: u32,
+        least: Decimal,
+        most: Decimal,
+    ) -> Decimal {
         let Some(decimal) = decimal else {
             self.wrong(field, "FIELD_REQUIRED", "Set a number.");
             return Decimal::ZERO;
         };
         match parse_decimal(&decimal.value, decimals) {
             Ok(value) if value >= least && value <= most => return value,
-            Ok(_) | Err(MoneyError::Overflow) => self.wrong(field, "FIELD_OUT_OF_RANGE", format!("Use a number from {least} to {most}.")),
+            Ok(_) | Err(MoneyError::Overflow) => self.wrong(
+                field,
+                "FIELD_OUT_OF_RANGE",
+                format!("Use a number from {least} to {most}."),
+            ),
             Err(MoneyError::Precision(_)) => {
-                self.wrong(field, "AMOUNT_PRECISION", format!("Use at most {decimals} digits after the point."));
+                self.wrong(
+                    field,
+                    "AMOUNT_PRECISION",
+                    format!("Use at most {decimals} digits after the point."),
+                );
             }
-            Err(_) => self.wrong(field, "AMOUNT_MALFORMED", "Write a plain decimal number such as 12.5."),
+            Err(_) => {
+                self.wrong(field, "AMOUNT_MALFORMED", "Write a plain decimal number such as 12.5.")
+            }
         }
         Decimal::ZERO
     }

@@ -1,4 +1,5 @@
-//! The answer of a write: the message, whether it is a replay, and the versions of the aggregates that changed.
+//! The answer of a write: the message, whether it is a replay, and the versions of the aggregates
+//! that changed.
 
 use super::error::AppError;
 use crate::telemetry::metrics;
@@ -9,8 +10,9 @@ use tonic::{Response, metadata::MetadataValue};
 pub const REPLAYED: &str = "idempotent-replayed";
 /// Metadata with the aggregate versions that a write made, as `type/id@n`, separated by commas.
 pub const VERSION: &str = "payterms-version";
-/// Metadata of a refusal that is based on copies: the aggregates as `type/id`, separated by commas. The gateway and other
-/// services read it; the gateway removes it before the answer reaches a caller.
+/// Metadata of a refusal that is based on copies: the aggregates as `type/id`, separated by commas.
+/// The gateway and other services read it; the gateway removes it before the answer reaches a
+/// caller.
 pub const COPIES: &str = "payterms-copies";
 
 /// The answer of a write.
@@ -30,7 +32,11 @@ impl Answer<Vec<u8>> {
     /// # Errors
     /// `Fault` where they are not.
     pub fn decoded<M: Message + Default>(self) -> Result<Answer<M>, AppError> {
-        Ok(Answer { message: M::decode(self.message.as_slice())?, replayed: self.replayed, versions: self.versions })
+        Ok(Answer {
+            message: M::decode(self.message.as_slice())?,
+            replayed: self.replayed,
+            versions: self.versions,
+        })
     }
 }
 

@@ -1,6 +1,6 @@
-//! How an API key's secret is written: a prefix that names the suite and the kind of tenant, 43 random letters and digits, which is 256
-//! bits, and six of a checksum. So programs that look for leaked secrets find one for certain, and the gateway asks nobody about a text
-//! that is none.
+//! How an API key's secret is written: a prefix that names the suite and the kind of tenant, 43
+//! random letters and digits, which is 256 bits, and six of a checksum. So programs that look for
+//! leaked secrets find one for certain, and the gateway asks nobody about a text that is none.
 
 use rand::{Rng, distr::Alphanumeric};
 use sha2::{Digest, Sha256};
@@ -25,7 +25,8 @@ pub fn is_api_key(text: &str) -> bool {
 /// A new secret.
 #[must_use]
 pub fn make(is_sandbox: bool) -> String {
-    let random: String = rand::rng().sample_iter(Alphanumeric).take(RANDOM).map(char::from).collect();
+    let random: String =
+        rand::rng().sample_iter(Alphanumeric).take(RANDOM).map(char::from).collect();
     let [live, test] = PREFIXES;
     let text = format!("{}{random}", if is_sandbox { test } else { live });
     let checksum = checksum(&text);
@@ -36,7 +37,8 @@ pub fn make(is_sandbox: bool) -> String {
 #[must_use]
 pub fn hash_of(text: &str) -> Option<SecretHash> {
     let rest = PREFIXES.iter().find_map(|prefix| text.strip_prefix(prefix))?;
-    let is_whole = rest.len() == RANDOM + CHECKSUM && rest.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let is_whole =
+        rest.len() == RANDOM + CHECKSUM && rest.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let (checked, stated) = text.split_at_checked(text.len().checked_sub(CHECKSUM)?)?;
     (is_whole && checksum(checked) == stated).then(|| Sha256::digest(text).into())
 }
@@ -47,8 +49,8 @@ pub fn last_four(secret: &str) -> String {
     secret.get(secret.len().saturating_sub(4)..).unwrap_or_default().to_owned()
 }
 
-/// Whether a method, `payterms.wallet.v1.PostingService/PostDebit`, is among patterns: names of methods, or with `*` at the end the
-/// beginning of some. None are all.
+/// Whether a method, `payterms.wallet.v1.PostingService/PostDebit`, is among patterns: names of
+/// methods, or with `*` at the end the beginning of some. None are all.
 #[must_use]
 pub fn may_call(patterns: &[String], method: &str) -> bool {
     patterns.is_empty() || patterns.iter().any(|pattern| is_of_pattern(pattern, method))
@@ -78,7 +80,10 @@ mod tests {
     fn a_secret_is_known_by_its_form() {
         for (sandbox, prefix) in [(false, "ptk_live_"), (true, "ptk_test_")] {
             let secret = make(sandbox);
-            assert!(secret.starts_with(prefix) && secret.len() == 58 && is_api_key(&secret), "{secret}");
+            assert!(
+                secret.starts_with(prefix) && secret.len() == 58 && is_api_key(&secret),
+                "{secret}"
+            );
             assert!(hash_of(&secret).is_some() && hash_of(&secret) != hash_of(&make(sandbox)));
             assert_eq!(last_four(&secret), secret[54..]);
             // One character other than it was, in every place.
@@ -88,9 +93,15 @@ mod tests {
                 assert_eq!(hash_of(&String::from_utf8(wrong).unwrap()), None, "{place}");
             }
         }
-        for wrong in
-            ["", "ptk_", "ptk_live_", "ptk_live_é", &format!("ptk_prod_{}", &make(false)[9..]), &make(true)[1..], &(make(true) + "0")]
-        {
+        for wrong in [
+            "",
+            "ptk_",
+            "ptk_live_",
+            "ptk_live_é",
+            &format!("ptk_prod_{}", &make(false)[9..]),
+            &make(true)[1..],
+            &(make(true) + "0"),
+        ] {
             assert_eq!(hash_of(wrong), None, "{wrong}");
         }
         // The checksum is that of others' CRC-32 (0xCBF43926), so that scanners can check it too.
@@ -111,9 +122,11 @@ mod tests {
         ] {
             assert!(may(patterns), "{patterns:?}");
         }
-        for patterns in
-            [&["payterms.wallet.v1.PostingService/PostDebits"][..], &["payterms.wallet.v1.PostingService"], &["payterms.credit.*"]]
-        {
+        for patterns in [
+            &["payterms.wallet.v1.PostingService/PostDebits"][..],
+            &["payterms.wallet.v1.PostingService"],
+            &["payterms.credit.*"],
+        ] {
             assert!(!may(patterns), "{patterns:?}");
         }
     }

@@ -1,4 +1,5 @@
-//! Files of banks in requests: how one is to be read. Two services take such files in, in the same words.
+//! Files of banks in requests: how one is to be read. Two services take such files in, in the same
+//! words.
 
 use super::fields::Fields;
 use payterms_bank_files::{CsvMapping, DateOrder, Preset, Source};
@@ -31,7 +32,11 @@ impl Reading {
 }
 
 /// A file in field `content`, and how it is read: fields `csv` and `preset`.
-pub fn bank_file(fields: &mut Fields, content: &[u8], (csv, preset): (Option<&pb::CsvMapping>, i32)) -> (Vec<u8>, Reading) {
+pub fn bank_file(
+    fields: &mut Fields,
+    content: &[u8],
+    (csv, preset): (Option<&pb::CsvMapping>, i32),
+) -> (Vec<u8>, Reading) {
     if content.is_empty() {
         fields.wrong("content", "FIELD_REQUIRED", "Send the file.");
     }
@@ -39,14 +44,20 @@ pub fn bank_file(fields: &mut Fields, content: &[u8], (csv, preset): (Option<&pb
         fields.wrong("content", "FIELD_TOO_LONG", "Send at most 2 MiB; cut a longer file in two.");
     }
     let chosen = if preset == 0 { None } else { fields.choice::<pb::CsvPreset>("preset", preset) };
-    let named = |preset: pb::CsvPreset| Preset::ALL.into_iter().find(|each| preset.as_str_name() == format!("CSV_PRESET_{}", each.name()));
+    let named = |preset: pb::CsvPreset| {
+        Preset::ALL
+            .into_iter()
+            .find(|each| preset.as_str_name() == format!("CSV_PRESET_{}", each.name()))
+    };
     let mapping = csv.map(|csv| csv_mapping(fields, csv, preset != 0));
     (content.to_vec(), Reading { mapping, preset: chosen.and_then(named) })
 }
 
 fn csv_mapping(fields: &mut Fields, message: &pb::CsvMapping, has_preset: bool) -> CsvMapping {
     use pb::csv_mapping::DateOrder as Order;
-    let mut column = |field: &str, text: &str, least: usize| fields.text(&format!("csv.{field}"), text, least, 60);
+    let mut column = |field: &str, text: &str, least: usize| {
+        fields.text(&format!("csv.{field}"), text, least, 60)
+    };
     let mut mapping = CsvMapping {
         date_column: column("date_column", &message.date_column, usize::from(!has_preset)),
         amount_column: column("amount_column", &message.amount_column, 0),
@@ -58,7 +69,12 @@ fn csv_mapping(fields: &mut Fields, message: &pb::CsvMapping, has_preset: bool) 
         currency_column: column("currency_column", &message.currency_column, 0),
         status_column: column("status_column", &message.status_column, 0),
         direction_column: column("direction_column", &message.direction_column, 0),
-        text_columns: message.text_columns.iter().take(MOST_TEXT_COLUMNS).map(|text| column("text_columns", text, 1)).collect(),
+        text_columns: message
+            .text_columns
+            .iter()
+            .take(MOST_TEXT_COLUMNS)
+            .map(|text| column("text_columns", text, 1))
+            .collect(),
         decimal_comma: message.decimal_comma,
         ..CsvMapping::default()
     };
@@ -67,9 +83,17 @@ fn csv_mapping(fields: &mut Fields, message: &pb::CsvMapping, has_preset: bool) 
     }
     let has_sides = !mapping.credit_column.is_empty() && !mapping.debit_column.is_empty();
     if !has_preset && mapping.amount_column.is_empty() != has_sides {
-        fields.wrong("csv.amount_column", "FIELD_REQUIRED", "Name the amount's column, or those of credit and debit.");
+        fields.wrong(
+            "csv.amount_column",
+            "FIELD_REQUIRED",
+            "Name the amount's column, or those of credit and debit.",
+        );
     }
-    let order = if has_preset { None } else { fields.choice::<Order>("csv.date_order", message.date_order) };
+    let order = if has_preset {
+        None
+    } else {
+        fields.choice::<Order>("csv.date_order", message.date_order)
+    };
     mapping.date_order = match order {
         Some(Order::DayMonthYear) => DateOrder::DayMonthYear,
         Some(Order::MonthDayYear) => DateOrder::MonthDayYear,
@@ -80,18 +104,29 @@ fn csv_mapping(fields: &mut Fields, message: &pb::CsvMapping, has_preset: bool) 
         ";" => ';',
         "\t" => '\t',
         _ => {
-            fields.wrong("csv.separator", "FIELD_INVALID_CHARS", "Use a comma, a semicolon or a tab.");
+            fields.wrong(
+                "csv.separator",
+                "FIELD_INVALID_CHARS",
+                "Use a comma, a semicolon or a tab.",
+            );
             ','
         }
     });
     // No text field: an account number may look like a card number.
     let length = message.account.trim().chars().count();
     if !(1..=60).contains(&length) {
-        fields.wrong("csv.account", "FIELD_REQUIRED", "Write 1 to 60 characters that tell the account from others.");
+        fields.wrong(
+            "csv.account",
+            "FIELD_REQUIRED",
+            "Write 1 to 60 characters that tell the account from others.",
+        );
     }
-    mapping.account = message.account.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    mapping.period =
-        (fields.optional_date("csv.from_date", message.from_date.as_ref()), fields.optional_date("csv.to_date", message.to_date.as_ref()));
+    mapping.account =
+        message.account.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    mapping.period = (
+        fields.optional_date("csv.from_date", message.from_date.as_ref()),
+        fields.optional_date("csv.to_date", message.to_date.as_ref()),
+    );
     mapping.currency = Some(fields.currency("csv.currency_code", &message.currency_code));
     mapping
 }

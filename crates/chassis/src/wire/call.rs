@@ -30,7 +30,13 @@ impl Caller {
     /// The service itself, for work that no caller requested.
     #[must_use]
     pub fn service(name: &str, tenant: &TenantId, run_id: Option<String>) -> Self {
-        Self { subject: format!("service:{name}"), roles: vec!["PEER".to_owned()], tenant: Some(tenant.clone()), customer: None, run_id }
+        Self {
+            subject: format!("service:{name}"),
+            roles: vec!["PEER".to_owned()],
+            tenant: Some(tenant.clone()),
+            customer: None,
+            run_id,
+        }
     }
 }
 
@@ -62,7 +68,10 @@ impl Scope {
     /// # Errors
     /// `Fault` if there is none, because the method is not behind the layer.
     pub fn of(extensions: &Extensions) -> Result<Self, AppError> {
-        extensions.get::<Self>().cloned().ok_or_else(|| AppError::Fault("a request came past the access layer".to_owned()))
+        extensions
+            .get::<Self>()
+            .cloned()
+            .ok_or_else(|| AppError::Fault("a request came past the access layer".to_owned()))
     }
 
     /// Whether the caller may see this tenant and, if one is given, this customer.
@@ -108,9 +117,16 @@ pub struct Call {
 }
 
 impl Call {
-    /// A write that no caller requested. Its id derives from the cause, so that a retry has the same id.
+    /// A write that no caller requested. Its id derives from the cause, so that a retry has the
+    /// same id.
     #[must_use]
-    pub fn internal(service: &str, tenant: &TenantId, cause: &str, intent: Uuid, run_id: Option<String>) -> Self {
+    pub fn internal(
+        service: &str,
+        tenant: &TenantId,
+        cause: &str,
+        intent: Uuid,
+        run_id: Option<String>,
+    ) -> Self {
         Self {
             caller: Caller::service(service, tenant, run_id),
             tenant: tenant.clone(),
@@ -125,6 +141,11 @@ impl Call {
     /// A step of a flow that this call began: the same actor, with a request id of its own.
     #[must_use]
     pub fn step(&self, intent: Uuid, step: &str) -> Self {
-        Self { request_id: step_id(intent, step), method: step.to_owned(), input_hash: Vec::new(), ..self.clone() }
+        Self {
+            request_id: step_id(intent, step),
+            method: step.to_owned(),
+            input_hash: Vec::new(),
+            ..self.clone()
+        }
     }
 }

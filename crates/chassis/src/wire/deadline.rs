@@ -10,8 +10,9 @@ tokio::task_local! {
     pub static CALLER_GONE: CancellationToken;
 }
 
-/// Waits until nobody waits for the answer of the current call any more. What a call has begun goes on then; what only waits for
-/// something should end, because it keeps its permit. For ever in work without a caller.
+/// Waits until nobody waits for the answer of the current call any more. What a call has begun goes
+/// on then; what only waits for something should end, because it keeps its permit. For ever in work
+/// without a caller.
 pub async fn caller_gone() {
     match CALLER_GONE.try_with(Clone::clone) {
         Ok(gone) => gone.cancelled().await,

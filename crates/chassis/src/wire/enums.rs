@@ -8,7 +8,11 @@ const MOST_NUMBER: i32 = 99;
 
 impl Fields {
     /// A value of an enum other than its unspecified one.
-    pub fn choice<E: TryFrom<i32> + Into<i32> + Copy + Debug>(&mut self, field: &str, number: i32) -> Option<E> {
+    pub fn choice<E: TryFrom<i32> + Into<i32> + Copy + Debug>(
+        &mut self,
+        field: &str,
+        number: i32,
+    ) -> Option<E> {
         let value = E::try_from(number).ok().filter(|_| number != 0);
         if value.is_none() {
             self.wrong(field, "ENUM_INVALID", format!("Choose one of {}.", values::<E>()));
@@ -34,12 +38,13 @@ impl Fields {
 
 /// The values of an enum.
 fn values<E: TryFrom<i32> + Debug>() -> String {
-    let all = (1..=MOST_NUMBER).filter_map(|number| Some(named(&E::try_from(number).ok()?, number)));
+    let all =
+        (1..=MOST_NUMBER).filter_map(|number| Some(named(&E::try_from(number).ok()?, number)));
     all.collect::<Vec<_>>().join(", ")
 }
 
-/// A value by the name that JSON takes, with its number: `KIND_NET_DAYS (1)`. Every name begins with that of its enum, as the contract's lint
-/// has it.
+/// A value by the name that JSON takes, with its number: `KIND_NET_DAYS (1)`. Every name begins
+/// with that of its enum, as the contract's lint has it.
 fn named<E: Debug>(value: &E, number: i32) -> String {
     let prefix = upper_snake(type_name::<E>().rsplit("::").next().unwrap_or_default());
     format!("{prefix}_{} ({number})", upper_snake(&format!("{value:?}")))
@@ -69,9 +74,17 @@ mod tests {
     #[test]
     fn no_enum_of_a_request_has_a_larger_number() {
         let pool = DescriptorPool::decode(payterms_proto::DESCRIPTOR_SET).unwrap();
-        let ours = pool.all_enums().filter(|enum_descriptor| enum_descriptor.full_name().starts_with("payterms."));
-        for enum_descriptor in ours.filter(|enum_descriptor| enum_descriptor.full_name() != "payterms.common.v1.ErrorReason") {
-            assert!(enum_descriptor.values().all(|value| (0..=MOST_NUMBER).contains(&value.number())), "{}", enum_descriptor.full_name());
+        let ours = pool
+            .all_enums()
+            .filter(|enum_descriptor| enum_descriptor.full_name().starts_with("payterms."));
+        for enum_descriptor in ours.filter(|enum_descriptor| {
+            enum_descriptor.full_name() != "payterms.common.v1.ErrorReason"
+        }) {
+            assert!(
+                enum_descriptor.values().all(|value| (0..=MOST_NUMBER).contains(&value.number())),
+                "{}",
+                enum_descriptor.full_name()
+            );
         }
     }
 }

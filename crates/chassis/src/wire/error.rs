@@ -19,9 +19,11 @@ use uuid::Uuid;
 /// The domain of every `ErrorInfo`.
 pub const DOMAIN: &str = "payterms.dev";
 
-/// Violations that one status carries. Details are sent in a header, and peers limit the size of headers.
+/// Violations that one status carries. Details are sent in a header, and peers limit the size of
+/// headers.
 const MOST_DETAILS: usize = 40;
-/// Bytes of the violations of fields that one status carries, beside the first: some sentences list many values.
+/// Bytes of the violations of fields that one status carries, beside the first: some sentences list
+/// many values.
 const MOST_BYTES: usize = 6_000;
 /// Letters of the message, which is sent twice: in a header of its own, and among the details.
 const LONGEST_MESSAGE: usize = 1_500;
@@ -61,20 +63,30 @@ impl From<MoneyError> for AppError {
     }
 }
 
-/// The reason in the suite's `ErrorInfo`; `None` for a status from a transport or anything else outside the suite.
+/// The reason in the suite's `ErrorInfo`; `None` for a status from a transport or anything else
+/// outside the suite.
 #[must_use]
 pub fn reason(status: &Status) -> Option<String> {
-    status.get_error_details().error_info().filter(|info| info.domain == DOMAIN).map(|info| info.reason.clone())
+    status
+        .get_error_details()
+        .error_info()
+        .filter(|info| info.domain == DOMAIN)
+        .map(|info| info.reason.clone())
 }
 
 impl From<Status> for AppError {
-    /// The answer of another service. Only a status that the service itself made counts as an answer. A status that a
-    /// transport made, because of a broken connection or a stopped process, does not; nor does one about the transmission of
-    /// the call rather than its content.
+    /// The answer of another service. Only a status that the service itself made counts as an
+    /// answer. A status that a transport made, because of a broken connection or a stopped process,
+    /// does not; nor does one about the transmission of the call rather than its content.
     fn from(status: Status) -> Self {
         let reason = reason(&status);
-        let is_about_transmission = matches!(reason.as_deref(), Some("MALFORMED_MESSAGE" | "TIMEOUT_MALFORMED" | "METHOD_UNKNOWN"));
-        let answered = reason.is_some() && !is_about_transmission && !matches!(status.code(), Code::Cancelled | Code::Unauthenticated);
+        let is_about_transmission = matches!(
+            reason.as_deref(),
+            Some("MALFORMED_MESSAGE" | "TIMEOUT_MALFORMED" | "METHOD_UNKNOWN")
+        );
+        let answered = reason.is_some()
+            && !is_about_transmission
+            && !matches!(status.code(), Code::Cancelled | Code::Unauthenticated);
         Self::Upstream(Box::new(if answered { status } else { unanswered(&status) }))
     }
 }
@@ -95,12 +107,17 @@ pub(crate) fn is_refusal_code(code: Code) -> bool {
 
 /// The status of a call that another service did not answer.
 fn unanswered(status: &Status) -> Status {
-    let deadline_passed = DEADLINE.try_with(|deadline| *deadline <= tokio::time::Instant::now()).unwrap_or_default();
+    let deadline_passed =
+        DEADLINE.try_with(|deadline| *deadline <= tokio::time::Instant::now()).unwrap_or_default();
     tracing::info!(code = ?status.code(), message = status.message(), "a call to another service was not answered");
     if deadline_passed || status.code() == Code::DeadlineExceeded {
         return deadline_exceeded();
     }
-    refused(Refusal::new(Kind::Unavailable, "UNAVAILABLE", "A part that is needed does not answer. Retry with the same request id."))
+    refused(Refusal::new(
+        Kind::Unavailable,
+        "UNAVAILABLE",
+        "A part that is needed does not answer. Retry with the same request id.",
+    ))
 }
 
 /// The status after the caller's deadline has passed.
@@ -122,7 +139,8 @@ impl AppError {
         matches!(self, Self::Store(StoreError::Raced(_)))
     }
 
-    /// The error with the table and the id of the row that was read, if it is about what the row holds.
+    /// The error with the table and the id of the row that was read, if it is about what the row
+    /// holds.
     #[must_use]
     pub fn in_row(self, table: &'static str, id: Uuid) -> Self {
         match self {
@@ -133,11 +151,14 @@ impl AppError {
         }
     }
 
-    /// Whether a retry cannot succeed, because the cause lies in the input and not in a component that does not answer.
+    /// Whether a retry cannot succeed, because the cause lies in the input and not in a component
+    /// that does not answer.
     #[must_use]
     pub fn is_lasting(&self) -> bool {
         match self {
-            Self::Refused(refusal) => !matches!(refusal.kind, Kind::Unavailable | Kind::Exhausted | Kind::Conflict),
+            Self::Refused(refusal) => {
+                !matches!(refusal.kind, Kind::Unavailable | Kind::Exhausted | Kind::Conflict)
+            }
             Self::Fault(_) => true,
             Self::Store(error) => error.is_lasting(),
             Self::Upstream(_) => false,
@@ -180,7 +201,9 @@ impl From<AppError> for Status {
                 let message = "The service has more work than database connections. Retry with the same request id after the delay.";
                 refused(Refusal::new(Kind::Exhausted, "OVERLOADED", message))
             }
-            AppError::Store(StoreError::Corrupt(corrupt)) => AppError::Fault(corrupt.to_string()).into(),
+            AppError::Store(StoreError::Corrupt(corrupt)) => {
+                AppError::Fault(corrupt.to_string()).into()
+            }
             AppError::Store(store) => {
                 tracing::error!(error = %store, "the database failed");
                 refused(Refusal::new(
@@ -191,7 +214,11 @@ impl From<AppError> for Status {
             }
             AppError::Fault(fault) => {
                 tracing::error!(%fault, "a fault of the suite");
-                status(Code::Internal, "INTERNAL", "A fault of the suite. Retry with the same request id; report it if it lasts.")
+                status(
+                    Code::Internal,
+                    "INTERNAL",
+                    "A fault of the suite. Retry with the same request id; report it if it lasts.",
+                )
             }
         }
     }
@@ -203,8 +230,9 @@ pub fn status(code: Code, reason: &'static str, message: &str) -> Status {
     detailed(code, message, ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new()))
 }
 
-/// A status with these details: the one way to make one with an `ErrorInfo` of ours. In a debug build its code and metadata are what the
-/// contract says of the reason, or it becomes a fault that says what is not documented.
+/// A status with these details: the one way to make one with an `ErrorInfo` of ours. In a debug
+/// build its code and metadata are what the contract says of the reason, or it becomes a fault that
+/// says what is not documented.
 #[must_use]
 pub fn detailed(code: Code, message: impl Into<String>, details: ErrorDetails) -> Status {
     if cfg!(debug_assertions) {
@@ -212,16 +240,23 @@ pub fn detailed(code: Code, message: impl Into<String>, details: ErrorDetails) -
         if !undocumented.is_empty() {
             tracing::error!(?undocumented, "a refusal is not as error_reason.proto says");
             let message = format!("Not in error_reason.proto: {}.", undocumented.join(", "));
-            return Status::with_error_details(Code::Internal, message, ErrorDetails::with_error_info("INTERNAL", DOMAIN, HashMap::new()));
+            return Status::with_error_details(
+                Code::Internal,
+                message,
+                ErrorDetails::with_error_info("INTERNAL", DOMAIN, HashMap::new()),
+            );
         }
     }
     ordered(Status::with_error_details(code, message, details))
 }
 
-/// A status whose metadata is written by the order of its keys, so that the same refusal is the same bytes each time.
+/// A status whose metadata is written by the order of its keys, so that the same refusal is the
+/// same bytes each time.
 fn ordered(status: Status) -> Status {
     let Ok(mut whole) = tonic_types::pb::Status::decode(status.details()) else { return status };
-    for detail in whole.details.iter_mut().filter(|detail| detail.type_url.ends_with("/google.rpc.ErrorInfo")) {
+    for detail in
+        whole.details.iter_mut().filter(|detail| detail.type_url.ends_with("/google.rpc.ErrorInfo"))
+    {
         if let Ok(info) = OrderedInfo::decode(detail.value.as_slice()) {
             detail.value = info.encode_to_vec();
         }
@@ -293,17 +328,23 @@ pub fn refused(refusal: Refusal) -> Status {
         Kind::Exhausted => Code::ResourceExhausted,
         Kind::Unavailable => Code::Unavailable,
     };
-    let metadata: HashMap<String, String> = refusal.metadata.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let metadata: HashMap<String, String> =
+        refusal.metadata.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     let mut details = ErrorDetails::with_error_info(refusal.reason, DOMAIN, metadata);
     if !refusal.violations.is_empty() {
         let mut bytes = 0_usize;
         let fits = |violation: &Violation| {
             let is_first = bytes == 0;
-            bytes = bytes.saturating_add(violation.field.len()).saturating_add(violation.description.len()).saturating_add(40);
+            bytes = bytes
+                .saturating_add(violation.field.len())
+                .saturating_add(violation.description.len())
+                .saturating_add(40);
             is_first || bytes <= MOST_BYTES
         };
         let shown = refusal.violations.into_iter().take(MOST_DETAILS).take_while(fits);
-        details.set_bad_request(shown.map(|v| field_violation(v.field, v.reason, v.description)).collect::<Vec<_>>());
+        details.set_bad_request(
+            shown.map(|v| field_violation(v.field, v.reason, v.description)).collect::<Vec<_>>(),
+        );
     }
     if !refusal.conditions.is_empty() {
         details.set_precondition_failure(
@@ -315,7 +356,9 @@ pub fn refused(refusal: Refusal) -> Status {
                 .collect::<Vec<_>>(),
         );
     }
-    if matches!(code, Code::Unavailable | Code::ResourceExhausted) || matches!(refusal.reason, "CONCURRENT_UPDATE" | "CLOCK_ADVANCING") {
+    if matches!(code, Code::Unavailable | Code::ResourceExhausted)
+        || matches!(refusal.reason, "CONCURRENT_UPDATE" | "CLOCK_ADVANCING")
+    {
         details.set_retry_info(Some(Duration::from_millis(500)));
     }
     let message: String = refusal.message.chars().take(LONGEST_MESSAGE).collect();
@@ -333,9 +376,17 @@ mod tests {
         use tonic::Code;
         let state = Refusal::state("HOLD_STATE", "The hold", "VOIDED", &[]);
         assert_eq!(refused(state.clone()).code(), Code::FailedPrecondition);
-        for wrong in [state.with("hint", 1), Refusal::new(Kind::Denied, "HOLD_STATE", "No."), Refusal::precondition("UNHEARD", "No.")] {
+        for wrong in [
+            state.with("hint", 1),
+            Refusal::new(Kind::Denied, "HOLD_STATE", "No."),
+            Refusal::precondition("UNHEARD", "No."),
+        ] {
             let status = refused(wrong);
-            assert!(status.code() == Code::Internal && status.message().starts_with("Not in error_reason.proto"), "{status:?}");
+            assert!(
+                status.code() == Code::Internal
+                    && status.message().starts_with("Not in error_reason.proto"),
+                "{status:?}"
+            );
         }
     }
 
@@ -352,14 +403,35 @@ mod tests {
 
     #[test]
     fn a_refusal_of_very_much_still_fits_a_header() {
-        let description = "INV-2026-000001 has 1,000.00 USD in a payment under way; wait for its end, please.".to_owned();
+        let description =
+            "INV-2026-000001 has 1,000.00 USD in a payment under way; wait for its end, please."
+                .to_owned();
         let subject =
             "tenants/acme/customers/0199f000-0000-7000-8000-000000000000/invoices/0199f000-0000-7000-8000-000000000000".to_owned();
-        let condition = Condition { name: "PAYMENT_PENDING", subject: subject.clone(), description: description.clone() };
-        let state = Refusal::precondition("PAYMENT_PENDING", "Much.").with_conditions(vec![condition; 500]);
-        let fields = Refusal::invalid(vec![Violation { field: subject, reason: "DUPLICATE_ITEM", description }; 500]);
+        let condition = Condition {
+            name: "PAYMENT_PENDING",
+            subject: subject.clone(),
+            description: description.clone(),
+        };
+        let state =
+            Refusal::precondition("PAYMENT_PENDING", "Much.").with_conditions(vec![condition; 500]);
+        let fields = Refusal::invalid(vec![
+            Violation {
+                field: subject,
+                reason: "DUPLICATE_ITEM",
+                description
+            };
+            500
+        ]);
         let values = "Choose one of many values. ".repeat(50);
-        let lists = Refusal::invalid(vec![Violation { field: "a.b".to_owned(), reason: "ENUM_INVALID", description: values }; 500]);
+        let lists = Refusal::invalid(vec![
+            Violation {
+                field: "a.b".to_owned(),
+                reason: "ENUM_INVALID",
+                description: values
+            };
+            500
+        ]);
         for refusal in [state, fields, lists] {
             // In base64 a third more; headers may have 16 KiB in all.
             assert!(refused(refusal).details().len() < 11_000);

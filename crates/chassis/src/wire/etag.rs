@@ -1,4 +1,5 @@
-//! Etags: a caller may name the version that it read, and its change is refused if the version differs now.
+//! Etags: a caller may name the version that it read, and its change is refused if the version
+//! differs now.
 
 use crate::wire::error::AppError;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -11,14 +12,16 @@ pub fn etag(version: i64) -> String {
     format!("\"{version}\"")
 }
 
-/// The etag of what a version shows, where that changes without the version: it covers every byte shown.
+/// The etag of what a version shows, where that changes without the version: it covers every byte
+/// shown.
 #[must_use]
 pub fn etag_of(version: i64, shown: &[u8]) -> String {
     let digest = URL_SAFE_NO_PAD.encode(Sha256::digest(shown));
     format!("\"{version}-{}\"", digest.get(..16).unwrap_or_default())
 }
 
-/// Refuses a change if the etag names another version than the present one. An empty etag means any version.
+/// Refuses a change if the etag names another version than the present one. An empty etag means any
+/// version.
 ///
 /// # Errors
 /// `ETAG_MISMATCH`.

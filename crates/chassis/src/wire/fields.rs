@@ -1,7 +1,7 @@
 //! Validation of requests: every field is checked, and all violations are reported at once.
 //!
-//! A check returns a value even if the field is wrong, and [`Fields::finish`] refuses the request afterwards. So a parse
-//! function needs no branches.
+//! A check returns a value even if the field is wrong, and [`Fields::finish`] refuses the request
+//! afterwards. So a parse function needs no branches.
 
 pub use crate::wire::amounts::Digits;
 
@@ -16,7 +16,9 @@ use payterms_kernel::{
     calendar::PaymentTerm,
     text::{self, TextFault},
 };
-use payterms_proto::{RequestMessage, google::r#type as google, invoicing::v1::PaymentTerm as PaymentTermMessage};
+use payterms_proto::{
+    RequestMessage, google::r#type as google, invoicing::v1::PaymentTerm as PaymentTermMessage,
+};
 use prost::Message;
 use prost_types::Timestamp;
 use sha2::{Digest, Sha256};
@@ -52,7 +54,8 @@ impl Fields {
         let mut input = message.encode_to_vec();
         // A retry may write an id in the other case.
         names::lower_uuids(&mut input);
-        let input_hash = Sha256::new().chain_update(&scope.method).chain_update(input).finalize().to_vec();
+        let input_hash =
+            Sha256::new().chain_update(&scope.method).chain_update(input).finalize().to_vec();
         Self { scope, input_hash, violations: Vec::new(), hidden: false, validate_only: false }
     }
 
@@ -64,11 +67,15 @@ impl Fields {
 
     /// Adds a violation.
     pub fn wrong(&mut self, field: &str, reason: &'static str, description: impl Into<String>) {
-        self.violations.push(Violation { field: field.to_owned(), reason, description: description.into() });
+        self.violations.push(Violation {
+            field: field.to_owned(),
+            reason,
+            description: description.into(),
+        });
     }
 
-    /// Refuses if a field was wrong, or if the caller may not see a named resource. Violations come first: they say nothing
-    /// about what exists.
+    /// Refuses if a field was wrong, or if the caller may not see a named resource. Violations come
+    /// first: they say nothing about what exists.
     ///
     /// # Errors
     /// All violations at once, or `RESOURCE_NOT_FOUND`.
@@ -103,7 +110,11 @@ impl Fields {
 
     fn request_id(&mut self, text: &str) -> Uuid {
         if text.is_empty() {
-            self.wrong("request_id", "REQUEST_ID_REQUIRED", "Send a fresh UUID, and the same one when retrying.");
+            self.wrong(
+                "request_id",
+                "REQUEST_ID_REQUIRED",
+                "Send a fresh UUID, and the same one when retrying.",
+            );
         } else if names::uuid(text).is_none() {
             self.wrong("request_id", "REQUEST_ID_INVALID", "Send a UUID with dashes.");
         }
@@ -132,13 +143,15 @@ impl Fields {
         self.scope.caller.tenant.clone().unwrap_or_else(fallback_tenant)
     }
 
-    /// The parent of a list, in which `-` stands for all of a collection. A member's list is of the member's own customer alone.
+    /// The parent of a list, in which `-` stands for all of a collection. A member's list is of the
+    /// member's own customer alone.
     pub fn parent(&mut self, field: &str, text: &str, collections: &[&str]) -> Parent {
         let Some(mut parent) = names::parse_parent(text, collections) else {
             self.no_name(field, text, &format!("{}; - stands for all", names::form(collections)));
             return Parent { tenant: self.stand_in_tenant(), ids: Vec::new() };
         };
-        let customer = if self.scope.grant == Grant::OwnCustomer { self.scope.caller.customer } else { None };
+        let customer =
+            if self.scope.grant == Grant::OwnCustomer { self.scope.caller.customer } else { None };
         if let Some(all) = parent.ids.first_mut().filter(|first| first.is_none()) {
             *all = customer;
         }
@@ -155,9 +168,11 @@ impl Fields {
         self.name(field, text, collections)
     }
 
-    /// The name of a resource of which its parent has exactly one, such as `tenants/acme/testClock`.
+    /// The name of a resource of which its parent has exactly one, such as
+    /// `tenants/acme/testClock`.
     pub fn singleton(&mut self, field: &str, text: &str, collections: &[&str], last: &str) -> Name {
-        let parent = text.strip_suffix(last).and_then(|rest| rest.strip_suffix('/')).unwrap_or_default();
+        let parent =
+            text.strip_suffix(last).and_then(|rest| rest.strip_suffix('/')).unwrap_or_default();
         if names::parse(parent, collections).is_none() {
             self.no_name(field, text, &format!("{}/{last}", names::form(collections)));
             return Name { tenant: self.stand_in_tenant(), ids: Vec::new() };
@@ -170,7 +185,8 @@ impl Fields {
         self.checked(field, text, least..=most, text::check)
     }
 
-    /// A text that a document may print: its characters must be in the fonts (docs/domain/invoicing.md#scripts).
+    /// A text that a document may print: its characters must be in the fonts
+    /// (docs/domain/invoicing.md#scripts).
     pub fn printed(&mut self, field: &str, text: &str, least: usize, most: usize) -> String {
         let kept = self.text(field, text, least, most);
         self.must_be_printable(field, text);
@@ -181,12 +197,15 @@ impl Fields {
     pub fn must_be_printable(&mut self, field: &str, text: &str) {
         let missing: String = payterms_fonts::unprintable(text).chars().take(20).collect();
         if !missing.is_empty() {
-            let sentence = format!("Documents cannot print {missing:?} yet. Write it in Latin, Greek or Cyrillic letters.");
+            let sentence = format!(
+                "Documents cannot print {missing:?} yet. Write it in Latin, Greek or Cyrillic letters."
+            );
             self.wrong(field, "SCRIPT_UNSUPPORTED", sentence);
         }
     }
 
-    /// A reference or another business number, such as an IBAN. Part of its digits may look like a card number.
+    /// A reference or another business number, such as an IBAN. Part of its digits may look like a
+    /// card number.
     pub fn reference(&mut self, field: &str, text: &str, least: usize, most: usize) -> String {
         self.checked(field, text, least..=most, text::check_reference)
     }
@@ -209,9 +228,19 @@ impl Fields {
         }
         match check(text, most) {
             Ok(()) => {}
-            Err(TextFault::TooLong) => self.wrong(field, "FIELD_TOO_LONG", format!("Write at most {most} characters.")),
-            Err(TextFault::InvalidChars) => self.wrong(field, "FIELD_INVALID_CHARS", "Remove control and reordering characters."),
-            Err(TextFault::CardNumber) => self.wrong(field, "CARD_NUMBER_FORBIDDEN", "Remove the card number: none is ever taken."),
+            Err(TextFault::TooLong) => {
+                self.wrong(field, "FIELD_TOO_LONG", format!("Write at most {most} characters."))
+            }
+            Err(TextFault::InvalidChars) => self.wrong(
+                field,
+                "FIELD_INVALID_CHARS",
+                "Remove control and reordering characters.",
+            ),
+            Err(TextFault::CardNumber) => self.wrong(
+                field,
+                "CARD_NUMBER_FORBIDDEN",
+                "Remove the card number: none is ever taken.",
+            ),
         }
         text.to_owned()
     }
@@ -223,9 +252,18 @@ impl Fields {
     }
 
     /// A whole number within a range.
-    pub fn number(&mut self, field: &str, number: i32, range: std::ops::RangeInclusive<i32>) -> u32 {
+    pub fn number(
+        &mut self,
+        field: &str,
+        number: i32,
+        range: std::ops::RangeInclusive<i32>,
+    ) -> u32 {
         if !range.contains(&number) {
-            self.wrong(field, "FIELD_OUT_OF_RANGE", format!("Use a number from {} to {}.", range.start(), range.end()));
+            self.wrong(
+                field,
+                "FIELD_OUT_OF_RANGE",
+                format!("Use a number from {} to {}.", range.start(), range.end()),
+            );
         }
         u32::try_from(number).unwrap_or_default()
     }
@@ -233,12 +271,17 @@ impl Fields {
     /// A page size: 0 means the default, and larger sizes are clamped.
     pub fn page_size(&mut self, size: i32) -> u32 {
         if size < 0 {
-            self.wrong("page_size", "PAGE_SIZE_INVALID", "Use 0 for the default, or a positive number.");
+            self.wrong(
+                "page_size",
+                "PAGE_SIZE_INVALID",
+                "Use 0 for the default, or a positive number.",
+            );
         }
         payterms_kernel::page::size(u32::try_from(size).unwrap_or_default())
     }
 
-    /// An instant of the years 1 to 9999, truncated to the microsecond, the precision of the databases.
+    /// An instant of the years 1 to 9999, truncated to the microsecond, the precision of the
+    /// databases.
     pub fn instant(&mut self, field: &str, time: Option<&Timestamp>) -> DateTime<Utc> {
         let Some(time) = time else {
             self.wrong(field, "FIELD_REQUIRED", "Set an instant.");
@@ -246,7 +289,10 @@ impl Fields {
         };
         let nanos = u32::try_from(time.nanos).ok().filter(|nanos| *nanos < 1_000_000_000);
         let in_range = (-62_135_596_800..253_402_300_800).contains(&time.seconds);
-        if let Some(instant) = nanos.filter(|_| in_range).and_then(|nanos| DateTime::from_timestamp(time.seconds, nanos - nanos % 1_000)) {
+        if let Some(instant) = nanos
+            .filter(|_| in_range)
+            .and_then(|nanos| DateTime::from_timestamp(time.seconds, nanos - nanos % 1_000))
+        {
             instant
         } else {
             self.wrong(field, "TIMESTAMP_INVALID", "Use an instant of the years 1 to 9999.");
@@ -261,13 +307,21 @@ impl Fields {
         let day = NaiveDate::from_ymd_opt(date.year, part(date.month), part(date.day));
         let day = day.filter(|day| (1..=9_999).contains(&day.year()));
         if day.is_none() {
-            self.wrong(field, "DATE_INVALID", "Use a date of the calendar, in the years 1 to 9999.");
+            self.wrong(
+                field,
+                "DATE_INVALID",
+                "Use a date of the calendar, in the years 1 to 9999.",
+            );
         }
         day
     }
 
     /// An optional instant.
-    pub fn optional_instant(&mut self, field: &str, time: Option<&Timestamp>) -> Option<DateTime<Utc>> {
+    pub fn optional_instant(
+        &mut self,
+        field: &str,
+        time: Option<&Timestamp>,
+    ) -> Option<DateTime<Utc>> {
         time.map(|time| self.instant(field, Some(time)))
     }
 
@@ -278,14 +332,19 @@ impl Fields {
             self.wrong(field, "FIELD_REQUIRED", "Say when the invoice falls due.");
             return PaymentTerm::EndOfFollowingMonth;
         };
-        let days = u16::try_from(self.number(&format!("{field}.days"), term.days, 0..=365)).unwrap_or_default();
+        let days = u16::try_from(self.number(&format!("{field}.days"), term.days, 0..=365))
+            .unwrap_or_default();
         match self.choice::<Kind>(&format!("{field}.kind"), term.kind) {
             Some(Kind::NetDays) => PaymentTerm::NetDays(days),
             Some(Kind::NetDaysEndOfMonth) => PaymentTerm::NetDaysEndOfMonth(days),
             Some(Kind::EndOfMonthNetDays) => PaymentTerm::EndOfMonthNetDays(days),
             Some(Kind::EndOfFollowingMonth | Kind::Unspecified) | None => {
                 if days != 0 {
-                    self.wrong(&format!("{field}.days"), "FIELD_OUT_OF_RANGE", "Use 0: this term counts no days.");
+                    self.wrong(
+                        &format!("{field}.days"),
+                        "FIELD_OUT_OF_RANGE",
+                        "Use 0: this term counts no days.",
+                    );
                 }
                 PaymentTerm::EndOfFollowingMonth
             }
@@ -303,9 +362,15 @@ impl Fields {
     /// A mail address of at most 254 characters; may be empty.
     pub fn email(&mut self, field: &str, text: &str) -> String {
         let text = self.text(field, text, 0, 254);
-        let plain = |part: &str| !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || c == '@' || c == ',');
+        let plain = |part: &str| {
+            !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || c == '@' || c == ',')
+        };
         let valid = text.split_once('@').is_some_and(|(local, domain)| {
-            plain(local) && plain(domain) && domain.contains('.') && !domain.starts_with('.') && !domain.ends_with('.')
+            plain(local)
+                && plain(domain)
+                && domain.contains('.')
+                && !domain.starts_with('.')
+                && !domain.ends_with('.')
         });
         if !text.is_empty() && !valid {
             self.wrong(field, "EMAIL_INVALID", "Write a mail address such as billing@example.com.");
@@ -340,6 +405,9 @@ impl Fields {
 
 /// The tenant of a caller who has none, such as an operator.
 fn fallback_tenant() -> TenantId {
-    #[expect(clippy::expect_used, reason = "a constant slug; a test of the kernel parses such ones")]
+    #[expect(
+        clippy::expect_used,
+        reason = "a constant slug; a test of the kernel parses such ones"
+    )]
     "unknown".parse().expect("a slug")
 }

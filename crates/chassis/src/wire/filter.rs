@@ -1,7 +1,9 @@
-//! The language of filters, a part of AIP-160: comparisons joined by AND, over the fields that a list allows.
+//! The language of filters, a part of AIP-160: comparisons joined by AND, over the fields that a
+//! list allows.
 //!
-//! There are no parentheses, no OR and no functions, so an expression has no depth, and each comparison narrows the list. What
-//! the fields mean in the database is the store's; this knows their names and the types of their values.
+//! There are no parentheses, no OR and no functions, so an expression has no depth, and each
+//! comparison narrows the list. What the fields mean in the database is the store's; this knows
+//! their names and the types of their values.
 
 use crate::wire::names;
 use chrono::{DateTime, NaiveDate, Utc};
@@ -84,8 +86,14 @@ pub enum Operator {
 
 impl Operator {
     /// All operators, the longer ones first, as an expression is read.
-    const ALL: [(&'static str, Self); 6] =
-        [("!=", Self::NotEqual), ("<=", Self::AtMost), (">=", Self::AtLeast), ("=", Self::Equal), ("<", Self::Less), (">", Self::More)];
+    const ALL: [(&'static str, Self); 6] = [
+        ("!=", Self::NotEqual),
+        ("<=", Self::AtMost),
+        (">=", Self::AtLeast),
+        ("=", Self::Equal),
+        ("<", Self::Less),
+        (">", Self::More),
+    ];
 }
 
 /// What a field is compared with, of the field's kind.
@@ -127,7 +135,8 @@ impl Comparison {
     /// Whether it asks for exactly this text.
     #[must_use]
     pub fn is_equal_to(&self, text: &str) -> bool {
-        self.operator == Operator::Equal && matches!(&self.value, Value::Text(value) if value == text)
+        self.operator == Operator::Equal
+            && matches!(&self.value, Value::Text(value) if value == text)
     }
 }
 
@@ -165,57 +174,92 @@ fn joined(rest: &str) -> Result<&str, String> {
     if let Some(sentence) = outside(rest) {
         return Err(sentence);
     }
-    after.map(str::trim_start).ok_or_else(|| format!("Join comparisons with AND before {}.", shown(rest)))
+    after
+        .map(str::trim_start)
+        .ok_or_else(|| format!("Join comparisons with AND before {}.", shown(rest)))
 }
 
 /// Why what follows is no part of this language, where AIP-160 has it.
 fn outside(rest: &str) -> Option<String> {
     if rest.starts_with(['(', ')']) {
-        return Some(format!("Leave out the parentheses at {}: comparisons are joined by AND alone.", shown(rest)));
+        return Some(format!(
+            "Leave out the parentheses at {}: comparisons are joined by AND alone.",
+            shown(rest)
+        ));
     }
     let end = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
     let word = rest.get(..end)?;
     let rest = shown(rest);
     match word {
-        "OR" => Some(format!("OR is not taken at {rest}: join comparisons with AND, and list once for each alternative.")),
-        "NOT" => Some(format!("NOT is not taken at {rest}: compare with != or with the opposite operator.")),
+        "OR" => Some(format!(
+            "OR is not taken at {rest}: join comparisons with AND, and list once for each alternative."
+        )),
+        "NOT" => Some(format!(
+            "NOT is not taken at {rest}: compare with != or with the opposite operator."
+        )),
         "and" | "And" => Some(format!("Write AND in capitals at {rest}.")),
-        "or" | "Or" | "not" | "Not" => {
-            Some(format!("Only AND joins comparisons, not {word:?} at {rest}; != compares with everything else."))
-        }
-        _ if word.is_empty() && rest.starts_with("\"-") => {
-            Some(format!("- is not taken at {rest}: compare with != or with the opposite operator."))
-        }
+        "or" | "Or" | "not" | "Not" => Some(format!(
+            "Only AND joins comparisons, not {word:?} at {rest}; != compares with everything else."
+        )),
+        _ if word.is_empty() && rest.starts_with("\"-") => Some(format!(
+            "- is not taken at {rest}: compare with != or with the opposite operator."
+        )),
         _ => None,
     }
 }
 
-fn comparison<'a>(text: &'a str, fields: &[Field], tenant: &str) -> Result<(Comparison, &'a str), String> {
-    let end = text.find(|c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')).unwrap_or(text.len());
+fn comparison<'a>(
+    text: &'a str,
+    fields: &[Field],
+    tenant: &str,
+) -> Result<(Comparison, &'a str), String> {
+    let end = text
+        .find(|c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'))
+        .unwrap_or(text.len());
     let (name, rest) = text.split_at(end);
-    let written_name = |field: &Field| if field.kind == Kind::Labels { format!("{}.KEY", field.name) } else { field.name.to_owned() };
+    let written_name = |field: &Field| {
+        if field.kind == Kind::Labels {
+            format!("{}.KEY", field.name)
+        } else {
+            field.name.to_owned()
+        }
+    };
     let names = || fields.iter().map(written_name).collect::<Vec<_>>().join(", ");
     let Some(field) = fields.iter().find(|field| field.name == name) else {
         if let Some(sentence) = outside(text) {
             return Err(sentence);
         }
         let unknown = if name.is_empty() { text } else { name };
-        return Err(format!("{} is no field of this list. Compare one of {}.", shown(unknown), names()));
+        return Err(format!(
+            "{} is no field of this list. Compare one of {}.",
+            shown(unknown),
+            names()
+        ));
     };
     let (key, rest) = if field.kind == Kind::Labels { label(rest)? } else { ("", rest) };
     let rest = rest.trim_start();
-    let found = Operator::ALL.into_iter().find_map(|(sign, operator)| Some((operator, rest.strip_prefix(sign)?)));
+    let found = Operator::ALL
+        .into_iter()
+        .find_map(|(sign, operator)| Some((operator, rest.strip_prefix(sign)?)));
     let found = found.filter(|(operator, _)| operators(field.kind).contains(operator));
     let Some((operator, rest)) = found else {
-        return Err(format!("Compare {name} with one of the operators {}, not with {}.", signs(field.kind), shown(rest)));
+        return Err(format!(
+            "Compare {name} with one of the operators {}, not with {}.",
+            signs(field.kind),
+            shown(rest)
+        ));
     };
-    let (written, rest) =
-        operand(rest.trim_start()).ok_or_else(|| format!("Write what {name} is compared with; close quotation marks."))?;
-    let value =
-        value(field.kind, key, &written).ok_or_else(|| format!("{} is no value for {name}. Write {}.", shown(&written), field.kind))?;
+    let (written, rest) = operand(rest.trim_start())
+        .ok_or_else(|| format!("Write what {name} is compared with; close quotation marks."))?;
+    let value = value(field.kind, key, &written).ok_or_else(|| {
+        format!("{} is no value for {name}. Write {}.", shown(&written), field.kind)
+    })?;
     // Its id alone is compared, and an id of another tenant is never looked at.
     if matches!(field.kind, Kind::Name(_)) && written.split('/').nth(1) != Some(tenant) {
-        return Err(format!("{} is not of this tenant. Write a name that begins with tenants/{tenant}/.", shown(&written)));
+        return Err(format!(
+            "{} is not of this tenant. Write a name that begins with tenants/{tenant}/.",
+            shown(&written)
+        ));
     }
     Ok((Comparison { field: field.name, operator, value }, rest))
 }
@@ -223,17 +267,31 @@ fn comparison<'a>(text: &'a str, fields: &[Field], tenant: &str) -> Result<(Comp
 /// The key after `labels`, with what follows it.
 fn label(rest: &str) -> Result<(&str, &str), String> {
     let after = rest.strip_prefix('.').unwrap_or_default();
-    let end = after.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))).unwrap_or(after.len());
+    let end = after
+        .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-')))
+        .unwrap_or(after.len());
     let (key, rest) = after.split_at(end);
-    if marks::is_key(key) { Ok((key, rest)) } else { Err(format!("{}, after labels and a point: labels.region.", marks::KEY_RULE)) }
+    if marks::is_key(key) {
+        Ok((key, rest))
+    } else {
+        Err(format!("{}, after labels and a point: labels.region.", marks::KEY_RULE))
+    }
 }
 
 /// The operators of a kind of field.
 fn operators(kind: Kind) -> &'static [Operator] {
     use Operator::{AtLeast, AtMost, Equal, Less, More, NotEqual};
     match kind {
-        Kind::Text | Kind::Choice(_) | Kind::Currency | Kind::Country | Kind::Flag | Kind::Name(_) | Kind::Labels => &[Equal, NotEqual],
-        Kind::Date | Kind::Instant | Kind::Amount => &[Equal, NotEqual, Less, AtMost, More, AtLeast],
+        Kind::Text
+        | Kind::Choice(_)
+        | Kind::Currency
+        | Kind::Country
+        | Kind::Flag
+        | Kind::Name(_)
+        | Kind::Labels => &[Equal, NotEqual],
+        Kind::Date | Kind::Instant | Kind::Amount => {
+            &[Equal, NotEqual, Less, AtMost, More, AtLeast]
+        }
     }
 }
 
@@ -242,12 +300,16 @@ fn signs(kind: Kind) -> String {
     allowed.map(|(sign, _)| *sign).collect::<Vec<_>>().join(" ")
 }
 
-/// A word, or a text between quotation marks of either kind in which a backslash takes the next character as it is.
+/// A word, or a text between quotation marks of either kind in which a backslash takes the next
+/// character as it is.
 fn operand(text: &str) -> Option<(String, &str)> {
     let quote = text.chars().next().filter(|c| matches!(c, '"' | '\''));
     let Some(quote) = quote else {
-        let end =
-            text.find(|c: char| c.is_whitespace() || matches!(c, '(' | ')' | '"' | '\'' | '<' | '>' | '=' | '!')).unwrap_or(text.len());
+        let end = text
+            .find(|c: char| {
+                c.is_whitespace() || matches!(c, '(' | ')' | '"' | '\'' | '<' | '>' | '=' | '!')
+            })
+            .unwrap_or(text.len());
         let (word, rest) = text.split_at(end);
         return (!word.is_empty()).then(|| (word.to_owned(), rest));
     };
@@ -268,14 +330,27 @@ fn value(kind: Kind, key: &str, written: &str) -> Option<Value> {
         Kind::Labels => Some(Value::Label { key: key.to_owned(), value: written.to_owned() }),
         Kind::Text => (!written.is_empty()).then(|| Value::Text(written.to_owned())),
         Kind::Choice(names) => names.contains(&written).then(|| Value::Text(written.to_owned())),
-        Kind::Currency => Currency::parse(written).map(|currency| Value::Text(currency.code().to_owned())),
-        Kind::Country => (written.len() == 2 && written.bytes().all(|b| b.is_ascii_uppercase())).then(|| Value::Text(written.to_owned())),
+        Kind::Currency => {
+            Currency::parse(written).map(|currency| Value::Text(currency.code().to_owned()))
+        }
+        Kind::Country => (written.len() == 2 && written.bytes().all(|b| b.is_ascii_uppercase()))
+            .then(|| Value::Text(written.to_owned())),
         Kind::Flag => written.parse().ok().map(Value::Flag),
         // No other form: a database compares dates as texts of ten characters.
-        Kind::Date => written.parse::<NaiveDate>().ok().filter(|day| day.to_string() == written && written.len() == 10).map(Value::Date),
+        Kind::Date => written
+            .parse::<NaiveDate>()
+            .ok()
+            .filter(|day| day.to_string() == written && written.len() == 10)
+            .map(Value::Date),
         Kind::Instant => instant(written).map(Value::Instant),
-        Kind::Amount => parse_decimal(written, 6).ok()?.checked_mul(Decimal::from(1_000_000))?.to_i64().map(Value::Amount),
-        Kind::Name(collections) => names::parse(written, collections)?.ids.last().copied().map(Value::Id),
+        Kind::Amount => parse_decimal(written, 6)
+            .ok()?
+            .checked_mul(Decimal::from(1_000_000))?
+            .to_i64()
+            .map(Value::Amount),
+        Kind::Name(collections) => {
+            names::parse(written, collections)?.ids.last().copied().map(Value::Id)
+        }
     }
 }
 
@@ -295,7 +370,9 @@ impl fmt::Display for Kind {
             Self::Flag => f.write_str("true or false"),
             Self::Date => f.write_str("a date such as 2026-01-31"),
             Self::Instant => f.write_str("an instant such as 2026-01-31T09:30:00Z"),
-            Self::Amount => f.write_str("a plain decimal such as 12.50, with at most six digits after the point"),
+            Self::Amount => f.write_str(
+                "a plain decimal such as 12.50, with at most six digits after the point",
+            ),
             Self::Name(collections) => write!(f, "a name of the form {}", names::form(collections)),
         }
     }
@@ -303,7 +380,8 @@ impl fmt::Display for Kind {
 
 /// The beginning of what was written, for a sentence.
 fn shown(text: &str) -> String {
-    let shown: String = text.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(60).collect();
+    let shown: String =
+        text.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(60).collect();
     format!("{shown:?}")
 }
 

@@ -8,7 +8,10 @@ use crate::{
     wire::{call::Caller, key_pairs},
 };
 use chrono::{DateTime, TimeDelta, Utc};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode, errors::ErrorKind};
+use jsonwebtoken::{
+    Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode,
+    errors::ErrorKind,
+};
 use payterms_kernel::{Clock, SystemClock};
 use quick_cache::Equivalent;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -16,7 +19,8 @@ use std::{collections::HashMap, path::Path, sync::Arc};
 
 /// The lifetime of an internal token in seconds.
 const INTERNAL_SECONDS: i64 = 60;
-/// The longest accepted lifetime of an internal token: more than clocks differ, and too short to be worth stealing.
+/// The longest accepted lifetime of an internal token: more than clocks differ, and too short to be
+/// worth stealing.
 const LONGEST_INTERNAL: TimeDelta = TimeDelta::minutes(5);
 /// The tolerated difference between clocks.
 pub const LEEWAY: TimeDelta = TimeDelta::seconds(5);
@@ -43,7 +47,8 @@ struct Claims {
 /// Why a token is refused. A caller learns only whether it has expired; details go to the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenFault {
-    /// No accepted key has signed it. Anybody can send such a token, so it is only logged at debug level.
+    /// No accepted key has signed it. Anybody can send such a token, so it is only logged at debug
+    /// level.
     NotSigned(&'static str),
     /// It is signed, but a claim is not accepted: its issuer has a bug, or a key has leaked.
     Claim(&'static str),
@@ -66,7 +71,8 @@ impl TokenFault {
     }
 }
 
-/// The header of a token. A header with critical extensions is refused, because the suite supports none.
+/// The header of a token. A header with critical extensions is refused, because the suite supports
+/// none.
 ///
 /// # Errors
 /// `NotSigned` if the header is malformed or has critical extensions.
@@ -79,7 +85,11 @@ pub fn header_of(token: &str) -> Result<Header, TokenFault> {
 ///
 /// # Errors
 /// The fault of the token, with the claim or check that failed.
-pub fn claims_of<C: DeserializeOwned>(token: &str, keys: &[DecodingKey], validation: &Validation) -> Result<C, TokenFault> {
+pub fn claims_of<C: DeserializeOwned>(
+    token: &str,
+    keys: &[DecodingKey],
+    validation: &Validation,
+) -> Result<C, TokenFault> {
     let mut fault = TokenFault::NotSigned("key");
     for key in keys {
         match decode::<C>(token, key, validation) {
@@ -101,9 +111,12 @@ fn fault_of(error: &ErrorKind) -> TokenFault {
         ErrorKind::InvalidAudience => TokenFault::Claim("aud"),
         ErrorKind::InvalidSubject => TokenFault::Claim("sub"),
         ErrorKind::MissingRequiredClaim(_) => TokenFault::Claim("one is missing"),
-        // The library checks the signature before it parses the claims, so the token is signed here.
+        // The library checks the signature before it parses the claims, so the token is signed
+        // here.
         ErrorKind::InvalidClaimFormat(_) | ErrorKind::Json(_) => TokenFault::Claim("form"),
-        ErrorKind::InvalidAlgorithm | ErrorKind::InvalidAlgorithmName => TokenFault::NotSigned("algorithm"),
+        ErrorKind::InvalidAlgorithm | ErrorKind::InvalidAlgorithmName => {
+            TokenFault::NotSigned("algorithm")
+        }
         _ => TokenFault::NotSigned("signature"),
     }
 }
@@ -117,7 +130,8 @@ struct PrivateKey {
 /// A cached token, and the key that signed it.
 type Signed = (Arc<PrivateKey>, String);
 
-/// Finds a cached token by audience and caller without a copy of them. It hashes as the cache's key does.
+/// Finds a cached token by audience and caller without a copy of them. It hashes as the cache's key
+/// does.
 #[derive(Hash)]
 struct Addressed<'a>(&'a str, &'a Caller);
 
@@ -150,7 +164,8 @@ impl Signer {
     /// A sentence that names the file.
     pub fn read(folder: &Path, name: &str, clock: Arc<dyn Clock>) -> Result<Self, String> {
         let parse = |pem: &str| {
-            let key = EncodingKey::from_ed_pem(pem.as_bytes()).map_err(|error| error.to_string())?;
+            let key =
+                EncodingKey::from_ed_pem(pem.as_bytes()).map_err(|error| error.to_string())?;
             Ok(PrivateKey { key, id: key_pairs::id_in(pem).map(str::to_owned) })
         };
         let key = KeyFile::read(folder.join(format!("{name}.key")), parse)?;
@@ -169,7 +184,11 @@ impl Signer {
             return Ok(token);
         }
         let token = self.sign(&key, audience, caller, INTERNAL_SECONDS)?;
-        self.signed.insert((audience.to_owned(), caller.clone()), (key, token.clone()), now + REUSED_FOR);
+        self.signed.insert(
+            (audience.to_owned(), caller.clone()),
+            (key, token.clone()),
+            now + REUSED_FOR,
+        );
         Ok(token)
     }
 
@@ -181,7 +200,13 @@ impl Signer {
         self.sign(&self.key.last_keys(), audience, caller, seconds)
     }
 
-    fn sign(&self, key: &PrivateKey, audience: &str, caller: &Caller, seconds: i64) -> Result<String, String> {
+    fn sign(
+        &self,
+        key: &PrivateKey,
+        audience: &str,
+        caller: &Caller,
+        seconds: i64,
+    ) -> Result<String, String> {
         let claims = Claims {
             iss: self.name.clone(),
             aud: audience.to_owned(),
@@ -201,7 +226,8 @@ impl Signer {
 /// How long a verified token is accepted without another check, as long as the keys do not change.
 pub const BELIEVED: TimeDelta = TimeDelta::seconds(60);
 
-/// Until when a verified token is accepted without another check, if it expires at `exp` (seconds since 1970).
+/// Until when a verified token is accepted without another check, if it expires at `exp` (seconds
+/// since 1970).
 #[must_use]
 pub fn believed_until(exp: i64, now: DateTime<Utc>) -> DateTime<Utc> {
     DateTime::from_timestamp(exp, 0).map_or(now, |exp| exp.min(now + BELIEVED))
@@ -230,21 +256,29 @@ impl std::fmt::Debug for Verifier {
 }
 
 impl Verifier {
-    /// Reads the keys `<folder>/<issuer>.pub` of issuers that may call `audience`. A file may hold an old and a new key.
+    /// Reads the keys `<folder>/<issuer>.pub` of issuers that may call `audience`. A file may hold
+    /// an old and a new key.
     ///
     /// # Errors
     /// A sentence that names the file.
     pub fn read(folder: &Path, audience: &str, issuers: &[String]) -> Result<Self, String> {
-        let read = |issuer: &String| Ok((issuer.clone(), KeyFile::read(folder.join(format!("{issuer}.pub")), public_keys)?));
+        let read = |issuer: &String| {
+            Ok((issuer.clone(), KeyFile::read(folder.join(format!("{issuer}.pub")), public_keys)?))
+        };
         let issuers = issuers.iter().map(read).collect::<Result<_, String>>()?;
-        Ok(Self { audience: audience.to_owned(), issuers: Arc::new(issuers), verified: Arc::default() })
+        Ok(Self {
+            audience: audience.to_owned(),
+            issuers: Arc::new(issuers),
+            verified: Arc::default(),
+        })
     }
 
     fn keys(&self, issuer: &str) -> Option<Arc<Vec<DecodingKey>>> {
         self.issuers.get(issuer).and_then(KeyFile::keys)
     }
 
-    /// Checks signature, issuer, audience, algorithm and lifetime. Returns the issuer and the caller.
+    /// Checks signature, issuer, audience, algorithm and lifetime. Returns the issuer and the
+    /// caller.
     ///
     /// # Errors
     /// The fault of the token, with the claim or check that failed.
@@ -255,14 +289,27 @@ impl Verifier {
         {
             return Ok((verified.issuer, verified.caller));
         }
-        let issuer = claimed_issuer(token).ok_or_else(|| TokenFault::NotSigned("form").logged(""))?;
-        let keys = self.keys(&issuer).ok_or_else(|| TokenFault::NotSigned("issuer").logged(&issuer))?;
-        let (caller, until) = self.check(token, &issuer, &keys, now).map_err(|fault| fault.logged(&issuer))?;
-        self.verified.insert(token.to_owned(), Verified { issuer: issuer.clone(), caller: caller.clone(), keys }, until);
+        let issuer =
+            claimed_issuer(token).ok_or_else(|| TokenFault::NotSigned("form").logged(""))?;
+        let keys =
+            self.keys(&issuer).ok_or_else(|| TokenFault::NotSigned("issuer").logged(&issuer))?;
+        let (caller, until) =
+            self.check(token, &issuer, &keys, now).map_err(|fault| fault.logged(&issuer))?;
+        self.verified.insert(
+            token.to_owned(),
+            Verified { issuer: issuer.clone(), caller: caller.clone(), keys },
+            until,
+        );
         Ok((issuer, caller))
     }
 
-    fn check(&self, token: &str, issuer: &str, keys: &[DecodingKey], now: DateTime<Utc>) -> Result<(Caller, DateTime<Utc>), TokenFault> {
+    fn check(
+        &self,
+        token: &str,
+        issuer: &str,
+        keys: &[DecodingKey],
+        now: DateTime<Utc>,
+    ) -> Result<(Caller, DateTime<Utc>), TokenFault> {
         header_of(token)?;
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_audience(&[&self.audience]);
@@ -274,21 +321,35 @@ impl Verifier {
         if claims.exp > (now + LONGEST_INTERNAL).timestamp() {
             return Err(TokenFault::Claim("exp"));
         }
-        let tenant = claims.tenant.as_deref().map(str::parse).transpose().map_err(|_| TokenFault::Claim("tenant"))?;
-        let caller = Caller { subject: claims.sub, roles: claims.roles, tenant, customer: claims.customer, run_id: claims.run_id };
+        let tenant = claims
+            .tenant
+            .as_deref()
+            .map(str::parse)
+            .transpose()
+            .map_err(|_| TokenFault::Claim("tenant"))?;
+        let caller = Caller {
+            subject: claims.sub,
+            roles: claims.roles,
+            tenant,
+            customer: claims.customer,
+            run_id: claims.run_id,
+        };
         Ok((caller, believed_until(claims.exp, now)))
     }
 }
 
 /// The keys of a `.pub` file.
 fn public_keys(pem: &str) -> Result<Vec<DecodingKey>, String> {
-    let blocks = pem.split_inclusive("-----END PUBLIC KEY-----").filter(|block| !block.trim().is_empty());
-    let keys: Vec<_> =
-        blocks.map(|block| DecodingKey::from_ed_pem(block.as_bytes()).map_err(|error| error.to_string())).collect::<Result<_, _>>()?;
+    let blocks =
+        pem.split_inclusive("-----END PUBLIC KEY-----").filter(|block| !block.trim().is_empty());
+    let keys: Vec<_> = blocks
+        .map(|block| DecodingKey::from_ed_pem(block.as_bytes()).map_err(|error| error.to_string()))
+        .collect::<Result<_, _>>()?;
     if keys.is_empty() { Err("no key".to_owned()) } else { Ok(keys) }
 }
 
-/// Reads the issuer before the signature is checked. It is only used to choose the keys for that check.
+/// Reads the issuer before the signature is checked. It is only used to choose the keys for that
+/// check.
 fn claimed_issuer(token: &str) -> Option<String> {
     use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
     #[derive(Deserialize)]
@@ -309,7 +370,13 @@ mod tests {
     use std::{fs, path::Path, sync::Arc};
 
     fn caller() -> Caller {
-        Caller { subject: "ann".into(), roles: vec!["STAFF".into()], tenant: "acme".parse().ok(), customer: None, run_id: None }
+        Caller {
+            subject: "ann".into(),
+            roles: vec!["STAFF".into()],
+            tenant: "acme".parse().ok(),
+            customer: None,
+            run_id: None,
+        }
     }
 
     /// The gateway's token with some claims and header fields other than usual.
@@ -332,10 +399,19 @@ mod tests {
         assert_eq!(verifier.verify(&token), Ok(("gateway".to_owned(), caller())));
         let tampered = format!("{}x", &token[..token.len() - 1]);
         assert_eq!(verifier.verify(&tampered), Err(TokenFault::NotSigned("signature")));
-        assert_eq!(verifier.verify(&signer.internal("invoicing", &caller()).unwrap()), Err(TokenFault::Claim("aud")));
-        assert_eq!(verifier.verify(&signer.token("wallet", &caller(), -60).unwrap()), Err(TokenFault::Expired));
+        assert_eq!(
+            verifier.verify(&signer.internal("invoicing", &caller()).unwrap()),
+            Err(TokenFault::Claim("aud"))
+        );
+        assert_eq!(
+            verifier.verify(&signer.token("wallet", &caller(), -60).unwrap()),
+            Err(TokenFault::Expired)
+        );
         let other = Signer::read(folder.path(), "other", Arc::new(SystemClock)).unwrap();
-        assert_eq!(verifier.verify(&other.internal("wallet", &caller()).unwrap()), Err(TokenFault::NotSigned("issuer")));
+        assert_eq!(
+            verifier.verify(&other.internal("wallet", &caller()).unwrap()),
+            Err(TokenFault::NotSigned("issuer"))
+        );
         let none = "eyJhbGciOiJub25lIn0.eyJpc3MiOiJnYXRld2F5IiwiYXVkIjoid2FsbGV0Iiwic3ViIjoieCIsImV4cCI6OTk5OTk5OTk5OX0.";
         assert_eq!(verifier.verify(none), Err(TokenFault::NotSigned("form")));
     }
@@ -346,7 +422,9 @@ mod tests {
         ensure_key(folder.path(), "gateway").unwrap();
         let verifier = Verifier::read(folder.path(), "wallet", &["gateway".into()]).unwrap();
         let now = SystemClock.now().timestamp();
-        let with = |claims: Value| verifier.verify(&token_with(folder.path(), &claims, Header::default())).map(drop);
+        let with = |claims: Value| {
+            verifier.verify(&token_with(folder.path(), &claims, Header::default())).map(drop)
+        };
         assert_eq!(with(json!({ "exp": now + 299 })), Ok(()));
         assert_eq!(with(json!({ "exp": now + 330 })), Err(TokenFault::Claim("exp")));
         assert_eq!(with(json!({ "exp": now + 10 * 365 * 86_400 })), Err(TokenFault::Claim("exp")));
@@ -354,7 +432,10 @@ mod tests {
         assert_eq!(with(json!({ "nbf": now + 60 })), Err(TokenFault::Claim("nbf")));
         assert_eq!(with(json!({ "nbf": "soon" })), Err(TokenFault::Claim("form")));
         let critical = Header { crit: Some(vec!["b64".into()]), ..Header::default() };
-        assert_eq!(verifier.verify(&token_with(folder.path(), &json!({}), critical)), Err(TokenFault::NotSigned("crit")));
+        assert_eq!(
+            verifier.verify(&token_with(folder.path(), &json!({}), critical)),
+            Err(TokenFault::NotSigned("crit"))
+        );
     }
 
     #[test]

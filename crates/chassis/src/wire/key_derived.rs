@@ -1,6 +1,7 @@
-//! Secrets that a part derives from its signing key, for what it hands out and reads again: page tokens, cursors of events. Readers
-//! keep those for longer than a key lasts, and replicas that were started before and after a switch must read each other's. So a key that
-//! takes the place of another one carries these secrets in its file, and only they come from the one before.
+//! Secrets that a part derives from its signing key, for what it hands out and reads again: page
+//! tokens, cursors of events. Readers keep those for longer than a key lasts, and replicas that
+//! were started before and after a switch must read each other's. So a key that takes the place of
+//! another one carries these secrets in its file, and only they come from the one before.
 
 use super::key_pairs::fault;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -30,7 +31,12 @@ impl DerivedSecret {
     pub fn read(self, keys: &Path, name: &str) -> Result<[u8; LENGTH], String> {
         let file = keys.join(format!("{name}.key"));
         let text = fs::read_to_string(&file).map_err(|error| fault(&file, &error))?;
-        self.of(&text).ok_or_else(|| fault(&file, &format!("the line {:?} is malformed; it has 43 characters of base64", self.head())))
+        self.of(&text).ok_or_else(|| {
+            fault(
+                &file,
+                &format!("the line {:?} is malformed; it has 43 characters of base64", self.head()),
+            )
+        })
     }
 
     /// What stands before it in the file of a key.
@@ -41,7 +47,8 @@ impl DerivedSecret {
         }
     }
 
-    /// The secret that the file carries, or that derives from the whole file of a key that took no other one's place.
+    /// The secret that the file carries, or that derives from the whole file of a key that took no
+    /// other one's place.
     fn of(self, file: &str) -> Option<[u8; LENGTH]> {
         match carried(file, self.head()) {
             Some(text) => URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok(),
@@ -51,7 +58,9 @@ impl DerivedSecret {
 
     fn derived(self, file: &[u8]) -> Option<[u8; LENGTH]> {
         match self {
-            Self::PageTokens => Some(Sha256::new().chain_update(b"page").chain_update(file).finalize().into()),
+            Self::PageTokens => {
+                Some(Sha256::new().chain_update(b"page").chain_update(file).finalize().into())
+            }
             Self::EventCursors => {
                 let mac = Hmac::<Sha256>::new_from_slice(file).ok()?;
                 Some(mac.chain_update(b"payterms event cursors").finalize().into_bytes().into())
@@ -61,7 +70,10 @@ impl DerivedSecret {
 }
 
 fn carried<'a>(file: &'a str, head: &str) -> Option<&'a str> {
-    file.lines().take_while(|line| !line.starts_with("-----")).find_map(|line| line.strip_prefix(head)).map(str::trim)
+    file.lines()
+        .take_while(|line| !line.starts_with("-----"))
+        .find_map(|line| line.strip_prefix(head))
+        .map(str::trim)
 }
 
 /// The file of a key that takes the place of another one, with the secrets that derive from that.

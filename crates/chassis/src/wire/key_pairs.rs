@@ -1,11 +1,15 @@
-//! Files of Ed25519 key pairs: `<name>.key`, which signs, and `<name>.pub` with the public keys that count, of which there are two while a
-//! key is being replaced. A line before a key says its id; a key without one has the name of its file for an id.
+//! Files of Ed25519 key pairs: `<name>.key`, which signs, and `<name>.pub` with the public keys
+//! that count, of which there are two while a key is being replaced. A line before a key says its
+//! id; a key without one has the name of its file for an id.
 
 use super::key_derived;
 use crate::key_file;
 use ed25519_dalek::{
     SigningKey, VerifyingKey,
-    pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey, spki::der::pem::LineEnding},
+    pkcs8::{
+        DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey,
+        spki::der::pem::LineEnding,
+    },
 };
 use sha2::{Digest, Sha256};
 use std::{
@@ -22,7 +26,10 @@ const END: &str = "-----END PUBLIC KEY-----";
 
 /// The id of a key, from the line before it.
 pub(crate) fn id_in(pem: &str) -> Option<&str> {
-    pem.lines().take_while(|line| !line.starts_with("-----")).find_map(|line| line.strip_prefix(ID)).map(str::trim)
+    pem.lines()
+        .take_while(|line| !line.starts_with("-----"))
+        .find_map(|line| line.strip_prefix(ID))
+        .map(str::trim)
 }
 
 /// The key pair `name` of a folder.
@@ -53,9 +60,13 @@ impl<'a> KeyPair<'a> {
     /// # Errors
     /// A sentence if the name is none.
     pub fn new(folder: &'a Path, name: &'a str) -> Result<Self, String> {
-        let is_inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_';
+        let is_inside = |byte: u8| {
+            byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_'
+        };
         if name.is_empty() || name.len() > 60 || !name.bytes().all(is_inside) {
-            return Err(format!("{name:?} is no name of a key: use up to 60 lower-case letters, digits, - and _"));
+            return Err(format!(
+                "{name:?} is no name of a key: use up to 60 lower-case letters, digits, - and _"
+            ));
         }
         Ok(Self { folder, name })
     }
@@ -90,7 +101,10 @@ impl<'a> KeyPair<'a> {
         }
         let ids = self.ids()?;
         if ids.count.len() > 1 {
-            return Err(fault(&self.path("pub"), &"an earlier key still counts; end it with retire first"));
+            return Err(fault(
+                &self.path("pub"),
+                &"an earlier key still counts; end it with retire first",
+            ));
         }
         let public = self.path("pub");
         let present = fs::read_to_string(&public).map_err(|error| fault(&public, &error))?;
@@ -115,17 +129,20 @@ impl<'a> KeyPair<'a> {
         // What the key before gave out stays readable, also to replicas that still have it.
         let before = fs::read_to_string(&key).map_err(|error| fault(&key, &error))?;
         let text = fs::read_to_string(&next).map_err(|error| fault(&next, &error))?;
-        let text = key_derived::with_secrets_of(&before, &text).ok_or_else(|| fault(&key, &"a line before the key is malformed"))?;
+        let text = key_derived::with_secrets_of(&before, &text)
+            .ok_or_else(|| fault(&key, &"a line before the key is malformed"))?;
         replace_with(&next, text.as_bytes(), Readers::OwnerAlone)?;
         // The time of the file says when it began to sign.
-        let file = fs::File::options().append(true).open(&next).map_err(|error| fault(&next, &error))?;
+        let file =
+            fs::File::options().append(true).open(&next).map_err(|error| fault(&next, &error))?;
         file.set_modified(now()).map_err(|error| fault(&next, &error))?;
         fs::rename(&next, &key).map_err(|error| fault(&key, &error))?;
         sync(self.folder)?;
         self.ids()
     }
 
-    /// Lets only the key that signs count, once what an earlier one signed is over: after `longest`.
+    /// Lets only the key that signs count, once what an earlier one signed is over: after
+    /// `longest`.
     ///
     /// # Errors
     /// A sentence that names the file, or says that it is too early.
@@ -134,16 +151,24 @@ impl<'a> KeyPair<'a> {
         if self.path("next.key").exists() {
             return Err(fault(&self.path("next.key"), &"it does not sign yet; go on with switch"));
         }
-        let since = fs::metadata(&key).and_then(|meta| meta.modified()).map_err(|error| fault(&key, &error))?;
+        let since = fs::metadata(&key)
+            .and_then(|meta| meta.modified())
+            .map_err(|error| fault(&key, &error))?;
         let age = now().duration_since(since).unwrap_or_default();
         if age < longest {
             let left = longest.saturating_sub(age).as_secs();
-            let why = format!("it signs since {} seconds; tokens of the key before it may count for {left} more", age.as_secs());
+            let why = format!(
+                "it signs since {} seconds; tokens of the key before it may count for {left} more",
+                age.as_secs()
+            );
             return Err(fault(&key, &why));
         }
         let signs = self.ids()?.signs;
         let block = self.blocks()?.into_iter().find(|(id, _)| *id == signs).map(|(_, block)| block);
-        replace(&self.path("pub"), &block.ok_or_else(|| fault(&self.path("pub"), &"the key that signs is not in it"))?)?;
+        replace(
+            &self.path("pub"),
+            &block.ok_or_else(|| fault(&self.path("pub"), &"the key that signs is not in it"))?,
+        )?;
         self.ids()
     }
 
@@ -170,7 +195,9 @@ impl<'a> KeyPair<'a> {
         let public = self.path("pub");
         let text = fs::read_to_string(&public).map_err(|error| fault(&public, &error))?;
         let blocks = text.split_inclusive(END).map(str::trim).filter(|block| !block.is_empty());
-        Ok(blocks.map(|block| (id_in(block).unwrap_or(self.name).to_owned(), format!("{block}\n"))).collect())
+        Ok(blocks
+            .map(|block| (id_in(block).unwrap_or(self.name).to_owned(), format!("{block}\n")))
+            .collect())
     }
 
     /// Writes a new private key, readable by its owner alone, and returns its public one.
@@ -180,10 +207,21 @@ impl<'a> KeyPair<'a> {
         let [a, b, c, d, ..] = <[u8; 32]>::from(Sha256::digest(verifying.as_bytes()));
         let head = format!("{ID}{}-{:08x}\n", self.name, u32::from_be_bytes([a, b, c, d]));
         let pem = key.to_pkcs8_pem(LineEnding::LF).map_err(|error| fault(path, &error))?;
-        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(|error| fault(path, &error))?;
-        let written = file.write_all(head.as_bytes()).and_then(|()| file.write_all(pem.as_bytes())).and_then(|()| file.sync_all());
-        written.and_then(|()| give_to_owner(&file, &self.path("key"))).map_err(|error| fault(path, &error))?;
-        let public = verifying.to_public_key_pem(LineEnding::LF).map_err(|error| fault(path, &error))?;
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)
+            .map_err(|error| fault(path, &error))?;
+        let written = file
+            .write_all(head.as_bytes())
+            .and_then(|()| file.write_all(pem.as_bytes()))
+            .and_then(|()| file.sync_all());
+        written
+            .and_then(|()| give_to_owner(&file, &self.path("key")))
+            .map_err(|error| fault(path, &error))?;
+        let public =
+            verifying.to_public_key_pem(LineEnding::LF).map_err(|error| fault(path, &error))?;
         Ok(format!("{head}{public}"))
     }
 }
@@ -193,7 +231,8 @@ fn now() -> std::time::SystemTime {
     std::time::SystemTime::now()
 }
 
-/// Gives a new key to whom the present one belongs: who replaces it, such as root, need not be who signs with it.
+/// Gives a new key to whom the present one belongs: who replaces it, such as root, need not be who
+/// signs with it.
 fn give_to_owner(file: &fs::File, present: &Path) -> io::Result<()> {
     let (given, present) = (file.metadata()?, fs::metadata(present)?);
     if (given.uid(), given.gid()) == (present.uid(), present.gid()) {
@@ -221,12 +260,16 @@ pub(super) enum Readers {
 
 /// The same with bytes.
 pub(super) fn replace_with(path: &Path, bytes: &[u8], readers: Readers) -> Result<(), String> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder =
+        path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let fresh = folder.join(format!(".{name}.{:016x}", rand::random::<u64>()));
     let write = || -> io::Result<()> {
-        let mut file =
-            fs::OpenOptions::new().write(true).create_new(true).mode(if readers == Readers::All { 0o644 } else { 0o600 }).open(&fresh)?;
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(if readers == Readers::All { 0o644 } else { 0o600 })
+            .open(&fresh)?;
         file.write_all(bytes)?;
         if readers == Readers::OwnerAlone && path.exists() {
             give_to_owner(&file, path)?;
@@ -242,10 +285,13 @@ pub(super) fn replace_with(path: &Path, bytes: &[u8], readers: Readers) -> Resul
 }
 
 pub(super) fn sync(folder: &Path) -> Result<(), String> {
-    fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| fault(folder, &error))
+    fs::File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(|error| fault(folder, &error))
 }
 
-/// Creates a key pair for development, `<name>.key` (mode 0600) and `<name>.pub`, in `folder` if it does not exist.
+/// Creates a key pair for development, `<name>.key` (mode 0600) and `<name>.pub`, in `folder` if it
+/// does not exist.
 ///
 /// # Errors
 /// A sentence that names the file.
@@ -261,13 +307,22 @@ pub fn ensure_key(folder: &Path, name: &str) -> Result<(), String> {
         let secret: [u8; 32] = rand::random();
         let key = SigningKey::from_bytes(&secret);
         let pem = key.to_pkcs8_pem(LineEnding::LF).map_err(|error| fault(&error))?;
-        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&private).map_err(|error| fault(&error))?;
-        file.write_all(key_file::marked(&pem).as_bytes()).and_then(|()| file.sync_all()).map_err(|error| fault(&error))?;
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&private)
+            .map_err(|error| fault(&error))?;
+        file.write_all(key_file::marked(&pem).as_bytes())
+            .and_then(|()| file.sync_all())
+            .map_err(|error| fault(&error))?;
         key.verifying_key()
     };
     // Where the key is being replaced, another one counts beside it.
     let stored = KeyPair { folder, name }.blocks().unwrap_or_default();
-    if !stored.iter().any(|(_, block)| VerifyingKey::from_public_key_pem(block).is_ok_and(|key| key == verifying)) {
+    if !stored.iter().any(|(_, block)| {
+        VerifyingKey::from_public_key_pem(block).is_ok_and(|key| key == verifying)
+    }) {
         let pem = verifying.to_public_key_pem(LineEnding::LF).map_err(|error| fault(&error))?;
         fs::write(&public, key_file::marked(&pem)).map_err(|error| fault(&error))?;
     }
@@ -284,7 +339,8 @@ pub fn key_set(folder: &Path, names: &[&str]) -> Result<String, String> {
     for name in names {
         let pair = KeyPair::new(folder, name)?;
         for (id, block) in pair.blocks()? {
-            let key = VerifyingKey::from_public_key_pem(&block).map_err(|error| fault(&pair.path("pub"), &error))?;
+            let key = VerifyingKey::from_public_key_pem(&block)
+                .map_err(|error| fault(&pair.path("pub"), &error))?;
             let x = URL_SAFE_NO_PAD.encode(key.as_bytes());
             keys.push(serde_json::json!({ "kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": id, "x": x }));
         }
@@ -307,7 +363,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let pair = KeyPair::new(folder.path(), "callers").unwrap();
         let first = pair.make().unwrap();
-        assert!(first.signs.starts_with("callers-") && first.count == [first.signs.clone()], "{first:?}");
+        assert!(
+            first.signs.starts_with("callers-") && first.count == [first.signs.clone()],
+            "{first:?}"
+        );
         assert!(pair.make().unwrap_err().contains("replace its key with rotate"));
         assert!(pair.switch().unwrap_err().contains("there is no next key"));
         let both = pair.rotate().unwrap();
@@ -321,7 +380,10 @@ mod tests {
         assert!(pair.rotate().unwrap_err().contains("end it with retire first"));
         assert!(pair.retire(Duration::from_hours(24)).unwrap_err().contains("may count for"));
         assert_eq!(pair.retire(Duration::ZERO).unwrap().count, [switched.signs]);
-        for name in fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()) {
+        for name in fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        {
             assert!(["callers.key", "callers.pub"].contains(&name.as_str()), "{name} is left");
         }
         let mode = fs::metadata(folder.path().join("callers.key")).unwrap().permissions().mode();
@@ -331,10 +393,14 @@ mod tests {
     #[test]
     fn what_derives_from_a_key_outlives_it() {
         let folder = tempfile::tempdir().unwrap();
-        let secrets = |name| [DerivedSecret::PageTokens, DerivedSecret::EventCursors].map(|what| what.read(folder.path(), name).unwrap());
+        let secrets = |name| {
+            [DerivedSecret::PageTokens, DerivedSecret::EventCursors]
+                .map(|what| what.read(folder.path(), name).unwrap())
+        };
         let pair = KeyPair::new(folder.path(), "gateway").unwrap();
         pair.make().unwrap();
-        let (first, private) = (secrets("gateway"), fs::read_to_string(folder.path().join("gateway.key")).unwrap());
+        let (first, private) =
+            (secrets("gateway"), fs::read_to_string(folder.path().join("gateway.key")).unwrap());
         assert_ne!(first[0], first[1]);
         for _ in 0..2 {
             pair.rotate().unwrap();
@@ -344,14 +410,23 @@ mod tests {
             pair.retire(Duration::ZERO).unwrap();
         }
         let now = fs::read_to_string(folder.path().join("gateway.key")).unwrap();
-        assert!(private.lines().all(|line| line.starts_with("-----") || !now.contains(line)), "nothing else of the first key is left");
+        assert!(
+            private.lines().all(|line| line.starts_with("-----") || !now.contains(line)),
+            "nothing else of the first key is left"
+        );
         let mode = fs::metadata(folder.path().join("gateway.key")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         let other = KeyPair::new(folder.path(), "wallet").unwrap();
         other.make().unwrap();
         assert!(secrets("wallet").iter().all(|secret| !first.contains(secret)));
-        fs::write(folder.path().join("wallet.key"), now.replacen("tokens: ", "tokens: !", 1)).unwrap();
-        assert!(DerivedSecret::PageTokens.read(folder.path(), "wallet").unwrap_err().contains("malformed"));
+        fs::write(folder.path().join("wallet.key"), now.replacen("tokens: ", "tokens: !", 1))
+            .unwrap();
+        assert!(
+            DerivedSecret::PageTokens
+                .read(folder.path(), "wallet")
+                .unwrap_err()
+                .contains("malformed")
+        );
     }
 
     #[test]
@@ -361,7 +436,11 @@ mod tests {
         pair.make().unwrap();
         let key = folder.path().join("wallet.key");
         // Only root can give a file away.
-        let owner = if chown(&key, Some(65_534), None).is_ok() { 65_534 } else { fs::metadata(&key).unwrap().uid() };
+        let owner = if chown(&key, Some(65_534), None).is_ok() {
+            65_534
+        } else {
+            fs::metadata(&key).unwrap().uid()
+        };
         pair.rotate().unwrap();
         pair.switch().unwrap();
         assert_eq!(fs::metadata(&key).unwrap().uid(), owner);

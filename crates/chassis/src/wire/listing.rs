@@ -1,6 +1,7 @@
 //! A requested list: whose resources, which of them, in which order, and the page.
 //!
-//! A page token is signed over all of these, so a token of one filter or order is no token of another.
+//! A page token is signed over all of these, so a token of one filter or order is no token of
+//! another.
 
 use crate::wire::{
     fields::Fields,
@@ -19,7 +20,8 @@ pub struct ListSpec {
     pub default: Order,
 }
 
-/// The order of a list; resources of which the field is equal come in the order of their ids, the same way.
+/// The order of a list; resources of which the field is equal come in the order of their ids, the
+/// same way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Order {
     /// The field.
@@ -59,7 +61,12 @@ pub struct ListRequest<'a> {
 impl<'a> ListRequest<'a> {
     /// The list that an export sends, oldest first by `order_by`.
     #[must_use]
-    pub fn export(parent: &'a str, filter: &'a str, page_token: &'a str, order_by: &'a str) -> Self {
+    pub fn export(
+        parent: &'a str,
+        filter: &'a str,
+        page_token: &'a str,
+        order_by: &'a str,
+    ) -> Self {
         Self { parent, page_size: payterms_kernel::page::EXPORT_SIZE, page_token, filter, order_by }
     }
 }
@@ -82,13 +89,20 @@ impl Listing {
         // One that is too long is refused already, and need not be read.
         let tenant = request.parent.split(['/', ' ']).nth(1).unwrap_or_default();
         let is_too_long = text.chars().count() > filter::MOST_CHARACTERS;
-        let parsed = if is_too_long { Ok(Filter::default()) } else { filter::parse(&text, spec.filters, tenant) };
+        let parsed = if is_too_long {
+            Ok(Filter::default())
+        } else {
+            filter::parse(&text, spec.filters, tenant)
+        };
         let filter = parsed.unwrap_or_else(|sentence| {
             fields.wrong("filter", "FILTER_INVALID", sentence);
             Filter::default()
         });
         let order = order(request.order_by, spec).unwrap_or_else(|| {
-            let sentence = format!("Order by one of {}, with \" desc\" after it for the largest first.", spec.orders.join(", "));
+            let sentence = format!(
+                "Order by one of {}, with \" desc\" after it for the largest first.",
+                spec.orders.join(", ")
+            );
             fields.wrong("order_by", "ORDER_BY_INVALID", sentence);
             spec.default
         });
@@ -117,11 +131,21 @@ mod tests {
 
     #[test]
     fn an_order_is_one_allowed_field_and_a_direction() {
-        let spec = ListSpec { filters: &[], orders: &["create_time", "due_date"], default: Order::NEWEST };
+        let spec =
+            ListSpec { filters: &[], orders: &["create_time", "due_date"], default: Order::NEWEST };
         assert_eq!(order("", &spec), Some(Order::NEWEST));
         assert_eq!(order("due_date", &spec), Some(Order { field: "due_date", descending: false }));
-        assert_eq!(order("due_date  desc", &spec), Some(Order { field: "due_date", descending: true }));
-        for bad in ["total", "due_date down", "due_date desc create_time", "due_date, create_time", "due_date,"] {
+        assert_eq!(
+            order("due_date  desc", &spec),
+            Some(Order { field: "due_date", descending: true })
+        );
+        for bad in [
+            "total",
+            "due_date down",
+            "due_date desc create_time",
+            "due_date, create_time",
+            "due_date,",
+        ] {
             assert_eq!(order(bad, &spec), None, "{bad}");
         }
     }

@@ -13,7 +13,11 @@ impl Fields {
     }
 
     /// Labels; each that is wrong is named.
-    pub fn labels(&mut self, field: &str, labels: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    pub fn labels(
+        &mut self,
+        field: &str,
+        labels: &BTreeMap<String, String>,
+    ) -> BTreeMap<String, String> {
         if labels.len() > MOST_LABELS {
             self.wrong(field, "TOO_MANY_ITEMS", format!("Write at most {MOST_LABELS} labels."));
             return BTreeMap::new();
@@ -24,16 +28,26 @@ impl Fields {
                 self.text(&at, value, 0, MOST_VALUE);
                 self.trimmed_line(&at, value);
             } else {
-                // Another letter than ASCII's is shown by its number, so that keys which look alike are told apart.
+                // Another letter than ASCII's is shown by its number, so that keys which look alike
+                // are told apart.
                 let shown = key.chars().take(63).collect::<String>();
-                self.wrong(&format!("{field}[\"{}\"]", shown.escape_default()), "FIELD_INVALID_CHARS", format!("{}.", marks::KEY_RULE));
+                self.wrong(
+                    &format!("{field}[\"{}\"]", shown.escape_default()),
+                    "FIELD_INVALID_CHARS",
+                    format!("{}.", marks::KEY_RULE),
+                );
             }
         }
         labels.clone()
     }
 
     /// Own id and labels of a resource that is created, at `place`, such as `customer.`.
-    pub fn marks(&mut self, place: &str, external_id: &str, labels: &BTreeMap<String, String>) -> Marks {
+    pub fn marks(
+        &mut self,
+        place: &str,
+        external_id: &str,
+        labels: &BTreeMap<String, String>,
+    ) -> Marks {
         Marks {
             external_id: self.external_id(&format!("{place}external_id"), external_id),
             labels: self.labels(&format!("{place}labels"), labels),

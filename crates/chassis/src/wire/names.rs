@@ -38,7 +38,8 @@ pub fn parse(text: &str, collections: &[&str]) -> Option<Name> {
     segments.next().is_none().then_some(Name { tenant, ids })
 }
 
-/// The parent of a list: the tenant, and the ids that follow, of which each may stand for all of its collection.
+/// The parent of a list: the tenant, and the ids that follow, of which each may stand for all of
+/// its collection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parent {
     /// The tenant.
@@ -55,8 +56,8 @@ impl Parent {
     }
 }
 
-/// Parses the parent of a list: like a name, but `-` may stand for an id. What follows a `-` is `-` too, since an id says whose
-/// it is.
+/// Parses the parent of a list: like a name, but `-` may stand for an id. What follows a `-` is `-`
+/// too, since an id says whose it is.
 #[must_use]
 pub fn parse_parent(text: &str, collections: &[&str]) -> Option<Parent> {
     let mut segments = text.split('/');
@@ -82,17 +83,21 @@ pub fn parse_parent(text: &str, collections: &[&str]) -> Option<Parent> {
 /// The length of a UUID as text. Without its dashes it could be any digest.
 const UUID_LENGTH: usize = 36;
 
-/// A UUID with dashes, in either case: some languages write it in capitals. Answers have it in lower case.
+/// A UUID with dashes, in either case: some languages write it in capitals. Answers have it in
+/// lower case.
 #[must_use]
 pub fn uuid(text: &str) -> Option<Uuid> {
     Uuid::try_parse(text).ok().filter(|_| text.len() == UUID_LENGTH)
 }
 
-/// Writes each UUID in a message or a text in lower case, so that two that differ in nothing else are the same.
+/// Writes each UUID in a message or a text in lower case, so that two that differ in nothing else
+/// are the same.
 pub fn lower_uuids(bytes: &mut [u8]) {
     let mut at: usize = 0;
     // A UUID has its first dash after eight digits.
-    while let Some(dash) = bytes.get(at..).and_then(|rest| rest.iter().position(|byte| *byte == b'-')) {
+    while let Some(dash) =
+        bytes.get(at..).and_then(|rest| rest.iter().position(|byte| *byte == b'-'))
+    {
         let first = at.saturating_add(dash);
         at = first.saturating_add(1);
         let Some(start) = first.checked_sub(8) else { continue };
@@ -135,7 +140,10 @@ mod tests {
         assert!(name.is_some());
         let capitals = format!("tenants/acme/customers/{}", id.to_uppercase());
         assert_eq!(parse(&capitals, &["customers"]), name);
-        assert_eq!(parse_parent(&capitals, &["customers"]).and_then(|parent| parent.id(0)), name.map(|name| name.id(0)));
+        assert_eq!(
+            parse_parent(&capitals, &["customers"]).and_then(|parent| parent.id(0)),
+            name.map(|name| name.id(0))
+        );
         for bad in [
             String::new(),
             "tenants".to_owned(),
@@ -171,7 +179,10 @@ mod tests {
     #[test]
     fn in_a_parent_a_dash_stands_for_all() {
         let (id, of_invoices) = ("01993c7a-0000-7000-8000-000000000001", ["customers", "invoices"]);
-        let ids = |text: &str| parse_parent(text, &of_invoices).map(|parent| [parent.id(0).is_some(), parent.id(1).is_some()]);
+        let ids = |text: &str| {
+            parse_parent(text, &of_invoices)
+                .map(|parent| [parent.id(0).is_some(), parent.id(1).is_some()])
+        };
         assert_eq!(ids(&format!("tenants/acme/customers/{id}/invoices/{id}")), Some([true, true]));
         assert_eq!(ids(&format!("tenants/acme/customers/{id}/invoices/-")), Some([true, false]));
         assert_eq!(ids("tenants/acme/customers/-/invoices/-"), Some([false, false]));

@@ -23,12 +23,22 @@ impl Page {
     pub fn parse(fields: &mut Fields, parent: &str, size: i32, token: &str) -> Self {
         let scope = fields.scope();
         // A member's list of all is the own customer's: a token of the tenant's list is none of it.
-        let text = scope.caller.customer.filter(|_| scope.grant == Grant::OwnCustomer).map(|id| id.to_string()).unwrap_or_default();
+        let text = scope
+            .caller
+            .customer
+            .filter(|_| scope.grant == Grant::OwnCustomer)
+            .map(|id| id.to_string())
+            .unwrap_or_default();
         let list = names::with_lower_uuids(&format!("{} {text} {parent}", scope.method));
-        Self { list, size: fields.page_size(size), token: fields.token("page_token", token, 0, 1_000) }
+        Self {
+            list,
+            size: fields.page_size(size),
+            token: fields.token("page_token", token, 0, 1_000),
+        }
     }
 
-    /// How many items to read: one more than the page holds, which shows whether there is another page.
+    /// How many items to read: one more than the page holds, which shows whether there is another
+    /// page.
     #[must_use]
     pub fn reads(&self) -> u64 {
         u64::from(self.size).saturating_add(1)
@@ -48,7 +58,8 @@ impl PageSigner {
         Self { key: key.to_vec() }
     }
 
-    /// Removes the additional item that [`Page::reads`] asked for, and returns the token of the next page.
+    /// Removes the additional item that [`Page::reads`] asked for, and returns the token of the
+    /// next page.
     pub fn cut<T>(&self, page: &Page, items: &mut Vec<T>, cursor: impl Fn(&T) -> String) -> String {
         let size = page.size as usize;
         if items.len() <= size {
@@ -69,7 +80,10 @@ impl PageSigner {
     /// The token of the page after `cursor` in the list `list` (method and parent).
     #[must_use]
     pub fn sign(&self, list: &str, cursor: &str) -> String {
-        let mut bytes = self.mac(list, cursor).map(|mac| mac.finalize().into_bytes().to_vec()).unwrap_or_default();
+        let mut bytes = self
+            .mac(list, cursor)
+            .map(|mac| mac.finalize().into_bytes().to_vec())
+            .unwrap_or_default();
         bytes.extend_from_slice(cursor.as_bytes());
         URL_SAFE_NO_PAD.encode(bytes)
     }
@@ -84,7 +98,12 @@ impl PageSigner {
         }
         self.open(list, token).map(Some).ok_or_else(|| {
             let description = "Start again without a token.".to_owned();
-            Refusal::invalid(vec![Violation { field: "page_token".into(), reason: "PAGE_TOKEN_INVALID", description }]).into()
+            Refusal::invalid(vec![Violation {
+                field: "page_token".into(),
+                reason: "PAGE_TOKEN_INVALID",
+                description,
+            }])
+            .into()
         })
     }
 
@@ -115,7 +134,8 @@ mod tests {
         let token = signer.sign("a", "42");
         assert_eq!(signer.read("a", &token).unwrap(), Some("42".into()));
         assert_eq!(signer.read("a", "").unwrap(), None);
-        for (list, token) in [("b", token.as_str()), ("a", "x"), ("a", "AAAA"), ("a", &token[1..])] {
+        for (list, token) in [("b", token.as_str()), ("a", "x"), ("a", "AAAA"), ("a", &token[1..])]
+        {
             assert!(signer.read(list, token).is_err());
         }
         assert!(PageSigner::new(b"other").read("a", &token).is_err());

@@ -13,21 +13,30 @@ pub fn money(money: Money) -> google::Money {
     google::Money {
         currency_code: money.currency().code().to_owned(),
         units: units.to_i64().unwrap_or_default(),
-        nanos: fraction.checked_mul(Decimal::from(1_000_000_000)).and_then(|nanos| nanos.to_i32()).unwrap_or_default(),
+        nanos: fraction
+            .checked_mul(Decimal::from(1_000_000_000))
+            .and_then(|nanos| nanos.to_i32())
+            .unwrap_or_default(),
     }
 }
 
 /// Parses an amount from another service; `None` if its currency does not exist.
 #[must_use]
 pub fn money_of(message: &google::Money) -> Option<Money> {
-    let micros = message.units.checked_mul(1_000_000)?.checked_add(i64::from(message.nanos).checked_div(1_000)?)?;
+    let micros = message
+        .units
+        .checked_mul(1_000_000)?
+        .checked_add(i64::from(message.nanos).checked_div(1_000)?)?;
     Some(Money::from_micros(Currency::parse(&message.currency_code)?, micros))
 }
 
 /// An instant.
 #[must_use]
 pub fn timestamp(instant: DateTime<Utc>) -> Timestamp {
-    Timestamp { seconds: instant.timestamp(), nanos: i32::try_from(instant.timestamp_subsec_nanos()).unwrap_or_default() }
+    Timestamp {
+        seconds: instant.timestamp(),
+        nanos: i32::try_from(instant.timestamp_subsec_nanos()).unwrap_or_default(),
+    }
 }
 
 /// A date.
@@ -40,7 +49,11 @@ pub fn date(date: NaiveDate) -> google::Date {
 /// Parses a date from another service; `None` if the calendar has no such date.
 #[must_use]
 pub fn date_of(message: &google::Date) -> Option<NaiveDate> {
-    NaiveDate::from_ymd_opt(message.year, u32::try_from(message.month).ok()?, u32::try_from(message.day).ok()?)
+    NaiveDate::from_ymd_opt(
+        message.year,
+        u32::try_from(message.month).ok()?,
+        u32::try_from(message.day).ok()?,
+    )
 }
 
 /// Parses an instant from another service.

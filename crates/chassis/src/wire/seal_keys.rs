@@ -1,5 +1,6 @@
-//! Files of the keys that values are sealed with (`crate::seal`), replaced step by step as those that sign are (`key_pairs`): the next key is
-//! made and opens everywhere, then it seals, and in the end the one before is taken away.
+//! Files of the keys that values are sealed with (`crate::seal`), replaced step by step as those
+//! that sign are (`key_pairs`): the next key is made and opens everywhere, then it seals, and in
+//! the end the one before is taken away.
 
 use super::key_pairs::{KeyIds, Readers, fault, replace_with, sync};
 use crate::seal::{KEY, KeyId, Seal};
@@ -8,10 +9,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The names of such files: of what opens bank accounts and of attachments, and of secrets of tenants.
+/// The names of such files: of what opens bank accounts and of attachments, and of secrets of
+/// tenants.
 pub const NAMES: [&str; 2] = ["seal", "webhooks"];
 
-/// The file `<name>.key` of a folder. While its key is being replaced, `<name>.next.key` has the one that is to come.
+/// The file `<name>.key` of a folder. While its key is being replaced, `<name>.next.key` has the
+/// one that is to come.
 #[derive(Debug, Clone)]
 pub struct SealKeys {
     file: PathBuf,
@@ -23,7 +26,10 @@ impl SealKeys {
     #[must_use]
     pub fn new(folder: &Path, name: &str) -> Option<Self> {
         let known = NAMES.contains(&name);
-        known.then(|| Self { file: folder.join(format!("{name}.key")), next: folder.join(format!("{name}.next.key")) })
+        known.then(|| Self {
+            file: folder.join(format!("{name}.key")),
+            next: folder.join(format!("{name}.next.key")),
+        })
     }
 
     /// Makes the file with one key; refused where there is one.
@@ -49,7 +55,10 @@ impl SealKeys {
         if self.next.exists() {
             let next = self.next_key()?;
             if keys.contains(&next) {
-                return Err(fault(&self.next, &"the key is being replaced already; go on with switch"));
+                return Err(fault(
+                    &self.next,
+                    &"the key is being replaced already; go on with switch",
+                ));
             }
             // The command ended between its two files.
             return self.write(keys.into_iter().chain([next]));
@@ -101,7 +110,8 @@ impl SealKeys {
     /// A sentence that names the file.
     pub fn ids(&self) -> Result<KeyIds, String> {
         let count: Vec<_> = self.keys()?.iter().map(|key| KeyId::of(key).to_string()).collect();
-        let next = if self.next.exists() { Some(KeyId::of(&self.next_key()?).to_string()) } else { None };
+        let next =
+            if self.next.exists() { Some(KeyId::of(&self.next_key()?).to_string()) } else { None };
         Ok(KeyIds { signs: count.first().cloned().unwrap_or_default(), next, count })
     }
 
@@ -132,8 +142,13 @@ mod tests {
     #[test]
     fn a_key_is_replaced_step_by_step_and_every_step_opens_what_was_sealed() {
         let folder = tempfile::tempdir().unwrap();
-        let (keys, file) = (SealKeys::new(folder.path(), "seal").unwrap(), folder.path().join("seal.key"));
-        assert!(SealKeys::new(folder.path(), "gateway").is_none() && keys.ids().is_err() && keys.rotate().is_err());
+        let (keys, file) =
+            (SealKeys::new(folder.path(), "seal").unwrap(), folder.path().join("seal.key"));
+        assert!(
+            SealKeys::new(folder.path(), "gateway").is_none()
+                && keys.ids().is_err()
+                && keys.rotate().is_err()
+        );
         let made = keys.make().unwrap();
         assert!(keys.make().is_err() && keys.switch().is_err());
         let old = Seal::read(&file).unwrap().seal(Uuid::nil(), "token").unwrap();
@@ -141,7 +156,10 @@ mod tests {
         let rotated = keys.rotate().unwrap();
         assert_eq!((&rotated.signs, rotated.count.len()), (&made.signs, 2));
         assert_eq!(rotated.next.as_ref(), rotated.count.last());
-        assert!(keys.rotate().unwrap_err().contains("switch") && keys.retire().unwrap_err().contains("switch"));
+        assert!(
+            keys.rotate().unwrap_err().contains("switch")
+                && keys.retire().unwrap_err().contains("switch")
+        );
         // As if the command had ended before its second file.
         let both = fs::read(&file).unwrap();
         fs::write(&file, &both[..32]).unwrap();

@@ -1,4 +1,5 @@
-//! Why the database gave no answer, as the code of its error says it. Texts of errors are for people: nothing is decided by them.
+//! Why the database gave no answer, as the code of its error says it. Texts of errors are for
+//! people: nothing is decided by them.
 
 use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr, SqlErr, sqlx::error::DatabaseError};
 use std::fmt::{self, Display, Formatter};
@@ -7,7 +8,8 @@ use uuid::Uuid;
 /// The reason why the database gave no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Another transaction was first. The same transaction finds its rows if it is run again at once.
+    /// Another transaction was first. The same transaction finds its rows if it is run again at
+    /// once.
     #[error("lost a race: {0}")]
     Raced(String),
     /// No connection became free in time, or there are none any more.
@@ -43,7 +45,8 @@ impl Display for Corrupt {
 }
 
 impl StoreError {
-    /// Whether the database, or what it holds, objects to this statement, and would answer another one.
+    /// Whether the database, or what it holds, objects to this statement, and would answer another
+    /// one.
     #[must_use]
     pub fn is_of_statement(&self) -> bool {
         match self {
@@ -52,11 +55,14 @@ impl StoreError {
         }
     }
 
-    /// Whether the same statement fails whenever it is run: a row that it names does not exist, or one that it reads is corrupt.
+    /// Whether the same statement fails whenever it is run: a row that it names does not exist, or
+    /// one that it reads is corrupt.
     #[must_use]
     pub fn is_lasting(&self) -> bool {
         match self {
-            Self::Statement(error) => matches!(error.sql_err(), Some(SqlErr::ForeignKeyConstraintViolation(_))),
+            Self::Statement(error) => {
+                matches!(error.sql_err(), Some(SqlErr::ForeignKeyConstraintViolation(_)))
+            }
             Self::Corrupt(_) => true,
             Self::Raced(_) | Self::NoConnection(_) | Self::Unavailable(_) => false,
         }
@@ -101,8 +107,9 @@ impl Said {
     }
 }
 
-/// Whether a code says that two transactions were in each other's way. PostgreSQL: a serialization failure or a deadlock. SQLite, whose codes
-/// have the kind in their low byte: 5, the database is locked by another connection, and 6, a table is.
+/// Whether a code says that two transactions were in each other's way. PostgreSQL: a serialization
+/// failure or a deadlock. SQLite, whose codes have the kind in their low byte: 5, the database is
+/// locked by another connection, and 6, a table is.
 fn is_race(code: &str) -> bool {
     match code {
         "40001" | "40P01" => true,
@@ -119,9 +126,15 @@ mod tests {
 
     #[test]
     fn races_are_known_by_their_codes() {
-        for (code, race) in
-            [("40001", true), ("40P01", true), ("5", true), ("517", true), ("262", true), ("23505", false), ("10005", false)]
-        {
+        for (code, race) in [
+            ("40001", true),
+            ("40P01", true),
+            ("5", true),
+            ("517", true),
+            ("262", true),
+            ("23505", false),
+            ("10005", false),
+        ] {
             assert_eq!(is_race(code), race, "{code}");
         }
         assert!(!is_race("1555") && !is_race(""));
@@ -131,15 +144,25 @@ mod tests {
     async fn an_error_of_the_database_is_what_its_code_says() {
         let db = Database::connect("sqlite::memory:").await.unwrap();
         db.execute_unprepared("PRAGMA foreign_keys = ON").await.unwrap();
-        db.execute_unprepared("CREATE TABLE a (b INTEGER PRIMARY KEY, c INTEGER REFERENCES a (b))").await.unwrap();
+        db.execute_unprepared("CREATE TABLE a (b INTEGER PRIMARY KEY, c INTEGER REFERENCES a (b))")
+            .await
+            .unwrap();
         db.execute_unprepared("INSERT INTO a VALUES (1, NULL)").await.unwrap();
-        let error = async |statement: &str| StoreError::from(db.execute_unprepared(statement).await.unwrap_err());
+        let error = async |statement: &str| {
+            StoreError::from(db.execute_unprepared(statement).await.unwrap_err())
+        };
         assert!(matches!(error("INSERT INTO a VALUES (1, NULL)").await, StoreError::Raced(_)));
         let missing = error("INSERT INTO a VALUES (2, 7)").await;
         assert!(missing.is_lasting() && missing.is_of_statement(), "{missing}");
         let wrong = error("SELECT 40001 FROM deadlock").await;
         assert!(matches!(wrong, StoreError::Statement(_)) && !wrong.is_lasting(), "{wrong}");
-        assert!(matches!(StoreError::from(DbErr::Custom("40001: database is locked".to_owned())), StoreError::Statement(_)));
-        assert!(!StoreError::from(DbErr::ConnectionAcquire(sea_orm::ConnAcquireErr::Timeout)).is_of_statement());
+        assert!(matches!(
+            StoreError::from(DbErr::Custom("40001: database is locked".to_owned())),
+            StoreError::Statement(_)
+        ));
+        assert!(
+            !StoreError::from(DbErr::ConnectionAcquire(sea_orm::ConnAcquireErr::Timeout))
+                .is_of_statement()
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! The topology, read from `proto/topology.toml`: which service calls which, and who subscribes to whose events.
+//! The topology, read from `proto/topology.toml`: which service calls which, and who subscribes to
+//! whose events.
 
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -30,17 +31,26 @@ pub fn load() -> Result<Topology, String> {
 /// The subscribers of `source`, each with the aggregate types that it subscribes to.
 #[must_use]
 pub fn subscribers(topology: &Topology, source: &str) -> BTreeMap<String, Vec<String>> {
-    topology.iter().filter_map(|(name, relations)| Some((name.clone(), relations.hears.get(source)?.clone()))).collect()
+    topology
+        .iter()
+        .filter_map(|(name, relations)| Some((name.clone(), relations.hears.get(source)?.clone())))
+        .collect()
 }
 
-/// The services whose tokens a service accepts: the gateway, those that call it or deliver events to it, and the owner of test
-/// clocks (invoicing).
+/// The services whose tokens a service accepts: the gateway, those that call it or deliver events
+/// to it, and the owner of test clocks (invoicing).
 #[must_use]
 pub fn callers(topology: &Topology, service: &str) -> Vec<String> {
-    let calling =
-        topology.iter().filter(|(_, relations)| relations.calls.iter().any(|called| called == service)).map(|(name, _)| name.clone());
-    let sources = topology.get(service).map(|relations| relations.hears.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
-    let mut callers: Vec<_> = calling.chain(sources).chain(["gateway".to_owned(), "invoicing".to_owned()]).collect();
+    let calling = topology
+        .iter()
+        .filter(|(_, relations)| relations.calls.iter().any(|called| called == service))
+        .map(|(name, _)| name.clone());
+    let sources = topology
+        .get(service)
+        .map(|relations| relations.hears.keys().cloned().collect::<Vec<_>>())
+        .unwrap_or_default();
+    let mut callers: Vec<_> =
+        calling.chain(sources).chain(["gateway".to_owned(), "invoicing".to_owned()]).collect();
     callers.sort();
     callers.dedup();
     callers

@@ -1,5 +1,5 @@
-//! S5, the account of a customer in Australia: credit by bank transfer with its invoice, postpaid by the
-//! month, documents that are corrected, listed and fetched.
+//! S5, the account of a customer in Australia: credit by bank transfer with its invoice, postpaid
+//! by the month, documents that are corrected, listed and fetched.
 
 use super::stage::{Stage, TENANT, must_hold, sentence_of, shown};
 use crate::{
@@ -11,13 +11,16 @@ use payterms_kernel::calendar::{day_in, first_of_month, start_of_day};
 use payterms_proto::{
     google::r#type::{Decimal, Money},
     invoicing::v1::{
-        Address, BusinessDetails, CorrectInvoiceRequest, CreateCustomerRequest, Customer, DownloadDocumentsRequest, GetInvoiceRequest,
-        ImportBankStatementRequest, Invoice, ListCreditNotesRequest, ListInvoicesRequest, ListMailsRequest, MailKind,
-        RaiseTransferTopUpRequest, Tenant, TransferTopUp, UpdateCustomerRequest, UpdateTenantRequest, credit_note::Reason, invoice::State,
+        Address, BusinessDetails, CorrectInvoiceRequest, CreateCustomerRequest, Customer,
+        DownloadDocumentsRequest, GetInvoiceRequest, ImportBankStatementRequest, Invoice,
+        ListCreditNotesRequest, ListInvoicesRequest, ListMailsRequest, MailKind,
+        RaiseTransferTopUpRequest, Tenant, TransferTopUp, UpdateCustomerRequest,
+        UpdateTenantRequest, credit_note::Reason, invoice::State,
     },
     wallet::v1::{
-        CreateRecurringFeeRequest, DecidePostpaidRequest, GetBalanceRequest, ListWalletsRequest, OpenWalletRequest, RecordUsageRequest,
-        RequestPostpaidRequest, TaxKind, UpdateWalletSettingsRequest, WalletSettings, postpaid_agreement,
+        CreateRecurringFeeRequest, DecidePostpaidRequest, GetBalanceRequest, ListWalletsRequest,
+        OpenWalletRequest, RecordUsageRequest, RequestPostpaidRequest, TaxKind,
+        UpdateWalletSettingsRequest, WalletSettings, postpaid_agreement,
     },
 };
 use prost_types::FieldMask;
@@ -37,7 +40,9 @@ struct Account {
 /// # Errors
 /// A sentence that says what does not hold.
 pub async fn play(stage: &mut Stage) -> Result<(), String> {
-    stage.print_title("S5  An account in Australia: credit by transfer, then postpaid, with its documents.");
+    stage.print_title(
+        "S5  An account in Australia: credit by transfer, then postpaid, with its documents.",
+    );
     let account = open(stage).await?;
     transfer(stage, &account).await?;
     let invoice = postpaid(stage, &account).await?;
@@ -51,11 +56,18 @@ fn mask(paths: &[&str]) -> Option<FieldMask> {
 
 async fn open(stage: &Stage) -> Result<Account, String> {
     let (owner, staff) = (stage.someone("OWNER")?, stage.someone("STAFF")?);
-    let business =
-        BusinessDetails { bank_details: "Southern Cross Telecom, BSB 062-000, account 1234 5678".to_owned(), ..Default::default() };
-    let tenant = Tenant { name: format!("tenants/{TENANT}"), business: Some(business), ..Tenant::default() };
-    let update =
-        UpdateTenantRequest { request_id: request_id(), tenant: Some(tenant), update_mask: mask(&["business"]), ..Default::default() };
+    let business = BusinessDetails {
+        bank_details: "Southern Cross Telecom, BSB 062-000, account 1234 5678".to_owned(),
+        ..Default::default()
+    };
+    let tenant =
+        Tenant { name: format!("tenants/{TENANT}"), business: Some(business), ..Tenant::default() };
+    let update = UpdateTenantRequest {
+        request_id: request_id(),
+        tenant: Some(tenant),
+        update_mask: mask(&["business"]),
+        ..Default::default()
+    };
     owner.tenants().update_tenant(update).await.map_err(sentence_of)?;
     let settings = WalletSettings {
         name: format!("tenants/{TENANT}/walletSettings"),
@@ -91,22 +103,55 @@ async fn open(stage: &Stage) -> Result<Account, String> {
     let made = owner.customers().create_customer(create).await.map_err(sentence_of)?;
     let informed = owner.after(&made);
     let customer = made.into_inner().customer.unwrap_or_default().name;
-    informed.wallets().list_wallets(ListWalletsRequest { parent: customer.clone(), ..Default::default() }).await.map_err(sentence_of)?;
-    let open =
-        OpenWalletRequest { request_id: request_id(), parent: customer.clone(), currency_code: "AUD".to_owned(), ..Default::default() };
-    let wallet = staff.wallets().open_wallet(open).await.map_err(sentence_of)?.into_inner().wallet.unwrap_or_default().name;
+    informed
+        .wallets()
+        .list_wallets(ListWalletsRequest { parent: customer.clone(), ..Default::default() })
+        .await
+        .map_err(sentence_of)?;
+    let open = OpenWalletRequest {
+        request_id: request_id(),
+        parent: customer.clone(),
+        currency_code: "AUD".to_owned(),
+        ..Default::default()
+    };
+    let wallet = staff
+        .wallets()
+        .open_wallet(open)
+        .await
+        .map_err(sentence_of)?
+        .into_inner()
+        .wallet
+        .unwrap_or_default()
+        .name;
     Ok(Account { customer, wallet, owner, staff })
 }
 
 impl Account {
     async fn posted(&self) -> Result<Option<Money>, String> {
         let get = GetBalanceRequest { name: self.wallet.clone(), as_of: None };
-        Ok(self.staff.wallets().get_balance(get).await.map_err(sentence_of)?.into_inner().balance.unwrap_or_default().posted)
+        Ok(self
+            .staff
+            .wallets()
+            .get_balance(get)
+            .await
+            .map_err(sentence_of)?
+            .into_inner()
+            .balance
+            .unwrap_or_default()
+            .posted)
     }
 
     async fn read(&self, invoice: &Invoice) -> Result<Invoice, String> {
         let get = GetInvoiceRequest { name: invoice.name.clone() };
-        Ok(self.staff.invoices().get_invoice(get).await.map_err(sentence_of)?.into_inner().invoice.unwrap_or_default())
+        Ok(self
+            .staff
+            .invoices()
+            .get_invoice(get)
+            .await
+            .map_err(sentence_of)?
+            .into_inner()
+            .invoice
+            .unwrap_or_default())
     }
 
     /// Money arrives with a text; waits until the invoice is paid.
@@ -131,7 +176,10 @@ impl Account {
             }
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
         }
-        Err(format!("this does not hold: what arrives with {} pays it within seconds", invoice.number))
+        Err(format!(
+            "this does not hold: what arrives with {} pays it within seconds",
+            invoice.number
+        ))
     }
 }
 
@@ -151,25 +199,63 @@ async fn transfer(stage: &Stage, account: &Account) -> Result<(), String> {
         amount: amount("AUD", units, 0),
         top_up: Some(top_up.clone()),
     };
-    let below = account.staff.transfer_top_ups().raise_transfer_top_up(ask(199)).await.err().map(sentence_of).unwrap_or_default();
+    let below = account
+        .staff
+        .transfer_top_ups()
+        .raise_transfer_top_up(ask(199))
+        .await
+        .err()
+        .map(sentence_of)
+        .unwrap_or_default();
     stage.print_step("Support", &format!("tries a transfer of 199.00 AUD. Refused: {below}"));
-    let raised = account.staff.transfer_top_ups().raise_transfer_top_up(ask(220)).await.map_err(sentence_of)?.into_inner();
+    let raised = account
+        .staff
+        .transfer_top_ups()
+        .raise_transfer_top_up(ask(220))
+        .await
+        .map_err(sentence_of)?
+        .into_inner();
     let invoice = raised.invoice.unwrap_or_default();
-    stage.print_step("Support", &format!("raises {} over {}, tax included, and mails it.", invoice.number, shown(invoice.total.as_ref())));
+    stage.print_step(
+        "Support",
+        &format!(
+            "raises {} over {}, tax included, and mails it.",
+            invoice.number,
+            shown(invoice.total.as_ref())
+        ),
+    );
     let paid = account.arrives("212.50", &invoice).await?;
     must_hold(paid.credited == amount("AUD", 7, 50), "what the banks kept is credit-noted")?;
     let notes = ListCreditNotesRequest { parent: invoice.name.clone(), ..Default::default() };
-    let notes = account.staff.invoices().list_credit_notes(notes).await.map_err(sentence_of)?.into_inner().credit_notes;
-    must_hold(notes.first().is_some_and(|note| note.reason() == Reason::TransferFees), "the note says that it is for fees")?;
+    let notes = account
+        .staff
+        .invoices()
+        .list_credit_notes(notes)
+        .await
+        .map_err(sentence_of)?
+        .into_inner()
+        .credit_notes;
+    must_hold(
+        notes.first().is_some_and(|note| note.reason() == Reason::TransferFees),
+        "the note says that it is for fees",
+    )?;
     let posted = account.posted().await?;
     must_hold(posted == amount("AUD", 193, 18), "the credit is what came, less its tax")?;
-    stage.print_step("Bank", &format!("212.50 AUD arrive; 7.50 AUD are credit-noted as fees; the wallet has {}.", shown(posted.as_ref())));
+    stage.print_step(
+        "Bank",
+        &format!(
+            "212.50 AUD arrive; 7.50 AUD are credit-noted as fees; the wallet has {}.",
+            shown(posted.as_ref())
+        ),
+    );
     Ok(())
 }
 
 fn midnight(stage: &Stage, months: u32) -> DateTime<Utc> {
     let zone = chrono_tz::Australia::Sydney;
-    let first = first_of_month(day_in(zone, stage.now)).checked_add_months(Months::new(months)).unwrap_or_default();
+    let first = first_of_month(day_in(zone, stage.now))
+        .checked_add_months(Months::new(months))
+        .unwrap_or_default();
     start_of_day(zone, first)
 }
 
@@ -182,12 +268,34 @@ async fn postpaid(stage: &mut Stage, account: &Account) -> Result<Invoice, Strin
         limit: amount("AUD", 3_000, 0),
         ..Default::default()
     };
-    let proposed =
-        account.staff.postpaid().request_postpaid(ask).await.map_err(sentence_of)?.into_inner().postpaid_agreement.unwrap_or_default();
-    let decide = DecidePostpaidRequest { request_id: request_id(), name: proposed.name, approve: true, ..Default::default() };
-    let active =
-        account.owner.postpaid().decide_postpaid(decide).await.map_err(sentence_of)?.into_inner().postpaid_agreement.unwrap_or_default();
-    must_hold(active.state() == postpaid_agreement::State::Active, "the owner's yes makes it active")?;
+    let proposed = account
+        .staff
+        .postpaid()
+        .request_postpaid(ask)
+        .await
+        .map_err(sentence_of)?
+        .into_inner()
+        .postpaid_agreement
+        .unwrap_or_default();
+    let decide = DecidePostpaidRequest {
+        request_id: request_id(),
+        name: proposed.name,
+        approve: true,
+        ..Default::default()
+    };
+    let active = account
+        .owner
+        .postpaid()
+        .decide_postpaid(decide)
+        .await
+        .map_err(sentence_of)?
+        .into_inner()
+        .postpaid_agreement
+        .unwrap_or_default();
+    must_hold(
+        active.state() == postpaid_agreement::State::Active,
+        "the owner's yes makes it active",
+    )?;
     stage.print_step("Owner", "lets Outback Freight pay later: 1000.00 AUD a month at least, for twelve months, down to -3000.00 AUD.");
     stage.advance(midnight(stage, 1)).await?;
     let used = RecordUsageRequest {
@@ -210,17 +318,43 @@ async fn postpaid(stage: &mut Stage, account: &Account) -> Result<Invoice, Strin
     account.staff.fees().create_recurring_fee(fee).await.map_err(sentence_of)?;
     let posted = account.posted().await?;
     must_hold(posted == amount("AUD", -218, -82), "credit is used first, then the limit")?;
-    stage.print_step("Outback Freight", &format!("sends 10000 texts and keeps a number: the balance is {}.", shown(posted.as_ref())));
+    stage.print_step(
+        "Outback Freight",
+        &format!(
+            "sends 10000 texts and keeps a number: the balance is {}.",
+            shown(posted.as_ref())
+        ),
+    );
     stage.advance(midnight(stage, 1)).await?;
     let list = ListInvoicesRequest { parent: account.customer.clone(), ..Default::default() };
-    let invoices = account.staff.invoices().list_invoices(list).await.map_err(sentence_of)?.into_inner().invoices;
-    let invoice = invoices.into_iter().find(|invoice| invoice.usage_month.is_some()).ok_or("this does not hold: the month is invoiced")?;
+    let invoices = account
+        .staff
+        .invoices()
+        .list_invoices(list)
+        .await
+        .map_err(sentence_of)?
+        .into_inner()
+        .invoices;
+    let invoice = invoices
+        .into_iter()
+        .find(|invoice| invoice.usage_month.is_some())
+        .ok_or("this does not hold: the month is invoiced")?;
     must_hold(
         invoice.net == amount("AUD", 1_000, 0) && invoice.lines.len() == 3,
         "the month costs the commitment, the shortfall as a line",
     )?;
-    must_hold(account.posted().await? == amount("AUD", -12, 0), "the month is closed; the number's next month is taken in advance")?;
-    stage.print_step("Month turn", &format!("{}: texts, number and shortfall come to {}.", invoice.number, shown(invoice.total.as_ref())));
+    must_hold(
+        account.posted().await? == amount("AUD", -12, 0),
+        "the month is closed; the number's next month is taken in advance",
+    )?;
+    stage.print_step(
+        "Month turn",
+        &format!(
+            "{}: texts, number and shortfall come to {}.",
+            invoice.number,
+            shown(invoice.total.as_ref())
+        ),
+    );
     let paid = account.arrives("1100.00", &invoice).await?;
     stage.print_step("Bank", &format!("1100.00 AUD arrive; {} is PAID.", paid.number));
     Ok(paid)
@@ -228,7 +362,11 @@ async fn postpaid(stage: &mut Stage, account: &Account) -> Result<Invoice, Strin
 
 /// S5.5: new details on what was issued; everything mailed, listed and fetched.
 async fn documents(stage: &Stage, account: &Account, invoice: &Invoice) -> Result<(), String> {
-    let renamed = Customer { name: account.customer.clone(), legal_name: "Outback Logistics Pty Ltd".to_owned(), ..Customer::default() };
+    let renamed = Customer {
+        name: account.customer.clone(),
+        legal_name: "Outback Logistics Pty Ltd".to_owned(),
+        ..Customer::default()
+    };
     let update = UpdateCustomerRequest {
         request_id: request_id(),
         customer: Some(renamed),
@@ -242,12 +380,30 @@ async fn documents(stage: &Stage, account: &Account, invoice: &Invoice) -> Resul
         explanation: "New name".to_owned(),
         ..Default::default()
     };
-    let version =
-        account.owner.invoices().correct_invoice(correct).await.map_err(sentence_of)?.into_inner().invoice_version.unwrap_or_default();
-    must_hold(version.version == 2 && version.number == invoice.number, "outside the EU it is a new version of the same number")?;
-    stage.print_step("Owner", &format!("reissues {} to Outback Logistics: version {}.", version.number, version.version));
-    let all = DownloadDocumentsRequest { parent: account.customer.clone(), from_date: None, to_date: None };
-    let mut stream = account.staff.documents().download_documents(all).await.map_err(sentence_of)?.into_inner();
+    let version = account
+        .owner
+        .invoices()
+        .correct_invoice(correct)
+        .await
+        .map_err(sentence_of)?
+        .into_inner()
+        .invoice_version
+        .unwrap_or_default();
+    must_hold(
+        version.version == 2 && version.number == invoice.number,
+        "outside the EU it is a new version of the same number",
+    )?;
+    stage.print_step(
+        "Owner",
+        &format!("reissues {} to Outback Logistics: version {}.", version.number, version.version),
+    );
+    let all = DownloadDocumentsRequest {
+        parent: account.customer.clone(),
+        from_date: None,
+        to_date: None,
+    };
+    let mut stream =
+        account.staff.documents().download_documents(all).await.map_err(sentence_of)?.into_inner();
     let (mut count, mut bytes) = (0_u32, 0_usize);
     while let Some(next) = stream.message().await.map_err(sentence_of)? {
         let content = next.document.unwrap_or_default().content;
@@ -255,10 +411,26 @@ async fn documents(stage: &Stage, account: &Account, invoice: &Invoice) -> Resul
         (count, bytes) = (count.saturating_add(1), bytes.saturating_add(content.len()));
     }
     must_hold(count >= 3, "invoices and the credit note come in one stream")?;
-    let mails = ListMailsRequest { parent: format!("tenants/{TENANT}"), page_size: 500, ..Default::default() };
-    let mails = account.staff.mails().list_mails(mails).await.map_err(sentence_of)?.into_inner().mails;
-    must_hold(mails.iter().any(|mail| mail.kind() == MailKind::TransferInvoice), "the transfer's invoice was mailed")?;
-    must_hold(mails.iter().any(|mail| mail.kind() == MailKind::Statement && mail.customer == account.customer), "so was the month")?;
-    stage.print_step("Outback Freight", &format!("fetches its {count} documents: {} KB of PDF.", bytes / 1_024));
+    let mails = ListMailsRequest {
+        parent: format!("tenants/{TENANT}"),
+        page_size: 500,
+        ..Default::default()
+    };
+    let mails =
+        account.staff.mails().list_mails(mails).await.map_err(sentence_of)?.into_inner().mails;
+    must_hold(
+        mails.iter().any(|mail| mail.kind() == MailKind::TransferInvoice),
+        "the transfer's invoice was mailed",
+    )?;
+    must_hold(
+        mails
+            .iter()
+            .any(|mail| mail.kind() == MailKind::Statement && mail.customer == account.customer),
+        "so was the month",
+    )?;
+    stage.print_step(
+        "Outback Freight",
+        &format!("fetches its {count} documents: {} KB of PDF.", bytes / 1_024),
+    );
     Ok(())
 }

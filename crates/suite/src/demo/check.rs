@@ -5,7 +5,9 @@ use comfy_table::Table;
 use payterms_kernel::{Currency, Money};
 use payterms_proto::{
     invoicing::v1::{ListPaymentsRequest, PaymentTender, payment_tender},
-    wallet::v1::{Entry, ListEntriesRequest, ListLotsRequest, ListTopUpsRequest, entry::Kind, top_up::State},
+    wallet::v1::{
+        Entry, ListEntriesRequest, ListLotsRequest, ListTopUpsRequest, entry::Kind, top_up::State,
+    },
 };
 
 /// Checks everything, and prints the summary.
@@ -23,7 +25,10 @@ pub async fn all(stage: &Stage) -> Result<(), String> {
         let moved = entry.amount.as_ref().and_then(exact).ok_or("an entry without amount")?;
         running = running.plus(moved).map_err(|error| error.to_string())?;
         must_hold(entry.sequence == place, "entries have no gap")?;
-        must_hold(entry.balance_after.as_ref().and_then(exact) == Some(running), "every balance-after is the sum so far")?;
+        must_hold(
+            entry.balance_after.as_ref().and_then(exact) == Some(running),
+            "every balance-after is the sum so far",
+        )?;
         match by_kind.iter_mut().find(|(kind, ..)| *kind == entry.kind()) {
             Some((_, count, sum)) => {
                 *count += 1;
@@ -33,18 +38,32 @@ pub async fn all(stage: &Stage) -> Result<(), String> {
         }
     }
     let balance = stage.balance().await?;
-    must_hold(balance.posted.as_ref().and_then(exact) == Some(running), "I2: posted is the sum of the entries")?;
-    let lots = ListLotsRequest { parent: stage.wallet.clone(), page_size: 500, ..Default::default() };
+    must_hold(
+        balance.posted.as_ref().and_then(exact) == Some(running),
+        "I2: posted is the sum of the entries",
+    )?;
+    let lots =
+        ListLotsRequest { parent: stage.wallet.clone(), page_size: 500, ..Default::default() };
     let lots = staff.lots().list_lots(lots).await.map_err(sentence_of)?.into_inner().lots;
-    let left = lots.iter().filter_map(|lot| lot.remaining.as_ref().and_then(exact)).try_fold(zero, Money::plus);
+    let left = lots
+        .iter()
+        .filter_map(|lot| lot.remaining.as_ref().and_then(exact))
+        .try_fold(zero, Money::plus);
     must_hold(left == Ok(running), "I3: the lots hold what is posted")?;
-    let top_ups = ListTopUpsRequest { parent: stage.wallet.clone(), page_size: 500, ..Default::default() };
-    let top_ups = staff.top_ups().list_top_ups(top_ups).await.map_err(sentence_of)?.into_inner().top_ups;
+    let top_ups =
+        ListTopUpsRequest { parent: stage.wallet.clone(), page_size: 500, ..Default::default() };
+    let top_ups =
+        staff.top_ups().list_top_ups(top_ups).await.map_err(sentence_of)?.into_inner().top_ups;
     let taken = top_ups.iter().filter(|top_up| top_up.state() == State::Succeeded);
-    let taken = taken.filter_map(|top_up| top_up.amount.as_ref().and_then(exact)).try_fold(zero, Money::plus);
+    let taken = taken
+        .filter_map(|top_up| top_up.amount.as_ref().and_then(exact))
+        .try_fold(zero, Money::plus);
     let by_card = charged_for_invoices(stage, zero).await?;
     let taken = taken.and_then(|taken| taken.plus(by_card));
-    must_hold(taken == Ok(provider_took(stage, zero).await?), "I4: the provider's list is what top-ups and payments took")?;
+    must_hold(
+        taken == Ok(provider_took(stage, zero).await?),
+        "I4: the provider's list is what top-ups and payments took",
+    )?;
     let mut table = Table::new();
     table.set_header(["movement", "entries", "sum"]);
     for (kind, count, sum) in by_kind {
@@ -55,7 +74,11 @@ pub async fn all(stage: &Stage) -> Result<(), String> {
         ]);
     }
     println!("{table}");
-    println!("  balance {}; {} top-ups; entries, lots and the provider's list agree.", shown(balance.posted.as_ref()), top_ups.len());
+    println!(
+        "  balance {}; {} top-ups; entries, lots and the provider's list agree.",
+        shown(balance.posted.as_ref()),
+        top_ups.len()
+    );
     Ok(())
 }
 
@@ -63,8 +86,19 @@ pub async fn all(stage: &Stage) -> Result<(), String> {
 async fn entries(stage: &Stage) -> Result<Vec<Entry>, String> {
     let (mut entries, mut token) = (Vec::new(), String::new());
     loop {
-        let list = ListEntriesRequest { parent: stage.wallet.clone(), page_size: 500, page_token: token, ..Default::default() };
-        let page = stage.someone("STAFF")?.wallets().list_entries(list).await.map_err(sentence_of)?.into_inner();
+        let list = ListEntriesRequest {
+            parent: stage.wallet.clone(),
+            page_size: 500,
+            page_token: token,
+            ..Default::default()
+        };
+        let page = stage
+            .someone("STAFF")?
+            .wallets()
+            .list_entries(list)
+            .await
+            .map_err(sentence_of)?
+            .into_inner();
         entries.extend(page.entries);
         token = page.next_page_token;
         if token.is_empty() {
@@ -78,13 +112,29 @@ async fn entries(stage: &Stage) -> Result<Vec<Entry>, String> {
 async fn charged_for_invoices(stage: &Stage, zero: Money) -> Result<Money, String> {
     let mut payments = Vec::new();
     for customer in std::iter::once(&stage.customer).chain(&stage.others) {
-        let list = ListPaymentsRequest { parent: customer.clone(), page_size: 500, ..Default::default() };
-        payments.extend(stage.someone("STAFF")?.payments().list_payments(list).await.map_err(sentence_of)?.into_inner().payments);
+        let list =
+            ListPaymentsRequest { parent: customer.clone(), page_size: 500, ..Default::default() };
+        payments.extend(
+            stage
+                .someone("STAFF")?
+                .payments()
+                .list_payments(list)
+                .await
+                .map_err(sentence_of)?
+                .into_inner()
+                .payments,
+        );
     }
     let tenders = payments.iter().flat_map(|payment| &payment.tenders);
-    let by_card = |tender: &&PaymentTender| !tender.credit && !tender.credit_line && tender.bank_line.is_empty();
-    let taken = tenders.filter(by_card).filter(|tender| tender.state() == payment_tender::State::Succeeded);
-    taken.filter_map(|tender| tender.amount.as_ref().and_then(exact)).try_fold(zero, Money::plus).map_err(|error| error.to_string())
+    let by_card = |tender: &&PaymentTender| {
+        !tender.credit && !tender.credit_line && tender.bank_line.is_empty()
+    };
+    let taken =
+        tenders.filter(by_card).filter(|tender| tender.state() == payment_tender::State::Succeeded);
+    taken
+        .filter_map(|tender| tender.amount.as_ref().and_then(exact))
+        .try_fold(zero, Money::plus)
+        .map_err(|error| error.to_string())
 }
 
 /// What the provider's own list says it took.

@@ -37,7 +37,8 @@ pub struct DemoOptions {
     /// A CSV of usage: `request_id`, `usage_time`, `product`, `quantity`, `unit_price`.
     #[arg(long)]
     pub usage: Option<PathBuf>,
-    /// Folder to leave keys, databases and mails in; it must be empty or missing. If not given, they go with the demo.
+    /// Folder to leave keys, databases and mails in; it must be empty or missing. If not given,
+    /// they go with the demo.
     #[arg(long)]
     pub keep: Option<PathBuf>,
 }
@@ -50,11 +51,16 @@ enum Data {
 
 impl Data {
     fn open(keep: Option<&Path>) -> Result<Self, String> {
-        let Some(folder) = keep else { return tempfile::tempdir().map(Self::Temporary).map_err(|error| error.to_string()) };
+        let Some(folder) = keep else {
+            return tempfile::tempdir().map(Self::Temporary).map_err(|error| error.to_string());
+        };
         let fault = |error: std::io::Error| format!("{}: {error}", folder.display());
         std::fs::create_dir_all(folder).map_err(fault)?;
         if std::fs::read_dir(folder).map_err(fault)?.next().is_some() {
-            return Err(format!("{} is not empty: the demo begins with nothing. Name another folder with --keep.", folder.display()));
+            return Err(format!(
+                "{} is not empty: the demo begins with nothing. Name another folder with --keep.",
+                folder.display()
+            ));
         }
         Ok(Self::Kept(folder.to_path_buf()))
     }
@@ -67,15 +73,22 @@ impl Data {
     }
 }
 
-/// Plays all stories on a suite of its own that keeps nothing unless it is to; on a fresh PostgreSQL database if one is
-/// named (`host:port/database`), and with events by a broker if one is named.
+/// Plays all stories on a suite of its own that keeps nothing unless it is to; on a fresh
+/// PostgreSQL database if one is named (`host:port/database`), and with events by a broker if one
+/// is named.
 ///
 /// # Errors
 /// A sentence that says which step failed.
-pub async fn play(options: &DemoOptions, postgres: Option<String>, broker: BrokerOptions) -> Result<(), String> {
+pub async fn play(
+    options: &DemoOptions,
+    postgres: Option<String>,
+    broker: BrokerOptions,
+) -> Result<(), String> {
     let began = Instant::now();
     let usage = match &options.usage {
-        Some(file) => std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?,
+        Some(file) => {
+            std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?
+        }
         None => USAGE.to_owned(),
     };
     let data = Data::open(options.keep.as_deref())?;
@@ -109,12 +122,17 @@ pub async fn play(options: &DemoOptions, postgres: Option<String>, broker: Broke
     if let Some(folder) = &options.keep {
         println!("\nThe data is kept. Open it, and act in it:");
         println!("  payterms --data {}", folder.display());
-        println!("  payterms token --data {} --role OWNER --tenant {}", folder.display(), stage::TENANT);
+        println!(
+            "  payterms token --data {} --role OWNER --tenant {}",
+            folder.display(),
+            stage::TENANT
+        );
     }
     Ok(())
 }
 
-/// Plays the stories on a stage whose suite runs, without the usage and the bank files, of which much is taken side by side.
+/// Plays the stories on a stage whose suite runs, without the usage and the bank files, of which
+/// much is taken side by side.
 ///
 /// # Errors
 /// A sentence that says which step failed.

@@ -12,10 +12,13 @@ use payterms_kernel::Money;
 use payterms_proto::{
     google::r#type::{Date, Decimal, Money as MoneyMessage},
     invoicing::v1::{
-        Address, AdvanceTestClockRequest, CreateCustomerRequest, CreateTenantRequest, Customer, ImportCustomersRequest,
-        StartTestClockRequest, TaxRule, Tenant,
+        Address, AdvanceTestClockRequest, CreateCustomerRequest, CreateTenantRequest, Customer,
+        ImportCustomersRequest, StartTestClockRequest, TaxRule, Tenant,
     },
-    wallet::v1::{Balance, CreateTopUpRequest, GetBalanceRequest, ListWalletsRequest, OpenWalletRequest, TopUp, payment_method::Kind},
+    wallet::v1::{
+        Balance, CreateTopUpRequest, GetBalanceRequest, ListWalletsRequest, OpenWalletRequest,
+        TopUp, payment_method::Kind,
+    },
 };
 use prost_types::Timestamp;
 use tonic::Status;
@@ -82,7 +85,9 @@ fn wrapped(text: &str, indent: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= COLUMNS => line.extend([" ", word]),
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= COLUMNS => {
+                line.extend([" ", word])
+            }
             _ => lines.push(format!("{blanks}{word}")),
         }
     }
@@ -100,7 +105,8 @@ impl Stage {
     #[must_use]
     pub fn new(suite: Suite) -> Self {
         let now = DateTime::from_timestamp(1_780_236_000, 0).unwrap_or_default();
-        let (customer, wallet, others, calls) = (String::new(), String::new(), Vec::new(), CallLog::default());
+        let (customer, wallet, others, calls) =
+            (String::new(), String::new(), Vec::new(), CallLog::default());
         let pages = Box::new(suite.gateway);
         Self { suite, now, customer, wallet, others, pages, calls }
     }
@@ -119,11 +125,19 @@ impl Stage {
     /// A sentence if the token cannot be signed.
     pub fn someone_of(&self, role: &str, customer: &str) -> Result<Session, String> {
         let of_customer = matches!(role, "CUSTOMER_ADMIN" | "BILLING_MANAGER" | "MEMBER");
-        let customer = of_customer.then(|| customer.rsplit('/').next().and_then(|id| id.parse().ok())).flatten();
+        let customer = of_customer
+            .then(|| customer.rsplit('/').next().and_then(|id| id.parse().ok()))
+            .flatten();
         let tenant = (role != "OPERATOR").then(|| TENANT.parse().ok()).flatten();
-        let caller =
-            Caller { subject: format!("demo:{}", role.to_lowercase()), roles: vec![role.to_owned()], tenant, customer, run_id: None };
-        Ok(Session::new(self.suite.gateway, &self.suite.token(&caller, 3_600)?)?.noted_in(&self.calls))
+        let caller = Caller {
+            subject: format!("demo:{}", role.to_lowercase()),
+            roles: vec![role.to_owned()],
+            tenant,
+            customer,
+            run_id: None,
+        };
+        Ok(Session::new(self.suite.gateway, &self.suite.token(&caller, 3_600)?)?
+            .noted_in(&self.calls))
     }
 
     /// Prints what a part of the story is about.
@@ -160,11 +174,19 @@ impl Stage {
             country: "AU".to_owned(),
             time_zone: "Australia/Sydney".to_owned(),
             sandbox: true,
-            tax_rules: vec![rule("AU", "10", "Includes GST of 10 %."), rule("GB", "0", EXPORT), rule("US", "0", EXPORT)],
+            tax_rules: vec![
+                rule("AU", "10", "Includes GST of 10 %."),
+                rule("GB", "0", EXPORT),
+                rule("US", "0", EXPORT),
+            ],
             ..Tenant::default()
         };
-        let create =
-            CreateTenantRequest { request_id: request_id(), tenant_id: TENANT.to_owned(), tenant: Some(tenant), ..Default::default() };
+        let create = CreateTenantRequest {
+            request_id: request_id(),
+            tenant_id: TENANT.to_owned(),
+            tenant: Some(tenant),
+            ..Default::default()
+        };
         self.someone("OPERATOR")?.tenants().create_tenant(create).await.map_err(sentence_of)?;
         let owner = self.someone("OWNER")?;
         let start = StartTestClockRequest {
@@ -195,10 +217,14 @@ impl Stage {
         };
         let made = owner.customers().create_customer(create).await.map_err(sentence_of)?;
         let informed = owner.after(&made);
-        self.customer = made.into_inner().customer.map(|customer| customer.name).unwrap_or_default();
+        self.customer =
+            made.into_inner().customer.map(|customer| customer.name).unwrap_or_default();
         informed
             .wallets()
-            .list_wallets(ListWalletsRequest { parent: self.customer.clone(), ..Default::default() })
+            .list_wallets(ListWalletsRequest {
+                parent: self.customer.clone(),
+                ..Default::default()
+            })
             .await
             .map_err(sentence_of)?;
         let open = OpenWalletRequest {
@@ -207,7 +233,13 @@ impl Stage {
             currency_code: "USD".to_owned(),
             ..Default::default()
         };
-        let opened = self.someone("SERVICE")?.wallets().open_wallet(open).await.map_err(sentence_of)?.into_inner();
+        let opened = self
+            .someone("SERVICE")?
+            .wallets()
+            .open_wallet(open)
+            .await
+            .map_err(sentence_of)?
+            .into_inner();
         self.wallet = opened.wallet.map(|wallet| wallet.name).unwrap_or_default();
         Ok(())
     }
@@ -223,13 +255,29 @@ impl Stage {
             csv: csv.as_bytes().into(),
             ..Default::default()
         };
-        let answer = self.someone("OWNER")?.customers().import_customers(request).await.map_err(sentence_of)?.into_inner();
-        must_hold((answer.added_count, answer.refused_count) == (9, 1), "nine rows are right and one is not")?;
+        let answer = self
+            .someone("OWNER")?
+            .customers()
+            .import_customers(request)
+            .await
+            .map_err(sentence_of)?
+            .into_inner();
+        must_hold(
+            (answer.added_count, answer.refused_count) == (9, 1),
+            "nine rows are right and one is not",
+        )?;
         let wrong: Vec<_> = answer.rows.iter().filter(|row| row.customer.is_empty()).collect();
-        let wrong = wrong.iter().map(|row| format!("line {}: {}", row.line, row.violations.join(" "))).collect::<Vec<_>>().join("; ");
+        let wrong = wrong
+            .iter()
+            .map(|row| format!("line {}: {}", row.line, row.violations.join(" ")))
+            .collect::<Vec<_>>()
+            .join("; ");
         self.print_step(
             "Owner",
-            &format!("imports customers.csv: {} added, {} refused ({wrong})", answer.added_count, answer.refused_count),
+            &format!(
+                "imports customers.csv: {} added, {} refused ({wrong})",
+                answer.added_count, answer.refused_count
+            ),
         );
         Ok(())
     }
@@ -243,15 +291,30 @@ impl Stage {
         let owner = self.someone("OWNER")?;
         let name = format!("tenants/{TENANT}/testClock");
         let target_time = Some(Timestamp { seconds: to.timestamp(), nanos: 0 });
-        let advance = AdvanceTestClockRequest { request_id: request_id(), name: name.clone(), target_time };
-        let mut clock = owner.clock().advance_test_clock(advance).await.map_err(sentence_of)?.into_inner().test_clock.unwrap_or_default();
+        let advance =
+            AdvanceTestClockRequest { request_id: request_id(), name: name.clone(), target_time };
+        let mut clock = owner
+            .clock()
+            .advance_test_clock(advance)
+            .await
+            .map_err(sentence_of)?
+            .into_inner()
+            .test_clock
+            .unwrap_or_default();
         while clock.state() == State::Advancing {
             tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-            let read = owner.clock().get_test_clock(GetTestClockRequest { name: name.clone() }).await.map_err(sentence_of)?;
+            let read = owner
+                .clock()
+                .get_test_clock(GetTestClockRequest { name: name.clone() })
+                .await
+                .map_err(sentence_of)?;
             clock = read.into_inner().test_clock.unwrap_or_default();
         }
         self.now = to;
-        must_hold(clock.state() == State::Ready, &format!("the clock gets to {to}; it is stuck on {:?}", clock.stuck_rows))
+        must_hold(
+            clock.state() == State::Ready,
+            &format!("the clock gets to {to}; it is stuck on {:?}", clock.stuck_rows),
+        )
     }
 
     /// The customer's balance now.
@@ -260,7 +323,14 @@ impl Stage {
     /// A sentence if it cannot be read.
     pub async fn balance(&self) -> Result<Balance, String> {
         let read = GetBalanceRequest { name: self.wallet.clone(), as_of: None };
-        let balance = self.someone("STAFF")?.wallets().get_balance(read).await.map_err(sentence_of)?.into_inner().balance;
+        let balance = self
+            .someone("STAFF")?
+            .wallets()
+            .get_balance(read)
+            .await
+            .map_err(sentence_of)?
+            .into_inner()
+            .balance;
         balance.ok_or_else(|| "no balance came back".to_owned())
     }
 
@@ -276,8 +346,15 @@ impl Stage {
     ///
     /// # Errors
     /// A sentence that says why the card is not taken.
-    pub async fn save_card_of(&self, admin: &Session, customer: &str, token: &str) -> Result<String, String> {
-        shop::save(admin, self.pages.as_ref(), customer, (Kind::Card, token)).await.map_err(sentence_of)?
+    pub async fn save_card_of(
+        &self,
+        admin: &Session,
+        customer: &str,
+        token: &str,
+    ) -> Result<String, String> {
+        shop::save(admin, self.pages.as_ref(), customer, (Kind::Card, token))
+            .await
+            .map_err(sentence_of)?
     }
 
     /// The customer's admin buys credit in USD.
@@ -292,7 +369,13 @@ impl Stage {
             payment_method: String::new(),
             ..Default::default()
         };
-        let bought = self.someone("CUSTOMER_ADMIN")?.top_ups().create_top_up(request).await.map_err(sentence_of)?.into_inner();
+        let bought = self
+            .someone("CUSTOMER_ADMIN")?
+            .top_ups()
+            .create_top_up(request)
+            .await
+            .map_err(sentence_of)?
+            .into_inner();
         bought.top_up.ok_or_else(|| "no top-up came back".to_owned())
     }
 }
@@ -306,7 +389,9 @@ mod tests {
         let text = "pays the rest ".repeat(30);
         let lines = wrapped(&text, 4);
         assert!(
-            lines.len() > 4 && lines.iter().all(|line| line.len() <= COLUMNS && line.starts_with("    pays") | line.starts_with("    "))
+            lines.len() > 4
+                && lines.iter().all(|line| line.len() <= COLUMNS
+                    && line.starts_with("    pays") | line.starts_with("    "))
         );
         assert_eq!(lines.iter().flat_map(|line| line.split_whitespace()).count(), 90);
         let word = "x".repeat(100);

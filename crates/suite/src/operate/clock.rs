@@ -13,7 +13,10 @@ use crate::{
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::{Args, Subcommand};
 use payterms_chassis::render::{instant_of, timestamp};
-use payterms_proto::invoicing::v1::{AdvanceTestClockRequest, GetTestClockRequest, StartTestClockRequest, TestClock, test_clock::State};
+use payterms_proto::invoicing::v1::{
+    AdvanceTestClockRequest, GetTestClockRequest, StartTestClockRequest, TestClock,
+    test_clock::State,
+};
 use std::{path::Path, time::Duration};
 
 /// How often a clock that advances is looked at.
@@ -25,8 +28,8 @@ pub enum ClockCommand {
     /// Gives a sandbox tenant a clock of its own, which stands still until it is advanced.
     #[command(after_help = "Example: payterms clock start acme --at 2026-07-01T00:00:00Z")]
     Start(StartOptions),
-    /// Lets the time of a sandbox tenant pass: what falls due on the way is done, in all services. Exit code 3: it is stuck, and the rows
-    /// that do not get done are named.
+    /// Lets the time of a sandbox tenant pass: what falls due on the way is done, in all services.
+    /// Exit code 3: it is stuck, and the rows that do not get done are named.
     #[command(after_help = "Example: payterms clock advance acme --by-days 31")]
     Advance(AdvanceOptions),
     /// Prints the clock of a sandbox tenant.
@@ -99,7 +102,11 @@ pub async fn run(command: &ClockCommand, data: &Path) -> Result<Outcome, String>
                 now: Some(timestamp(options.at)),
                 seed: options.seed.clone(),
             };
-            let answer = session.clock().start_test_clock(request).await.map_err(|status| sentence_of("clock", &status))?;
+            let answer = session
+                .clock()
+                .start_test_clock(request)
+                .await
+                .map_err(|status| sentence_of("clock", &status))?;
             show(answer.into_inner().test_clock, options.connection.output)
         }
         ClockCommand::Advance(options) => advance(options, data).await,
@@ -112,7 +119,11 @@ pub async fn run(command: &ClockCommand, data: &Path) -> Result<Outcome, String>
 
 async fn read(session: &Session, tenant: &str) -> Result<TestClock, String> {
     let request = GetTestClockRequest { name: format!("tenants/{tenant}/testClock") };
-    let answer = session.clock().get_test_clock(request).await.map_err(|status| sentence_of("clock", &status))?;
+    let answer = session
+        .clock()
+        .get_test_clock(request)
+        .await
+        .map_err(|status| sentence_of("clock", &status))?;
     Ok(answer.into_inner().test_clock.unwrap_or_default())
 }
 
@@ -121,8 +132,14 @@ async fn advance(options: &AdvanceOptions, data: &Path) -> Result<Outcome, Strin
     let target = match (options.target.to, options.target.by_days) {
         (Some(instant), _) => instant,
         (None, days) => {
-            let now = read(&session, &options.tenant).await?.now.as_ref().and_then(instant_of).ok_or("the clock shows no time")?;
-            now.checked_add_signed(TimeDelta::days(days.unwrap_or_default())).ok_or("the time is out of range")?
+            let now = read(&session, &options.tenant)
+                .await?
+                .now
+                .as_ref()
+                .and_then(instant_of)
+                .ok_or("the clock shows no time")?;
+            now.checked_add_signed(TimeDelta::days(days.unwrap_or_default()))
+                .ok_or("the time is out of range")?
         }
     };
     let request = AdvanceTestClockRequest {
@@ -130,7 +147,11 @@ async fn advance(options: &AdvanceOptions, data: &Path) -> Result<Outcome, Strin
         name: format!("tenants/{}/testClock", options.tenant),
         target_time: Some(timestamp(target)),
     };
-    let answer = session.clock().advance_test_clock(request).await.map_err(|status| sentence_of("clock", &status))?;
+    let answer = session
+        .clock()
+        .advance_test_clock(request)
+        .await
+        .map_err(|status| sentence_of("clock", &status))?;
     let mut clock = answer.into_inner().test_clock.unwrap_or_default();
     while clock.state() == State::Advancing {
         tokio::time::sleep(LOOK_EVERY).await;
@@ -145,8 +166,15 @@ fn show(clock: Option<TestClock>, output: Output) -> Result<Outcome, String> {
         Output::Json => output::print_json(&json_of(&clock)?)?,
         Output::Table => {
             let state = clock.state().as_str_name().trim_start_matches("STATE_").to_owned();
-            let stuck = clock.stuck_rows.iter().map(|row| plain(row)).collect::<Vec<_>>().join("; ");
-            let row = vec![clock.name.clone(), instant(clock.now.as_ref()), state, instant(clock.target_time.as_ref()), stuck];
+            let stuck =
+                clock.stuck_rows.iter().map(|row| plain(row)).collect::<Vec<_>>().join("; ");
+            let row = vec![
+                clock.name.clone(),
+                instant(clock.now.as_ref()),
+                state,
+                instant(clock.target_time.as_ref()),
+                stuck,
+            ];
             output::print_table(&["clock", "now", "state", "target", "not done"], vec![row], "")?;
         }
     }

@@ -1,4 +1,5 @@
-//! `payterms config check`: reads the configuration of a part as the part does, and names all that is wrong, without starting it.
+//! `payterms config check`: reads the configuration of a part as the part does, and names all that
+//! is wrong, without starting it.
 
 use crate::{
     operate::{
@@ -16,9 +17,12 @@ use std::ffi::OsString;
 /// The commands of configuration.
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
-    /// Reads the flags, environment and file of a part as the part itself does, looks at its keys, certificates and database, and names all
-    /// that is wrong at once. Nothing is started or written. Exit code 2: the settings themselves are wrong; 3: what they name is.
-    #[command(after_help = "Example: payterms config check wallet -- --config wallet.toml --mode production")]
+    /// Reads the flags, environment and file of a part as the part itself does, looks at its keys,
+    /// certificates and database, and names all that is wrong at once. Nothing is started or
+    /// written. Exit code 2: the settings themselves are wrong; 3: what they name is.
+    #[command(
+        after_help = "Example: payterms config check wallet -- --config wallet.toml --mode production"
+    )]
     Check(CheckOptions),
 }
 
@@ -69,7 +73,8 @@ impl Part {
 /// What is wrong with the settings themselves, with its exit code.
 pub async fn run(command: &ConfigCommand) -> Result<Outcome, (String, i32)> {
     let ConfigCommand::Check(options) = command;
-    let arguments: Vec<OsString> = std::iter::once("payterms".into()).chain(options.flags.iter().cloned()).collect();
+    let arguments: Vec<OsString> =
+        std::iter::once("payterms".into()).chain(options.flags.iter().cloned()).collect();
     let checked = match options.part {
         Part::Gateway => payterms_gateway::check(arguments),
         Part::Wallet => Box::pin(boot::check::<payterms_wallet::Wallet>(arguments)).await,
@@ -81,7 +86,11 @@ pub async fn run(command: &ConfigCommand) -> Result<Outcome, (String, i32)> {
     match (checked, options.output) {
         (Ok(faults), Output::Table) => {
             for fault in &faults {
-                output::line(&format!("- {}", output::plain(&without_passwords(&fault.to_string())))).map_err(cannot_print)?;
+                output::line(&format!(
+                    "- {}",
+                    output::plain(&without_passwords(&fault.to_string()))
+                ))
+                .map_err(cannot_print)?;
             }
             if faults.is_empty() {
                 output::line("Nothing is wrong.").map_err(cannot_print)?;
@@ -89,7 +98,10 @@ pub async fn run(command: &ConfigCommand) -> Result<Outcome, (String, i32)> {
             Ok(if faults.is_empty() { Outcome::Well } else { Outcome::Wrong })
         }
         (Ok(faults), Output::Json) => {
-            let said: Vec<_> = faults.iter().map(|fault| (vec![fault.setting.to_owned()], fault.sentence.as_str())).collect();
+            let said: Vec<_> = faults
+                .iter()
+                .map(|fault| (vec![fault.setting.to_owned()], fault.sentence.as_str()))
+                .collect();
             print_json(options.part, &said).map_err(cannot_print)?;
             Ok(if faults.is_empty() { Outcome::Well } else { Outcome::Wrong })
         }
@@ -105,14 +117,19 @@ pub async fn run(command: &ConfigCommand) -> Result<Outcome, (String, i32)> {
 /// Prints sentences with the flags that each is about.
 fn print_json(part: Part, faults: &[(Vec<String>, &str)]) -> Result<(), String> {
     let program = format!("payterms-{}", part.name());
-    let command = programs().into_iter().find(|(name, _)| *name == program).map(|(_, command)| command).unwrap_or_default();
+    let command = programs()
+        .into_iter()
+        .find(|(name, _)| *name == program)
+        .map(|(_, command)| command)
+        .unwrap_or_default();
     let setting = |flags: &[String], argument: &Arg| {
         let flag = format!("--{}", argument.get_long()?);
         let variable = argument.get_env().map(|name| name.to_string_lossy());
         flags.contains(&flag).then(|| json!({ "flag": flag, "variable": variable }))
     };
     let fault = |(flags, sentence): &(Vec<String>, &str)| {
-        let settings: Vec<_> = command.get_arguments().filter_map(|argument| setting(flags, argument)).collect();
+        let settings: Vec<_> =
+            command.get_arguments().filter_map(|argument| setting(flags, argument)).collect();
         json!({ "settings": settings, "sentence": without_passwords(sentence).trim() })
     };
     let faults: Vec<_> = faults.iter().map(fault).collect();

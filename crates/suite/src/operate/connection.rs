@@ -16,7 +16,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tonic::transport::{Channel, Endpoint, Uri};
 
-/// How long the token of a command lives that makes one itself: as long as the longest command may run.
+/// How long the token of a command lives that makes one itself: as long as the longest command may
+/// run.
 const OWN_TOKEN_SECONDS: i64 = 3_600;
 /// How long opening a connection may take.
 const OPENS_WITHIN: Duration = Duration::from_secs(10);
@@ -27,15 +28,16 @@ pub struct ConnectionOptions {
     /// Address of the gateway: `http://HOST:PORT`, or `https://HOST:PORT` where its door has TLS.
     #[arg(long, env = "PAYTERMS_GATEWAY", default_value = "http://127.0.0.1:50051")]
     pub gateway: Uri,
-    /// File with the certificates of the authorities that the gateway's certificate may be of (PEM); those of public authorities if not
-    /// given.
+    /// File with the certificates of the authorities that the gateway's certificate may be of
+    /// (PEM); those of public authorities if not given.
     #[arg(long, env = "PAYTERMS_CA")]
     pub ca: Option<PathBuf>,
-    /// Name that the gateway's certificate has, where it is not the host of the address, as behind a port-forward.
+    /// Name that the gateway's certificate has, where it is not the host of the address, as behind
+    /// a port-forward.
     #[arg(long, env = "PAYTERMS_SERVER_NAME")]
     pub server_name: Option<String>,
-    /// File with the token to call with, or `-` for the standard input. If not given, a token is made with the development key of
-    /// `--data`.
+    /// File with the token to call with, or `-` for the standard input. If not given, a token is
+    /// made with the development key of `--data`.
     #[arg(long, env = "PAYTERMS_TOKEN_FILE")]
     pub token_file: Option<PathBuf>,
     /// How answers are printed: a table for people, or JSON whose names stay the same.
@@ -44,11 +46,17 @@ pub struct ConnectionOptions {
 }
 
 impl ConnectionOptions {
-    /// Someone who calls as these options say; `role` and `tenant` are those of a token that is made here.
+    /// Someone who calls as these options say; `role` and `tenant` are those of a token that is
+    /// made here.
     ///
     /// # Errors
     /// A sentence that names the option or file.
-    pub fn session(&self, data: &Path, role: &str, tenant: Option<&str>) -> Result<Session, String> {
+    pub fn session(
+        &self,
+        data: &Path,
+        role: &str,
+        tenant: Option<&str>,
+    ) -> Result<Session, String> {
         Session::on(self.channel()?, &self.token(data, role, tenant)?)
     }
 
@@ -56,14 +64,24 @@ impl ConnectionOptions {
         match &self.token_file {
             Some(file) if file.as_os_str() == "-" => {
                 let mut text = String::new();
-                std::io::stdin().read_to_string(&mut text).map_err(|error| format!("the standard input: {error}"))?;
+                std::io::stdin()
+                    .read_to_string(&mut text)
+                    .map_err(|error| format!("the standard input: {error}"))?;
                 Ok(text.trim().to_owned())
             }
             Some(file) => value_in(file),
             None => {
-                let tenant = tenant.map(str::parse).transpose().map_err(|_| "the tenant is no slug".to_owned())?;
-                let caller =
-                    Caller { subject: "operator:command".to_owned(), roles: vec![role.to_owned()], tenant, customer: None, run_id: None };
+                let tenant = tenant
+                    .map(str::parse)
+                    .transpose()
+                    .map_err(|_| "the tenant is no slug".to_owned())?;
+                let caller = Caller {
+                    subject: "operator:command".to_owned(),
+                    roles: vec![role.to_owned()],
+                    tenant,
+                    customer: None,
+                    run_id: None,
+                };
                 development_token(&data.join("keys"), &caller, OWN_TOKEN_SECONDS).map_err(|error| {
                     format!("{error}. Name the file of a token of role {role} with --token-file, or the folder of a suite's development keys with --data.")
                 })
@@ -80,19 +98,37 @@ impl ConnectionOptions {
         let (Some(scheme), Some(host)) = (self.gateway.scheme_str(), self.gateway.host()) else {
             return Err(fault(&"write http://HOST:PORT or https://HOST:PORT"));
         };
-        let endpoint = |port: u16| Endpoint::from_shared(format!("http://{host}:{}", self.gateway.port_u16().unwrap_or(port)));
+        let endpoint = |port: u16| {
+            Endpoint::from_shared(format!(
+                "http://{host}:{}",
+                self.gateway.port_u16().unwrap_or(port)
+            ))
+        };
         match scheme {
-            "http" => Ok(endpoint(80).map_err(|error| fault(&error))?.connect_timeout(OPENS_WITHIN).connect_lazy()),
+            "http" => Ok(endpoint(80)
+                .map_err(|error| fault(&error))?
+                .connect_timeout(OPENS_WITHIN)
+                .connect_lazy()),
             "https" => {
-                let name = self.server_name.as_deref().unwrap_or(host).trim_matches(['[', ']']).to_owned();
+                let name =
+                    self.server_name.as_deref().unwrap_or(host).trim_matches(['[', ']']).to_owned();
                 let name = ServerName::try_from(name).map_err(|error| fault(&error))?;
                 let connector = TlsConnector::from(Arc::new(self.client()?));
                 let address = format!("{host}:{}", self.gateway.port_u16().unwrap_or(443));
                 let connect = tower::service_fn(move |_: Uri| {
-                    let (connector, name, address) = (connector.clone(), name.clone(), address.clone());
-                    async move { connector.connect(name, TcpStream::connect(address).await?).await.map(TokioIo::new) }
+                    let (connector, name, address) =
+                        (connector.clone(), name.clone(), address.clone());
+                    async move {
+                        connector
+                            .connect(name, TcpStream::connect(address).await?)
+                            .await
+                            .map(TokioIo::new)
+                    }
                 });
-                let endpoint = endpoint(443).map_err(|error| fault(&error))?.origin(self.gateway.clone()).connect_timeout(OPENS_WITHIN);
+                let endpoint = endpoint(443)
+                    .map_err(|error| fault(&error))?
+                    .origin(self.gateway.clone())
+                    .connect_timeout(OPENS_WITHIN);
                 Ok(endpoint.connect_with_connector_lazy(connect))
             }
             _ => Err(fault(&"write http://HOST:PORT or https://HOST:PORT")),
@@ -102,7 +138,8 @@ impl ConnectionOptions {
     /// What is believed of the gateway's certificate.
     fn client(&self) -> Result<ClientConfig, String> {
         let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
-        let builder = builder.with_safe_default_protocol_versions().map_err(|error| error.to_string())?;
+        let builder =
+            builder.with_safe_default_protocol_versions().map_err(|error| error.to_string())?;
         let mut client = match &self.ca {
             None => builder.with_webpki_roots().with_no_client_auth(),
             Some(file) => {
@@ -121,7 +158,13 @@ mod tests {
     use crate::operate::output::Output;
 
     fn options(gateway: &str) -> ConnectionOptions {
-        ConnectionOptions { gateway: gateway.parse().unwrap(), ca: None, server_name: None, token_file: None, output: Output::Table }
+        ConnectionOptions {
+            gateway: gateway.parse().unwrap(),
+            ca: None,
+            server_name: None,
+            token_file: None,
+            output: Output::Table,
+        }
     }
 
     #[tokio::test]
@@ -131,7 +174,10 @@ mod tests {
         }
         for bad in ["ftp://host:1", "host:1", "/path"] {
             let said = options(bad).channel().unwrap_err();
-            assert!(said.contains("--gateway") && said.contains("https://HOST:PORT"), "{bad}: {said}");
+            assert!(
+                said.contains("--gateway") && said.contains("https://HOST:PORT"),
+                "{bad}: {said}"
+            );
         }
     }
 
@@ -141,9 +187,14 @@ mod tests {
         let file = folder.path().join("ca.crt");
         let said = |text: &str| {
             std::fs::write(&file, text).unwrap();
-            ConnectionOptions { ca: Some(file.clone()), ..options("https://host:1") }.channel().unwrap_err()
+            ConnectionOptions { ca: Some(file.clone()), ..options("https://host:1") }
+                .channel()
+                .unwrap_err()
         };
         assert!(said("").contains("holds no certificate"));
-        assert!(said("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").contains("ca.crt"));
+        assert!(
+            said("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+                .contains("ca.crt")
+        );
     }
 }

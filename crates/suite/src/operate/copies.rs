@@ -1,5 +1,5 @@
-//! What services know of each other's aggregates, compared with what their owners have: a schema that was restored from a backup of
-//! another moment than the others is found so.
+//! What services know of each other's aggregates, compared with what their owners have: a schema
+//! that was restored from a backup of another moment than the others is found so.
 
 use crate::{
     Session,
@@ -23,7 +23,8 @@ pub(crate) const INVARIANT: &str = "I24";
 pub(super) const AT_ONCE: usize = 8;
 /// Aggregates in one call.
 pub(super) const PAGE: i32 = 500;
-/// How often, and with which pause, a copy that is behind is looked at again: events are on their way for a moment.
+/// How often, and with which pause, a copy that is behind is looked at again: events are on their
+/// way for a moment.
 const LOOKS: u32 = 20;
 pub(super) const PAUSE: Duration = Duration::from_millis(500);
 
@@ -33,9 +34,14 @@ type Versions = HashMap<String, i64>;
 pub(super) type Paged<T> = (T, String);
 
 /// Compares the copies that a service has with their owners' aggregates.
-pub(crate) async fn compare(session: &Session, service: Service, tenant: Option<&str>) -> Result<Vec<CheckedRule>, String> {
+pub(crate) async fn compare(
+    session: &Session,
+    service: Service,
+    tenant: Option<&str>,
+) -> Result<Vec<CheckedRule>, String> {
     let topology: Topology = topology::load()?;
-    let hears = topology.get(service.name()).map(|relations| relations.hears.clone()).unwrap_or_default();
+    let hears =
+        topology.get(service.name()).map(|relations| relations.hears.clone()).unwrap_or_default();
     let tenants = match tenant {
         Some(tenant) => vec![format!("tenants/{tenant}")],
         None => tenants(session).await.map_err(|status| sentence_of("invoicing", &status))?,
@@ -46,11 +52,17 @@ pub(crate) async fn compare(session: &Session, service: Service, tenant: Option<
         let begun = Instant::now();
         let mut rule = CheckedRule {
             invariant: INVARIANT.to_owned(),
-            rule: format!("What is known of the aggregates of {source} is as new as they are there."),
+            rule: format!(
+                "What is known of the aggregates of {source} is as new as they are there."
+            ),
             ..CheckedRule::default()
         };
-        let pairs: Vec<_> = kinds.iter().flat_map(|kind| tenants.iter().map(move |tenant| (tenant, kind))).collect();
-        let compared = stream::iter(pairs).map(|(tenant, kind)| differ(session, (service, owner), tenant, kind));
+        let pairs: Vec<_> = kinds
+            .iter()
+            .flat_map(|kind| tenants.iter().map(move |tenant| (tenant, kind)))
+            .collect();
+        let compared = stream::iter(pairs)
+            .map(|(tenant, kind)| differ(session, (service, owner), tenant, kind));
         let mut compared = Box::pin(compared.buffered(AT_ONCE));
         while let Some(differ) = compared.next().await {
             let differ = differ?;
@@ -65,11 +77,18 @@ pub(crate) async fn compare(session: &Session, service: Service, tenant: Option<
 }
 
 /// The aggregates of a type of which a hearer knows another version than their owner.
-async fn differ(session: &Session, (hearer, owner): (Service, Service), tenant: &str, kind: &str) -> Result<Vec<String>, String> {
+async fn differ(
+    session: &Session,
+    (hearer, owner): (Service, Service),
+    tenant: &str,
+    kind: &str,
+) -> Result<Vec<String>, String> {
     // The hearer first: nobody has applied what its owner has not written.
     let mut heard = versions(session, hearer, owner, tenant, kind).await?;
     let owned = versions(session, owner, owner, tenant, kind).await?;
-    let behind = |heard: &Versions| owned.iter().any(|(id, version)| heard.get(id).copied().unwrap_or_default() < *version);
+    let behind = |heard: &Versions| {
+        owned.iter().any(|(id, version)| heard.get(id).copied().unwrap_or_default() < *version)
+    };
     for _ in 0..LOOKS {
         if !behind(&heard) {
             break;
@@ -78,7 +97,10 @@ async fn differ(session: &Session, (hearer, owner): (Service, Service), tenant: 
         let later = versions(session, hearer, owner, tenant, kind).await?;
         // What came meanwhile counts; what is ahead was so at the first look.
         for (id, version) in later {
-            if owned.get(&id).is_some_and(|version| heard.get(&id).copied().unwrap_or_default() < *version) {
+            if owned
+                .get(&id)
+                .is_some_and(|version| heard.get(&id).copied().unwrap_or_default() < *version)
+            {
                 heard.insert(id, version);
             }
         }
@@ -91,18 +113,30 @@ async fn differ(session: &Session, (hearer, owner): (Service, Service), tenant: 
         ids.entry(id).or_default().1 = *version;
     }
     let sentence = |(id, (heard, owned)): (&String, (i64, i64))| match (heard, owned) {
-        (heard, 0) => Some(format!("{tenant} {kind} {id}: it is known at version {heard}, and {} has none", owner.name())),
-        (heard, owned) if heard > owned => {
-            Some(format!("{tenant} {kind} {id}: it is known at version {heard}, {} has {owned}", owner.name()))
+        (heard, 0) => Some(format!(
+            "{tenant} {kind} {id}: it is known at version {heard}, and {} has none",
+            owner.name()
+        )),
+        (heard, owned) if heard > owned => Some(format!(
+            "{tenant} {kind} {id}: it is known at version {heard}, {} has {owned}",
+            owner.name()
+        )),
+        (heard, owned) if heard < owned => {
+            Some(format!("{tenant} {kind} {id}: only version {heard} is known of {owned}"))
         }
-        (heard, owned) if heard < owned => Some(format!("{tenant} {kind} {id}: only version {heard} is known of {owned}")),
         _ => None,
     };
     Ok(ids.into_iter().filter_map(sentence).collect())
 }
 
 /// The versions that a service knows of a tenant's aggregates of a type.
-async fn versions(session: &Session, asked: Service, owner: Service, tenant: &str, kind: &str) -> Result<Versions, String> {
+async fn versions(
+    session: &Session,
+    asked: Service,
+    owner: Service,
+    tenant: &str,
+    kind: &str,
+) -> Result<Versions, String> {
     let request = ListAggregateVersionsRequest {
         parent: tenant.to_owned(),
         source: owner.name().to_owned(),
@@ -112,8 +146,16 @@ async fn versions(session: &Session, asked: Service, owner: Service, tenant: &st
     };
     let page = async |page_token: String| -> Result<Paged<Versions>, Status> {
         let request = ListAggregateVersionsRequest { page_token, ..request.clone() };
-        let answer = session.operations(asked.name()).list_aggregate_versions(request).await?.into_inner();
-        Ok((answer.aggregate_versions.into_iter().map(|named| (named.aggregate_id, named.version)).collect(), answer.next_page_token))
+        let answer =
+            session.operations(asked.name()).list_aggregate_versions(request).await?.into_inner();
+        Ok((
+            answer
+                .aggregate_versions
+                .into_iter()
+                .map(|named| (named.aggregate_id, named.version))
+                .collect(),
+            answer.next_page_token,
+        ))
     };
     all(page).await.map_err(|status| sentence_of(asked.name(), &status))
 }

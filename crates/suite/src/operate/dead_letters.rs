@@ -10,7 +10,9 @@ use crate::{
     },
 };
 use clap::{Args, Subcommand};
-use payterms_proto::common::v1::{DeadLetter, DismissDeadLetterRequest, ListDeadLettersRequest, RetryDeadLetterRequest};
+use payterms_proto::common::v1::{
+    DeadLetter, DismissDeadLetterRequest, ListDeadLettersRequest, RetryDeadLetterRequest,
+};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -20,12 +22,17 @@ pub enum DeadLetterCommand {
     /// Lists events that a service could not apply five times.
     #[command(after_help = "Example: payterms dead-letters list --service wallet")]
     List(ListOptions),
-    /// Tries to apply one once more, after its cause is mended, and then what was held back behind it. Exit code 3: it failed again.
-    #[command(after_help = "Example: payterms dead-letters retry wallet tenants/acme/deadLetters/0199…")]
+    /// Tries to apply one once more, after its cause is mended, and then what was held back behind
+    /// it. Exit code 3: it failed again.
+    #[command(
+        after_help = "Example: payterms dead-letters retry wallet tenants/acme/deadLetters/0199…"
+    )]
     Retry(OneOptions),
-    /// Passes over one without applying it: what it said is missing in that service until a later event of the same aggregate. Exit code
-    /// 3: something stands in the way.
-    #[command(after_help = "Example: payterms dead-letters dismiss wallet tenants/acme/deadLetters/0199…")]
+    /// Passes over one without applying it: what it said is missing in that service until a later
+    /// event of the same aggregate. Exit code 3: something stands in the way.
+    #[command(
+        after_help = "Example: payterms dead-letters dismiss wallet tenants/acme/deadLetters/0199…"
+    )]
     Dismiss(OneOptions),
 }
 
@@ -61,23 +68,43 @@ pub async fn run(command: &DeadLetterCommand, data: &Path) -> Result<Outcome, St
     match command {
         DeadLetterCommand::List(options) => list(options, data).await,
         DeadLetterCommand::Retry(options) => {
-            let request = RetryDeadLetterRequest { request_id: request_id(), name: options.name.clone() };
-            let mut operations = options.connection.session(data, "OPERATOR", None)?.operations(options.service.name());
-            let answer = operations.retry_dead_letter(request).await.map_err(|status| sentence_of(options.service.name(), &status))?;
+            let request =
+                RetryDeadLetterRequest { request_id: request_id(), name: options.name.clone() };
+            let mut operations = options
+                .connection
+                .session(data, "OPERATOR", None)?
+                .operations(options.service.name());
+            let answer = operations
+                .retry_dead_letter(request)
+                .await
+                .map_err(|status| sentence_of(options.service.name(), &status))?;
             let answer = answer.into_inner();
             done(options, &json_of(&answer)?, answer.applied, "Applied.", &answer.failure)
         }
         DeadLetterCommand::Dismiss(options) => {
-            let request = DismissDeadLetterRequest { request_id: request_id(), name: options.name.clone() };
-            let mut operations = options.connection.session(data, "OPERATOR", None)?.operations(options.service.name());
-            let answer = operations.dismiss_dead_letter(request).await.map_err(|status| sentence_of(options.service.name(), &status))?;
+            let request =
+                DismissDeadLetterRequest { request_id: request_id(), name: options.name.clone() };
+            let mut operations = options
+                .connection
+                .session(data, "OPERATOR", None)?
+                .operations(options.service.name());
+            let answer = operations
+                .dismiss_dead_letter(request)
+                .await
+                .map_err(|status| sentence_of(options.service.name(), &status))?;
             let answer = answer.into_inner();
             done(options, &json_of(&answer)?, answer.dismissed, "Passed over.", &answer.failure)
         }
     }
 }
 
-fn done(options: &OneOptions, json: &Value, is_done: bool, sentence: &str, failure: &str) -> Result<Outcome, String> {
+fn done(
+    options: &OneOptions,
+    json: &Value,
+    is_done: bool,
+    sentence: &str,
+    failure: &str,
+) -> Result<Outcome, String> {
     match options.connection.output {
         Output::Json => output::print_json(json)?,
         Output::Table if is_done => output::line(sentence)?,
@@ -94,7 +121,8 @@ async fn list(options: &ListOptions, data: &Path) -> Result<Outcome, String> {
         loop {
             let request = ListDeadLettersRequest { page_size: 500, page_token };
             let answer = session.operations(service.name()).list_dead_letters(request).await;
-            let answer = answer.map_err(|status| sentence_of(service.name(), &status))?.into_inner();
+            let answer =
+                answer.map_err(|status| sentence_of(service.name(), &status))?.into_inner();
             found.extend(answer.dead_letters.into_iter().map(|letter| (service, letter)));
             page_token = answer.next_page_token;
             if page_token.is_empty() {
@@ -104,12 +132,16 @@ async fn list(options: &ListOptions, data: &Path) -> Result<Outcome, String> {
     }
     match options.connection.output {
         Output::Json => {
-            let letters = found.iter().map(|(service, letter)| json_from(service.name(), letter)).collect::<Result<Vec<_>, _>>()?;
+            let letters = found
+                .iter()
+                .map(|(service, letter)| json_from(service.name(), letter))
+                .collect::<Result<Vec<_>, _>>()?;
             output::print_json(&json!({ "deadLetters": letters }))?;
         }
         Output::Table => {
             let row = |(service, letter): &(Service, DeadLetter)| {
-                let aggregate = format!("{}/{}@{}", letter.aggregate_type, letter.aggregate_id, letter.version);
+                let aggregate =
+                    format!("{}/{}@{}", letter.aggregate_type, letter.aggregate_id, letter.version);
                 let tried = instant(letter.attempt_time.as_ref());
                 vec![
                     service.name().to_owned(),

@@ -7,12 +7,16 @@ use crate::operate::{
     sentence_of,
 };
 use clap::Args;
-use payterms_proto::common::v1::{ListDeadLettersRequest, ListDueJobsRequest, ListOpenFlowsRequest};
+use payterms_proto::common::v1::{
+    ListDeadLettersRequest, ListDueJobsRequest, ListOpenFlowsRequest,
+};
 use serde_json::json;
 use std::{path::Path, time::Duration};
 use tokio::time::Instant;
 use tonic::{Request, Status};
-use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
 
 /// How long a part may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -71,13 +75,16 @@ pub async fn run(options: &HealthOptions, data: &Path) -> Result<Outcome, String
         Ok(answer) => Some(format!("gateway: {}", answer.get_ref().status().as_str_name())),
         Err(status) => Some(sentence_of("gateway", &status)),
     };
-    let mut parts = vec![Part { name: "gateway", failure, millis: millis(begun), ..Part::default() }];
+    let mut parts =
+        vec![Part { name: "gateway", failure, millis: millis(begun), ..Part::default() }];
     for service in Service::ALL {
         let begun = Instant::now();
         let asked = ask(&session, service).await;
         let mut part = match asked {
             Ok(waiting) => Part { waiting: Some(waiting), ..Part::default() },
-            Err(status) => Part { failure: Some(sentence_of(service.name(), &status)), ..Part::default() },
+            Err(status) => {
+                Part { failure: Some(sentence_of(service.name(), &status)), ..Part::default() }
+            }
         };
         (part.name, part.millis) = (service.name(), millis(begun));
         parts.push(part);
@@ -93,19 +100,30 @@ pub async fn run(options: &HealthOptions, data: &Path) -> Result<Outcome, String
                     "overdueJobs": waiting.map(|waiting| waiting.overdue_jobs),
                 })
             };
-            output::print_json(&json!({ "well": is_well, "parts": parts.iter().map(part).collect::<Vec<_>>() }))?;
+            output::print_json(
+                &json!({ "well": is_well, "parts": parts.iter().map(part).collect::<Vec<_>>() }),
+            )?;
         }
         Output::Table => {
             let row = |part: &Part| {
                 let state = part.failure.as_deref().map_or_else(|| "answers".to_owned(), plain);
-                let count = |count: usize| if count >= COUNTED { format!("{COUNTED}+") } else { count.to_string() };
+                let count = |count: usize| {
+                    if count >= COUNTED { format!("{COUNTED}+") } else { count.to_string() }
+                };
                 let counts = match part.waiting {
-                    Some(waiting) => [waiting.dead_letters, waiting.open_flows, waiting.overdue_jobs].map(count),
+                    Some(waiting) => {
+                        [waiting.dead_letters, waiting.open_flows, waiting.overdue_jobs].map(count)
+                    }
                     None => std::array::from_fn(|_| "-".to_owned()),
                 };
-                [part.name.to_owned(), format!("{} ms", part.millis)].into_iter().chain(counts).chain([state]).collect()
+                [part.name.to_owned(), format!("{} ms", part.millis)]
+                    .into_iter()
+                    .chain(counts)
+                    .chain([state])
+                    .collect()
             };
-            let head = ["part", "answered in", "dead letters", "open flows", "overdue jobs", "state"];
+            let head =
+                ["part", "answered in", "dead letters", "open flows", "overdue jobs", "state"];
             output::print_table(&head, parts.iter().map(row).collect(), "")?;
         }
     }
@@ -125,9 +143,19 @@ async fn ask(session: &crate::Session, service: Service) -> Result<Waiting, Stat
     }
     let mut operations = session.operations(service.name());
     let page_size = i32::try_from(COUNTED).unwrap_or_default();
-    let letters = operations.list_dead_letters(request(ListDeadLettersRequest { page_size, ..Default::default() })).await?;
-    let flows = operations.list_open_flows(request(ListOpenFlowsRequest { page_size, ..Default::default() })).await?;
-    let jobs = operations.list_due_jobs(request(ListDueJobsRequest { overdue: true, page_size, ..Default::default() })).await?;
+    let letters = operations
+        .list_dead_letters(request(ListDeadLettersRequest { page_size, ..Default::default() }))
+        .await?;
+    let flows = operations
+        .list_open_flows(request(ListOpenFlowsRequest { page_size, ..Default::default() }))
+        .await?;
+    let jobs = operations
+        .list_due_jobs(request(ListDueJobsRequest {
+            overdue: true,
+            page_size,
+            ..Default::default()
+        }))
+        .await?;
     Ok(Waiting {
         dead_letters: letters.get_ref().dead_letters.len(),
         open_flows: flows.get_ref().open_flows.len(),

@@ -1,5 +1,5 @@
-//! The operator's commands: they call a running suite at its gateway, with the methods that its contract has for operators
-//! (docs/operating.md).
+//! The operator's commands: they call a running suite at its gateway, with the methods that its
+//! contract has for operators (docs/operating.md).
 
 pub mod clock;
 pub mod config_check;

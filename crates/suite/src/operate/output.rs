@@ -1,4 +1,5 @@
-//! How commands print: tables for people, JSON for programs. Messages of the contract are printed as `ProtoJSON` has them.
+//! How commands print: tables for people, JSON for programs. Messages of the contract are printed
+//! as `ProtoJSON` has them.
 
 use clap::ValueEnum;
 use comfy_table::{Table, presets};
@@ -20,7 +21,8 @@ pub enum Output {
     Json,
 }
 
-static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| DescriptorPool::decode(DESCRIPTOR_SET).unwrap_or_default());
+static POOL: LazyLock<DescriptorPool> =
+    LazyLock::new(|| DescriptorPool::decode(DESCRIPTOR_SET).unwrap_or_default());
 
 /// A message of the contract as JSON.
 ///
@@ -28,8 +30,10 @@ static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| DescriptorPool::decode(
 /// A sentence if the contract of this program does not have it.
 pub fn json_of<M: Message + Name>(message: &M) -> Result<Value, String> {
     let name = M::full_name();
-    let kind = POOL.get_message_by_name(&name).ok_or_else(|| format!("{name} is not in the contract"))?;
-    let message = DynamicMessage::decode(kind, message.encode_to_vec().as_slice()).map_err(|error| format!("{name}: {error}"))?;
+    let kind =
+        POOL.get_message_by_name(&name).ok_or_else(|| format!("{name} is not in the contract"))?;
+    let message = DynamicMessage::decode(kind, message.encode_to_vec().as_slice())
+        .map_err(|error| format!("{name}: {error}"))?;
     serde_json::to_value(&message).map_err(|error| format!("{name}: {error}"))
 }
 
@@ -99,10 +103,21 @@ mod tests {
 
     #[test]
     fn messages_are_printed_as_the_contract_names_them() {
-        let job = DueJob { tenant: "tenants/acme".into(), job: "expire_lot".into(), overdue: true, ..DueJob::default() };
-        assert_eq!(json_of(&job).unwrap(), json!({ "tenant": "tenants/acme", "job": "expire_lot", "overdue": true }));
+        let job = DueJob {
+            tenant: "tenants/acme".into(),
+            job: "expire_lot".into(),
+            overdue: true,
+            ..DueJob::default()
+        };
+        assert_eq!(
+            json_of(&job).unwrap(),
+            json!({ "tenant": "tenants/acme", "job": "expire_lot", "overdue": true })
+        );
         let rule = CheckedRule { broken_count: 2, ..CheckedRule::default() };
-        assert_eq!(json_from("wallet", &rule).unwrap(), json!({ "service": "wallet", "brokenCount": "2" }));
+        assert_eq!(
+            json_from("wallet", &rule).unwrap(),
+            json!({ "service": "wallet", "brokenCount": "2" })
+        );
         assert_eq!(plain("a\u{1b}[2Jb\n"), "a [2Jb ");
     }
 }

@@ -1,4 +1,5 @@
-//! `payterms flows`, `payterms due` and `payterms webhooks`: what has begun and not closed, what falls due, and which webhooks wait.
+//! `payterms flows`, `payterms due` and `payterms webhooks`: what has begun and not closed, what
+//! falls due, and which webhooks wait.
 
 use crate::operate::{
     Outcome, Service,
@@ -7,7 +8,10 @@ use crate::operate::{
     sentence_of,
 };
 use clap::Args;
-use payterms_proto::common::v1::{DueJob, ListDueJobsRequest, ListOpenFlowsRequest, ListWaitingWebhooksRequest, OpenFlow, WaitingWebhooks};
+use payterms_proto::common::v1::{
+    DueJob, ListDueJobsRequest, ListOpenFlowsRequest, ListWaitingWebhooksRequest, OpenFlow,
+    WaitingWebhooks,
+};
 use serde_json::json;
 use std::path::Path;
 
@@ -34,7 +38,10 @@ pub struct FlowOptions {
 
 /// Options of `due`.
 #[derive(Debug, Args)]
-#[command(about = "Lists what falls due, the earliest first of each service", after_help = "Example: payterms due --overdue")]
+#[command(
+    about = "Lists what falls due, the earliest first of each service",
+    after_help = "Example: payterms due --overdue"
+)]
 pub struct DueOptions {
     /// Where to call, and as whom: role OPERATOR.
     #[command(flatten)]
@@ -83,7 +90,8 @@ pub async fn run_flows(options: &FlowOptions, data: &Path) -> Result<Outcome, St
         while left > 0 {
             let request = ListOpenFlowsRequest { page_size: PAGE, page_token };
             let answer = session.operations(service.name()).list_open_flows(request).await;
-            let answer = answer.map_err(|status| sentence_of(service.name(), &status))?.into_inner();
+            let answer =
+                answer.map_err(|status| sentence_of(service.name(), &status))?.into_inner();
             let taken = answer.open_flows.len().min(left);
             left -= taken;
             found.extend(answer.open_flows.into_iter().take(taken).map(|flow| (service, flow)));
@@ -95,16 +103,31 @@ pub async fn run_flows(options: &FlowOptions, data: &Path) -> Result<Outcome, St
     }
     match options.connection.output {
         Output::Json => {
-            let flows = found.iter().map(|(service, flow)| json_from(service.name(), flow)).collect::<Result<Vec<_>, _>>()?;
+            let flows = found
+                .iter()
+                .map(|(service, flow)| json_from(service.name(), flow))
+                .collect::<Result<Vec<_>, _>>()?;
             output::print_json(&json!({ "openFlows": flows }))?;
         }
         Output::Table => {
             let row = |(service, flow): &(Service, OpenFlow)| {
-                let (opened, lease) = (instant(flow.open_time.as_ref()), instant(flow.lease_expire_time.as_ref()));
-                vec![service.name().to_owned(), flow.tenant.clone(), plain(&flow.kind), flow.intent_id.clone(), opened, lease]
+                let (opened, lease) =
+                    (instant(flow.open_time.as_ref()), instant(flow.lease_expire_time.as_ref()));
+                vec![
+                    service.name().to_owned(),
+                    flow.tenant.clone(),
+                    plain(&flow.kind),
+                    flow.intent_id.clone(),
+                    opened,
+                    lease,
+                ]
             };
             let rows = found.iter().map(row).collect();
-            output::print_table(&["service", "tenant", "flow", "intent", "open since", "leased until"], rows, "No flow is open.")?;
+            output::print_table(
+                &["service", "tenant", "flow", "intent", "open since", "leased until"],
+                rows,
+                "No flow is open.",
+            )?;
         }
     }
     Ok(Outcome::Well)
@@ -120,9 +143,11 @@ pub async fn run_due(options: &DueOptions, data: &Path) -> Result<Outcome, Strin
     for service in Service::chosen(&options.services) {
         let (mut page_token, mut left) = (String::new(), options.limit);
         while left > 0 {
-            let request = ListDueJobsRequest { overdue: options.overdue, page_size: PAGE, page_token };
+            let request =
+                ListDueJobsRequest { overdue: options.overdue, page_size: PAGE, page_token };
             let answer = session.operations(service.name()).list_due_jobs(request).await;
-            let answer = answer.map_err(|status| sentence_of(service.name(), &status))?.into_inner();
+            let answer =
+                answer.map_err(|status| sentence_of(service.name(), &status))?.into_inner();
             let taken = answer.due_jobs.len().min(left);
             left -= taken;
             found.extend(answer.due_jobs.into_iter().take(taken).map(|job| (service, job)));
@@ -134,7 +159,10 @@ pub async fn run_due(options: &DueOptions, data: &Path) -> Result<Outcome, Strin
     }
     match options.connection.output {
         Output::Json => {
-            let jobs = found.iter().map(|(service, job)| json_from(service.name(), job)).collect::<Result<Vec<_>, _>>()?;
+            let jobs = found
+                .iter()
+                .map(|(service, job)| json_from(service.name(), job))
+                .collect::<Result<Vec<_>, _>>()?;
             output::print_json(&json!({ "dueJobs": jobs }))?;
         }
         Output::Table => {
@@ -145,10 +173,21 @@ pub async fn run_due(options: &DueOptions, data: &Path) -> Result<Outcome, Strin
                     (false, false) => "",
                 };
                 let due = instant(job.due_time.as_ref());
-                vec![service.name().to_owned(), job.tenant.clone(), due, plain(&job.job), plain(&job.subject), state.to_owned()]
+                vec![
+                    service.name().to_owned(),
+                    job.tenant.clone(),
+                    due,
+                    plain(&job.job),
+                    plain(&job.subject),
+                    state.to_owned(),
+                ]
             };
             let rows = found.iter().map(row).collect();
-            output::print_table(&["service", "tenant", "due", "job", "subject", "state"], rows, "Nothing falls due.")?;
+            output::print_table(
+                &["service", "tenant", "due", "job", "subject", "state"],
+                rows,
+                "Nothing falls due.",
+            )?;
         }
     }
     Ok(Outcome::Well)
@@ -165,12 +204,16 @@ pub async fn run_webhooks(options: &WebhookOptions, data: &Path) -> Result<Outco
     for service in Service::chosen(&options.services) {
         let (mut page_token, mut left) = (String::new(), options.limit);
         while left > 0 {
-            let request = ListWaitingWebhooksRequest { parent: parent.clone(), page_size: PAGE, page_token };
+            let request =
+                ListWaitingWebhooksRequest { parent: parent.clone(), page_size: PAGE, page_token };
             let answer = session.operations(service.name()).list_waiting_webhooks(request).await;
-            let answer = answer.map_err(|status| sentence_of(service.name(), &status))?.into_inner();
+            let answer =
+                answer.map_err(|status| sentence_of(service.name(), &status))?.into_inner();
             let taken = answer.waiting_webhooks.len().min(left);
             left -= taken;
-            found.extend(answer.waiting_webhooks.into_iter().take(taken).map(|waiting| (service, waiting)));
+            found.extend(
+                answer.waiting_webhooks.into_iter().take(taken).map(|waiting| (service, waiting)),
+            );
             page_token = answer.next_page_token;
             if page_token.is_empty() {
                 break;
@@ -189,8 +232,18 @@ pub async fn run_webhooks(options: &WebhookOptions, data: &Path) -> Result<Outco
             let row = |(service, waiting_webhooks): &(Service, WaitingWebhooks)| {
                 let more = if waiting_webhooks.behind { "and more to look at" } else { "" };
                 let state = if waiting_webhooks.enabled { "enabled" } else { "disabled" };
-                let (many, oldest) = (waiting_webhooks.waiting_count.to_string(), instant(waiting_webhooks.oldest_time.as_ref()));
-                vec![service.name().to_owned(), plain(&waiting_webhooks.webhook_endpoint), many, more.to_owned(), oldest, state.to_owned()]
+                let (many, oldest) = (
+                    waiting_webhooks.waiting_count.to_string(),
+                    instant(waiting_webhooks.oldest_time.as_ref()),
+                );
+                vec![
+                    service.name().to_owned(),
+                    plain(&waiting_webhooks.webhook_endpoint),
+                    many,
+                    more.to_owned(),
+                    oldest,
+                    state.to_owned(),
+                ]
             };
             let head = ["service", "endpoint", "wait", "", "oldest since", "state"];
             output::print_table(&head, found.iter().map(row).collect(), "No webhook waits.")?;

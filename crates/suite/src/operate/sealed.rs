@@ -1,4 +1,5 @@
-//! `payterms sealed` and `payterms reseal`: with which keys values are sealed, and sealing them again with the one that seals now.
+//! `payterms sealed` and `payterms reseal`: with which keys values are sealed, and sealing them
+//! again with the one that seals now.
 
 use crate::{
     Session,
@@ -11,13 +12,15 @@ use crate::{
     },
 };
 use clap::Args;
-use payterms_proto::common::v1::{CountSealedValuesRequest, ResealValuesRequest, SealedValues, sealed_values::KeyState};
+use payterms_proto::common::v1::{
+    CountSealedValuesRequest, ResealValuesRequest, SealedValues, sealed_values::KeyState,
+};
 use serde_json::json;
 use std::{collections::BTreeSet, path::Path, time::Duration};
 use tonic::Code;
 
-/// How often, and with which pause, copies are looked at again that follow their owner by events, and a call is repeated that nobody
-/// answered.
+/// How often, and with which pause, copies are looked at again that follow their owner by events,
+/// and a call is repeated that nobody answered.
 const LOOKS: u32 = 40;
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -53,8 +56,11 @@ pub async fn run_reseal(options: &SealedOptions, data: &Path) -> Result<Outcome,
     let session = options.connection.session(data, "OPERATOR", None)?;
     let mut counted = count(&session, options.tenant.as_deref()).await?;
     let mut done = Resealed::default();
-    let of_owners: BTreeSet<_> =
-        counted.iter().filter(|(_, values)| is_old(values)).map(|(service, values)| (*service, &values.tenant)).collect();
+    let of_owners: BTreeSet<_> = counted
+        .iter()
+        .filter(|(_, values)| is_old(values))
+        .map(|(service, values)| (*service, &values.tenant))
+        .collect();
     for (service, tenant) in of_owners {
         reseal(&session, service, tenant, &mut done).await?;
     }
@@ -92,10 +98,13 @@ async fn count(session: &Session, tenant: Option<&str>) -> Result<Vec<Counted>, 
         loop {
             let request = CountSealedValuesRequest { parent: parent.clone(), page_token };
             let answer = session.operations(service.name()).count_sealed_values(request).await;
-            let answer = answer.map_err(|status| sentence_of(service.name(), &status))?.into_inner();
+            let answer =
+                answer.map_err(|status| sentence_of(service.name(), &status))?.into_inner();
             for values in answer.sealed_values {
                 let same = |(of, sum): &&mut Counted| {
-                    *of == service && (&sum.table, &sum.key_id, &sum.tenant) == (&values.table, &values.key_id, &values.tenant)
+                    *of == service
+                        && (&sum.table, &sum.key_id, &sum.tenant)
+                            == (&values.table, &values.key_id, &values.tenant)
                 };
                 match all.iter_mut().find(same) {
                     Some((_, sum)) => sum.value_count += values.value_count,
@@ -111,22 +120,32 @@ async fn count(session: &Session, tenant: Option<&str>) -> Result<Vec<Counted>, 
     Ok(all)
 }
 
-/// Seals the values of a tenant again in a service, page after page. A page that nobody answered is asked for again by the same id.
-async fn reseal(session: &Session, service: Service, tenant: &str, done: &mut Resealed) -> Result<(), String> {
+/// Seals the values of a tenant again in a service, page after page. A page that nobody answered is
+/// asked for again by the same id.
+async fn reseal(
+    session: &Session,
+    service: Service,
+    tenant: &str,
+    done: &mut Resealed,
+) -> Result<(), String> {
     let mut page_token = String::new();
     loop {
-        let request = ResealValuesRequest { request_id: request_id(), parent: tenant.to_owned(), page_token };
+        let request =
+            ResealValuesRequest { request_id: request_id(), parent: tenant.to_owned(), page_token };
         let mut attempt = 0;
         let answer = loop {
             attempt += 1;
             match session.operations(service.name()).reseal_values(request.clone()).await {
                 Ok(answer) => break answer.into_inner(),
-                Err(status) if attempt < LOOKS && status.code() == Code::Unavailable => tokio::time::sleep(PAUSE).await,
+                Err(status) if attempt < LOOKS && status.code() == Code::Unavailable => {
+                    tokio::time::sleep(PAUSE).await
+                }
                 Err(status) => return Err(sentence_of(service.name(), &status)),
             }
         };
         done.row_count += i64::from(answer.row_count);
-        done.unopened.extend(answer.unopened.iter().map(|row| format!("{} {tenant} {row}", service.name())));
+        done.unopened
+            .extend(answer.unopened.iter().map(|row| format!("{} {tenant} {row}", service.name())));
         page_token = answer.next_page_token;
         if page_token.is_empty() {
             return Ok(());
@@ -134,11 +153,18 @@ async fn reseal(session: &Session, service: Service, tenant: &str, done: &mut Re
     }
 }
 
-fn print(options: &SealedOptions, counted: &[Counted], done: Option<&Resealed>) -> Result<Outcome, String> {
+fn print(
+    options: &SealedOptions,
+    counted: &[Counted],
+    done: Option<&Resealed>,
+) -> Result<Outcome, String> {
     let is_well = counted.iter().all(|(_, values)| !is_old(values));
     match options.connection.output {
         Output::Json => {
-            let values = counted.iter().map(|(service, values)| json_from(service.name(), values)).collect::<Result<Vec<_>, _>>()?;
+            let values = counted
+                .iter()
+                .map(|(service, values)| json_from(service.name(), values))
+                .collect::<Result<Vec<_>, _>>()?;
             let mut object = json!({ "well": is_well, "sealedValues": values });
             if let (Some(done), Some(object)) = (done, object.as_object_mut()) {
                 object.insert("rowCount".to_owned(), done.row_count.into());
@@ -162,7 +188,9 @@ fn print(options: &SealedOptions, counted: &[Counted], done: Option<&Resealed>) 
             output::print_table(&head, counted.iter().map(row).collect(), "Nothing is sealed.")?;
             if let Some(done) = done {
                 output::line(&format!("Sealed again: {} rows.", done.row_count))?;
-                done.unopened.iter().try_for_each(|row| output::line(&plain(&format!("not opened: {row}"))))?;
+                done.unopened
+                    .iter()
+                    .try_for_each(|row| output::line(&plain(&format!("not opened: {row}"))))?;
             }
         }
     }

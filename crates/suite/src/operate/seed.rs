@@ -21,7 +21,8 @@ use std::path::Path;
     after_help = "Example: eval \"$(payterms seed acme)\""
 )]
 pub struct SeedOptions {
-    /// Where to call, and as whom: an OWNER of the tenant, by a token (an API key makes no keys, and seeding needs one for a moment).
+    /// Where to call, and as whom: an OWNER of the tenant, by a token (an API key makes no keys,
+    /// and seeding needs one for a moment).
     #[command(flatten)]
     pub connection: ConnectionOptions,
     /// Slug of the tenant, which was created with `sandbox` set.
@@ -48,7 +49,10 @@ pub async fn run(options: &SeedOptions, data: &Path) -> Result<Outcome, String> 
                 ("invoice", sandbox.invoice),
                 ("programme", sandbox.programme),
             ];
-            let names: Map<_, _> = names.into_iter().map(|(name, value)| (name.to_owned(), Value::String(value))).collect();
+            let names: Map<_, _> = names
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), Value::String(value)))
+                .collect();
             output::print_json(&Value::Object(names))?;
         }
     }

@@ -1,4 +1,5 @@
-//! `payterms token`: signs a token of a caller, for development and for who issues tokens without an identity provider.
+//! `payterms token`: signs a token of a caller, for development and for who issues tokens without
+//! an identity provider.
 
 use crate::start::signed_token;
 use clap::Args;
@@ -30,7 +31,8 @@ pub struct TokenOptions {
     /// The customer that a member acts for: its id, or its name `tenants/SLUG/customers/ID`.
     #[arg(long, value_parser = customer)]
     pub customer: Option<CustomerArgument>,
-    /// Subject of the token; `dev:` and the first role if not given. Where two people are needed, two subjects are.
+    /// Subject of the token; `dev:` and the first role if not given. Where two people are needed,
+    /// two subjects are.
     #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub subject: Option<String>,
     /// How long it lives; the gateway takes no longer ones.
@@ -59,7 +61,9 @@ fn customer(text: &str) -> Result<CustomerArgument, String> {
         ["tenants", tenant, "customers", id] => (Some((*tenant).to_owned()), *id),
         _ => (None, ""),
     };
-    let id = id.parse().map_err(|_| "write its id, a UUID, or its name tenants/SLUG/customers/ID".to_owned())?;
+    let id = id
+        .parse()
+        .map_err(|_| "write its id, a UUID, or its name tenants/SLUG/customers/ID".to_owned())?;
     Ok(CustomerArgument { tenant, id })
 }
 
@@ -72,7 +76,10 @@ pub fn mint(options: &TokenOptions, data: &Path) -> Result<String, String> {
     if !faults.is_empty() {
         return Err(faults.join("\n"));
     }
-    let tenant = tenant(options).map(str::parse).transpose().map_err(|_| "the tenant is no slug".to_owned())?;
+    let tenant = tenant(options)
+        .map(str::parse)
+        .transpose()
+        .map_err(|_| "the tenant is no slug".to_owned())?;
     let first_role = options.roles.first().map(|role| role.to_lowercase()).unwrap_or_default();
     let subject = options.subject.clone().unwrap_or_else(|| format!("dev:{first_role}"));
     let caller = Caller {
@@ -97,7 +104,10 @@ fn faults(options: &TokenOptions) -> Vec<String> {
     for role in &options.roles {
         if role == PEER {
             faults.push("PEER is the role of services among each other, and the gateway takes it from nobody".to_owned());
-        } else if role != OPERATOR && !OF_TENANTS.contains(&role.as_str()) && !OF_CUSTOMERS.contains(&role.as_str()) {
+        } else if role != OPERATOR
+            && !OF_TENANTS.contains(&role.as_str())
+            && !OF_CUSTOMERS.contains(&role.as_str())
+        {
             let roles = [&[OPERATOR][..], &OF_TENANTS, &OF_CUSTOMERS].concat().join(", ");
             faults.push(format!("there is no role {role}; use some of {roles}"));
         }
@@ -123,8 +133,12 @@ fn faults(options: &TokenOptions) -> Vec<String> {
             "the key {issuer} signs between the parts, and the gateway takes no caller's token of it: name another --issuer"
         ));
     }
-    if options.roles.iter().any(|role| role == OPERATOR) && (options.tenant.is_some() || options.customer.is_some()) {
-        faults.push("an OPERATOR has no tenant and no customer, and reaches all: leave them out".to_owned());
+    if options.roles.iter().any(|role| role == OPERATOR)
+        && (options.tenant.is_some() || options.customer.is_some())
+    {
+        faults.push(
+            "an OPERATOR has no tenant and no customer, and reaches all: leave them out".to_owned(),
+        );
     }
     faults.dedup();
     faults
@@ -136,16 +150,21 @@ mod tests {
 
     #[test]
     fn a_key_of_the_parts_signs_no_callers_token() {
-        let of_wallet = TokenOptions { issuer: "wallet".to_owned(), ..options(&["STAFF"], Some("acme"), None) };
+        let of_wallet =
+            TokenOptions { issuer: "wallet".to_owned(), ..options(&["STAFF"], Some("acme"), None) };
         let faults = faults(&of_wallet);
-        assert!(faults.len() == 1 && faults[0].contains("the key wallet signs between the parts"), "{faults:?}");
+        assert!(
+            faults.len() == 1 && faults[0].contains("the key wallet signs between the parts"),
+            "{faults:?}"
+        );
     }
 
     fn options(roles: &[&str], tenant: Option<&str>, customer: Option<u128>) -> TokenOptions {
         TokenOptions {
             roles: roles.iter().map(|role| (*role).to_owned()).collect(),
             tenant: tenant.map(str::to_owned),
-            customer: customer.map(|id| super::CustomerArgument { tenant: None, id: uuid::Uuid::from_u128(id) }),
+            customer: customer
+                .map(|id| super::CustomerArgument { tenant: None, id: uuid::Uuid::from_u128(id) }),
             subject: Some("ann".to_owned()),
             seconds: 60,
             keys: None,
@@ -157,11 +176,23 @@ mod tests {
     fn a_customer_is_written_by_id_or_by_name() {
         let id = "0199f0a2-5e3b-7c11-9d2e-3f6a1b2c3d4e";
         let named = super::customer(&format!("tenants/acme/customers/{id}")).unwrap();
-        assert_eq!((named.id, super::customer(id).unwrap().id), (id.parse().unwrap(), id.parse().unwrap()));
-        let of_name = |tenant| TokenOptions { customer: Some(named.clone()), ..options(&["MEMBER"], tenant, None) };
+        assert_eq!(
+            (named.id, super::customer(id).unwrap().id),
+            (id.parse().unwrap(), id.parse().unwrap())
+        );
+        let of_name = |tenant| TokenOptions {
+            customer: Some(named.clone()),
+            ..options(&["MEMBER"], tenant, None)
+        };
         assert_eq!(super::tenant(&of_name(None)), Some("acme"));
-        assert_eq!((faults(&of_name(None)), faults(&of_name(Some("acme")))), (Vec::new(), Vec::new()));
-        assert!(faults(&of_name(Some("other")))[0].contains("--customer is of the tenant acme, and --tenant is other"));
+        assert_eq!(
+            (faults(&of_name(None)), faults(&of_name(Some("acme")))),
+            (Vec::new(), Vec::new())
+        );
+        assert!(
+            faults(&of_name(Some("other")))[0]
+                .contains("--customer is of the tenant acme, and --tenant is other")
+        );
         let wallet = format!("tenants/acme/customers/{id}/wallets/{id}");
         for wrong in ["", "acme", "tenants/acme/customers/", &wallet] {
             assert!(super::customer(wrong).unwrap_err().starts_with("write its id"), "{wrong}");
@@ -176,7 +207,11 @@ mod tests {
             (&["SERVICE"], Some("acme"), None),
             (&["MEMBER"], Some("acme"), Some(1)),
         ] {
-            assert_eq!(faults(&options(roles, tenant, customer)), Vec::<String>::new(), "{roles:?}");
+            assert_eq!(
+                faults(&options(roles, tenant, customer)),
+                Vec::<String>::new(),
+                "{roles:?}"
+            );
         }
         for (roles, tenant, customer, wanted) in [
             (&["MEMBER"][..], None, None, &["--customer", "--tenant"][..]),

@@ -13,7 +13,9 @@ use crate::{
 use chrono::NaiveDate;
 use clap::{Args, Subcommand};
 use indicatif::ProgressBar;
-use payterms_proto::wallet::v1::{GetWalletRequest, RecordUsageRequest, RecordUsageStreamRequest, RecordUsageStreamResponse};
+use payterms_proto::wallet::v1::{
+    GetWalletRequest, RecordUsageRequest, RecordUsageStreamRequest, RecordUsageStreamResponse,
+};
 use serde_json::json;
 use std::{
     fs::File,
@@ -33,9 +35,12 @@ const MOST_SHOWN: usize = 100;
 /// The commands of usage.
 #[derive(Debug, Subcommand)]
 pub enum UsageCommand {
-    /// Records the uses of a CSV file in a wallet. A line that was recorded before is found by its `request_id` and not charged again: after a
-    /// broken connection, import the file again. Exit code 3: lines were refused, and are named.
-    #[command(after_help = "Example: payterms usage import calls.csv --wallet tenants/acme/customers/…/wallets/…")]
+    /// Records the uses of a CSV file in a wallet. A line that was recorded before is found by its
+    /// `request_id` and not charged again: after a broken connection, import the file again. Exit
+    /// code 3: lines were refused, and are named.
+    #[command(
+        after_help = "Example: payterms usage import calls.csv --wallet tenants/acme/customers/…/wallets/…"
+    )]
     Import(ImportOptions),
 }
 
@@ -45,14 +50,15 @@ pub struct ImportOptions {
     /// Where to call, and as whom: role SERVICE of the tenant.
     #[command(flatten)]
     pub connection: ConnectionOptions,
-    /// The file, or `-` for the standard input: CSV whose first line names the columns `request_id` (a UUID, or any text that is the line's
-    /// own), `usage_time`, `product`, `quantity` and `unit_price`, in the wallet's currency, and no others.
+    /// The file, or `-` for the standard input: CSV whose first line names the columns `request_id`
+    /// (a UUID, or any text that is the line's own), `usage_time`, `product`, `quantity` and
+    /// `unit_price`, in the wallet's currency, and no others.
     pub file: PathBuf,
     /// Name of the wallet.
     #[arg(long)]
     pub wallet: String,
-    /// Move the first use of the file to this day in UTC, and all others by as many days: an old file to try with. Uses are taken for the last
-    /// 35 days.
+    /// Move the first use of the file to this day in UTC, and all others by as many days: an old
+    /// file to try with. Uses are taken for the last 35 days.
     #[arg(long)]
     pub first_day: Option<NaiveDate>,
 }
@@ -87,10 +93,19 @@ impl Tally {
 /// A sentence that names the file, or the lines that may not be recorded.
 pub async fn run(command: &UsageCommand, data: &Path) -> Result<Outcome, String> {
     let UsageCommand::Import(options) = command;
-    let tenant = options.wallet.split('/').nth(1).ok_or("--wallet: write tenants/…/customers/…/wallets/…")?;
+    let tenant = options
+        .wallet
+        .split('/')
+        .nth(1)
+        .ok_or("--wallet: write tenants/…/customers/…/wallets/…")?;
     let service = options.connection.session(data, "SERVICE", Some(tenant))?;
     let read = GetWalletRequest { name: options.wallet.clone() };
-    let wallet = service.wallets().get_wallet(read).await.map_err(|status| sentence_of("--wallet", &status))?.into_inner();
+    let wallet = service
+        .wallets()
+        .get_wallet(read)
+        .await
+        .map_err(|status| sentence_of("--wallet", &status))?
+        .into_inner();
     let currency = wallet.wallet.unwrap_or_default().currency_code;
     let target = Target { wallet: options.wallet.clone(), currency, first_day: options.first_day };
     let fault = |error: &dyn std::fmt::Display| format!("{}: {error}", options.file.display());
@@ -108,7 +123,11 @@ pub async fn run(command: &UsageCommand, data: &Path) -> Result<Outcome, String>
                 Ok(usage) => uses.push((line.number, usage)),
                 Err(message) => {
                     tally.refused += 1;
-                    tally.refuse(Refused { line: line.number, reason: "LINE_MALFORMED".to_owned(), message });
+                    tally.refuse(Refused {
+                        line: line.number,
+                        reason: "LINE_MALFORMED".to_owned(),
+                        message,
+                    });
                 }
             }
             if uses.len() == CHUNK {
@@ -121,7 +140,10 @@ pub async fn run(command: &UsageCommand, data: &Path) -> Result<Outcome, String>
         let answer = send(&service, &uses).await.map_err(|status| {
             let ends = [uses.first(), uses.last()].map(|end| end.map_or(0, |(line, _)| *line));
             let again = if is_passing(status.code()) { "; import the file again" } else { "" };
-            sentence_of(&format!("lines {} to {} may not be recorded{again}", ends[0], ends[1]), &status)
+            sentence_of(
+                &format!("lines {} to {} may not be recorded{again}", ends[0], ends[1]),
+                &status,
+            )
         })?;
         count(&mut tally, &uses, answer);
         bar.inc(u64::try_from(uses.len()).unwrap_or_default());
@@ -130,11 +152,18 @@ pub async fn run(command: &UsageCommand, data: &Path) -> Result<Outcome, String>
     show(&mut tally, options.connection.output)
 }
 
-/// Sends uses in one stream, again where it broke off: what was recorded is found by its request id.
-async fn send(service: &Session, uses: &[(u64, RecordUsageRequest)]) -> Result<RecordUsageStreamResponse, Status> {
+/// Sends uses in one stream, again where it broke off: what was recorded is found by its request
+/// id.
+async fn send(
+    service: &Session,
+    uses: &[(u64, RecordUsageRequest)],
+) -> Result<RecordUsageStreamResponse, Status> {
     let mut attempt = 1;
     loop {
-        let messages: Vec<_> = uses.iter().map(|(_, usage)| RecordUsageStreamRequest { record: Some(usage.clone()) }).collect();
+        let messages: Vec<_> = uses
+            .iter()
+            .map(|(_, usage)| RecordUsageStreamRequest { record: Some(usage.clone()) })
+            .collect();
         match service.usage().record_usage_stream(tokio_stream::iter(messages)).await {
             Err(status) if attempt < ATTEMPTS && is_passing(status.code()) => {
                 tokio::time::sleep(Duration::from_millis(200) * attempt).await;
@@ -147,7 +176,10 @@ async fn send(service: &Session, uses: &[(u64, RecordUsageRequest)]) -> Result<R
 
 /// Whether a call may go better if it is made again.
 fn is_passing(code: Code) -> bool {
-    matches!(code, Code::Unavailable | Code::DeadlineExceeded | Code::Aborted | Code::ResourceExhausted)
+    matches!(
+        code,
+        Code::Unavailable | Code::DeadlineExceeded | Code::Aborted | Code::ResourceExhausted
+    )
 }
 
 fn count(tally: &mut Tally, uses: &[(u64, RecordUsageRequest)], answer: RecordUsageStreamResponse) {
@@ -155,7 +187,10 @@ fn count(tally: &mut Tally, uses: &[(u64, RecordUsageRequest)], answer: RecordUs
     tally.replayed += answer.replayed_count;
     tally.refused += answer.refused_count;
     for refusal in answer.refusals {
-        let line = usize::try_from(refusal.index).ok().and_then(|place| uses.get(place)).map_or(0, |(line, _)| *line);
+        let line = usize::try_from(refusal.index)
+            .ok()
+            .and_then(|place| uses.get(place))
+            .map_or(0, |(line, _)| *line);
         tally.refuse(Refused { line, reason: refusal.reason, message: refusal.message });
     }
 }
@@ -175,9 +210,16 @@ fn show(tally: &mut Tally, output: Output) -> Result<Outcome, String> {
         }
         Output::Table => {
             let (recorded, replayed, refused) = (tally.recorded, tally.replayed, tally.refused);
-            output::line(&format!("{recorded} recorded, {replayed} recorded before, {refused} refused."))?;
-            let rows: Vec<_> =
-                tally.first.iter().map(|refusal| vec![refusal.line.to_string(), refusal.reason.clone(), plain(&refusal.message)]).collect();
+            output::line(&format!(
+                "{recorded} recorded, {replayed} recorded before, {refused} refused."
+            ))?;
+            let rows: Vec<_> = tally
+                .first
+                .iter()
+                .map(|refusal| {
+                    vec![refusal.line.to_string(), refusal.reason.clone(), plain(&refusal.message)]
+                })
+                .collect();
             if !rows.is_empty() {
                 output::print_table(&["line", "reason", "why"], rows, "")?;
             }

@@ -1,4 +1,5 @@
-//! `payterms verify`: asks every service to check what must always hold in its rows, and prints what does not.
+//! `payterms verify`: asks every service to check what must always hold in its rows, and prints
+//! what does not.
 
 use crate::{
     Session,
@@ -41,7 +42,8 @@ pub struct VerifyOptions {
     /// Service to check; may be given several times. All if not given.
     #[arg(long = "service", value_enum)]
     pub services: Vec<Service>,
-    /// Invariant to check, such as `I1` (docs/operating.md); may be given several times. All if not given.
+    /// Invariant to check, such as `I1` (docs/operating.md); may be given several times. All if not
+    /// given.
     #[arg(long = "invariant")]
     pub invariants: Vec<String>,
     /// How much of what breaks a rule is named; all is counted.
@@ -61,7 +63,8 @@ impl Verified {
     fn outcome(&self) -> Outcome {
         if self.rules.iter().any(|rule| rule.broken_count > 0) {
             Outcome::Wrong
-        } else if self.failure.is_some() || self.rules.iter().any(|rule| !rule.unchecked.is_empty()) {
+        } else if self.failure.is_some() || self.rules.iter().any(|rule| !rule.unchecked.is_empty())
+        {
             Outcome::Incomplete
         } else {
             Outcome::Well
@@ -71,7 +74,10 @@ impl Verified {
     /// Adds what one call looked at.
     fn add(&mut self, rule: CheckedRule, limit: usize) {
         let Some(sum) = self.rules.iter_mut().find(|sum| sum.rule == rule.rule) else {
-            self.rules.push(CheckedRule { examples: rule.examples.iter().take(limit).cloned().collect(), ..rule });
+            self.rules.push(CheckedRule {
+                examples: rule.examples.iter().take(limit).cloned().collect(),
+                ..rule
+            });
             return;
         };
         sum.piece_count += rule.piece_count;
@@ -92,11 +98,14 @@ fn millis(rule: &CheckedRule) -> u64 {
     rule.duration.as_ref().map_or(0, millis_of)
 }
 
-/// Refuses a tenant that there is not: nothing of it could be wrong. Where invoicing does not answer, the check says so itself.
+/// Refuses a tenant that there is not: nothing of it could be wrong. Where invoicing does not
+/// answer, the check says so itself.
 async fn must_exist(session: &Session, slug: &str) -> Result<(), String> {
     let request = GetTenantRequest { name: format!("tenants/{slug}") };
     match session.tenants().get_tenant(request).await {
-        Err(status) if matches!(status.code(), Code::NotFound | Code::InvalidArgument) => Err(format!("There is no tenant {slug:?}.")),
+        Err(status) if matches!(status.code(), Code::NotFound | Code::InvalidArgument) => {
+            Err(format!("There is no tenant {slug:?}."))
+        }
         _ => Ok(()),
     }
 }
@@ -113,7 +122,9 @@ pub async fn run(options: &VerifyOptions, data: &Path) -> Result<Outcome, String
     let mut all = Vec::new();
     for service in Service::chosen(&options.services) {
         let mut verified = check(&session, service, options).await;
-        let is_wanted = |invariant: &str| options.invariants.is_empty() || options.invariants.iter().any(|name| name == invariant);
+        let is_wanted = |invariant: &str| {
+            options.invariants.is_empty() || options.invariants.iter().any(|name| name == invariant)
+        };
         let tenant = options.tenant.as_deref();
         let mut compared = Vec::new();
         if is_wanted(copies::INVARIANT) {
@@ -131,25 +142,38 @@ pub async fn run(options: &VerifyOptions, data: &Path) -> Result<Outcome, String
         }
         all.push((service, verified));
     }
-    let known: Vec<&str> = all.iter().flat_map(|(_, verified)| &verified.rules).map(|rule| rule.invariant.as_str()).collect();
+    let known: Vec<&str> = all
+        .iter()
+        .flat_map(|(_, verified)| &verified.rules)
+        .map(|rule| rule.invariant.as_str())
+        .collect();
     if let Some(unknown) = options.invariants.iter().find(|name| !known.contains(&name.as_str()))
         && all.iter().all(|(_, verified)| verified.failure.is_none())
     {
-        return Err(format!("no service checks the invariant {unknown}; docs/operating.md lists them"));
+        return Err(format!(
+            "no service checks the invariant {unknown}; docs/operating.md lists them"
+        ));
     }
     match options.connection.output {
         Output::Json => output::print_json(&json(&all)?)?,
         Output::Table => print(&all)?,
     }
     let outcomes: Vec<_> = all.iter().map(|(_, verified)| verified.outcome()).collect();
-    Ok([Outcome::Wrong, Outcome::Incomplete].into_iter().find(|outcome| outcomes.contains(outcome)).unwrap_or(Outcome::Well))
+    Ok([Outcome::Wrong, Outcome::Incomplete]
+        .into_iter()
+        .find(|outcome| outcomes.contains(outcome))
+        .unwrap_or(Outcome::Well))
 }
 
 /// Checks one service, call after call.
 async fn check(session: &Session, service: Service, options: &VerifyOptions) -> Verified {
     let mut verified = Verified::default();
     let mut request = CheckRequest {
-        parent: options.tenant.as_ref().map(|tenant| format!("tenants/{tenant}")).unwrap_or_default(),
+        parent: options
+            .tenant
+            .as_ref()
+            .map(|tenant| format!("tenants/{tenant}"))
+            .unwrap_or_default(),
         invariants: options.invariants.clone(),
         page_token: String::new(),
     };
@@ -168,12 +192,19 @@ async fn check(session: &Session, service: Service, options: &VerifyOptions) -> 
                 request.page_token = answer.next_page_token;
             }
             // Each service has its own invariants: what it has none of is looked for elsewhere.
-            Err(status) if status.code() == Code::InvalidArgument && request.page_token.is_empty() && narrowed(&mut request, &status) => {
+            Err(status)
+                if status.code() == Code::InvalidArgument
+                    && request.page_token.is_empty()
+                    && narrowed(&mut request, &status) =>
+            {
                 if request.invariants.is_empty() {
                     return verified;
                 }
             }
-            Err(status) if matches!(status.code(), Code::Unavailable | Code::ResourceExhausted) && attempt < ATTEMPTS => {
+            Err(status)
+                if matches!(status.code(), Code::Unavailable | Code::ResourceExhausted)
+                    && attempt < ATTEMPTS =>
+            {
                 attempt += 1;
                 tokio::time::sleep(PAUSE).await;
             }
@@ -185,11 +216,15 @@ async fn check(session: &Session, service: Service, options: &VerifyOptions) -> 
     }
 }
 
-/// Leaves out the invariants that a service does not check. Returns false if the refusal is about something else.
+/// Leaves out the invariants that a service does not check. Returns false if the refusal is about
+/// something else.
 fn narrowed(request: &mut CheckRequest, status: &tonic::Status) -> bool {
     use tonic_types::StatusExt;
-    let violations = status.get_details_bad_request().map(|bad| bad.field_violations).unwrap_or_default();
-    if violations.is_empty() || violations.iter().any(|violation| violation.reason != "INVARIANT_UNKNOWN") {
+    let violations =
+        status.get_details_bad_request().map(|bad| bad.field_violations).unwrap_or_default();
+    if violations.is_empty()
+        || violations.iter().any(|violation| violation.reason != "INVARIANT_UNKNOWN")
+    {
         return false;
     }
     let unknown: Vec<_> = violations.iter().map(|violation| violation.field.clone()).collect();
@@ -210,7 +245,9 @@ fn json(all: &[(Service, Verified)]) -> Result<Value, String> {
             Outcome::Wrong => "BROKEN",
             Outcome::Incomplete => "INCOMPLETE",
         };
-        Ok::<_, String>(json!({ "service": service.name(), "outcome": outcome, "failure": verified.failure, "rules": rules }))
+        Ok::<_, String>(
+            json!({ "service": service.name(), "outcome": outcome, "failure": verified.failure, "rules": rules }),
+        )
     };
     Ok(json!({ "services": all.iter().map(service).collect::<Result<Vec<_>, _>>()? }))
 }
@@ -225,21 +262,48 @@ fn print(all: &[(Service, Verified)]) -> Result<(), String> {
                 (count, _) => format!("BROKEN by {count}"),
             };
             let time = format!("{} ms", millis(rule));
-            rows.push(vec![service.name().to_owned(), rule.invariant.clone(), outcome, time, rule.rule.clone()]);
+            rows.push(vec![
+                service.name().to_owned(),
+                rule.invariant.clone(),
+                outcome,
+                time,
+                rule.rule.clone(),
+            ]);
         }
     }
-    output::print_table(&["service", "invariant", "outcome", "time", "rule"], rows, "Nothing was checked.")?;
+    output::print_table(
+        &["service", "invariant", "outcome", "time", "rule"],
+        rows,
+        "Nothing was checked.",
+    )?;
     for (service, verified) in all {
         for rule in &verified.rules {
             for broken in &rule.examples {
-                output::line(&format!("{} {} breaks: {} ({})", service.name(), rule.invariant, output::plain(broken), rule.rule))?;
+                output::line(&format!(
+                    "{} {} breaks: {} ({})",
+                    service.name(),
+                    rule.invariant,
+                    output::plain(broken),
+                    rule.rule
+                ))?;
             }
-            let unnamed = rule.broken_count - i64::try_from(rule.examples.len()).unwrap_or_default();
+            let unnamed =
+                rule.broken_count - i64::try_from(rule.examples.len()).unwrap_or_default();
             if unnamed > 0 {
-                output::line(&format!("{} {} breaks: {unnamed} more ({})", service.name(), rule.invariant, rule.rule))?;
+                output::line(&format!(
+                    "{} {} breaks: {unnamed} more ({})",
+                    service.name(),
+                    rule.invariant,
+                    rule.rule
+                ))?;
             }
             for unchecked in &rule.unchecked {
-                output::line(&format!("{} {} not checked in time: {}", service.name(), rule.invariant, output::plain(unchecked)))?;
+                output::line(&format!(
+                    "{} {} not checked in time: {}",
+                    service.name(),
+                    rule.invariant,
+                    output::plain(unchecked)
+                ))?;
             }
         }
         if let Some(failure) = &verified.failure {
@@ -270,9 +334,13 @@ mod tests {
         verified.add(rule(&["a", "b", "c"], 7), 2);
         verified.add(rule(&["d"], 0), 2);
         let sum = &verified.rules[0];
-        assert_eq!((sum.piece_count, sum.broken_count, sum.examples.as_slice()), (3, 4, &["a".to_owned(), "b".to_owned()][..]));
+        assert_eq!(
+            (sum.piece_count, sum.broken_count, sum.examples.as_slice()),
+            (3, 4, &["a".to_owned(), "b".to_owned()][..])
+        );
         assert_eq!((super::millis(sum), verified.outcome()), (12, Outcome::Wrong));
-        let unreachable = Verified { failure: Some("wallet: UNAVAILABLE".into()), ..Verified::default() };
+        let unreachable =
+            Verified { failure: Some("wallet: UNAVAILABLE".into()), ..Verified::default() };
         assert_eq!(unreachable.outcome(), Outcome::Incomplete);
     }
 }

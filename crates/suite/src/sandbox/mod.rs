@@ -1,8 +1,10 @@
-//! What a sandbox tenant needs for everything to be tried at once: `cargo run` opens one so, `payterms seed` makes any sandbox tenant
-//! so. All of it goes through the public methods, as anybody's calls would.
+//! What a sandbox tenant needs for everything to be tried at once: `cargo run` opens one so,
+//! `payterms seed` makes any sandbox tenant so. All of it goes through the public methods, as
+//! anybody's calls would.
 //!
-//! Seeding again changes nothing that is there. What is made has a request id that is made of the tenant and of what was there before,
-//! so that two who seed at once make one; settings are changed by the version that was read.
+//! Seeding again changes nothing that is there. What is made has a request id that is made of the
+//! tenant and of what was there before, so that two who seed at once make one; settings are changed
+//! by the version that was read.
 
 mod offers;
 mod people;
@@ -20,8 +22,8 @@ pub const STORY: &str = include_str!("../../sandbox/story.sh");
 const CURRENCY: &str = "USD";
 /// Where the ids of seeding requests come from.
 const NAMESPACE: Uuid = Uuid::from_u128(0x5ee0_a1a2_0000_4000_8000_0000_0000_0000);
-/// How often a call is made that waits for a copy of what another service has made. Each call waits itself; on a busy machine the copy
-/// may take longer.
+/// How often a call is made that waits for a copy of what another service has made. Each call waits
+/// itself; on a busy machine the copy may take longer.
 const ATTEMPTS: u32 = 10;
 
 /// What a seeded tenant has, by name.
@@ -41,12 +43,17 @@ impl Sandbox {
     /// The names as the story's lines call them.
     #[must_use]
     pub fn exports(&self) -> Vec<(&'static str, &str)> {
-        vec![("C", &self.customer), ("W", &self.wallet), ("INVOICE", &self.invoice), ("PROGRAMME", &self.programme)]
+        vec![
+            ("C", &self.customer),
+            ("W", &self.wallet),
+            ("INVOICE", &self.invoice),
+            ("PROGRAMME", &self.programme),
+        ]
     }
 }
 
-/// Makes a sandbox tenant ready, as its OWNER: tax rules, the payment provider with prepayment, a customer with a card and a wallet, an open
-/// invoice, a programme, plans. What is there stays.
+/// Makes a sandbox tenant ready, as its OWNER: tax rules, the payment provider with prepayment, a
+/// customer with a card and a wallet, an open invoice, a programme, plans. What is there stays.
 ///
 /// # Errors
 /// A sentence that says which call failed, or that the tenant is no sandbox.
@@ -70,12 +77,19 @@ fn step(tenant: &str, step: &str) -> String {
 }
 
 /// Calls until the service has its copy of what the call is about. The error names the method.
-async fn patient<T>(method: &str, call: impl AsyncFn() -> Result<Response<T>, Status>) -> Result<T, String> {
+async fn patient<T>(
+    method: &str,
+    call: impl AsyncFn() -> Result<Response<T>, Status>,
+) -> Result<T, String> {
     let mut attempt = 1;
     loop {
         match call().await {
             Err(status) if status.code() == Code::Unavailable && attempt < ATTEMPTS => attempt += 1,
-            answer => return answer.map(Response::into_inner).map_err(|status| crate::operate::sentence_of(method, &status)),
+            answer => {
+                return answer
+                    .map(Response::into_inner)
+                    .map_err(|status| crate::operate::sentence_of(method, &status));
+            }
         }
     }
 }

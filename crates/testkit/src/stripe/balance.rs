@@ -6,7 +6,8 @@ use super::{
 };
 use serde_json::{Value, json};
 
-/// What moved money: the charge of an intent that succeeded, a refund, or a dispute that is no inquiry.
+/// What moved money: the charge of an intent that succeeded, a refund, or a dispute that is no
+/// inquiry.
 fn source(object: &Value) -> Option<Value> {
     let text = |name: &str| object[name].as_str().unwrap_or_default();
     let moves = match text("object") {
@@ -68,16 +69,26 @@ impl State {
             object
         };
         let all = self.transactions(account).into_iter().filter(|(object, of)| {
-            (from..to).contains(&object["created"].as_i64().unwrap_or_default()) && (payout.is_empty() || payout == of)
+            (from..to).contains(&object["created"].as_i64().unwrap_or_default())
+                && (payout.is_empty() || payout == of)
         });
         Self::cut(all.map(|(object, _)| shown(object)).collect(), command)
     }
 
     /// All balance transactions, newest first, and the payout of each.
     pub(super) fn transactions(&self, account: &str) -> Vec<(Value, String)> {
-        let sources = self.objects.iter().rev().filter(|object| object.account == account).filter_map(|object| source(&object.value));
+        let sources = self
+            .objects
+            .iter()
+            .rev()
+            .filter(|object| object.account == account)
+            .filter_map(|object| source(&object.value));
         let with_payout = sources.map(|object| transaction(&object)).map(|object| {
-            let of = self.paid_in.get(object["id"].as_str().unwrap_or_default()).cloned().unwrap_or_default();
+            let of = self
+                .paid_in
+                .get(object["id"].as_str().unwrap_or_default())
+                .cloned()
+                .unwrap_or_default();
             (object, of)
         });
         with_payout.collect()
@@ -85,7 +96,8 @@ impl State {
 }
 
 impl StripeServer {
-    /// Another charge with the marks of one, of which the suite knows nothing: its database was restored from a backup. Answers its id.
+    /// Another charge with the marks of one, of which the suite knows nothing: its database was
+    /// restored from a backup. Answers its id.
     #[must_use]
     pub fn charge_by_hand(&self, like: &str) -> String {
         self.charge_like(like, |_| ())
@@ -107,19 +119,29 @@ impl StripeServer {
         state.add(&account, "pi", value)["id"].as_str().unwrap_or_default().to_owned()
     }
 
-    /// The schedule of the account pays out all that is there, and so many cents more. Answers the payout's id.
+    /// The schedule of the account pays out all that is there, and so many cents more. Answers the
+    /// payout's id.
     #[must_use]
     pub fn pay_out(&self, more: i64) -> String {
         let mut state = self.state();
-        let fresh = state.transactions(super::ACCOUNT).into_iter().filter(|(_, of)| of.is_empty()).map(|(object, _)| object);
+        let fresh = state
+            .transactions(super::ACCOUNT)
+            .into_iter()
+            .filter(|(_, of)| of.is_empty())
+            .map(|(object, _)| object);
         let fresh: Vec<_> = fresh.collect();
         let net: i64 = fresh.iter().filter_map(|object| object["net"].as_i64()).sum();
         let payout = json!({
             "object": "payout", "status": "paid", "amount": net + more, "currency": "usd", "automatic": true,
             "arrival_date": State::now() + 172_800, "reconciliation_status": "completed",
         });
-        let id = state.add(super::ACCOUNT, "po", payout)["id"].as_str().unwrap_or_default().to_owned();
-        let taken = fresh.iter().filter_map(|object| object["id"].as_str()).map(str::to_owned).chain([format!("txn_{id}")]);
+        let id =
+            state.add(super::ACCOUNT, "po", payout)["id"].as_str().unwrap_or_default().to_owned();
+        let taken = fresh
+            .iter()
+            .filter_map(|object| object["id"].as_str())
+            .map(str::to_owned)
+            .chain([format!("txn_{id}")]);
         for transaction in taken.collect::<Vec<_>>() {
             state.paid_in.insert(transaction, id.clone());
         }
@@ -143,7 +165,8 @@ impl StripeServer {
     /// Takes another amount by a charge than the suite has asked for.
     pub fn change_amount(&self, intent: &str, cents: i64) {
         let mut state = self.state();
-        let object = state.objects.iter_mut().find(|object| object.id() == intent).expect("a charge");
+        let object =
+            state.objects.iter_mut().find(|object| object.id() == intent).expect("a charge");
         object.value["amount_received"] = cents.into();
     }
 

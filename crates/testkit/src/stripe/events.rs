@@ -9,7 +9,9 @@ use std::net::SocketAddr;
 /// The header with the signature of a body that was sent at this second.
 #[must_use]
 pub fn signature(secret: &str, second: i64, body: &str) -> String {
-    let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("any key").chain_update(format!("{second}.{body}"));
+    let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes())
+        .expect("any key")
+        .chain_update(format!("{second}.{body}"));
     format!("t={second},v1={}", hex::encode(mac.finalize().into_bytes()))
 }
 
@@ -20,10 +22,16 @@ impl StripeServer {
         json!({ "id": "evt_1", "object": "event", "type": kind, "livemode": false, "data": { "object": object } }).to_string()
     }
 
-    /// Sends a body with a signature of some seconds ago, and answers the status; 0 where the gateway dies meanwhile.
-    pub async fn post(gateway: SocketAddr, tenant: &str, (body, secret, age): (String, &str, i64)) -> u16 {
+    /// Sends a body with a signature of some seconds ago, and answers the status; 0 where the
+    /// gateway dies meanwhile.
+    pub async fn post(
+        gateway: SocketAddr,
+        tenant: &str,
+        (body, secret, age): (String, &str, i64),
+    ) -> u16 {
         let signed = signature(secret, State::now() - age, &body);
-        let request = reqwest::Client::new().post(format!("http://{gateway}/notifications/stripe/{tenant}"));
+        let request =
+            reqwest::Client::new().post(format!("http://{gateway}/notifications/stripe/{tenant}"));
         let answer = request.header("Stripe-Signature", signed).body(body).send().await;
         answer.map_or(0, |answer| answer.status().as_u16())
     }

@@ -34,7 +34,8 @@ impl State {
     /// The fault that a request meets, which is over with it.
     pub(super) fn fault_of(&mut self, command: &Command) -> Option<Fault> {
         let words = format!("{} {}", command.method, command.path);
-        let place = self.faults.iter().position(|(request, _)| words.starts_with(request.as_str()))?;
+        let place =
+            self.faults.iter().position(|(request, _)| words.starts_with(request.as_str()))?;
         Some(self.faults.remove(place).1)
     }
 
@@ -43,7 +44,9 @@ impl State {
         let answer = match fault {
             Fault::TooMany => Answer::error(429, "invalid_request_error", Some("rate_limit"), None),
             Fault::Forbidden => Answer::error(403, "invalid_request_error", None, None),
-            Fault::Conflict => Answer::error(409, "idempotency_error", Some("idempotency_key_in_use"), None),
+            Fault::Conflict => {
+                Answer::error(409, "idempotency_error", Some("idempotency_key_in_use"), None)
+            }
             _ => Answer::error(500, "api_error", None, None),
         };
         if fault == Fault::Breaks && !command.key.is_empty() {

@@ -1,5 +1,7 @@
-//! A stand-in for Stripe, which answers as its public documentation says: customers, Checkout Sessions that save a card or a bank account,
-//! `PaymentIntents`, refunds, disputes, balance transactions, payouts, events, idempotency keys. Tests act as the person, the issuer and the network.
+//! A stand-in for Stripe, which answers as its public documentation says: customers, Checkout
+//! Sessions that save a card or a bank account, `PaymentIntents`, refunds, disputes, balance
+//! transactions, payouts, events, idempotency keys. Tests act as the person, the issuer and the
+//! network.
 
 mod balance;
 mod events;
@@ -63,7 +65,8 @@ impl StripeServer {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets the next request whose method and path begin so fail; several in a row fail in their order.
+    /// Lets the next request whose method and path begin so fail; several in a row fail in their
+    /// order.
     pub fn fail(&self, request: &str, fault: Fault) {
         self.state().faults.push((request.to_owned(), fault));
     }
@@ -104,18 +107,32 @@ impl StripeServer {
     #[must_use]
     pub fn objects(&self, kind: &str) -> Vec<Value> {
         let state = self.state();
-        state.objects.iter().filter(|object| object.value["object"] == kind).map(|object| object.value.clone()).collect()
+        state
+            .objects
+            .iter()
+            .filter(|object| object.value["object"] == kind)
+            .map(|object| object.value.clone())
+            .collect()
     }
 
-    /// What the account lists, in the words of the simulator: `charges`, `refunds` or `chargebacks`.
+    /// What the account lists, in the words of the simulator: `charges`, `refunds` or
+    /// `chargebacks`.
     #[must_use]
     pub fn listed(&self, what: &str) -> Vec<Value> {
         self.state().listed(what)
     }
 }
 
-async fn answer(Shared(server): Shared<StripeServer>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
-    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+async fn answer(
+    Shared(server): Shared<StripeServer>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let header = |name: &str| {
+        headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
+    };
     let key = header(AUTHORIZATION.as_str()).strip_prefix("Bearer ").unwrap_or_default().to_owned();
     let command = Command {
         method: method.to_string(),
@@ -144,7 +161,8 @@ fn respond(fault: Option<Fault>, version: &str, Answer { status, body }: Answer)
     let version = if fault == Some(Fault::OtherVersion) { "2016-07-06" } else { version };
     let body = match fault {
         Some(Fault::CutAfter) => {
-            let part = futures::stream::iter([Ok(Bytes::from(half)), Err(std::io::Error::other("cut"))]);
+            let part =
+                futures::stream::iter([Ok(Bytes::from(half)), Err(std::io::Error::other("cut"))]);
             Body::from_stream(part)
         }
         Some(Fault::HalfAfter) => Body::from(half),
@@ -152,5 +170,10 @@ fn respond(fault: Option<Fault>, version: &str, Answer { status, body }: Answer)
         _ => Body::from(text),
     };
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    (status, [("stripe-version", version.to_owned()), ("content-type", "application/json".to_owned())], body).into_response()
+    (
+        status,
+        [("stripe-version", version.to_owned()), ("content-type", "application/json".to_owned())],
+        body,
+    )
+        .into_response()
 }

@@ -18,28 +18,39 @@ fn plain(cents: i64) -> String {
 impl State {
     /// What has been given back of an intent, or is being.
     fn given_back(&self, intent: &str) -> i64 {
-        let refunds = self
-            .objects
-            .iter()
-            .map(|object| &object.value)
-            .filter(|object| object["object"] == "refund" && object["payment_intent"] == intent);
-        refunds.filter(|object| object["status"] != "failed").map(|object| number(object, "amount")).sum()
+        let refunds =
+            self.objects.iter().map(|object| &object.value).filter(|object| {
+                object["object"] == "refund" && object["payment_intent"] == intent
+            });
+        refunds
+            .filter(|object| object["status"] != "failed")
+            .map(|object| number(object, "amount"))
+            .sum()
     }
 
     pub(super) fn refund(&mut self, account: &str, command: &Command) -> Answer {
         let id = command.field("payment_intent").to_owned();
-        let Some(intent) = self.find(account, "payment_intent", &id).cloned() else { return Answer::missing(404, "payment_intent") };
+        let Some(intent) = self.find(account, "payment_intent", &id).cloned() else {
+            return Answer::missing(404, "payment_intent");
+        };
         let amount: i64 = command.field("amount").parse().unwrap_or_default();
         if intent["status"] != "succeeded" {
             return Answer::invalid("nothing to refund", Some("charge_not_captured"), None);
         }
-        let is_disputed =
-            |object: &Value| object["object"] == "dispute" && object["payment_intent"] == id.as_str() && object["status"] != "won";
+        let is_disputed = |object: &Value| {
+            object["object"] == "dispute"
+                && object["payment_intent"] == id.as_str()
+                && object["status"] != "won"
+        };
         if self.objects.iter().any(|object| is_disputed(&object.value)) {
             return Answer::invalid("the issuer has it", Some("charge_disputed"), None);
         }
         if amount <= 0 || amount > number(&intent, "amount").saturating_sub(self.given_back(&id)) {
-            return Answer::invalid("more than is left", Some("charge_already_refunded"), Some("amount"));
+            return Answer::invalid(
+                "more than is left",
+                Some("charge_already_refunded"),
+                Some("amount"),
+            );
         }
         let status = match self.cards.get(intent["made_with"].as_str().unwrap_or_default()) {
             Some(Card::RefundFails) => "failed",
@@ -57,8 +68,14 @@ impl State {
     pub(super) fn with_charges(&mut self, account: &str, page: &mut Value) {
         for dispute in page["data"].as_array_mut().into_iter().flatten() {
             let intent = dispute["payment_intent"].as_str().unwrap_or_default().to_owned();
-            let Some(made_with) = self.find(account, "payment_intent", &intent).map(|intent| intent["made_with"].clone()) else { continue };
-            let method = self.find(account, "payment_method", made_with.as_str().unwrap_or_default());
+            let Some(made_with) = self
+                .find(account, "payment_intent", &intent)
+                .map(|intent| intent["made_with"].clone())
+            else {
+                continue;
+            };
+            let method =
+                self.find(account, "payment_method", made_with.as_str().unwrap_or_default());
             let kind = method.map(|method| method["type"].clone()).unwrap_or_default();
             dispute["charge"] = json!({ "object": "charge", "id": format!("ch_{intent}"), "payment_method_details": { "type": kind } });
         }
@@ -77,8 +94,14 @@ impl State {
             };
             json!({ "id": object["id"], "charge": object["payment_intent"], "amount": plain(number(object, "amount")), "state": state })
         };
-        let inquiry = |object: &Value| object["status"].as_str().unwrap_or_default().starts_with("warning");
-        self.objects.iter().map(|object| &object.value).filter(|object| object["object"] == kind && !inquiry(object)).map(shown).collect()
+        let inquiry =
+            |object: &Value| object["status"].as_str().unwrap_or_default().starts_with("warning");
+        self.objects
+            .iter()
+            .map(|object| &object.value)
+            .filter(|object| object["object"] == kind && !inquiry(object))
+            .map(shown)
+            .collect()
     }
 }
 
@@ -86,12 +109,15 @@ impl StripeServer {
     /// Stripe decides the refunds that it is at.
     pub fn decide_refunds(&self, status: &str) {
         let mut state = self.state();
-        for object in state.objects.iter_mut().filter(|object| object.value["object"] == "refund" && object.value["status"] == "pending") {
+        for object in state.objects.iter_mut().filter(|object| {
+            object.value["object"] == "refund" && object.value["status"] == "pending"
+        }) {
             object.value["status"] = status.into();
         }
     }
 
-    /// An issuer disputes a charge, or asks about it with `warning_needs_response`. Answers the dispute.
+    /// An issuer disputes a charge, or asks about it with `warning_needs_response`. Answers the
+    /// dispute.
     #[must_use]
     pub fn dispute(&self, intent: &str, cents: i64, status: &str) -> Value {
         let mut state = self.state();
@@ -108,7 +134,11 @@ impl StripeServer {
     #[must_use]
     pub fn decide_dispute(&self, dispute: &Value, status: &str) -> Value {
         let mut state = self.state();
-        let object = state.objects.iter_mut().find(|object| object.value["id"] == dispute["id"]).expect("a dispute");
+        let object = state
+            .objects
+            .iter_mut()
+            .find(|object| object.value["id"] == dispute["id"])
+            .expect("a dispute");
         object.value["status"] = status.into();
         object.value.clone()
     }

@@ -46,7 +46,8 @@ impl State {
             return Answer::invalid("only setup mode is known here", None, Some("mode"));
         }
         let urls = ["success_url", "cancel_url"];
-        if let Some(wrong) = urls.into_iter().find(|name| !command.field(name).starts_with("http")) {
+        if let Some(wrong) = urls.into_iter().find(|name| !command.field(name).starts_with("http"))
+        {
             return Answer::invalid("Not a valid URL", Some("url_invalid"), Some(wrong));
         }
         if self.find(account, "customer", command.field("customer")).is_none() {
@@ -56,33 +57,48 @@ impl State {
         if kind != "card" && currency_of(kind).is_none() {
             return Answer::invalid("no such kind", None, Some("payment_method_types"));
         }
-        let has_options = |name: &String| name.strip_prefix("payment_method_options[").is_some_and(|rest| !rest.starts_with(kind));
+        let has_options = |name: &String| {
+            name.strip_prefix("payment_method_options[").is_some_and(|rest| !rest.starts_with(kind))
+        };
         if let Some(name) = command.fields.keys().find(|name| has_options(name)) {
-            return Answer::invalid("options of a kind that the page does not take", None, Some(name));
+            return Answer::invalid(
+                "options of a kind that the page does not take",
+                None,
+                Some(name),
+            );
         }
         let session = json!({
             "object": "checkout.session", "mode": "setup", "status": "open", "customer": command.field("customer"), "setup_intent": null,
             "payment_method_types": [kind],
             "success_url": command.field("success_url"), "cancel_url": command.field("cancel_url"), "metadata": command.metadata(),
         });
-        let id = self.add(account, "cs_test", session)["id"].as_str().unwrap_or_default().to_owned();
+        let id =
+            self.add(account, "cs_test", session)["id"].as_str().unwrap_or_default().to_owned();
         let url = format!("http://{}/c/pay/{id}", self.at);
-        let Some(session) = self.find(account, "checkout.session", &id) else { return Answer::missing(404, "session") };
+        let Some(session) = self.find(account, "checkout.session", &id) else {
+            return Answer::missing(404, "session");
+        };
         session["url"] = url.into();
         Answer::ok(session.clone())
     }
 
     pub(super) fn session(&mut self, account: &str, id: &str, command: &Command) -> Answer {
-        let Some(session) = self.find(account, "checkout.session", id).cloned() else { return Answer::missing(404, "session") };
+        let Some(session) = self.find(account, "checkout.session", id).cloned() else {
+            return Answer::missing(404, "session");
+        };
         let is_expanded = command.expands("setup_intent.payment_method");
         let intent = session["setup_intent"].as_str().unwrap_or_default().to_owned();
         let mut shown = session;
-        if let Some(mut intent) = self.find(account, "setup_intent", &intent).cloned().filter(|_| is_expanded) {
+        if let Some(mut intent) =
+            self.find(account, "setup_intent", &intent).cloned().filter(|_| is_expanded)
+        {
             let method = intent["payment_method"].as_str().unwrap_or_default().to_owned();
-            intent["payment_method"] = self.find(account, "payment_method", &method).cloned().unwrap_or_default();
+            intent["payment_method"] =
+                self.find(account, "payment_method", &method).cloned().unwrap_or_default();
             if command.expands("setup_intent.mandate") {
                 let mandate = intent["mandate"].as_str().unwrap_or_default().to_owned();
-                intent["mandate"] = self.find(account, "mandate", &mandate).cloned().unwrap_or_default();
+                intent["mandate"] =
+                    self.find(account, "mandate", &mandate).cloned().unwrap_or_default();
             }
             shown["setup_intent"] = intent;
         }
@@ -91,30 +107,42 @@ impl State {
 }
 
 impl StripeServer {
-    /// A person writes a card, or the account that the page asks for, on a hosted page. Answers where the browser goes, and the id of the session.
+    /// A person writes a card, or the account that the page asks for, on a hosted page. Answers
+    /// where the browser goes, and the id of the session.
     #[must_use]
     pub fn save_card(&self, page: &str, card: Card) -> (String, String) {
         let id = page.rsplit('/').next().unwrap_or_default().to_owned();
         let mut state = self.state();
-        let found = state.objects.iter().find(|object| object.value["object"] == "checkout.session" && object.id() == id);
-        let (account, page) = found.map(|object| (object.account.clone(), object.value.clone())).expect("a page");
-        let (customer, kind) = (&page["customer"], page["payment_method_types"][0].as_str().unwrap_or_default());
+        let found = state
+            .objects
+            .iter()
+            .find(|object| object.value["object"] == "checkout.session" && object.id() == id);
+        let (account, page) =
+            found.map(|object| (object.account.clone(), object.value.clone())).expect("a page");
+        let (customer, kind) =
+            (&page["customer"], page["payment_method_types"][0].as_str().unwrap_or_default());
         assert_eq!(kind == "card", card != Card::Account, "the page asks for a {kind}");
         let brand = if card == Card::Discover { "discover" } else { "visa" };
         let (shown, mandate) = if kind == "card" {
-            (json!({ "brand": brand, "last4": "4242", "exp_month": 12, "exp_year": 2099 }), Value::Null)
+            (
+                json!({ "brand": brand, "last4": "4242", "exp_month": 12, "exp_year": 2099 }),
+                Value::Null,
+            )
         } else {
             let mandate = json!({ "object": "mandate", "status": "active", "payment_method_details": { "type": kind, kind: { "reference": "REF-3000" } } });
             (json!({ "last4": "3000" }), state.add(&account, "mandate", mandate)["id"].clone())
         };
-        let method = state.add(&account, "pm", json!({ "object": "payment_method", "customer": customer, "type": kind, kind: shown }));
+        let method = state.add(
+            &account,
+            "pm",
+            json!({ "object": "payment_method", "customer": customer, "type": kind, kind: shown }),
+        );
         let method = method["id"].as_str().unwrap_or_default().to_owned();
         state.cards.insert(method.clone(), card);
         if let Some(own) = state.find(&account, "mandate", mandate.as_str().unwrap_or_default()) {
             own["payment_method"] = method.clone().into();
         }
-        let intent =
-            json!({ "object": "setup_intent", "status": "succeeded", "customer": customer, "payment_method": method, "mandate": mandate });
+        let intent = json!({ "object": "setup_intent", "status": "succeeded", "customer": customer, "payment_method": method, "mandate": mandate });
         let intent = state.add(&account, "seti", intent)["id"].clone();
         let session = state.find(&account, "checkout.session", &id).expect("a page");
         session["status"] = "complete".into();
@@ -125,13 +153,17 @@ impl StripeServer {
 
     /// Customers end their mandates, at the bank or at Stripe.
     pub fn end_mandates(&self) {
-        for object in self.state().objects.iter_mut().filter(|object| object.value["object"] == "mandate") {
+        for object in
+            self.state().objects.iter_mut().filter(|object| object.value["object"] == "mandate")
+        {
             object.value["status"] = "inactive".into();
         }
     }
 
     /// Somebody deletes a customer in the dashboard, with its methods.
     pub fn delete_customers(&self) {
-        self.state().objects.retain(|object| object.value["object"] != "customer" && object.value["object"] != "payment_method");
+        self.state().objects.retain(|object| {
+            object.value["object"] != "customer" && object.value["object"] != "payment_method"
+        });
     }
 }

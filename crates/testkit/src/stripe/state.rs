@@ -45,7 +45,9 @@ impl Command {
 /// The fields of query and form; those of a list get their places.
 pub(super) fn fields(query: &str, body: &[u8]) -> BTreeMap<String, String> {
     let mut fields = BTreeMap::new();
-    let all = form_urlencoded::parse(query.as_bytes()).into_owned().chain(form_urlencoded::parse(body).into_owned());
+    let all = form_urlencoded::parse(query.as_bytes())
+        .into_owned()
+        .chain(form_urlencoded::parse(body).into_owned());
     for (name, value) in all {
         let name = if name == "expand[]" { format!("expand[{}]", fields.len()) } else { name };
         fields.insert(name, value);
@@ -67,7 +69,10 @@ impl Answer {
 
     pub(super) fn error(status: u16, kind: &str, code: Option<&str>, param: Option<&str>) -> Self {
         let message = "No such thing as sk_test_should_stay_out_of_logs";
-        Self { status, body: json!({ "error": { "type": kind, "code": code, "param": param, "message": message } }) }
+        Self {
+            status,
+            body: json!({ "error": { "type": kind, "code": code, "param": param, "message": message } }),
+        }
     }
 
     pub(super) fn invalid(what: &str, code: Option<&str>, param: Option<&str>) -> Self {
@@ -116,7 +121,8 @@ pub(super) struct State {
 impl State {
     pub(super) fn new(at: SocketAddr) -> Self {
         let keys = [(KEY.to_owned(), ACCOUNT.to_owned())].into();
-        let (objects, answers, faults, requests) = (Vec::new(), HashMap::new(), Vec::new(), Vec::new());
+        let (objects, answers, faults, requests) =
+            (Vec::new(), HashMap::new(), Vec::new(), Vec::new());
         Self {
             at,
             keys,
@@ -146,14 +152,23 @@ impl State {
     }
 
     pub(super) fn find(&mut self, account: &str, kind: &str, id: &str) -> Option<&mut Value> {
-        let found = self.objects.iter_mut().find(|object| object.account == account && object.value["object"] == kind && object.id() == id);
+        let found = self.objects.iter_mut().find(|object| {
+            object.account == account && object.value["object"] == kind && object.id() == id
+        });
         found.map(|object| &mut object.value)
     }
 
     /// A page of an account's objects, newest first.
-    pub(super) fn page(&self, account: &str, kind: &str, command: &Command, fits: impl Fn(&Value) -> bool) -> Answer {
-        let all =
-            self.objects.iter().rev().filter(|object| object.account == account && object.value["object"] == kind && fits(&object.value));
+    pub(super) fn page(
+        &self,
+        account: &str,
+        kind: &str,
+        command: &Command,
+        fits: impl Fn(&Value) -> bool,
+    ) -> Answer {
+        let all = self.objects.iter().rev().filter(|object| {
+            object.account == account && object.value["object"] == kind && fits(&object.value)
+        });
         Self::cut(all.map(|object| object.value.clone()).collect(), command)
     }
 
@@ -174,10 +189,12 @@ impl State {
         let Some(account_of_key) = self.keys.get(key).cloned() else {
             return Answer::error(401, "invalid_request_error", None, None);
         };
-        if !on_behalf_of.is_empty() && !self.connected.iter().any(|account| account == on_behalf_of) {
+        if !on_behalf_of.is_empty() && !self.connected.iter().any(|account| account == on_behalf_of)
+        {
             return Answer::error(403, "invalid_request_error", Some("account_invalid"), None);
         }
-        let account = if on_behalf_of.is_empty() { account_of_key } else { on_behalf_of.to_owned() };
+        let account =
+            if on_behalf_of.is_empty() { account_of_key } else { on_behalf_of.to_owned() };
         if let Some(refusal) = parameters::refusal(command) {
             return refusal;
         }
@@ -185,8 +202,14 @@ impl State {
             return self.dispatch(&account, command);
         }
         let key = format!("{account} {}", command.key);
-        if let Some((words, answer)) = self.answers.get(&key).or_else(|| self.answers.get(&command.key)) {
-            return if *words == command.words() { answer.clone() } else { Answer::error(400, "idempotency_error", None, None) };
+        if let Some((words, answer)) =
+            self.answers.get(&key).or_else(|| self.answers.get(&command.key))
+        {
+            return if *words == command.words() {
+                answer.clone()
+            } else {
+                Answer::error(400, "idempotency_error", None, None)
+            };
         }
         let answer = self.dispatch(&account, command);
         // What was refused before it began may be asked for again with the key.
@@ -200,30 +223,38 @@ impl State {
         let parts: Vec<_> = command.path.trim_start_matches("/v1/").split('/').collect();
         match (command.method.as_str(), parts.as_slice()) {
             ("GET", ["account"]) => Answer::ok(json!({ "object": "account", "id": account })),
-            ("POST", ["customers"]) => {
-                Answer::ok(self.add(account, "cus", json!({ "object": "customer", "metadata": command.metadata() })))
-            }
+            ("POST", ["customers"]) => Answer::ok(self.add(
+                account,
+                "cus",
+                json!({ "object": "customer", "metadata": command.metadata() }),
+            )),
             ("POST", ["checkout", "sessions"]) => self.open_session(account, command),
             ("GET", ["checkout", "sessions", id]) => self.session(account, id, command),
             ("POST", ["payment_intents"]) => self.create_intent(account, command),
             ("GET", ["payment_intents"]) => self.list_intents(account, command),
             ("GET", ["payment_intents", id]) => self.intent(account, id),
-            ("POST", ["payment_intents", id, "confirm"]) => self.confirm_intent(account, id, command),
+            ("POST", ["payment_intents", id, "confirm"]) => {
+                self.confirm_intent(account, id, command)
+            }
             ("POST", ["payment_intents", id, "cancel"]) => self.cancel_intent(account, id, command),
             ("POST", ["refunds"]) => self.refund(account, command),
             ("GET", ["balance_transactions"]) => self.list_balance(account, command),
             ("GET", ["payouts"]) => {
                 let since: i64 = command.field("created[gte]").parse().unwrap_or_default();
-                self.page(account, "payout", command, |object| object["created"].as_i64().unwrap_or_default() >= since)
+                self.page(account, "payout", command, |object| {
+                    object["created"].as_i64().unwrap_or_default() >= since
+                })
             }
             ("GET", [kind @ ("refunds" | "disputes"), id]) => {
                 let found = self.find(account, kind.trim_end_matches('s'), id);
-                found.map_or_else(|| Answer::missing(404, "id"), |object| Answer::ok(object.clone()))
+                found
+                    .map_or_else(|| Answer::missing(404, "id"), |object| Answer::ok(object.clone()))
             }
             ("GET", ["refunds" | "disputes"]) => {
                 let kind = parts.first().copied().unwrap_or_default().trim_end_matches('s');
                 let fits = |object: &Value| {
-                    command.field("payment_intent").is_empty() || object["payment_intent"] == command.field("payment_intent")
+                    command.field("payment_intent").is_empty()
+                        || object["payment_intent"] == command.field("payment_intent")
                 };
                 let mut answer = self.page(account, kind, command, fits);
                 if command.expands("data.charge") {

@@ -1,5 +1,5 @@
-//! Advised limits: what the policy advises beyond what it offered at once, for a person to grant as an increase of the line or to
-//! refuse (docs/domain/credit.md#advised-limits).
+//! Advised limits: what the policy advises beyond what it offered at once, for a person to grant as
+//! an increase of the line or to refuse (docs/domain/credit.md#advised-limits).
 
 use crate::{
     application::Application,
@@ -86,7 +86,8 @@ pub struct AdvisedLimit {
     pub updated_at: DateTime<Utc>,
 }
 
-/// Whether what happened to a line may end an advised limit of it. Purchases, which happen often, do not.
+/// Whether what happened to a line may end an advised limit of it. Purchases, which happen often,
+/// do not.
 #[must_use]
 pub fn concerns(taken: &Taken) -> bool {
     taken.verb == "RAISE_LIMIT" || !can_be_raised(taken.to)
@@ -99,7 +100,12 @@ fn can_be_raised(state: LineState) -> bool {
 impl AdvisedLimit {
     /// What the policy advises for a line that was just offered.
     #[must_use]
-    pub fn of(id: Id<Self>, (line, application): (&Line, &Application), advised: Money, now: DateTime<Utc>) -> Self {
+    pub fn of(
+        id: Id<Self>,
+        (line, application): (&Line, &Application),
+        advised: Money,
+        now: DateTime<Utc>,
+    ) -> Self {
         Self {
             id,
             line: line.id,
@@ -127,13 +133,19 @@ impl AdvisedLimit {
         if state == AdvisedState::Open {
             return Ok(());
         }
-        Err(Refusal::state("ADVISED_LIMIT_STATE", "The advised limit", state.name(), state.allowed()))
+        Err(Refusal::state(
+            "ADVISED_LIMIT_STATE",
+            "The advised limit",
+            state.name(),
+            state.allowed(),
+        ))
     }
 
     /// A person grants it or less, which raises the line's limit, or refuses it.
     ///
     /// # Errors
-    /// `ADVISED_LIMIT_STATE`, `SEPARATION_OF_DUTIES`, `LIMIT_NOT_ADVISED`, those of [`Line::change_limit`].
+    /// `ADVISED_LIMIT_STATE`, `SEPARATION_OF_DUTIES`, `LIMIT_NOT_ADVISED`, those of
+    /// [`Line::change_limit`].
     pub fn decide(
         &mut self,
         (line, programme): (&mut Line, &Programme),
@@ -168,12 +180,16 @@ impl AdvisedLimit {
         if limit.compare(present)?.is_gt() && limit.compare(self.advised)?.is_le() {
             return Ok(());
         }
-        let message = format!("Grant a limit above {present}, which the line has, and of {} at most, which is advised.", self.advised);
+        let message = format!(
+            "Grant a limit above {present}, which the line has, and of {} at most, which is advised.",
+            self.advised
+        );
         let refusal = Refusal::precondition("LIMIT_NOT_ADVISED", message);
         Err(refusal.with("limit", present.amount()).with("advised_limit", self.advised.amount()))
     }
 
-    /// Lapses where it is open and its time is over, or its line is not one that can be raised to it any more; false: nothing to do.
+    /// Lapses where it is open and its time is over, or its line is not one that can be raised to
+    /// it any more; false: nothing to do.
     pub fn lapse(&mut self, line: &Line, now: DateTime<Utc>) -> Result<bool, Refusal> {
         let pointless = !can_be_raised(line.state) || line.limit.compare(self.advised)?.is_ge();
         let lapses = self.state == AdvisedState::Open && (pointless || self.expires_at <= now);
@@ -208,8 +224,14 @@ mod tests {
     /// A line of 1,000.00 for which 2,500.00 is advised.
     fn advised(now: DateTime<Utc>) -> (Line, AdvisedLimit) {
         let line = active(now);
-        let application = Application::start(Id::from_uuid(Uuid::max()), (&programme(), &customer("US", "")), "ada".into(), now);
-        let advised_limit = AdvisedLimit::of(Id::from_uuid(Uuid::nil()), (&line, &application), usd(2_500), now);
+        let application = Application::start(
+            Id::from_uuid(Uuid::max()),
+            (&programme(), &customer("US", "")),
+            "ada".into(),
+            now,
+        );
+        let advised_limit =
+            AdvisedLimit::of(Id::from_uuid(Uuid::nil()), (&line, &application), usd(2_500), now);
         (line, advised_limit)
     }
 
@@ -219,7 +241,12 @@ mod tests {
         programme: &Programme,
         now: DateTime<Utc>,
     ) -> Result<(), Refusal> {
-        advised_limit.decide((line, programme), person(subject), (Answer::Grant(usd(limit)), "Good."), now)
+        advised_limit.decide(
+            (line, programme),
+            person(subject),
+            (Answer::Grant(usd(limit)), "Good."),
+            now,
+        )
     }
 
     #[test]
@@ -235,7 +262,11 @@ mod tests {
             let (mut line, mut advised_limit) = advised(now);
             let done = grant((&mut line, &mut advised_limit), (limit, "bob"), &programme(), now);
             assert_eq!(done.err().map(|refusal| refusal.reason), refused, "{limit}");
-            let (state, has) = if refused.is_none() { (AdvisedState::Granted, limit) } else { (AdvisedState::Open, 1_000) };
+            let (state, has) = if refused.is_none() {
+                (AdvisedState::Granted, limit)
+            } else {
+                (AdvisedState::Open, 1_000)
+            };
             assert_eq!(
                 (advised_limit.state, line.limit, advised_limit.granted),
                 (state, usd(has), refused.is_none().then(|| usd(limit))),
@@ -244,11 +275,29 @@ mod tests {
         }
         let (mut line, mut advised_limit) = advised(now);
         let lowered = Programme { cap: usd(2_000), ..programme() };
-        assert_eq!(grant((&mut line, &mut advised_limit), (2_500, "bob"), &lowered, now).unwrap_err().reason, "LIMIT_ABOVE_CAP");
-        assert_eq!(grant((&mut line, &mut advised_limit), (2_000, "ada"), &lowered, now).unwrap_err().reason, "SEPARATION_OF_DUTIES");
+        assert_eq!(
+            grant((&mut line, &mut advised_limit), (2_500, "bob"), &lowered, now)
+                .unwrap_err()
+                .reason,
+            "LIMIT_ABOVE_CAP"
+        );
+        assert_eq!(
+            grant((&mut line, &mut advised_limit), (2_000, "ada"), &lowered, now)
+                .unwrap_err()
+                .reason,
+            "SEPARATION_OF_DUTIES"
+        );
         grant((&mut line, &mut advised_limit), (2_000, "bob"), &lowered, now).unwrap();
-        assert_eq!((advised_limit.decider.as_str(), line.taken.last().unwrap().verb.as_str()), ("bob", "RAISE_LIMIT"));
-        assert_eq!(grant((&mut line, &mut advised_limit), (2_000, "bob"), &lowered, now).unwrap_err().reason, "ADVISED_LIMIT_STATE");
+        assert_eq!(
+            (advised_limit.decider.as_str(), line.taken.last().unwrap().verb.as_str()),
+            ("bob", "RAISE_LIMIT")
+        );
+        assert_eq!(
+            grant((&mut line, &mut advised_limit), (2_000, "bob"), &lowered, now)
+                .unwrap_err()
+                .reason,
+            "ADVISED_LIMIT_STATE"
+        );
     }
 
     #[test]
@@ -257,7 +306,9 @@ mod tests {
         let (mut line, mut advised_limit) = advised(now);
         let before = line.clone();
         let refuse = Answer::Refuse(vec!["Little history.".to_owned()]);
-        advised_limit.decide((&mut line, &programme()), person("bob"), (refuse, "Not yet."), now).unwrap();
+        advised_limit
+            .decide((&mut line, &programme()), person("bob"), (refuse, "Not yet."), now)
+            .unwrap();
         assert_eq!(
             (advised_limit.state, advised_limit.reasons.as_slice(), line),
             (AdvisedState::Refused, &["Little history.".to_owned()][..], before)
@@ -270,19 +321,35 @@ mod tests {
         let (line, advised_limit) = advised(now);
         let late = now + TimeDelta::days(45);
         assert_eq!(
-            (advised_limit.clone().lapse(&line, late - TimeDelta::seconds(1)), advised_limit.clone().lapse(&line, late)),
+            (
+                advised_limit.clone().lapse(&line, late - TimeDelta::seconds(1)),
+                advised_limit.clone().lapse(&line, late)
+            ),
             (Ok(false), Ok(true))
         );
-        let refused = grant((&mut line.clone(), &mut advised_limit.clone()), (2_000, "bob"), &programme(), late).unwrap_err();
+        let refused = grant(
+            (&mut line.clone(), &mut advised_limit.clone()),
+            (2_000, "bob"),
+            &programme(),
+            late,
+        )
+        .unwrap_err();
         assert_eq!(refused.reason, "ADVISED_LIMIT_STATE", "also before the job has run");
         let mut put_aside = line.clone();
         put_aside.begin(Verb::Deactivate, person("ada"), "", now).unwrap();
         put_aside.moved(now);
-        assert_eq!(advised_limit.clone().lapse(&put_aside, now), Ok(false), "it can be taken up again");
+        assert_eq!(
+            advised_limit.clone().lapse(&put_aside, now),
+            Ok(false),
+            "it can be taken up again"
+        );
         let mut suspended = line.clone();
         suspended.taken.clear();
         suspended.suspend(person("bob"), "Call us.", now).unwrap();
-        assert_eq!((suspended.suspensions.as_slice(), concerns(&suspended.taken[0])), (&[Suspension::ByTenant][..], true));
+        assert_eq!(
+            (suspended.suspensions.as_slice(), concerns(&suspended.taken[0])),
+            (&[Suspension::ByTenant][..], true)
+        );
         let mut lapsed = advised_limit.clone();
         assert_eq!(
             (lapsed.lapse(&suspended, now), lapsed.state, lapsed.lapse(&suspended, now)),

@@ -1,4 +1,5 @@
-//! Applications: from the start to a decision, of which nobody decides their own (docs/domain/credit.md#applications).
+//! Applications: from the start to a decision, of which nobody decides their own
+//! (docs/domain/credit.md#applications).
 
 use crate::{
     application_state::ApplicationState,
@@ -64,7 +65,11 @@ pub struct Application {
 /// The cool-down that still runs.
 #[must_use]
 pub fn cool_down(until: DateTime<Utc>, programme: &Programme) -> Condition {
-    let description = format!("After the last answer of {:?} wait until {}.", programme.title, until.format("%Y-%m-%d %H:%M UTC"));
+    let description = format!(
+        "After the last answer of {:?} wait until {}.",
+        programme.title,
+        until.format("%Y-%m-%d %H:%M UTC")
+    );
     Condition { name: "COOL_DOWN_ACTIVE", subject: programme.title.clone(), description }
 }
 
@@ -72,11 +77,20 @@ pub fn cool_down(until: DateTime<Utc>, programme: &Programme) -> Condition {
 ///
 /// # Errors
 /// `COOL_DOWN_ACTIVE` with `until` where that alone is, else `NOT_ELIGIBLE`, with every condition.
-pub fn must_be_eligible(against: Vec<Condition>, cool_down_until: Option<DateTime<Utc>>) -> Result<(), Refusal> {
+pub fn must_be_eligible(
+    against: Vec<Condition>,
+    cool_down_until: Option<DateTime<Utc>>,
+) -> Result<(), Refusal> {
     let Some(first) = against.first() else { return Ok(()) };
     let alone = against.len() == 1 && first.name == "COOL_DOWN_ACTIVE";
-    let message = against.iter().take(10).map(|condition| condition.description.as_str()).collect::<Vec<_>>().join(" ");
-    let refusal = Refusal::precondition(if alone { "COOL_DOWN_ACTIVE" } else { "NOT_ELIGIBLE" }, message);
+    let message = against
+        .iter()
+        .take(10)
+        .map(|condition| condition.description.as_str())
+        .collect::<Vec<_>>()
+        .join(" ");
+    let refusal =
+        Refusal::precondition(if alone { "COOL_DOWN_ACTIVE" } else { "NOT_ELIGIBLE" }, message);
     let refusal = match cool_down_until {
         Some(until) => refusal.with("until", until.to_rfc3339()),
         None => refusal,
@@ -87,7 +101,12 @@ pub fn must_be_eligible(against: Vec<Condition>, cool_down_until: Option<DateTim
 impl Application {
     /// Starts an application; what is against it was looked at.
     #[must_use]
-    pub fn start(id: Id<Self>, (programme, customer): (&Programme, &Customer), applicant: String, now: DateTime<Utc>) -> Self {
+    pub fn start(
+        id: Id<Self>,
+        (programme, customer): (&Programme, &Customer),
+        applicant: String,
+        now: DateTime<Utc>,
+    ) -> Self {
         Self {
             id,
             customer: customer.id,
@@ -116,7 +135,12 @@ impl Application {
         if states.contains(&self.state) {
             return Ok(());
         }
-        Err(Refusal::state("APPLICATION_STATE", "The application", self.state.name(), self.state.allowed()))
+        Err(Refusal::state(
+            "APPLICATION_STATE",
+            "The application",
+            self.state.name(),
+            self.state.allowed(),
+        ))
     }
 
     /// Refuses bank data where none is waited for.
@@ -135,7 +159,10 @@ impl Application {
     pub fn link(&mut self, links: usize, now: DateTime<Utc>) -> Result<(), Refusal> {
         self.must_take_bank_data()?;
         if links >= MOST_LINKS {
-            return Err(Refusal::precondition("TOO_MANY_ITEMS", "An application has 10 links at most. Submit it, or start another."));
+            return Err(Refusal::precondition(
+                "TOO_MANY_ITEMS",
+                "An application has 10 links at most. Submit it, or start another.",
+            ));
         }
         self.await_bank_data(now);
         Ok(())
@@ -156,7 +183,10 @@ impl Application {
     pub fn upload(&mut self, kind: FileKind, now: DateTime<Utc>) -> Result<(), Refusal> {
         self.must_take_bank_data()?;
         if self.files >= MOST_FILES {
-            return Err(Refusal::precondition("TOO_MANY_ITEMS", "An application has 24 files at most. Withdraw it and send fewer."));
+            return Err(Refusal::precondition(
+                "TOO_MANY_ITEMS",
+                "An application has 24 files at most. Withdraw it and send fewer.",
+            ));
         }
         if kind == FileKind::Attachment {
             if self.attachments >= MOST_ATTACHMENTS {
@@ -183,8 +213,8 @@ impl Application {
         Ok(())
     }
 
-    /// Whether it can be decided on without an account that was read: a person looks at what is attached, and what the policy
-    /// would know of accounts is missing.
+    /// Whether it can be decided on without an account that was read: a person looks at what is
+    /// attached, and what the policy would know of accounts is missing.
     #[must_use]
     pub fn is_decided_by_sight(&self) -> bool {
         self.attachments > 0
@@ -192,7 +222,11 @@ impl Application {
 
     /// Goes back to the applicant: what it was submitted with does not do.
     pub fn give_back(&mut self, now: DateTime<Utc>) {
-        self.state = if self.reviewer.is_empty() { ApplicationState::AwaitingBankData } else { ApplicationState::MoreInformation };
+        self.state = if self.reviewer.is_empty() {
+            ApplicationState::AwaitingBankData
+        } else {
+            ApplicationState::MoreInformation
+        };
         self.expires_at = Some(now + TimeDelta::days(EXPIRY_DAYS));
         self.touch(now);
     }
@@ -202,7 +236,8 @@ impl Application {
         self.decisions = self.decisions.saturating_add(1);
     }
 
-    /// Whether a person decides whatever the policy says: a file can be forged, and who has asked for more looks at it.
+    /// Whether a person decides whatever the policy says: a file can be forged, and who has asked
+    /// for more looks at it.
     #[must_use]
     pub fn goes_to_a_person(&self) -> bool {
         self.files > 0 || !self.reviewer.is_empty()
@@ -266,7 +301,10 @@ impl Application {
             return Err(Refusal::new(Kind::Denied, "SEPARATION_OF_DUTIES", message));
         }
         if !self.reviewer.is_empty() && self.reviewer != subject {
-            return Err(Refusal::precondition("CLAIMED", "Another person has claimed the application. Ask them to release it."));
+            return Err(Refusal::precondition(
+                "CLAIMED",
+                "Another person has claimed the application. Ask them to release it.",
+            ));
         }
         subject.clone_into(&mut self.reviewer);
         self.touch(now);
@@ -277,7 +315,10 @@ impl Application {
     fn must_be_claimed_by(&self, subject: &str) -> Result<(), Refusal> {
         self.must_be(&[ApplicationState::InReview])?;
         if self.reviewer != subject {
-            return Err(Refusal::precondition("NOT_CLAIMED", "Claim the application first: one person decides it."));
+            return Err(Refusal::precondition(
+                "NOT_CLAIMED",
+                "Claim the application first: one person decides it.",
+            ));
         }
         Ok(())
     }
@@ -297,7 +338,12 @@ impl Application {
     ///
     /// # Errors
     /// `APPLICATION_STATE`, `NOT_CLAIMED`.
-    pub fn ask_for_more(&mut self, subject: &str, explanation: &str, now: DateTime<Utc>) -> Result<(), Refusal> {
+    pub fn ask_for_more(
+        &mut self,
+        subject: &str,
+        explanation: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
         self.must_be_claimed_by(subject)?;
         explanation.clone_into(&mut self.explanation);
         self.state = ApplicationState::MoreInformation;
@@ -329,7 +375,11 @@ impl Application {
             return Ok(Outcome::Approve);
         }
         let reasons = reasons.into_iter().take(MOST_REASONS);
-        self.decline(programme, reasons.map(|text| Reason { code: "REVIEWER".to_owned(), text }).collect(), now);
+        self.decline(
+            programme,
+            reasons.map(|text| Reason { code: "REVIEWER".to_owned(), text }).collect(),
+            now,
+        );
         Ok(Outcome::Decline)
     }
 

@@ -1,4 +1,5 @@
-//! Where an application is, and what may be done to it there (docs/domain/credit.md#application-states).
+//! Where an application is, and what may be done to it there
+//! (docs/domain/credit.md#application-states).
 
 /// Where an application is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +43,14 @@ impl ApplicationState {
     /// Whether it is not over.
     #[must_use]
     pub fn is_open(self) -> bool {
-        matches!(self, Self::Started | Self::AwaitingBankData | Self::Submitted | Self::InReview | Self::MoreInformation)
+        matches!(
+            self,
+            Self::Started
+                | Self::AwaitingBankData
+                | Self::Submitted
+                | Self::InReview
+                | Self::MoreInformation
+        )
     }
 
     /// The methods that people may call in this state.
@@ -50,11 +58,20 @@ impl ApplicationState {
     pub fn allowed(self) -> &'static [&'static str] {
         match self {
             Self::Started => &["LinkBankAccount", "UploadBankStatement", "WithdrawApplication"],
-            Self::AwaitingBankData | Self::MoreInformation => {
-                &["LinkBankAccount", "UploadBankStatement", "SubmitApplication", "WithdrawApplication"]
-            }
+            Self::AwaitingBankData | Self::MoreInformation => &[
+                "LinkBankAccount",
+                "UploadBankStatement",
+                "SubmitApplication",
+                "WithdrawApplication",
+            ],
             Self::Submitted => &["WithdrawApplication"],
-            Self::InReview => &["ClaimApplication", "ReleaseApplication", "RequestInformation", "DecideApplication", "WithdrawApplication"],
+            Self::InReview => &[
+                "ClaimApplication",
+                "ReleaseApplication",
+                "RequestInformation",
+                "DecideApplication",
+                "WithdrawApplication",
+            ],
             Self::Approved | Self::Declined | Self::Withdrawn | Self::Expired => &[],
         }
     }

@@ -1,4 +1,5 @@
-//! Attachments: scans that an applicant uploads, for a person to look at (docs/domain/credit.md#attachments).
+//! Attachments: scans that an applicant uploads, for a person to look at
+//! (docs/domain/credit.md#attachments).
 //!
 //! Nothing of them is read here or elsewhere but the first bytes, which say what they are.
 
@@ -68,7 +69,11 @@ mod tests {
             (b"", None),
         ];
         for (content, format) in cases {
-            assert_eq!(AttachmentFormat::of(content).map(AttachmentFormat::name), format, "{content:?}");
+            assert_eq!(
+                AttachmentFormat::of(content).map(AttachmentFormat::name),
+                format,
+                "{content:?}"
+            );
         }
     }
 }

@@ -70,7 +70,8 @@ pub struct Decided {
     pub outcome: Outcome,
     /// The limit, in millionths; 0 where it declines.
     pub limit: i64,
-    /// What the inflow carries beyond what is offered at once, limit included, for a person to decide on; 0: no more.
+    /// What the inflow carries beyond what is offered at once, limit included, for a person to
+    /// decide on; 0: no more.
     #[serde(default)]
     pub advised: i64,
     /// Points in all.
@@ -132,7 +133,12 @@ pub fn decide(terms: &Terms, features: &Features, cap: i64) -> Decided {
     } else {
         Outcome::Decline
     };
-    let by_rules = rules.iter().filter(|rule| rule.matched).map(|rule| rule.outcome).max().unwrap_or(Outcome::Approve);
+    let by_rules = rules
+        .iter()
+        .filter(|rule| rule.matched)
+        .map(|rule| rule.outcome)
+        .max()
+        .unwrap_or(Outcome::Approve);
     let limit = limit(terms, known(Feature::MonthlyInflow), cap);
     let too_small = limit < terms.least;
     // Without bank data there is nothing to measure a limit by: a person sets it.
@@ -146,16 +152,29 @@ pub fn decide(terms: &Terms, features: &Features, cap: i64) -> Decided {
     if outcome != Outcome::Approve {
         reasons = principal(terms, (&rules, &points), (by_score, by_limit));
     }
-    let matched = terms.rules.iter().zip(&rules).filter(|(_, came)| came.matched && came.outcome > Outcome::Approve);
+    let matched = terms
+        .rules
+        .iter()
+        .zip(&rules)
+        .filter(|(_, came)| came.matched && came.outcome > Outcome::Approve);
     let mut would_pass: Vec<Condition> = matched
-        .flat_map(|(rule, _)| rule.conditions.iter().map(|condition| Condition { op: condition.op.opposite(), ..*condition }))
+        .flat_map(|(rule, _)| {
+            rule.conditions
+                .iter()
+                .map(|condition| Condition { op: condition.op.opposite(), ..*condition })
+        })
         .collect();
     if by_limit != Outcome::Approve {
-        would_pass.push(Condition { feature: Feature::MonthlyInflow, op: Op::AtLeast, value: inflow_for(terms) });
+        would_pass.push(Condition {
+            feature: Feature::MonthlyInflow,
+            op: Op::AtLeast,
+            value: inflow_for(terms),
+        });
     }
     let carried = if outcome == Outcome::Decline || too_small { 0 } else { limit };
     // A person who decides sees all that the inflow carries.
-    let at_once = terms.offered_at_once.filter(|most| outcome == Outcome::Approve && carried > *most);
+    let at_once =
+        terms.offered_at_once.filter(|most| outcome == Outcome::Approve && carried > *most);
     Decided {
         outcome,
         limit: at_once.map_or(carried, |most| to_step(most, terms.step)),
@@ -176,14 +195,20 @@ fn rule_outcomes(terms: &Terms, features: &Features) -> Vec<RuleOutcome> {
         code: rule.code.clone(),
         matched: rule.conditions.iter().all(|condition| condition.holds(features)),
         outcome: rule.outcome,
-        inputs: rule.conditions.iter().map(|condition| (condition.feature, known(condition.feature))).collect(),
+        inputs: rule
+            .conditions
+            .iter()
+            .map(|condition| (condition.feature, known(condition.feature)))
+            .collect(),
     };
     terms.rules.iter().map(outcome).collect()
 }
 
 /// The limit that the inflow carries: its share, rounded down to the step, up to the cap.
 fn limit(terms: &Terms, inflow: Option<i64>, cap: i64) -> i64 {
-    let share = i128::from(inflow.unwrap_or_default().max(0)).saturating_mul(i128::from(terms.share_of_inflow)).checked_div(10_000);
+    let share = i128::from(inflow.unwrap_or_default().max(0))
+        .saturating_mul(i128::from(terms.share_of_inflow))
+        .checked_div(10_000);
     to_step(i64::try_from(share.unwrap_or_default()).unwrap_or(i64::MAX).min(cap), terms.step)
 }
 
@@ -194,20 +219,35 @@ fn to_step(amount: i64, step: i64) -> i64 {
 
 /// The inflow from which the smallest limit is reached.
 fn inflow_for(terms: &Terms) -> i64 {
-    let steps = i128::from(terms.least).saturating_add(i128::from(terms.step)).saturating_sub(1).checked_div(i128::from(terms.step));
+    let steps = i128::from(terms.least)
+        .saturating_add(i128::from(terms.step))
+        .saturating_sub(1)
+        .checked_div(i128::from(terms.step));
     let limit = steps.unwrap_or_default().saturating_mul(i128::from(terms.step));
     let share = i128::from(terms.share_of_inflow);
-    let inflow = limit.saturating_mul(10_000).saturating_add(share).saturating_sub(1).checked_div(share);
+    let inflow =
+        limit.saturating_mul(10_000).saturating_add(share).saturating_sub(1).checked_div(share);
     i64::try_from(inflow.unwrap_or_default()).unwrap_or(i64::MAX)
 }
 
-/// The principal reasons: rules that kept it from a better outcome, the worst first and in the policy's order; then
-/// what the inflow does not carry; then the lines of the scorecard that cost most.
-fn principal(terms: &Terms, (rules, points): (&[RuleOutcome], &[Points]), (by_score, by_limit): (Outcome, Outcome)) -> Vec<Reason> {
+/// The principal reasons: rules that kept it from a better outcome, the worst first and in the
+/// policy's order; then what the inflow does not carry; then the lines of the scorecard that cost
+/// most.
+fn principal(
+    terms: &Terms,
+    (rules, points): (&[RuleOutcome], &[Points]),
+    (by_score, by_limit): (Outcome, Outcome),
+) -> Vec<Reason> {
     let mut reasons: Vec<Reason> = Vec::new();
     for worst in [Outcome::Decline, Outcome::Refer] {
-        let matched = terms.rules.iter().zip(rules).filter(|(_, came)| came.matched && came.outcome == worst);
-        reasons.extend(matched.map(|(rule, _)| Reason { code: rule.code.clone(), text: rule.explanation.clone() }));
+        let matched =
+            terms.rules.iter().zip(rules).filter(|(_, came)| came.matched && came.outcome == worst);
+        reasons.extend(
+            matched.map(|(rule, _)| Reason {
+                code: rule.code.clone(),
+                text: rule.explanation.clone(),
+            }),
+        );
     }
     match by_limit {
         Outcome::Approve => {}
@@ -221,11 +261,19 @@ fn principal(terms: &Terms, (rules, points): (&[RuleOutcome], &[Points]), (by_sc
         }
     }
     if by_score > Outcome::Approve {
-        let mut lost: Vec<_> = terms.scorecard.iter().zip(points).filter(|(_, points)| points.points < points.best).collect();
-        lost.sort_by_key(|(_, points)| std::cmp::Reverse(points.best.saturating_sub(points.points)));
-        reasons.extend(
-            lost.into_iter().map(|(line, points)| Reason { code: points.feature.name().to_owned(), text: line.explanation.clone() }),
-        );
+        let mut lost: Vec<_> = terms
+            .scorecard
+            .iter()
+            .zip(points)
+            .filter(|(_, points)| points.points < points.best)
+            .collect();
+        lost.sort_by_key(|(_, points)| {
+            std::cmp::Reverse(points.best.saturating_sub(points.points))
+        });
+        reasons.extend(lost.into_iter().map(|(line, points)| Reason {
+            code: points.feature.name().to_owned(),
+            text: line.explanation.clone(),
+        }));
     }
     reasons.truncate(MOST_REASONS);
     reasons

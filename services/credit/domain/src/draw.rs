@@ -1,7 +1,7 @@
 //! Draws: a part of a line is reserved, becomes owed, is repaid (docs/domain/credit.md#draws).
 //!
-//! Exposure changes here and nowhere else: each change adds an entry, and the sum of entries is what a line's exposure
-//! was at any instant.
+//! Exposure changes here and nowhere else: each change adds an entry, and the sum of entries is
+//! what a line's exposure was at any instant.
 
 use crate::{
     Invoice, Verb,
@@ -57,7 +57,8 @@ pub struct Draw {
     pub blocked: bool,
     /// Whether the invoice was given up: it is not paid, though nothing of it is open.
     pub written_off: bool,
-    /// The day from which anything follows from what is open of the invoice, where a payment of it was taken back.
+    /// The day from which anything follows from what is open of the invoice, where a payment of it
+    /// was taken back.
     pub no_consequence_before: Option<NaiveDate>,
     /// When it was authorised.
     pub created_at: DateTime<Utc>,
@@ -127,8 +128,9 @@ impl Draw {
         self.captured.minus(self.repaid)
     }
 
-    /// The day on which what is owed of it falls due, blocked or not; what was given up was not paid. A payment that was taken
-    /// back makes nothing past due before the day that the customer was promised.
+    /// The day on which what is owed of it falls due, blocked or not; what was given up was not
+    /// paid. A payment that was taken back makes nothing past due before the day that the customer
+    /// was promised.
     pub fn falls_due(&self) -> Result<Option<NaiveDate>, MoneyError> {
         let counts = self.written_off || self.owed()?.is_positive();
         let promised = self.no_consequence_before.and_then(|day| day.pred_opt());
@@ -136,7 +138,8 @@ impl Draw {
     }
 }
 
-/// An invoice of a customer in a payment plan, which may bar new draws. Resource names, as a refusal tells them.
+/// An invoice of a customer in a payment plan, which may bar new draws. Resource names, as a
+/// refusal tells them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InPlan {
     /// The invoice.
@@ -151,14 +154,30 @@ impl Line {
         let mut bars = Vec::new();
         if self.state != LineState::Active {
             let past_due = self.suspensions.contains(&Suspension::PastDue);
-            let allowed = if past_due { vec!["CreatePayment of what is past due"] } else { crate::edges::allowed(self.state) };
+            let allowed = if past_due {
+                vec!["CreatePayment of what is past due"]
+            } else {
+                crate::edges::allowed(self.state)
+            };
             bars.push(Refusal::state("LINE_STATE", "The line", self.state.name(), &allowed));
-        } else if self.pending_transition.as_ref().is_some_and(|pending| matches!(pending.verb, Verb::Deactivate | Verb::Close)) {
-            bars.push(Refusal::new(Kind::Conflict, "CONCURRENT_UPDATE", "The line is being put aside or closed."));
+        } else if self
+            .pending_transition
+            .as_ref()
+            .is_some_and(|pending| matches!(pending.verb, Verb::Deactivate | Verb::Close))
+        {
+            bars.push(Refusal::new(
+                Kind::Conflict,
+                "CONCURRENT_UPDATE",
+                "The line is being put aside or closed.",
+            ));
         }
         if let Some(in_plan) = in_plan {
             let message = "An invoice of the customer is in a payment plan: the line gives no new draws meanwhile.";
-            bars.push(Refusal::precondition("INVOICE_IN_PLAN", message).with("invoice", &in_plan.invoice).with("plan", &in_plan.plan));
+            bars.push(
+                Refusal::precondition("INVOICE_IN_PLAN", message)
+                    .with("invoice", &in_plan.invoice)
+                    .with("plan", &in_plan.plan),
+            );
         }
         bars
     }
@@ -169,7 +188,8 @@ impl Line {
         Refusal::all(self.bars(in_plan))
     }
 
-    /// What can be drawn now under a programme with that cap, which may have been lowered since the line was offered.
+    /// What can be drawn now under a programme with that cap, which may have been lowered since the
+    /// line was offered.
     pub fn drawable(&self, cap: Money) -> Result<Money, MoneyError> {
         let under_cap = cap.minus(self.exposure()?)?.max(Money::zero(self.currency()))?;
         self.available()?.min(under_cap)
@@ -186,11 +206,19 @@ impl Line {
         self.repaid = self.repaid.plus(repaid)?;
         self.entries = self.entries.saturating_add(1);
         self.touch(now);
-        Ok(Entry { sequence: self.entries, draw, authorized, captured, repaid, bound: self.limit, at: now })
+        Ok(Entry {
+            sequence: self.entries,
+            draw,
+            authorized,
+            captured,
+            repaid,
+            bound: self.limit,
+            at: now,
+        })
     }
 
-    /// Reserves a part of the line for each invoice of a payment, for all or for none. Exposure stays within the limit,
-    /// however many come at once: the line is locked.
+    /// Reserves a part of the line for each invoice of a payment, for all or for none. Exposure
+    /// stays within the limit, however many come at once: the line is locked.
     ///
     /// # Errors
     /// `LINE_STATE`, `INVOICE_IN_PLAN`, `CURRENCY_MISMATCH`, `CREDIT_LIMIT_EXCEEDED`.
@@ -211,18 +239,28 @@ impl Line {
         if let Some(refusal) = Refusal::all(against) {
             return Err(refusal);
         }
-        let (mut draws, mut entries) = (Vec::with_capacity(invoices.len()), Vec::with_capacity(invoices.len()));
+        let (mut draws, mut entries) =
+            (Vec::with_capacity(invoices.len()), Vec::with_capacity(invoices.len()));
         for (invoice, amount) in invoices {
-            let draw = Draw { invoice: Some(*invoice), payment: Some(payment), ..Draw::authorized(ids.make(), *amount, now) };
+            let draw = Draw {
+                invoice: Some(*invoice),
+                payment: Some(payment),
+                ..Draw::authorized(ids.make(), *amount, now)
+            };
             entries.push(Entry { bound, ..self.entry(draw.id, (*amount, zero, zero), now)? });
             draws.push(draw);
         }
         Ok((draws, entries))
     }
 
-    /// What a payment has reserved becomes owed, due by the term from the day of the purchase. A suspended, inactive or
-    /// lowered line captures what stands.
-    pub fn capture(&mut self, draw: &mut Draw, today: NaiveDate, now: DateTime<Utc>) -> Result<Option<Entry>, Refusal> {
+    /// What a payment has reserved becomes owed, due by the term from the day of the purchase. A
+    /// suspended, inactive or lowered line captures what stands.
+    pub fn capture(
+        &mut self,
+        draw: &mut Draw,
+        today: NaiveDate,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Entry>, Refusal> {
         if draw.state != DrawState::Authorized {
             return Ok(None);
         }
@@ -230,7 +268,13 @@ impl Line {
     }
 
     /// A part of what is reserved becomes owed, and the rest is released.
-    pub(crate) fn owe(&mut self, draw: &mut Draw, captured: Money, today: NaiveDate, now: DateTime<Utc>) -> Result<Entry, Refusal> {
+    pub(crate) fn owe(
+        &mut self,
+        draw: &mut Draw,
+        captured: Money,
+        today: NaiveDate,
+        now: DateTime<Utc>,
+    ) -> Result<Entry, Refusal> {
         draw.state = DrawState::Captured;
         draw.captured = captured;
         draw.purchased_on = Some(today);
@@ -248,26 +292,39 @@ impl Line {
     }
 
     /// Nothing is reserved any more.
-    pub(crate) fn release(&mut self, draw: &mut Draw, end: DrawState, now: DateTime<Utc>) -> Result<Entry, Refusal> {
+    pub(crate) fn release(
+        &mut self,
+        draw: &mut Draw,
+        end: DrawState,
+        now: DateTime<Utc>,
+    ) -> Result<Entry, Refusal> {
         draw.state = end;
         draw.updated_at = now;
         let zero = Money::zero(self.currency());
         self.entry(draw.id, (draw.amount.negated(), zero, zero), now)
     }
 
-    /// Brings a captured draw in line with its invoice: what is open of it is owed, at most what was captured. Paying
-    /// frees the limit, once; what is taken back is owed again. Answers whether anything changed.
-    pub fn follow(&mut self, draw: &mut Draw, known: Figures, now: DateTime<Utc>) -> Result<(bool, Option<Entry>), Refusal> {
+    /// Brings a captured draw in line with its invoice: what is open of it is owed, at most what
+    /// was captured. Paying frees the limit, once; what is taken back is owed again. Answers
+    /// whether anything changed.
+    pub fn follow(
+        &mut self,
+        draw: &mut Draw,
+        known: Figures,
+        now: DateTime<Utc>,
+    ) -> Result<(bool, Option<Entry>), Refusal> {
         if draw.state != DrawState::Captured {
             return Ok((false, None));
         }
         let before = (draw.due_on, draw.blocked, draw.written_off, draw.no_consequence_before);
-        (draw.due_on, draw.blocked, draw.written_off) = (Some(known.due_on), known.blocked, known.written_off);
+        (draw.due_on, draw.blocked, draw.written_off) =
+            (Some(known.due_on), known.blocked, known.written_off);
         draw.no_consequence_before = known.no_consequence_before;
         let repaid = draw.captured.minus(known.open.min(draw.captured)?)?;
         let more = repaid.minus(draw.repaid)?;
         if more.is_zero() {
-            let changed = before != (draw.due_on, draw.blocked, draw.written_off, draw.no_consequence_before);
+            let changed =
+                before != (draw.due_on, draw.blocked, draw.written_off, draw.no_consequence_before);
             if changed {
                 draw.updated_at = now;
             }
@@ -284,5 +341,7 @@ impl Line {
 #[must_use]
 pub fn limit_exceeded(available: Money, wanted: Money) -> Refusal {
     let message = format!("{available} can be drawn on the line; {wanted} were asked.");
-    Refusal::precondition("CREDIT_LIMIT_EXCEEDED", message).with("available", available.amount()).with("asked", wanted.amount())
+    Refusal::precondition("CREDIT_LIMIT_EXCEEDED", message)
+        .with("available", available.amount())
+        .with("asked", wanted.amount())
 }

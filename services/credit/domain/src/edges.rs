@@ -1,6 +1,9 @@
-//! The state machine of a line, as data: nothing else moves a line (docs/domain/credit.md#line-states).
+//! The state machine of a line, as data: nothing else moves a line
+//! (docs/domain/credit.md#line-states).
 
-use crate::line::LineState::{self, Active, Closed, Declined, Expired, Inactive, Offered, Suspended};
+use crate::line::LineState::{
+    self, Active, Closed, Declined, Expired, Inactive, Offered, Suspended,
+};
 use std::fmt::Write;
 
 /// What leads from one state to another.
@@ -81,7 +84,8 @@ pub fn leads(from: LineState, verb: Verb, to: LineState) -> bool {
 /// The methods that a person may call in a state.
 #[must_use]
 pub fn allowed(from: LineState) -> Vec<&'static str> {
-    let mut methods: Vec<_> = EDGES.iter().filter(|edge| edge.0 == from).filter_map(|edge| edge.1.method()).collect();
+    let mut methods: Vec<_> =
+        EDGES.iter().filter(|edge| edge.0 == from).filter_map(|edge| edge.1.method()).collect();
     methods.dedup();
     methods
 }
@@ -93,7 +97,8 @@ pub fn diagram() -> String {
     for (from, verb, to) in EDGES {
         let _ = writeln!(text, "  {} --> {}: {}", from.name(), to.name(), verb.name());
     }
-    for end in LineState::ALL.into_iter().filter(|state| !EDGES.iter().any(|edge| edge.0 == *state)) {
+    for end in LineState::ALL.into_iter().filter(|state| !EDGES.iter().any(|edge| edge.0 == *state))
+    {
         let _ = writeln!(text, "  {} --> [*]", end.name());
     }
     text

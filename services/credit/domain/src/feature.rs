@@ -1,4 +1,5 @@
-//! Features: what a decision looks at, each a whole number with its unit (docs/domain/credit.md#decision).
+//! Features: what a decision looks at, each a whole number with its unit
+//! (docs/domain/credit.md#decision).
 //!
 //! No fraction stands where money is: money is in millionths, a ratio in ten-thousandths.
 
@@ -23,7 +24,8 @@ pub enum Unit {
 /// What is known of a customer's bank accounts, and of what it has done here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Feature {
-    /// Average of what customers paid in a whole calendar month: what came in without what was set apart.
+    /// Average of what customers paid in a whole calendar month: what came in without what was set
+    /// apart.
     MonthlyInflow,
     /// Average of what went out, likewise.
     MonthlyOutflow,
@@ -53,7 +55,8 @@ pub enum Feature {
     PlansKept,
     /// Payment plans that were breached.
     PlansBreached,
-    /// Payments of the customer that came back in the last 180 days: unpaid direct debits, cheques without cover.
+    /// Payments of the customer that came back in the last 180 days: unpaid direct debits, cheques
+    /// without cover.
     ReturnedOwnPayments,
     /// Share of all that came in, in the last 180 days, that came back: bounced deposits.
     ReturnedDeposits,
@@ -102,9 +105,11 @@ impl Feature {
             | Self::AverageBalance
             | Self::PaidVolume
             | Self::OpenInvoices => Unit::Money,
-            Self::InflowTrend | Self::InflowVolatility | Self::PayerConcentration | Self::ReturnedDeposits | Self::CircularFlow => {
-                Unit::BasisPoints
-            }
+            Self::InflowTrend
+            | Self::InflowVolatility
+            | Self::PayerConcentration
+            | Self::ReturnedDeposits
+            | Self::CircularFlow => Unit::BasisPoints,
             Self::DaysNegative | Self::StatementAge => Unit::Days,
             Self::MonthsOfHistory => Unit::Months,
             Self::ReturnedPayments

@@ -1,4 +1,5 @@
-//! How a line lives: what people do to it, and what follows from the day (docs/domain/credit.md#lines).
+//! How a line lives: what people do to it, and what follows from the day
+//! (docs/domain/credit.md#lines).
 
 use crate::{
     edges::{self, Verb},
@@ -15,7 +16,12 @@ impl Line {
     /// `LINE_STATE`, `CONCURRENT_UPDATE`.
     pub fn must_lead(&self, verb: Verb, to: LineState) -> Result<(), Refusal> {
         if !edges::leads(self.state, verb, to) {
-            return Err(Refusal::state("LINE_STATE", "The line", self.state.name(), &edges::allowed(self.state)));
+            return Err(Refusal::state(
+                "LINE_STATE",
+                "The line",
+                self.state.name(),
+                &edges::allowed(self.state),
+            ));
         }
         self.must_rest()
     }
@@ -23,7 +29,11 @@ impl Line {
     fn must_rest(&self) -> Result<(), Refusal> {
         match &self.pending_transition {
             None => Ok(()),
-            Some(_) => Err(Refusal::new(Kind::Conflict, "CONCURRENT_UPDATE", "Another change of the line is under way. Try again soon.")),
+            Some(_) => Err(Refusal::new(
+                Kind::Conflict,
+                "CONCURRENT_UPDATE",
+                "Another change of the line is under way. Try again soon.",
+            )),
         }
     }
 
@@ -31,17 +41,28 @@ impl Line {
     ///
     /// # Errors
     /// `LINE_STATE`, `CONCURRENT_UPDATE`, `LINE_IN_USE` for a close while something is owed.
-    pub fn begin(&mut self, verb: Verb, by: Actor, explanation: &str, now: DateTime<Utc>) -> Result<(), Refusal> {
+    pub fn begin(
+        &mut self,
+        verb: Verb,
+        by: Actor,
+        explanation: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
         self.must_lead(verb, target(verb))?;
         if verb == Verb::Activate && self.expires_at <= now {
             return Err(Refusal::state("LINE_STATE", "The line", LineState::Expired.name(), &[]));
         }
         if verb == Verb::Close && !self.exposure()?.is_zero() {
             let exposure = self.exposure()?;
-            let message = format!("{exposure} is owed or authorised on the line. Close it once that is zero; suspend it meanwhile.");
-            return Err(Refusal::precondition("LINE_IN_USE", message).with("exposure", exposure.amount()));
+            let message = format!(
+                "{exposure} is owed or authorised on the line. Close it once that is zero; suspend it meanwhile."
+            );
+            return Err(
+                Refusal::precondition("LINE_IN_USE", message).with("exposure", exposure.amount())
+            );
         }
-        self.pending_transition = Some(PendingTransition { verb, by, explanation: explanation.to_owned() });
+        self.pending_transition =
+            Some(PendingTransition { verb, by, explanation: explanation.to_owned() });
         self.moves = self.moves.saturating_add(1);
         self.touch(now);
         Ok(())
@@ -78,7 +99,12 @@ impl Line {
     ///
     /// # Errors
     /// `LINE_STATE`, `CONCURRENT_UPDATE`.
-    pub fn suspend(&mut self, by: Actor, explanation: &str, now: DateTime<Utc>) -> Result<(), Refusal> {
+    pub fn suspend(
+        &mut self,
+        by: Actor,
+        explanation: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
         if self.state == LineState::Suspended {
             self.must_rest()?;
         } else {
@@ -104,10 +130,18 @@ impl Line {
     ///
     /// # Errors
     /// `LINE_STATE`, `CONCURRENT_UPDATE`.
-    pub fn restore(&mut self, by: Actor, explanation: &str, now: DateTime<Utc>) -> Result<(), Refusal> {
+    pub fn restore(
+        &mut self,
+        by: Actor,
+        explanation: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
         self.must_rest()?;
         if self.state != LineState::Suspended || !self.suspensions.contains(&Suspension::ByTenant) {
-            let allowed: Vec<_> = edges::allowed(self.state).into_iter().filter(|text| *text != "RestoreLine").collect();
+            let allowed: Vec<_> = edges::allowed(self.state)
+                .into_iter()
+                .filter(|text| *text != "RestoreLine")
+                .collect();
             return Err(Refusal::state("LINE_STATE", "The line", self.state.name(), &allowed));
         }
         self.lift(Suspension::ByTenant, by, explanation, now);
@@ -124,7 +158,8 @@ impl Line {
         }
     }
 
-    /// What follows from the day: an offer expires, something past due suspends, and no more past due restores.
+    /// What follows from the day: an offer expires, something past due suspends, and no more past
+    /// due restores.
     pub fn evaluate(&mut self, today: NaiveDate, now: DateTime<Utc>) {
         if self.pending_transition.is_some() {
             return;
@@ -136,7 +171,8 @@ impl Line {
         // A block brings no consequence, and undoes none.
         let paid = self.first_due.is_none_or(|due| due >= today);
         let known = self.suspensions.contains(&Suspension::PastDue);
-        let can = matches!(self.state, LineState::Active | LineState::Inactive | LineState::Suspended);
+        let can =
+            matches!(self.state, LineState::Active | LineState::Inactive | LineState::Suspended);
         if late && !known && can {
             self.add(Suspension::PastDue, Actor::suite(), "", now);
         } else if paid && known && can {
@@ -144,14 +180,17 @@ impl Line {
         }
     }
 
-    /// When it is evaluated next: the instant at which an offer ends, or the day after the next due one.
+    /// When it is evaluated next: the instant at which an offer ends, or the day after the next due
+    /// one.
     #[must_use]
     pub fn next_evaluation(&self) -> (Option<DateTime<Utc>>, Option<NaiveDate>) {
         match self.state {
             // It is evaluated again once the move is done.
             _ if self.pending_transition.is_some() => (None, None),
             LineState::Offered => (Some(self.expires_at), None),
-            LineState::Active | LineState::Inactive | LineState::Suspended if !self.suspensions.contains(&Suspension::PastDue) => {
+            LineState::Active | LineState::Inactive | LineState::Suspended
+                if !self.suspensions.contains(&Suspension::PastDue) =>
+            {
                 (None, self.next_due.and_then(|due| due.succ_opt()))
             }
             _ => (None, None),
@@ -174,8 +213,10 @@ impl Line {
         }
         programme.must_allow(limit)?;
         if limit.compare(self.limit)?.is_lt() && reasons.is_empty() {
-            let message = "A cut of the limit carries its principal reasons, in order. Name 1 to 4.";
-            return Err(Refusal::precondition("LIMIT_REASONS_REQUIRED", message).with("limit", self.limit.amount()));
+            let message =
+                "A cut of the limit carries its principal reasons, in order. Name 1 to 4.";
+            return Err(Refusal::precondition("LIMIT_REASONS_REQUIRED", message)
+                .with("limit", self.limit.amount()));
         }
         let verb = if limit.compare(self.limit)?.is_lt() { "CUT_LIMIT" } else { "RAISE_LIMIT" };
         self.limit = limit;
@@ -191,12 +232,27 @@ impl Line {
         self.note(verb.name(), Some(from), by, explanation, now);
     }
 
-    pub(crate) fn note(&mut self, verb: &'static str, from: Option<LineState>, by: Actor, explanation: &str, now: DateTime<Utc>) {
+    pub(crate) fn note(
+        &mut self,
+        verb: &'static str,
+        from: Option<LineState>,
+        by: Actor,
+        explanation: &str,
+        now: DateTime<Utc>,
+    ) {
         if !matches!(verb, "OFFER" | "CUT_LIMIT" | "RAISE_LIMIT") {
             explanation.clone_into(&mut self.explanation);
         }
         let (to, limit) = (self.state, self.limit);
-        self.taken.push(Taken { verb: verb.to_owned(), from, to, by, limit, explanation: explanation.to_owned(), at: now });
+        self.taken.push(Taken {
+            verb: verb.to_owned(),
+            from,
+            to,
+            by,
+            limit,
+            explanation: explanation.to_owned(),
+            at: now,
+        });
         self.touch(now);
     }
 }

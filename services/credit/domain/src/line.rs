@@ -1,12 +1,14 @@
-//! A line: its limit, its exposure, where it is, and what is being done about its method in the wallet
-//! (docs/domain/credit.md#lines).
+//! A line: its limit, its exposure, where it is, and what is being done about its method in the
+//! wallet (docs/domain/credit.md#lines).
 
 use crate::{
     edges::Verb,
     programme::{Customer, Programme},
 };
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use payterms_kernel::{Actor, Currency, Id, Money, Refusal, calendar::PaymentTerm, money::MoneyError};
+use payterms_kernel::{
+    Actor, Currency, Id, Money, Refusal, calendar::PaymentTerm, money::MoneyError,
+};
 use uuid::Uuid;
 
 /// Where a line is.
@@ -126,7 +128,8 @@ pub struct Line {
     pub explanation: String,
     /// Reasons of the last change of the limit.
     pub limit_reasons: Vec<String>,
-    /// The earliest day on which something of it falls due; none: nothing is owed, or all of it is blocked.
+    /// The earliest day on which something of it falls due; none: nothing is owed, or all of it is
+    /// blocked.
     pub next_due: Option<NaiveDate>,
     /// The same, blocked or not.
     pub first_due: Option<NaiveDate>,
@@ -163,13 +166,21 @@ impl Line {
     /// Offers a line under an open programme, up to its cap.
     ///
     /// # Errors
-    /// `PROGRAMME_STATE`, `CURRENCY_MISMATCH`, `LIMIT_ABOVE_CAP`, `NOT_ELIGIBLE` outside its countries.
-    pub fn offer(id: Id<Self>, (programme, customer): (&Programme, &Customer), offer: Offer, now: DateTime<Utc>) -> Result<Self, Refusal> {
+    /// `PROGRAMME_STATE`, `CURRENCY_MISMATCH`, `LIMIT_ABOVE_CAP`, `NOT_ELIGIBLE` outside its
+    /// countries.
+    pub fn offer(
+        id: Id<Self>,
+        (programme, customer): (&Programme, &Customer),
+        offer: Offer,
+        now: DateTime<Utc>,
+    ) -> Result<Self, Refusal> {
         programme.must_be_open()?;
         programme.must_allow(offer.limit)?;
         if let Some(condition) = programme.against_the_country(customer) {
             let message = format!("The customer is not eligible. {}", condition.description);
-            return Err(Refusal::precondition("NOT_ELIGIBLE", message).with_conditions(vec![condition]));
+            return Err(
+                Refusal::precondition("NOT_ELIGIBLE", message).with_conditions(vec![condition])
+            );
         }
         let zero = Money::zero(offer.limit.currency());
         let mut line = Self {
@@ -216,7 +227,11 @@ impl Line {
     /// What can be drawn now.
     pub fn available(&self) -> Result<Money, MoneyError> {
         let zero = Money::zero(self.currency());
-        if self.state == LineState::Active { self.limit.minus(self.exposure()?)?.max(zero) } else { Ok(zero) }
+        if self.state == LineState::Active {
+            self.limit.minus(self.exposure()?)?.max(zero)
+        } else {
+            Ok(zero)
+        }
     }
 
     /// Notes a change.

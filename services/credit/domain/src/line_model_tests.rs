@@ -1,7 +1,8 @@
 //! A line against a simple model, over random stories; and every pair of state and verb.
 
 use crate::{
-    Customer, Draw, DrawState, EDGES, Invoice, Line, LineState, Programme, ProgrammeState, Suspension, Verb,
+    Customer, Draw, DrawState, EDGES, Invoice, Line, LineState, Programme, ProgrammeState,
+    Suspension, Verb,
     draw::{Entry, Figures},
     line::Offer,
     purchase_tests::{buyer, in_plan, item, request, rules},
@@ -43,8 +44,14 @@ pub(crate) fn customer(country: &str, tier: &str) -> Customer {
 }
 
 fn offered(now: DateTime<Utc>) -> Line {
-    let offer = Offer { limit: usd(1_000), application: None, by: Actor::suite(), explanation: "Known.".into() };
-    Line::offer(Id::from_uuid(Uuid::nil()), (&programme(), &customer("US", "")), offer, now).unwrap()
+    let offer = Offer {
+        limit: usd(1_000),
+        application: None,
+        by: Actor::suite(),
+        explanation: "Known.".into(),
+    };
+    Line::offer(Id::from_uuid(Uuid::nil()), (&programme(), &customer("US", "")), offer, now)
+        .unwrap()
 }
 
 pub(crate) fn active(now: DateTime<Utc>) -> Line {
@@ -58,14 +65,25 @@ pub(crate) fn active(now: DateTime<Utc>) -> Line {
 fn who_may_apply_is_told_with_every_reason() {
     let this_programme = programme();
     let names = |country: &str, tier: &str, invited| {
-        this_programme.against(&customer(country, tier), invited).iter().map(|condition| condition.name).collect::<Vec<_>>()
+        this_programme
+            .against(&customer(country, tier), invited)
+            .iter()
+            .map(|condition| condition.name)
+            .collect::<Vec<_>>()
     };
     assert_eq!(names("US", "gold", false), Vec::<&str>::new());
     assert_eq!(names("FR", "silver", false), ["COUNTRY_NOT_ELIGIBLE", "TIER_NOT_ELIGIBLE"]);
-    assert_eq!(names("FR", "silver", true), ["COUNTRY_NOT_ELIGIBLE"], "an invitation passes over the tier, not the country");
+    assert_eq!(
+        names("FR", "silver", true),
+        ["COUNTRY_NOT_ELIGIBLE"],
+        "an invitation passes over the tier, not the country"
+    );
     let closed = Programme { state: ProgrammeState::Closed, invitation_only: true, ..programme() };
     let against = closed.against(&customer("US", "gold"), false);
-    assert_eq!(against.iter().map(|condition| condition.name).collect::<Vec<_>>(), ["PROGRAMME_CLOSED", "INVITATION_REQUIRED"]);
+    assert_eq!(
+        against.iter().map(|condition| condition.name).collect::<Vec<_>>(),
+        ["PROGRAMME_CLOSED", "INVITATION_REQUIRED"]
+    );
 }
 
 /// S1.5: bought on 1 June, owed on 31 July.
@@ -74,13 +92,27 @@ fn bought_in_june_it_is_owed_at_the_end_of_july() {
     let now = "2026-06-01T15:00:00Z".parse().unwrap();
     let (mut line, mut ids) = (active(now), IdSource::new(now, b"seed", "test"));
     let invoice: Id<Invoice> = Id::from_uuid(Uuid::max());
-    let (mut draws, _) = line.authorize(&mut ids, (Uuid::nil(), &[(invoice, usd(700))]), (usd(5_000), None), now).unwrap();
-    let capped = line.clone().authorize(&mut ids, (Uuid::nil(), &[(invoice, usd(1))]), (usd(700), None), now).unwrap_err();
+    let (mut draws, _) = line
+        .authorize(&mut ids, (Uuid::nil(), &[(invoice, usd(700))]), (usd(5_000), None), now)
+        .unwrap();
+    let capped = line
+        .clone()
+        .authorize(&mut ids, (Uuid::nil(), &[(invoice, usd(1))]), (usd(700), None), now)
+        .unwrap_err();
     assert_eq!(capped.reason, "CREDIT_LIMIT_EXCEEDED", "the cap was lowered since");
-    let refused = line.authorize(&mut ids, (Uuid::nil(), &[(invoice, usd(301))]), (usd(5_000), None), now).unwrap_err();
+    let refused = line
+        .authorize(&mut ids, (Uuid::nil(), &[(invoice, usd(301))]), (usd(5_000), None), now)
+        .unwrap_err();
     assert_eq!(refused.reason, "CREDIT_LIMIT_EXCEEDED");
     assert_eq!(
-        line.authorize(&mut ids, (Uuid::nil(), &[(invoice, usd(1))]), (usd(5_000), Some(&in_plan())), now).unwrap_err().reason,
+        line.authorize(
+            &mut ids,
+            (Uuid::nil(), &[(invoice, usd(1))]),
+            (usd(5_000), Some(&in_plan())),
+            now
+        )
+        .unwrap_err()
+        .reason,
         "INVOICE_IN_PLAN"
     );
     line.capture(&mut draws[0], "2026-06-01".parse().unwrap(), now).unwrap().unwrap();
@@ -91,7 +123,10 @@ fn bought_in_june_it_is_owed_at_the_end_of_july() {
     line.evaluate("2026-07-31".parse().unwrap(), now);
     assert_eq!(line.state, LineState::Active, "the last day is in time");
     line.evaluate("2026-08-01".parse().unwrap(), now);
-    assert_eq!((line.state, line.suspensions.as_slice()), (LineState::Suspended, [Suspension::PastDue].as_slice()));
+    assert_eq!(
+        (line.state, line.suspensions.as_slice()),
+        (LineState::Suspended, [Suspension::PastDue].as_slice())
+    );
     line.next_due = None;
     line.evaluate("2026-08-02".parse().unwrap(), now);
     assert_eq!(line.state, LineState::Suspended, "a block undoes no consequence");
@@ -106,13 +141,25 @@ fn a_payment_that_is_taken_back_suspends_nothing_before_the_third_day() {
     let day = |text: &str| text.parse::<NaiveDate>().unwrap();
     let (mut line, mut ids) = (active(now), IdSource::new(now, b"seed", "test"));
     let invoice: Id<Invoice> = Id::from_uuid(Uuid::max());
-    let (mut draws, _) = line.authorize(&mut ids, (Uuid::nil(), &[(invoice, usd(700))]), (usd(5_000), None), now).unwrap();
+    let (mut draws, _) = line
+        .authorize(&mut ids, (Uuid::nil(), &[(invoice, usd(700))]), (usd(5_000), None), now)
+        .unwrap();
     line.capture(&mut draws[0], day("2026-06-01"), now).unwrap().unwrap();
     let no_consequence_before = Some(day("2026-08-10"));
-    let known = Figures { open: usd(700), due_on: day("2026-07-31"), blocked: false, written_off: false, no_consequence_before };
+    let known = Figures {
+        open: usd(700),
+        due_on: day("2026-07-31"),
+        blocked: false,
+        written_off: false,
+        no_consequence_before,
+    };
     assert_eq!(line.follow(&mut draws[0], known, now).unwrap(), (true, None));
-    assert_eq!((draws[0].due_on, draws[0].falls_due().unwrap()), (Some(day("2026-07-31")), Some(day("2026-08-09"))));
-    (line.next_due, line.first_due) = (draws[0].falls_due().unwrap(), draws[0].falls_due().unwrap());
+    assert_eq!(
+        (draws[0].due_on, draws[0].falls_due().unwrap()),
+        (Some(day("2026-07-31")), Some(day("2026-08-09")))
+    );
+    (line.next_due, line.first_due) =
+        (draws[0].falls_due().unwrap(), draws[0].falls_due().unwrap());
     line.evaluate(day("2026-08-09"), now);
     assert_eq!(line.state, LineState::Active);
     line.evaluate(day("2026-08-10"), now);
@@ -138,7 +185,11 @@ fn every_pair_of_state_and_verb_is_an_edge_or_refused() {
                 }
                 Verb::Expire => {
                     line.evaluate(NaiveDate::MIN, now + Days::new(31));
-                    if line.state == state { Err(payterms_kernel::Refusal::precondition("LINE_STATE", "")) } else { Ok(()) }
+                    if line.state == state {
+                        Err(payterms_kernel::Refusal::precondition("LINE_STATE", ""))
+                    } else {
+                        Ok(())
+                    }
                 }
             };
             let leads = EDGES.iter().any(|edge| edge.0 == state && edge.1 == verb);
@@ -147,7 +198,11 @@ fn every_pair_of_state_and_verb_is_an_edge_or_refused() {
                 assert_eq!(refusal.reason, "LINE_STATE");
                 assert_eq!(line.state, state);
             } else {
-                assert!(EDGES.contains(&(state, verb, line.state)), "{state:?} {verb:?} {:?}", line.state);
+                assert!(
+                    EDGES.contains(&(state, verb, line.state)),
+                    "{state:?} {verb:?} {:?}",
+                    line.state
+                );
             }
         }
     }
@@ -209,11 +264,23 @@ struct Story {
 impl Story {
     fn begun(now: DateTime<Utc>) -> Self {
         let (line, ids) = (active(now), IdSource::new(now, b"seed", "model"));
-        Self { line, ids, draws: Vec::new(), expected: Vec::new(), entries: Vec::new(), by_tenant: false, now }
+        Self {
+            line,
+            ids,
+            draws: Vec::new(),
+            expected: Vec::new(),
+            entries: Vec::new(),
+            by_tenant: false,
+            now,
+        }
     }
 
     fn exposure(&self) -> i64 {
-        self.expected.iter().filter(|draw| !draw.gone).map(|draw| draw.owed.unwrap_or(draw.amount)).sum()
+        self.expected
+            .iter()
+            .filter(|draw| !draw.gone)
+            .map(|draw| draw.owed.unwrap_or(draw.amount))
+            .sum()
     }
 
     fn room(&self) -> i64 {
@@ -226,19 +293,32 @@ impl Story {
             Move::Buy(price, quantity) => self.buy(price, quantity)?,
             Move::Capture(at, quantity) => self.capture(at, quantity)?,
             Move::Void(at) => {
-                if let (Some(draw), Some(expected)) = (self.draws.get_mut(at), self.expected.get_mut(at)) {
+                if let (Some(draw), Some(expected)) =
+                    (self.draws.get_mut(at), self.expected.get_mut(at))
+                {
                     let entry = self.line.void(draw, self.now).unwrap();
                     expected.gone |= entry.is_some();
                     self.entries.extend(entry);
                 }
             }
-            Move::Pays(at, open, blocked, written_off) => self.pays(at, open, (blocked, written_off))?,
+            Move::Pays(at, open, blocked, written_off) => {
+                self.pays(at, open, (blocked, written_off))?
+            }
             Move::Limit(limit) => {
-                let outcome = self.line.change_limit(&programme(), (usd(limit), vec!["Less.".into()]), Actor::suite(), self.now);
+                let outcome = self.line.change_limit(
+                    &programme(),
+                    (usd(limit), vec!["Less.".into()]),
+                    Actor::suite(),
+                    self.now,
+                );
                 prop_assert_eq!(outcome.is_ok(), limit <= 5_000);
             }
-            Move::Suspend => self.by_tenant |= self.line.suspend(Actor::suite(), "", self.now).is_ok(),
-            Move::Restore => self.by_tenant &= self.line.restore(Actor::suite(), "", self.now).is_err(),
+            Move::Suspend => {
+                self.by_tenant |= self.line.suspend(Actor::suite(), "", self.now).is_ok()
+            }
+            Move::Restore => {
+                self.by_tenant &= self.line.restore(Actor::suite(), "", self.now).is_err()
+            }
             Move::NextDay(days) => {
                 self.now = self.now + Days::new(days);
                 for (draw, expected) in self.draws.iter_mut().zip(&mut self.expected) {
@@ -252,11 +332,21 @@ impl Story {
     }
 
     fn draw(&mut self, turn: usize, amounts: &[i64]) -> Result<(), TestCaseError> {
-        let fits = amounts.iter().sum::<i64>() <= self.room() && self.line.state == LineState::Active;
+        let fits =
+            amounts.iter().sum::<i64>() <= self.room() && self.line.state == LineState::Active;
         let invoice = |index: usize| Id::from_uuid(Uuid::from_u128((turn * 10 + index) as u128));
-        let wanted: Vec<_> = amounts.iter().enumerate().map(|(index, amount)| (invoice(index), usd(*amount))).collect();
+        let wanted: Vec<_> = amounts
+            .iter()
+            .enumerate()
+            .map(|(index, amount)| (invoice(index), usd(*amount)))
+            .collect();
         let before = self.line.clone();
-        let drawn = self.line.authorize(&mut self.ids, (Uuid::from_u128(turn as u128), &wanted), (usd(5_000), None), self.now);
+        let drawn = self.line.authorize(
+            &mut self.ids,
+            (Uuid::from_u128(turn as u128), &wanted),
+            (usd(5_000), None),
+            self.now,
+        );
         prop_assert_eq!(drawn.is_ok(), fits);
         if let Ok((draws, entries)) = drawn {
             self.draws.extend(draws);
@@ -272,7 +362,13 @@ impl Story {
     fn buy(&mut self, price: i64, quantity: i64) -> Result<(), TestCaseError> {
         let fits = price * quantity <= self.room() && self.line.state == LineState::Active;
         let request = request(vec![item(price, &quantity.to_string())]);
-        let bought = self.line.purchase(&mut self.ids, &request, (&buyer(), &rules()), (usd(5_000), None), self.now);
+        let bought = self.line.purchase(
+            &mut self.ids,
+            &request,
+            (&buyer(), &rules()),
+            (usd(5_000), None),
+            self.now,
+        );
         prop_assert_eq!(bought.is_ok(), fits);
         if let Ok((draw, entry)) = bought {
             self.draws.push(draw);
@@ -283,7 +379,10 @@ impl Story {
     }
 
     fn capture(&mut self, at: usize, quantity: i64) -> Result<(), TestCaseError> {
-        let (Some(draw), Some(expected)) = (self.draws.get_mut(at), self.expected.get_mut(at)) else { return Ok(()) };
+        let (Some(draw), Some(expected)) = (self.draws.get_mut(at), self.expected.get_mut(at))
+        else {
+            return Ok(());
+        };
         let (today, is_open) = (self.now.date_naive(), expected.owed.is_none() && !expected.gone);
         let Some(sold) = draw.purchase.as_ref().map(|purchase| purchase.lines[0].clone()) else {
             let entry = self.line.capture(draw, today, self.now).unwrap();
@@ -296,7 +395,8 @@ impl Story {
         };
         let part = [(0, Some(Decimal::from(quantity)))];
         let mut copy = draw.clone();
-        let captured = self.line.capture_purchase(&mut copy, &mut self.ids, (&part, false), today, self.now);
+        let captured =
+            self.line.capture_purchase(&mut copy, &mut self.ids, (&part, false), today, self.now);
         prop_assert_eq!(captured.is_ok(), is_open && Decimal::from(quantity) <= sold.item.quantity);
         if let Ok(entry) = captured {
             *draw = copy;
@@ -307,37 +407,63 @@ impl Story {
         Ok(())
     }
 
-    fn pays(&mut self, at: usize, open: i64, (blocked, written_off): (bool, bool)) -> Result<(), TestCaseError> {
-        let (Some(draw), Some(expected)) = (self.draws.get_mut(at), self.expected.get_mut(at)) else { return Ok(()) };
+    fn pays(
+        &mut self,
+        at: usize,
+        open: i64,
+        (blocked, written_off): (bool, bool),
+    ) -> Result<(), TestCaseError> {
+        let (Some(draw), Some(expected)) = (self.draws.get_mut(at), self.expected.get_mut(at))
+        else {
+            return Ok(());
+        };
         let due_on = draw.due_on.unwrap_or(self.now.date_naive());
-        let figures = Figures { open: usd(open.max(0)), due_on, blocked, written_off, no_consequence_before: None };
+        let figures = Figures {
+            open: usd(open.max(0)),
+            due_on,
+            blocked,
+            written_off,
+            no_consequence_before: None,
+        };
         let (_, entry) = self.line.follow(draw, figures, self.now).unwrap();
         if expected.owed.is_some() {
             expected.owed = Some(expected.amount.min(open.max(0)));
         }
         self.entries.extend(entry);
-        prop_assert_eq!(self.line.follow(draw, figures, self.now).unwrap(), (false, None), "heard twice, once applied");
+        prop_assert_eq!(
+            self.line.follow(draw, figures, self.now).unwrap(),
+            (false, None),
+            "heard twice, once applied"
+        );
         Ok(())
     }
 
     /// Lets the day judge the line, and compares it with the model.
     fn agrees(&mut self) -> Result<(), TestCaseError> {
         let due = |blocked: bool| {
-            let owed = self.draws.iter().filter(move |draw| draw.state == DrawState::Captured && (blocked || !draw.blocked));
+            let owed = self.draws.iter().filter(move |draw| {
+                draw.state == DrawState::Captured && (blocked || !draw.blocked)
+            });
             owed.filter_map(|draw| draw.falls_due().unwrap()).min()
         };
         (self.line.next_due, self.line.first_due) = (due(false), due(true));
         let was_late = self.line.suspensions.contains(&Suspension::PastDue);
         self.line.evaluate(self.now.date_naive(), self.now);
         prop_assert_eq!(self.line.exposure().unwrap(), usd(self.exposure()));
-        let sum = |pick: fn(&Entry) -> Money| self.entries.iter().map(pick).fold(usd(0), |sum, amount| sum.plus(amount).unwrap());
+        let sum = |pick: fn(&Entry) -> Money| {
+            self.entries.iter().map(pick).fold(usd(0), |sum, amount| sum.plus(amount).unwrap())
+        };
         prop_assert_eq!(sum(|entry| entry.authorized), self.line.authorized);
         prop_assert_eq!(sum(|entry| entry.captured), self.line.captured);
         prop_assert_eq!(sum(|entry| entry.repaid), self.line.repaid);
         let before = |due: Option<NaiveDate>| due.is_some_and(|due| due < self.now.date_naive());
         let late = before(self.line.next_due) || (was_late && before(self.line.first_due));
         let is_suspended = self.line.state == LineState::Suspended;
-        prop_assert_eq!(is_suspended, late || self.by_tenant, "suspended while something is late, or the tenant says so");
+        prop_assert_eq!(
+            is_suspended,
+            late || self.by_tenant,
+            "suspended while something is late, or the tenant says so"
+        );
         Ok(())
     }
 }

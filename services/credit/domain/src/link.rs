@@ -1,5 +1,5 @@
-//! Links to an applicant's accounts at a bank: made at the provider's page, read once an application is submitted,
-//! forgotten once it is over (docs/domain/credit.md#bank-data).
+//! Links to an applicant's accounts at a bank: made at the provider's page, read once an
+//! application is submitted, forgotten once it is over (docs/domain/credit.md#bank-data).
 
 use crate::application::Application;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -58,7 +58,12 @@ pub struct BankLink {
 impl BankLink {
     /// A link whose page was made.
     #[must_use]
-    pub fn open(id: Id<Self>, application: Id<Application>, (page, url): (String, String), now: DateTime<Utc>) -> Self {
+    pub fn open(
+        id: Id<Self>,
+        application: Id<Application>,
+        (page, url): (String, String),
+        now: DateTime<Utc>,
+    ) -> Self {
         Self {
             id,
             application,
@@ -88,7 +93,9 @@ impl BankLink {
     pub fn must_be_confirmable(&self) -> Result<(), Refusal> {
         match self.state {
             LinkState::Pending | LinkState::Linked => Ok(()),
-            LinkState::Broken | LinkState::Expired | LinkState::Removed => Err(broken(&self.institution)),
+            LinkState::Broken | LinkState::Expired | LinkState::Removed => {
+                Err(broken(&self.institution))
+            }
         }
     }
 
@@ -121,5 +128,8 @@ impl BankLink {
 #[must_use]
 pub fn broken(institution: &str) -> Refusal {
     let bank = if institution.is_empty() { "The bank" } else { institution };
-    Refusal::precondition("BANK_LINK_BROKEN", format!("{bank} does not let us in. Link the account again."))
+    Refusal::precondition(
+        "BANK_LINK_BROKEN",
+        format!("{bank} does not let us in. Link the account again."),
+    )
 }

@@ -1,5 +1,5 @@
-//! Policies: a decision table of hard rules, a scorecard, and how large a limit may be; as data, published once its own
-//! cases pass, and never changed after (docs/domain/credit.md#decisions).
+//! Policies: a decision table of hard rules, a scorecard, and how large a limit may be; as data,
+//! published once its own cases pass, and never changed after (docs/domain/credit.md#decisions).
 
 use crate::{
     decision::{Outcome, decide},
@@ -101,7 +101,8 @@ pub struct Bin {
 pub struct Characteristic {
     /// The feature.
     pub feature: Feature,
-    /// Why, where it costs points, for the applicant to read. Stored policies have it under `reason`.
+    /// Why, where it costs points, for the applicant to read. Stored policies have it under
+    /// `reason`.
     #[serde(rename = "reason")]
     pub explanation: String,
     /// Points by value, rising; the first has no least value.
@@ -115,7 +116,8 @@ impl Characteristic {
     #[must_use]
     pub fn points(&self, value: Option<i64>) -> i64 {
         let Some(value) = value else { return self.missing };
-        let reached = self.bins.iter().rev().find(|bin| bin.at_least.is_none_or(|least| value >= least));
+        let reached =
+            self.bins.iter().rev().find(|bin| bin.at_least.is_none_or(|least| value >= least));
         reached.map_or(self.missing, |bin| bin.points)
     }
 
@@ -145,8 +147,8 @@ pub struct Terms {
     pub step: i64,
     /// The smallest limit, in millionths; below it declines.
     pub least: i64,
-    /// The largest limit that is offered without a person, in millionths; none: any. What is carried beyond it is
-    /// referred to a person as an increase.
+    /// The largest limit that is offered without a person, in millionths; none: any. What is
+    /// carried beyond it is referred to a person as an increase.
     #[serde(default)]
     pub offered_at_once: Option<i64>,
 }
@@ -223,7 +225,8 @@ impl Policy {
     pub fn tried(&self) -> Vec<Tried> {
         let try_one = |case: &Case| {
             let made = decide(&self.terms, &case.features, NO_CAP);
-            let passed = made.outcome == case.outcome && case.limit.is_none_or(|limit| limit == made.limit);
+            let passed =
+                made.outcome == case.outcome && case.limit.is_none_or(|limit| limit == made.limit);
             Tried { passed, outcome: made.outcome, limit: made.limit }
         };
         self.cases.iter().map(try_one).collect()
@@ -236,7 +239,12 @@ impl Policy {
     pub fn must_be_draft(&self) -> Result<(), Refusal> {
         match self.state {
             PolicyState::Draft => Ok(()),
-            PolicyState::Published => Err(Refusal::state("POLICY_STATE", "The policy", self.state.name(), &["CreatePolicy"])),
+            PolicyState::Published => Err(Refusal::state(
+                "POLICY_STATE",
+                "The policy",
+                self.state.name(),
+                &["CreatePolicy"],
+            )),
         }
     }
 
@@ -247,20 +255,28 @@ impl Policy {
     pub fn publish(&mut self, number: i64, now: DateTime<Utc>) -> Result<(), Refusal> {
         self.must_be_draft()?;
         let mut unmet = Vec::new();
-        for (case, tried) in self.cases.iter().zip(self.tried()).filter(|(_, tried)| !tried.passed) {
+        for (case, tried) in self.cases.iter().zip(self.tried()).filter(|(_, tried)| !tried.passed)
+        {
             let limit = Money::from_micros(self.currency, tried.limit);
-            let description = format!("It comes to {} and a limit of {limit}.", tried.outcome.name());
+            let description =
+                format!("It comes to {} and a limit of {limit}.", tried.outcome.name());
             unmet.push(Unmet { name: "CASE_FAILED", subject: case.title.clone(), description });
         }
         for outcome in Outcome::ALL {
             if !self.cases.iter().any(|case| case.outcome == outcome) {
                 let description = format!("Add a case that comes to {}.", outcome.name());
-                unmet.push(Unmet { name: "CASE_MISSING", subject: outcome.name().to_owned(), description });
+                unmet.push(Unmet {
+                    name: "CASE_MISSING",
+                    subject: outcome.name().to_owned(),
+                    description,
+                });
             }
         }
         if !unmet.is_empty() {
             let message = "The policy does not decide its own cases as they say. Mend the policy or the cases.";
-            return Err(Refusal::precondition("POLICY_CASES_FAILED", message).with_conditions(unmet));
+            return Err(
+                Refusal::precondition("POLICY_CASES_FAILED", message).with_conditions(unmet)
+            );
         }
         self.state = PolicyState::Published;
         self.number = number;

@@ -1,4 +1,5 @@
-//! Programmes: under which terms customers pay later, and which customers may (docs/domain/credit.md#programmes).
+//! Programmes: under which terms customers pay later, and which customers may
+//! (docs/domain/credit.md#programmes).
 
 use crate::policy::Policy;
 use chrono::{DateTime, Utc};
@@ -80,7 +81,9 @@ impl Programme {
     pub fn must_be_open(&self) -> Result<(), Refusal> {
         match self.state {
             ProgrammeState::Open => Ok(()),
-            ProgrammeState::Closed => Err(Refusal::state("PROGRAMME_STATE", "The programme", self.state.name(), &[])),
+            ProgrammeState::Closed => {
+                Err(Refusal::state("PROGRAMME_STATE", "The programme", self.state.name(), &[]))
+            }
         }
     }
 
@@ -101,19 +104,27 @@ impl Programme {
     /// `CURRENCY_MISMATCH`, `LIMIT_ABOVE_CAP`.
     pub fn must_allow(&self, limit: Money) -> Result<(), Refusal> {
         if limit.compare(self.cap)?.is_gt() {
-            let message = format!("The programme's lines go up to {}. Ask for at most that.", self.cap);
-            return Err(Refusal::precondition("LIMIT_ABOVE_CAP", message).with("cap", self.cap.amount()));
+            let message =
+                format!("The programme's lines go up to {}. Ask for at most that.", self.cap);
+            return Err(
+                Refusal::precondition("LIMIT_ABOVE_CAP", message).with("cap", self.cap.amount())
+            );
         }
         Ok(())
     }
 
-    /// What is against its country; the tenant may pass over tier and invitation, not over the country.
+    /// What is against its country; the tenant may pass over tier and invitation, not over the
+    /// country.
     #[must_use]
     pub fn against_the_country(&self, customer: &Customer) -> Option<Condition> {
         let eligible = self.countries.contains(&customer.country);
         (!eligible).then(|| {
             let known = self.countries.join(", ");
-            not_for("COUNTRY_NOT_ELIGIBLE", &customer.country, format!("The programme is for customers in {known}."))
+            not_for(
+                "COUNTRY_NOT_ELIGIBLE",
+                &customer.country,
+                format!("The programme is for customers in {known}."),
+            )
         })
     }
 
@@ -122,13 +133,21 @@ impl Programme {
     pub fn against(&self, customer: &Customer, invited: bool) -> Vec<Condition> {
         let mut against: Vec<_> = self.against_the_country(customer).into_iter().collect();
         if self.state == ProgrammeState::Closed {
-            against.push(not_for("PROGRAMME_CLOSED", &self.title, "The programme takes no more applications.".to_owned()));
+            against.push(not_for(
+                "PROGRAMME_CLOSED",
+                &self.title,
+                "The programme takes no more applications.".to_owned(),
+            ));
         }
         if invited {
             return against;
         }
         if self.invitation_only {
-            against.push(not_for("INVITATION_REQUIRED", &self.title, "Only invited customers may apply. Ask the seller.".to_owned()));
+            against.push(not_for(
+                "INVITATION_REQUIRED",
+                &self.title,
+                "Only invited customers may apply. Ask the seller.".to_owned(),
+            ));
         } else if !self.tiers.is_empty() && !self.tiers.contains(&customer.tier) {
             let known = self.tiers.join(", ");
             against.push(not_for(

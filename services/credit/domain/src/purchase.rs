@@ -1,5 +1,5 @@
-//! Purchases on a line without an invoice: what is sold is known when it is authorised, with its tax, so that nothing
-//! can keep its invoice from being made (docs/domain/credit.md#purchase).
+//! Purchases on a line without an invoice: what is sold is known when it is authorised, with its
+//! tax, so that nothing can keep its invoice from being made (docs/domain/credit.md#purchase).
 //!
 //! Prices include tax: what is authorised is what the invoice comes to, whatever the tax is.
 
@@ -43,11 +43,16 @@ pub struct Buyer {
 }
 
 impl Buyer {
-    /// The rule for a category: that of customers with a tax number comes first for those who have one.
+    /// The rule for a category: that of customers with a tax number comes first for those who have
+    /// one.
     #[must_use]
     pub fn rule<'a>(&self, rules: &'a [TaxRule], category: &str) -> Option<&'a TaxRule> {
-        let fitting = || rules.iter().filter(|rule| rule.country == self.country && rule.category == category);
-        fitting().find(|rule| rule.with_tax_id && self.has_tax_id).or_else(|| fitting().find(|rule| !rule.with_tax_id))
+        let fitting = || {
+            rules.iter().filter(|rule| rule.country == self.country && rule.category == category)
+        };
+        fitting()
+            .find(|rule| rule.with_tax_id && self.has_tax_id)
+            .or_else(|| fitting().find(|rule| !rule.with_tax_id))
     }
 
     fn must_be_complete(&self) -> Result<(), Refusal> {
@@ -59,8 +64,10 @@ impl Buyer {
             subject: name.clone(),
             description: format!("Complete {name} in the customer's profile."),
         };
-        let message = format!("The customer's profile lacks {}. Complete it first.", self.lacking.join(", "));
-        let refusal = Refusal::precondition("PROFILE_INCOMPLETE", message).with("missing", self.lacking.join(","));
+        let message =
+            format!("The customer's profile lacks {}. Complete it first.", self.lacking.join(", "));
+        let refusal = Refusal::precondition("PROFILE_INCOMPLETE", message)
+            .with("missing", self.lacking.join(","));
         Err(refusal.with_conditions(self.lacking.iter().map(condition).collect()))
     }
 }
@@ -138,10 +145,18 @@ impl PurchaseRequest {
     fn expires(&self, now: DateTime<Utc>) -> Result<DateTime<Utc>, Refusal> {
         let at = self.expires_at.unwrap_or_else(|| now + TimeDelta::days(DEFAULT_DAYS));
         if at <= now {
-            return Err(wrong("expire_time".to_owned(), "TIME_IN_PAST", "Name an instant later than now."));
+            return Err(wrong(
+                "expire_time".to_owned(),
+                "TIME_IN_PAST",
+                "Name an instant later than now.",
+            ));
         }
         if at > now + TimeDelta::days(MOST_DAYS) {
-            return Err(wrong("expire_time".to_owned(), "TIME_OUT_OF_RANGE", "Name an instant at most 90 days ahead."));
+            return Err(wrong(
+                "expire_time".to_owned(),
+                "TIME_OUT_OF_RANGE",
+                "Name an instant at most 90 days ahead.",
+            ));
         }
         Ok(at)
     }
@@ -155,7 +170,10 @@ fn must_come_to_something(amount: Money) -> Result<(), Refusal> {
     if amount.is_positive() {
         return Ok(());
     }
-    Err(Refusal::precondition("INVOICE_EMPTY", "The lines come to nothing. Bill at least one minor unit."))
+    Err(Refusal::precondition(
+        "INVOICE_EMPTY",
+        "The lines come to nothing. Bill at least one minor unit.",
+    ))
 }
 
 impl Draw {
@@ -181,22 +199,29 @@ impl Draw {
         if self.purchase.is_none() {
             return Ok(());
         }
-        Err(Refusal::precondition("HOLD_OWNER", "The draw is a purchase without an invoice, and no payment ends it."))
+        Err(Refusal::precondition(
+            "HOLD_OWNER",
+            "The draw is a purchase without an invoice, and no payment ends it.",
+        ))
     }
 
     /// When it is released by itself; none: it is not.
     #[must_use]
     pub fn expires_at(&self) -> Option<DateTime<Utc>> {
-        self.purchase.as_ref().filter(|_| self.state == DrawState::Authorized).map(|purchase| purchase.expires_at)
+        self.purchase
+            .as_ref()
+            .filter(|_| self.state == DrawState::Authorized)
+            .map(|purchase| purchase.expires_at)
     }
 }
 
 impl Line {
-    /// Reserves what a purchase comes to, and refuses all that could keep its invoice from being made.
+    /// Reserves what a purchase comes to, and refuses all that could keep its invoice from being
+    /// made.
     ///
     /// # Errors
-    /// `LINE_STATE`, `INVOICE_IN_PLAN`, `CURRENCY_MISMATCH`, `PROFILE_INCOMPLETE`, `TAX_UNKNOWN`, `INVOICE_EMPTY`,
-    /// `CREDIT_LIMIT_EXCEEDED`, `TIME_IN_PAST`, `TIME_OUT_OF_RANGE`.
+    /// `LINE_STATE`, `INVOICE_IN_PLAN`, `CURRENCY_MISMATCH`, `PROFILE_INCOMPLETE`, `TAX_UNKNOWN`,
+    /// `INVOICE_EMPTY`, `CREDIT_LIMIT_EXCEEDED`, `TIME_IN_PAST`, `TIME_OUT_OF_RANGE`.
     pub fn purchase(
         &mut self,
         ids: &mut IdSource,
@@ -223,11 +248,23 @@ impl Line {
                 continue;
             };
             let (rate_percent, sentence) = (rule.rate_percent, rule.sentence.clone());
-            lines.push(Sold { item: item.clone(), rate_percent, sentence, captured: Decimal::ZERO });
+            lines.push(Sold {
+                item: item.clone(),
+                rate_percent,
+                sentence,
+                captured: Decimal::ZERO,
+            });
         }
         against.extend(must_come_to_something(amount).err());
-        let (description, collect_automatically) = (request.description.clone(), request.collect_automatically);
-        let purchase = Purchase { lines, description, collect_automatically, plans_allowed: false, expires_at };
+        let (description, collect_automatically) =
+            (request.description.clone(), request.collect_automatically);
+        let purchase = Purchase {
+            lines,
+            description,
+            collect_automatically,
+            plans_allowed: false,
+            expires_at,
+        };
         let (bound, available) = (self.limit.min(cap)?, self.drawable(cap)?);
         if available.compare(amount)?.is_lt() {
             against.push(limit_exceeded(available, amount));
@@ -240,11 +277,12 @@ impl Line {
         Ok((draw, Entry { bound, ..entry }))
     }
 
-    /// All or some of a purchase becomes owed, and has an invoice from now on; the rest is released. A suspended,
-    /// inactive or lowered line captures what stands.
+    /// All or some of a purchase becomes owed, and has an invoice from now on; the rest is
+    /// released. A suspended, inactive or lowered line captures what stands.
     ///
     /// # Errors
-    /// `HOLD_OWNER`, `DRAW_STATE`, `FIELD_OUT_OF_RANGE` beyond what was authorised, `INVOICE_EMPTY`.
+    /// `HOLD_OWNER`, `DRAW_STATE`, `FIELD_OUT_OF_RANGE` beyond what was authorised,
+    /// `INVOICE_EMPTY`.
     pub fn capture_purchase(
         &mut self,
         draw: &mut Draw,
@@ -259,11 +297,19 @@ impl Line {
         let parts = if parts.is_empty() { &all } else { parts };
         for (at, (place, quantity)) in parts.iter().enumerate() {
             let Some(sold) = purchase.lines.get_mut(*place) else {
-                return Err(wrong(format!("lines[{at}].place"), "FIELD_OUT_OF_RANGE", "Name a line of the draw by its place."));
+                return Err(wrong(
+                    format!("lines[{at}].place"),
+                    "FIELD_OUT_OF_RANGE",
+                    "Name a line of the draw by its place.",
+                ));
             };
             sold.captured = quantity.unwrap_or(sold.item.quantity);
             if sold.captured > sold.item.quantity {
-                return Err(wrong(format!("lines[{at}].quantity"), "FIELD_OUT_OF_RANGE", "Capture at most what was authorised."));
+                return Err(wrong(
+                    format!("lines[{at}].quantity"),
+                    "FIELD_OUT_OF_RANGE",
+                    "Capture at most what was authorised.",
+                ));
             }
             captured = captured.plus(sold.item.amount_of(sold.captured)?)?;
         }
@@ -283,7 +329,11 @@ impl Line {
     }
 
     /// Releases a purchase whose time is over; none if there is nothing to do.
-    pub fn expire(&mut self, draw: &mut Draw, now: DateTime<Utc>) -> Result<Option<Entry>, Refusal> {
+    pub fn expire(
+        &mut self,
+        draw: &mut Draw,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Entry>, Refusal> {
         if draw.expires_at().is_none_or(|at| at > now) {
             return Ok(None);
         }

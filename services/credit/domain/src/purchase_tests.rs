@@ -17,11 +17,21 @@ fn today() -> NaiveDate {
 }
 
 pub(crate) fn item(cents: i64, quantity: &str) -> Item {
-    Item { description: "Tea".into(), quantity: quantity.parse().unwrap(), unit_price: usd(cents), tax_category: String::new() }
+    Item {
+        description: "Tea".into(),
+        quantity: quantity.parse().unwrap(),
+        unit_price: usd(cents),
+        tax_category: String::new(),
+    }
 }
 
 pub(crate) fn request(items: Vec<Item>) -> PurchaseRequest {
-    PurchaseRequest { items, description: "Order 7".into(), collect_automatically: false, expires_at: None }
+    PurchaseRequest {
+        items,
+        description: "Order 7".into(),
+        collect_automatically: false,
+        expires_at: None,
+    }
 }
 
 pub(crate) fn rules() -> Vec<TaxRule> {
@@ -41,10 +51,16 @@ pub(crate) fn buyer() -> Buyer {
 
 fn buy(line: &mut Line, request: &PurchaseRequest, buyer: &Buyer) -> Result<Draw, Refusal> {
     let mut ids = IdSource::new(NOW, b"seed", "buy");
-    line.purchase(&mut ids, request, (buyer, &rules()), (usd(5_000), None), NOW).map(|(draw, _)| draw)
+    line.purchase(&mut ids, request, (buyer, &rules()), (usd(5_000), None), NOW)
+        .map(|(draw, _)| draw)
 }
 
-fn capture(line: &mut Line, draw: &mut Draw, parts: &[Part], now: DateTime<Utc>) -> Result<(), Refusal> {
+fn capture(
+    line: &mut Line,
+    draw: &mut Draw,
+    parts: &[Part],
+    now: DateTime<Utc>,
+) -> Result<(), Refusal> {
     let mut ids = IdSource::new(NOW, b"seed", "capture");
     line.capture_purchase(draw, &mut ids, (parts, true), today(), now).map(|_| ())
 }
@@ -56,22 +72,54 @@ fn all_that_is_against_a_purchase_is_told_at_once() {
     let lacking = Buyer { lacking: vec!["billing_address".into()], ..buyer() };
     let unknown = Item { tax_category: "books".into(), ..item(600_000, "1") };
     let mut ids = IdSource::new(NOW, b"seed", "buy");
-    let refused = line.purchase(&mut ids, &request(vec![unknown]), (&lacking, &rules()), (usd(5_000), Some(&in_plan())), NOW).unwrap_err();
+    let refused = line
+        .purchase(
+            &mut ids,
+            &request(vec![unknown]),
+            (&lacking, &rules()),
+            (usd(5_000), Some(&in_plan())),
+            NOW,
+        )
+        .unwrap_err();
     let texts: Vec<_> = refused.conditions.iter().map(|condition| condition.name).collect();
     assert_eq!(refused.reason, "LINE_STATE");
-    assert_eq!(texts, ["LINE_STATE", "INVOICE_IN_PLAN", "PROFILE_INCOMPLETE", "TAX_UNKNOWN", "CREDIT_LIMIT_EXCEEDED"]);
-    assert!(["INACTIVE", "payment plan", "tax rule", "can be drawn"].iter().all(|part| refused.message.contains(part)));
-    assert!(["state", "category", "available"].iter().all(|name| refused.metadata.iter().any(|(text, _)| text == name)));
+    assert_eq!(
+        texts,
+        [
+            "LINE_STATE",
+            "INVOICE_IN_PLAN",
+            "PROFILE_INCOMPLETE",
+            "TAX_UNKNOWN",
+            "CREDIT_LIMIT_EXCEEDED"
+        ]
+    );
+    assert!(
+        ["INACTIVE", "payment plan", "tax rule", "can be drawn"]
+            .iter()
+            .all(|part| refused.message.contains(part))
+    );
+    assert!(
+        ["state", "category", "available"]
+            .iter()
+            .all(|name| refused.metadata.iter().any(|(text, _)| text == name))
+    );
 }
 
 #[test]
 fn what_could_keep_the_invoice_from_being_made_is_refused() {
     let euro = Money::from_micros(Currency::parse("EUR").unwrap(), 1_000_000);
     let unknown = Item { tax_category: "books".into(), ..item(1, "1") };
-    let late = |days: u64| PurchaseRequest { expires_at: Some(NOW + Days::new(days)), ..request(vec![item(1, "1")]) };
+    let late = |days: u64| PurchaseRequest {
+        expires_at: Some(NOW + Days::new(days)),
+        ..request(vec![item(1, "1")])
+    };
     let lacking = Buyer { lacking: vec!["billing_address".into()], ..buyer() };
     let cases: [(&str, PurchaseRequest, Buyer); 9] = [
-        ("CURRENCY_MISMATCH", request(vec![item(1, "1"), Item { unit_price: euro, ..item(1, "1") }]), buyer()),
+        (
+            "CURRENCY_MISMATCH",
+            request(vec![item(1, "1"), Item { unit_price: euro, ..item(1, "1") }]),
+            buyer(),
+        ),
         ("CURRENCY_MISMATCH", request(vec![Item { unit_price: euro, ..item(1, "1") }]), buyer()),
         ("TAX_UNKNOWN", request(vec![item(1, "1"), unknown]), buyer()),
         ("TAX_UNKNOWN", request(vec![item(1, "1")]), Buyer { country: "DE".into(), ..buyer() }),
@@ -93,10 +141,19 @@ fn what_could_keep_the_invoice_from_being_made_is_refused() {
 #[test]
 fn the_tax_is_that_of_the_authorisation() {
     let mut line = active(NOW);
-    let draw = buy(&mut line, &request(vec![item(300, "1.5")]), &Buyer { has_tax_id: true, ..buyer() }).unwrap();
-    assert_eq!((draw.amount, draw.purchase.unwrap().lines[0].rate_percent), (usd(450), Decimal::ZERO));
+    let draw =
+        buy(&mut line, &request(vec![item(300, "1.5")]), &Buyer { has_tax_id: true, ..buyer() })
+            .unwrap();
+    assert_eq!(
+        (draw.amount, draw.purchase.unwrap().lines[0].rate_percent),
+        (usd(450), Decimal::ZERO)
+    );
     let draw = buy(&mut line, &request(vec![item(300, "1")]), &buyer()).unwrap();
-    assert_eq!((draw.amount, draw.purchase.unwrap().lines[0].rate_percent), (usd(300), Decimal::from(20)), "prices include tax");
+    assert_eq!(
+        (draw.amount, draw.purchase.unwrap().lines[0].rate_percent),
+        (usd(300), Decimal::from(20)),
+        "prices include tax"
+    );
 }
 
 #[test]
@@ -111,16 +168,30 @@ fn a_part_is_captured_once_and_the_rest_released() {
         assert_eq!(refusal.violations[0].reason, "FIELD_OUT_OF_RANGE");
     }
     let nothing = Some(Decimal::new(1, 3));
-    assert_eq!(capture(&mut line.clone(), &mut before.clone(), &[(0, nothing)], NOW).unwrap_err().reason, "INVOICE_EMPTY");
+    assert_eq!(
+        capture(&mut line.clone(), &mut before.clone(), &[(0, nothing)], NOW).unwrap_err().reason,
+        "INVOICE_EMPTY"
+    );
     // Neither a cut of the limit nor a suspension keeps it from being captured.
     (line.limit, line.state) = (usd(1), LineState::Suspended);
     capture(&mut line, &mut draw, &[(0, Some(Decimal::from(2)))], NOW).unwrap();
-    assert_eq!((draw.state, draw.captured, draw.invoice.is_some()), (DrawState::Captured, usd(200), true));
+    assert_eq!(
+        (draw.state, draw.captured, draw.invoice.is_some()),
+        (DrawState::Captured, usd(200), true)
+    );
     assert_eq!((line.authorized, line.captured), (usd(0), usd(200)));
-    for refusal in [capture(&mut line, &mut draw, &[], NOW), line.void_purchase(&mut draw, NOW).map(|_| ())] {
+    for refusal in
+        [capture(&mut line, &mut draw, &[], NOW), line.void_purchase(&mut draw, NOW).map(|_| ())]
+    {
         assert_eq!(refusal.unwrap_err().reason, "DRAW_STATE");
     }
-    let known = Figures { open: usd(0), due_on: today(), blocked: false, written_off: false, no_consequence_before: None };
+    let known = Figures {
+        open: usd(0),
+        due_on: today(),
+        blocked: false,
+        written_off: false,
+        no_consequence_before: None,
+    };
     line.follow(&mut draw, known, NOW).unwrap();
     assert_eq!(line.exposure(), Ok(usd(0)), "paid, the limit is free");
 }
@@ -132,7 +203,11 @@ fn it_expires_and_a_payments_draw_does_not() {
     let end = NOW + Days::new(7);
     assert_eq!(draw.expires_at(), Some(end), "seven days where none are named");
     assert_eq!(line.expire(&mut draw, end - Days::new(1)), Ok(None));
-    assert_eq!(capture(&mut line, &mut draw, &[], end).unwrap_err().reason, "DRAW_STATE", "over, whether or not the job has run");
+    assert_eq!(
+        capture(&mut line, &mut draw, &[], end).unwrap_err().reason,
+        "DRAW_STATE",
+        "over, whether or not the job has run"
+    );
     assert!(line.expire(&mut draw, end).unwrap().is_some());
     assert_eq!((draw.state, line.exposure()), (DrawState::Expired, Ok(usd(0))));
     assert_eq!(line.expire(&mut draw, end), Ok(None), "once");

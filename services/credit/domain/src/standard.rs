@@ -1,4 +1,5 @@
-//! The standard policy: what a tenant decides by until it publishes its own. docs/standard-policy.md has it rule by rule.
+//! The standard policy: what a tenant decides by until it publishes its own.
+//! docs/standard-policy.md has it rule by rule.
 //!
 //! A version never changes once it has decided: new facts make a new version beside the old one.
 
@@ -11,12 +12,29 @@ use crate::{
 /// Millionths of a unit of currency.
 const UNIT: i64 = 1_000_000;
 
-fn rule(code: &str, explanation: &str, (feature, op, value): (Feature, Op, i64), outcome: Outcome) -> Rule {
-    Rule { code: code.to_owned(), explanation: explanation.to_owned(), conditions: vec![Condition { feature, op, value }], outcome }
+fn rule(
+    code: &str,
+    explanation: &str,
+    (feature, op, value): (Feature, Op, i64),
+    outcome: Outcome,
+) -> Rule {
+    Rule {
+        code: code.to_owned(),
+        explanation: explanation.to_owned(),
+        conditions: vec![Condition { feature, op, value }],
+        outcome,
+    }
 }
 
-fn line(feature: Feature, explanation: &str, first: i64, bins: &[(i64, i64)], missing: i64) -> Characteristic {
-    let rest = bins.iter().map(|(at_least, points)| Bin { at_least: Some(*at_least), points: *points });
+fn line(
+    feature: Feature,
+    explanation: &str,
+    first: i64,
+    bins: &[(i64, i64)],
+    missing: i64,
+) -> Characteristic {
+    let rest =
+        bins.iter().map(|(at_least, points)| Bin { at_least: Some(*at_least), points: *points });
     let bins = std::iter::once(Bin { at_least: None, points: first }).chain(rest).collect();
     Characteristic { feature, explanation: explanation.to_owned(), bins, missing }
 }
@@ -32,9 +50,12 @@ pub fn terms() -> Terms {
     Terms { rules: rules(), offered_at_once: Some(OFFERED_AT_ONCE), ..terms_of_version_1() }
 }
 
-/// The rules of version 1, with doubts about bank data after those that decline, and what it does not say at the end.
+/// The rules of version 1, with doubts about bank data after those that decline, and what it does
+/// not say at the end.
 fn rules() -> Vec<Rule> {
-    use Feature::{CircularFlow, ReturnedDeposits, ReturnedOwnPayments, StatementAge, SuspectedDuplicates};
+    use Feature::{
+        CircularFlow, ReturnedDeposits, ReturnedOwnPayments, StatementAge, SuspectedDuplicates,
+    };
     let mut rules = terms_of_version_1().rules;
     if let Some(returned) = rules.iter_mut().find(|rule| rule.code == "RETURNED_PAYMENTS") {
         *returned = rule(
@@ -45,16 +66,37 @@ fn rules() -> Vec<Rule> {
         );
     }
     let doubts = [
-        ("CIRCULAR_FLOW", "More than a tenth of what comes in goes back to where it came from.", (CircularFlow, Op::Above, 1_000)),
-        ("RETURNED_DEPOSITS", "More than a twentieth of what came in came back.", (ReturnedDeposits, Op::Above, 500)),
-        ("SUSPECTED_DUPLICATES", "Several statements hold bookings that may be the same.", (SuspectedDuplicates, Op::AtLeast, 1)),
+        (
+            "CIRCULAR_FLOW",
+            "More than a tenth of what comes in goes back to where it came from.",
+            (CircularFlow, Op::Above, 1_000),
+        ),
+        (
+            "RETURNED_DEPOSITS",
+            "More than a twentieth of what came in came back.",
+            (ReturnedDeposits, Op::Above, 500),
+        ),
+        (
+            "SUSPECTED_DUPLICATES",
+            "Several statements hold bookings that may be the same.",
+            (SuspectedDuplicates, Op::AtLeast, 1),
+        ),
     ];
     let unknown = [
-        ("STATEMENTS_OLD", "The statements end more than 45 days ago.", (StatementAge, Op::Above, 45)),
-        ("RETURNS_UNKNOWN", "The statements do not say which payments came back.", (ReturnedOwnPayments, Op::Missing, 0)),
+        (
+            "STATEMENTS_OLD",
+            "The statements end more than 45 days ago.",
+            (StatementAge, Op::Above, 45),
+        ),
+        (
+            "RETURNS_UNKNOWN",
+            "The statements do not say which payments came back.",
+            (ReturnedOwnPayments, Op::Missing, 0),
+        ),
         ("PAYERS_UNKNOWN", "The statements do not say who paid.", (CircularFlow, Op::Missing, 0)),
     ];
-    let referring = |(code, reason, condition): (&str, &str, _)| rule(code, reason, condition, Outcome::Refer);
+    let referring =
+        |(code, reason, condition): (&str, &str, _)| rule(code, reason, condition, Outcome::Refer);
     let declining = rules.iter().take_while(|rule| rule.outcome == Outcome::Decline).count();
     rules.splice(declining..declining, doubts.map(referring));
     rules.extend(unknown.map(referring));
@@ -79,7 +121,8 @@ pub fn terms_of_version_1() -> Terms {
 
 fn rules_of_version_1() -> Vec<Rule> {
     use Feature::{
-        DaysNegative, InflowTrend, LowestBalance, MonthsOfHistory, PaidLate, PayerConcentration, PlansBreached, ReturnedPayments,
+        DaysNegative, InflowTrend, LowestBalance, MonthsOfHistory, PaidLate, PayerConcentration,
+        PlansBreached, ReturnedPayments,
     };
     vec![
         rule(
@@ -94,16 +137,36 @@ fn rules_of_version_1() -> Vec<Rule> {
             (ReturnedPayments, Op::AtLeast, 3),
             Outcome::Decline,
         ),
-        rule("INFLOW_HALVED", "What comes in has fallen by more than half.", (InflowTrend, Op::Below, -5_000), Outcome::Decline),
-        rule("HISTORY_SHORT", "The statements cover fewer than three whole months.", (MonthsOfHistory, Op::Below, 3), Outcome::Refer),
+        rule(
+            "INFLOW_HALVED",
+            "What comes in has fallen by more than half.",
+            (InflowTrend, Op::Below, -5_000),
+            Outcome::Decline,
+        ),
+        rule(
+            "HISTORY_SHORT",
+            "The statements cover fewer than three whole months.",
+            (MonthsOfHistory, Op::Below, 3),
+            Outcome::Refer,
+        ),
         rule(
             "BALANCES_UNKNOWN",
             "The statements do not tell the balances of the last 90 days.",
             (LowestBalance, Op::Missing, 0),
             Outcome::Refer,
         ),
-        rule("PLAN_BREACHED", "A payment plan was breached.", (PlansBreached, Op::AtLeast, 1), Outcome::Refer),
-        rule("PAYS_LATE", "Three or more invoices of the last year were paid late.", (PaidLate, Op::AtLeast, 3), Outcome::Refer),
+        rule(
+            "PLAN_BREACHED",
+            "A payment plan was breached.",
+            (PlansBreached, Op::AtLeast, 1),
+            Outcome::Refer,
+        ),
+        rule(
+            "PAYS_LATE",
+            "Three or more invoices of the last year were paid late.",
+            (PaidLate, Op::AtLeast, 3),
+            Outcome::Refer,
+        ),
         rule(
             "ONE_PAYER",
             "One payer brings more than four fifths of what comes in.",
@@ -114,16 +177,55 @@ fn rules_of_version_1() -> Vec<Rule> {
 }
 
 fn scorecard() -> Vec<Characteristic> {
-    use Feature::{AverageBalance, DaysNegative, InflowTrend, InflowVolatility, MonthsOfHistory, PaidLate, PaidVolume, PayerConcentration};
+    use Feature::{
+        AverageBalance, DaysNegative, InflowTrend, InflowVolatility, MonthsOfHistory, PaidLate,
+        PaidVolume, PayerConcentration,
+    };
     vec![
-        line(MonthsOfHistory, "The statements cover few months.", 0, &[(3, 40), (6, 80), (12, 110)], 0),
-        line(AverageBalance, "The average balance is low.", 0, &[(0, 20), (5_000 * UNIT, 60), (20_000 * UNIT, 90)], 10),
-        line(InflowVolatility, "What comes in varies much from month to month.", 90, &[(2_500, 60), (5_000, 20), (10_000, 0)], 20),
-        line(InflowTrend, "What comes in is falling.", 0, &[(-2_000, 30), (0, 60), (2_000, 80)], 30),
+        line(
+            MonthsOfHistory,
+            "The statements cover few months.",
+            0,
+            &[(3, 40), (6, 80), (12, 110)],
+            0,
+        ),
+        line(
+            AverageBalance,
+            "The average balance is low.",
+            0,
+            &[(0, 20), (5_000 * UNIT, 60), (20_000 * UNIT, 90)],
+            10,
+        ),
+        line(
+            InflowVolatility,
+            "What comes in varies much from month to month.",
+            90,
+            &[(2_500, 60), (5_000, 20), (10_000, 0)],
+            20,
+        ),
+        line(
+            InflowTrend,
+            "What comes in is falling.",
+            0,
+            &[(-2_000, 30), (0, 60), (2_000, 80)],
+            30,
+        ),
         line(DaysNegative, "An account was below zero at times.", 90, &[(1, 50), (5, 10)], 20),
-        line(PayerConcentration, "Much of what comes in is from one payer.", 60, &[(4_000, 40), (6_000, 10)], 20),
+        line(
+            PayerConcentration,
+            "Much of what comes in is from one payer.",
+            60,
+            &[(4_000, 40), (6_000, 10)],
+            20,
+        ),
         line(PaidLate, "Invoices were paid late.", 60, &[(1, 20), (2, 0)], 30),
-        line(PaidVolume, "Little was bought and paid here so far.", 20, &[(1_000 * UNIT, 40), (10_000 * UNIT, 60)], 20),
+        line(
+            PaidVolume,
+            "Little was bought and paid here so far.",
+            20,
+            &[(1_000 * UNIT, 40), (10_000 * UNIT, 60)],
+            20,
+        ),
     ]
 }
 
@@ -156,11 +258,36 @@ pub fn cases() -> Vec<Case> {
             Outcome::Approve,
             Some(OFFERED_AT_ONCE),
         ),
-        case("A fifth of the inflow goes round", with(&[(Feature::CircularFlow, 2_000)]), Outcome::Refer, None),
-        case("A tenth of the deposits came back", with(&[(Feature::ReturnedDeposits, 1_000)]), Outcome::Refer, None),
-        case("Two files hold what may be one payment", with(&[(Feature::SuspectedDuplicates, 1)]), Outcome::Refer, None),
-        case("Statements of two months ago", with(&[(Feature::StatementAge, 46)]), Outcome::Refer, None),
-        case("The files do not say what came back", without(Feature::ReturnedOwnPayments), Outcome::Refer, None),
+        case(
+            "A fifth of the inflow goes round",
+            with(&[(Feature::CircularFlow, 2_000)]),
+            Outcome::Refer,
+            None,
+        ),
+        case(
+            "A tenth of the deposits came back",
+            with(&[(Feature::ReturnedDeposits, 1_000)]),
+            Outcome::Refer,
+            None,
+        ),
+        case(
+            "Two files hold what may be one payment",
+            with(&[(Feature::SuspectedDuplicates, 1)]),
+            Outcome::Refer,
+            None,
+        ),
+        case(
+            "Statements of two months ago",
+            with(&[(Feature::StatementAge, 46)]),
+            Outcome::Refer,
+            None,
+        ),
+        case(
+            "The files do not say what came back",
+            without(Feature::ReturnedOwnPayments),
+            Outcome::Refer,
+            None,
+        ),
         case("The files do not say who paid", without(Feature::CircularFlow), Outcome::Refer, None),
         case(
             "A large business with a rule against it: nothing at once",
@@ -211,6 +338,11 @@ fn cases_of(steady: &Features, returned: Feature) -> Vec<Case> {
         case("Two months of statements", with(Feature::MonthsOfHistory, 2), Outcome::Refer, None),
         case("Nothing is known", Features::new(), Outcome::Decline, None),
         case("Three payments came back", with(returned, 3), Outcome::Decline, Some(0)),
-        case("Too small for a limit", with(Feature::MonthlyInflow, 3_000 * UNIT), Outcome::Decline, Some(0)),
+        case(
+            "Too small for a limit",
+            with(Feature::MonthlyInflow, 3_000 * UNIT),
+            Outcome::Decline,
+            Some(0),
+        ),
     ]
 }

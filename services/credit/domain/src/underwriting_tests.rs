@@ -1,8 +1,8 @@
 //! Policies, decisions, bank data and applications, by tables and properties.
 
 use crate::{
-    Application, ApplicationState, BankLink, Feature, Features, FileKind, LinkState, Outcome, Policy, PolicyState, Programme,
-    ProgrammeState,
+    Application, ApplicationState, BankLink, Feature, Features, FileKind, LinkState, Outcome,
+    Policy, PolicyState, Programme, ProgrammeState,
     application::{cool_down, must_be_eligible},
     bank::BankData,
     decision::decide,
@@ -39,7 +39,9 @@ fn draft(terms: Terms) -> Policy {
 #[test]
 fn above_what_is_offered_at_once_a_person_decides_on_the_rest() {
     let features = standard::cases()[0].features.clone();
-    let with = |feature, value| features.clone().into_iter().chain([(feature, value)]).collect::<Features>();
+    let with = |feature, value| {
+        features.clone().into_iter().chain([(feature, value)]).collect::<Features>()
+    };
     let large = with(Feature::MonthlyInflow, 123_456 * UNIT);
     let limits = |terms: &Terms, features: &Features, cap: i64| {
         let made = decide(terms, features, cap * UNIT);
@@ -47,17 +49,34 @@ fn above_what_is_offered_at_once_a_person_decides_on_the_rest() {
     };
     let terms = standard::terms();
     assert_eq!(limits(&terms, &large, 50_000), (Outcome::Approve, 10_000, 18_500));
-    assert_eq!(limits(&terms, &large, 10_000), (Outcome::Approve, 10_000, 0), "the cap is no advice");
-    assert_eq!(limits(&terms, &with(Feature::MonthlyInflow, 66_666 * UNIT), 50_000), (Outcome::Approve, 9_900, 0));
-    let referred: Features = large.clone().into_iter().chain([(Feature::PlansBreached, 1)]).collect();
-    assert_eq!(limits(&terms, &referred, 50_000), (Outcome::Refer, 18_500, 0), "nothing at once: a person decides on all of it");
+    assert_eq!(
+        limits(&terms, &large, 10_000),
+        (Outcome::Approve, 10_000, 0),
+        "the cap is no advice"
+    );
+    assert_eq!(
+        limits(&terms, &with(Feature::MonthlyInflow, 66_666 * UNIT), 50_000),
+        (Outcome::Approve, 9_900, 0)
+    );
+    let referred: Features =
+        large.clone().into_iter().chain([(Feature::PlansBreached, 1)]).collect();
+    assert_eq!(
+        limits(&terms, &referred, 50_000),
+        (Outcome::Refer, 18_500, 0),
+        "nothing at once: a person decides on all of it"
+    );
     let of_tenant = Terms { offered_at_once: Some(15_050 * UNIT), ..terms };
-    assert_eq!(limits(&of_tenant, &large, 50_000), (Outcome::Approve, 15_000, 18_500), "the tenant may set it");
+    assert_eq!(
+        limits(&of_tenant, &large, 50_000),
+        (Outcome::Approve, 15_000, 18_500),
+        "the tenant may set it"
+    );
 }
 
 #[test]
 fn the_first_version_still_decides_its_cases() {
-    let first = Policy { cases: standard::cases_of_version_1(), ..draft(standard::terms_of_version_1()) };
+    let first =
+        Policy { cases: standard::cases_of_version_1(), ..draft(standard::terms_of_version_1()) };
     assert!(first.tried().iter().all(|tried| tried.passed), "{:?}", first.tried());
 }
 
@@ -75,8 +94,13 @@ fn a_policy_that_fails_its_cases_is_told_each() {
     let mut policy = draft(Terms { approve_at: 5_000, ..standard::terms() });
     policy.cases.retain(|case| case.outcome != Outcome::Refer);
     let refusal = policy.publish(1, DateTime::UNIX_EPOCH).unwrap_err();
-    let pairs: Vec<_> = refusal.conditions.iter().map(|condition| (condition.name, condition.subject.as_str())).collect();
-    let failed = ["A steady business of a year", "A large business: 10,000 at once"].map(|title| ("CASE_FAILED", title));
+    let pairs: Vec<_> = refusal
+        .conditions
+        .iter()
+        .map(|condition| (condition.name, condition.subject.as_str()))
+        .collect();
+    let failed = ["A steady business of a year", "A large business: 10,000 at once"]
+        .map(|title| ("CASE_FAILED", title));
     assert_eq!(pairs, [failed.as_slice(), &[("CASE_MISSING", "REFER")]].concat());
 }
 
@@ -94,9 +118,17 @@ fn a_refusal_says_why_in_order_and_what_would_have_passed() {
     let made = decide(&standard::terms_of_version_1(), &features, 50_000 * UNIT);
     assert_eq!((made.outcome, made.limit), (Outcome::Decline, 0));
     let codes: Vec<_> = made.reasons.iter().map(|reason| reason.code.as_str()).collect();
-    assert_eq!(codes, ["DAYS_NEGATIVE", "RETURNED_PAYMENTS", "HISTORY_SHORT", "PLAN_BREACHED"], "four, what declines first");
-    let would_pass = |feature, op, value| made.would_pass.contains(&Condition { feature, op, value });
-    assert!(would_pass(Feature::DaysNegative, Op::Below, 10) && would_pass(Feature::MonthsOfHistory, Op::AtLeast, 3));
+    assert_eq!(
+        codes,
+        ["DAYS_NEGATIVE", "RETURNED_PAYMENTS", "HISTORY_SHORT", "PLAN_BREACHED"],
+        "four, what declines first"
+    );
+    let would_pass =
+        |feature, op, value| made.would_pass.contains(&Condition { feature, op, value });
+    assert!(
+        would_pass(Feature::DaysNegative, Op::Below, 10)
+            && would_pass(Feature::MonthsOfHistory, Op::AtLeast, 3)
+    );
     assert!(made.points_lacking > 0);
 }
 
@@ -115,14 +147,22 @@ fn a_limit_is_a_share_of_the_inflow_rounded_down_up_to_the_cap() {
     assert_eq!(limit(3_333, 50_000), (Outcome::Decline, 0));
     assert_eq!(limit(3_334, 50_000), (Outcome::Approve, 500));
     let made = decide(&terms, &[(Feature::MonthlyInflow, 1)].into(), 50_000 * UNIT);
-    let needed = made.would_pass.iter().find(|condition| condition.feature == Feature::MonthlyInflow).unwrap().value;
+    let needed = made
+        .would_pass
+        .iter()
+        .find(|condition| condition.feature == Feature::MonthlyInflow)
+        .unwrap()
+        .value;
     assert_eq!(needed, 3_333_333_334, "the inflow from which the smallest limit is reached");
 }
 
 #[test]
 fn points_rise_by_bins_and_a_value_that_is_not_known_has_its_own() {
     let line = &standard::terms().scorecard[0];
-    let points: Vec<_> = [None, Some(0), Some(2), Some(3), Some(11), Some(12)].into_iter().map(|number| line.points(number)).collect();
+    let points: Vec<_> = [None, Some(0), Some(2), Some(3), Some(11), Some(12)]
+        .into_iter()
+        .map(|number| line.points(number))
+        .collect();
     assert_eq!((points, line.best()), (vec![0, 0, 0, 40, 80, 110], 110));
     assert_eq!(line.bins[0], Bin { at_least: None, points: 0 });
 }
@@ -150,7 +190,8 @@ fn programme() -> Programme {
 }
 
 fn started(now: DateTime<Utc>) -> Application {
-    let customer = Customer { id: Id::from_uuid(Uuid::max()), country: "US".into(), tier: String::new() };
+    let customer =
+        Customer { id: Id::from_uuid(Uuid::max()), country: "US".into(), tier: String::new() };
     Application::start(Id::from_uuid(Uuid::nil()), (&programme(), &customer), "ada".into(), now)
 }
 
@@ -164,17 +205,24 @@ fn nobody_decides_their_own_and_one_person_at_a_time() {
     assert!(application.goes_to_a_person(), "a file can be forged");
     application.refer(now);
     assert_eq!(application.claim("ada", now).unwrap_err().reason, "SEPARATION_OF_DUTIES");
-    let no =
-        |application: &mut Application, subject: &str| application.decide(&programme(), subject, (None, vec!["Thin.".into()], "No."), now);
+    let no = |application: &mut Application, subject: &str| {
+        application.decide(&programme(), subject, (None, vec!["Thin.".into()], "No."), now)
+    };
     assert_eq!(no(&mut application, "bob").unwrap_err().reason, "NOT_CLAIMED");
     application.claim("bob", now).unwrap();
     assert_eq!(application.claim("cyd", now).unwrap_err().reason, "CLAIMED");
     application.ask_for_more("bob", "June, please.", now).unwrap();
-    assert_eq!((application.state, application.expires_at), (ApplicationState::MoreInformation, Some(now + TimeDelta::days(30))));
+    assert_eq!(
+        (application.state, application.expires_at),
+        (ApplicationState::MoreInformation, Some(now + TimeDelta::days(30)))
+    );
     application.submit(now).unwrap();
     application.refer(now);
     assert_eq!(no(&mut application, "bob"), Ok(Outcome::Decline));
-    assert_eq!((application.state, application.reapply_at), (ApplicationState::Declined, Some(now + TimeDelta::days(90))));
+    assert_eq!(
+        (application.state, application.reapply_at),
+        (ApplicationState::Declined, Some(now + TimeDelta::days(90)))
+    );
     assert_eq!(application.withdraw(&programme(), now).unwrap_err().reason, "APPLICATION_STATE");
 }
 
@@ -187,14 +235,21 @@ fn ten_attachments_are_taken_and_stand_in_for_an_account() {
         application.upload(FileKind::Attachment, now).unwrap();
     }
     assert_eq!(application.upload(FileKind::Attachment, now).unwrap_err().reason, "TOO_MANY_ITEMS");
-    assert_eq!((application.files, application.attachments), (10, 10), "what is refused does not count");
+    assert_eq!(
+        (application.files, application.attachments),
+        (10, 10),
+        "what is refused does not count"
+    );
     for _ in 10..24 {
         application.upload(FileKind::Statement, now).unwrap();
     }
     assert_eq!(application.upload(FileKind::Statement, now).unwrap_err().reason, "TOO_MANY_ITEMS");
     assert!(application.is_decided_by_sight() && application.goes_to_a_person());
     application.submit(now).unwrap();
-    assert_eq!(application.upload(FileKind::Attachment, now).unwrap_err().reason, "APPLICATION_STATE");
+    assert_eq!(
+        application.upload(FileKind::Attachment, now).unwrap_err().reason,
+        "APPLICATION_STATE"
+    );
 }
 
 #[test]
@@ -209,11 +264,20 @@ fn linked_accounts_alone_are_decided_by_the_policy_until_a_person_has_asked_for_
     let now = DateTime::UNIX_EPOCH;
     let mut application = started(now);
     application.link(0, now).unwrap();
-    assert_eq!((application.state, application.link(10, now).unwrap_err().reason), (ApplicationState::AwaitingBankData, "TOO_MANY_ITEMS"));
+    assert_eq!(
+        (application.state, application.link(10, now).unwrap_err().reason),
+        (ApplicationState::AwaitingBankData, "TOO_MANY_ITEMS")
+    );
     application.submit(now).unwrap();
-    assert_eq!((application.goes_to_a_person(), application.link(0, now).unwrap_err().reason), (false, "APPLICATION_STATE"));
+    assert_eq!(
+        (application.goes_to_a_person(), application.link(0, now).unwrap_err().reason),
+        (false, "APPLICATION_STATE")
+    );
     application.give_back(now);
-    assert_eq!((application.state, application.expires_at), (ApplicationState::AwaitingBankData, Some(now + TimeDelta::days(30))));
+    assert_eq!(
+        (application.state, application.expires_at),
+        (ApplicationState::AwaitingBankData, Some(now + TimeDelta::days(30)))
+    );
     application.submit(now).unwrap();
     application.refer(now);
     application.claim("bob", now).unwrap();
@@ -222,11 +286,19 @@ fn linked_accounts_alone_are_decided_by_the_policy_until_a_person_has_asked_for_
     assert!(application.goes_to_a_person());
     application.give_back(now);
     assert_eq!(application.state, ApplicationState::MoreInformation);
-    let mut link = BankLink::open(Id::from_uuid(Uuid::nil()), application.id, ("page".into(), "url".into()), now);
+    let mut link = BankLink::open(
+        Id::from_uuid(Uuid::nil()),
+        application.id,
+        ("page".into(), "url".into()),
+        now,
+    );
     assert!(!link.expire(now + TimeDelta::hours(3)) && link.expire(now + TimeDelta::hours(4)));
     assert_eq!(link.must_be_confirmable().unwrap_err().reason, "BANK_LINK_BROKEN");
     link.confirm("Bank".into(), vec![1]);
-    assert_eq!((link.state, link.break_up(), link.state), (LinkState::Linked, true, LinkState::Broken));
+    assert_eq!(
+        (link.state, link.break_up(), link.state),
+        (LinkState::Linked, true, LinkState::Broken)
+    );
     link.remove();
     link.confirm("Bank".into(), vec![1]);
     assert_eq!((link.state, link.token.len()), (LinkState::Removed, 0), "what is removed stays so");
@@ -242,19 +314,31 @@ fn a_withdrawal_counts_for_the_cool_down_only_after_it_was_submitted() {
     late.withdraw(&programme(), now).unwrap();
     assert_eq!((early.reapply_at, late.reapply_at), (None, Some(now + TimeDelta::days(90))));
     let mut idle = started(now);
-    assert!(!idle.expire(now) && idle.expire(now + Days::new(30)) && !idle.expire(now + Days::new(31)));
+    assert!(
+        !idle.expire(now) && idle.expire(now + Days::new(30)) && !idle.expire(now + Days::new(31))
+    );
     let until = now + TimeDelta::days(90);
     let cooling = || vec![cool_down(until, &programme())];
     let refusal = must_be_eligible(cooling(), Some(until)).unwrap_err();
-    assert_eq!((refusal.reason, refusal.metadata[0].1.as_str()), ("COOL_DOWN_ACTIVE", "1970-04-01T00:00:00+00:00"));
-    let both = programme().against(&Customer { id: Id::from_uuid(Uuid::max()), country: "FR".into(), tier: String::new() }, false);
-    assert_eq!(must_be_eligible([both, cooling()].concat(), Some(until)).unwrap_err().reason, "NOT_ELIGIBLE");
+    assert_eq!(
+        (refusal.reason, refusal.metadata[0].1.as_str()),
+        ("COOL_DOWN_ACTIVE", "1970-04-01T00:00:00+00:00")
+    );
+    let both = programme().against(
+        &Customer { id: Id::from_uuid(Uuid::max()), country: "FR".into(), tier: String::new() },
+        false,
+    );
+    assert_eq!(
+        must_be_eligible([both, cooling()].concat(), Some(until)).unwrap_err().reason,
+        "NOT_ELIGIBLE"
+    );
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
-    /// Whatever is known: the same again, never above the cap, four reasons at most, and one at least for a refusal.
+    /// Whatever is known: the same again, never above the cap, four reasons at most, and one at
+    /// least for a refusal.
     #[test]
     fn a_decision_is_one_for_ever_and_within_its_bounds(
         values in prop::collection::vec((0_usize..20, -1_000_000_000_000_i64..1_000_000_000_000), 0..20),

@@ -1,4 +1,5 @@
-//! The categories of bookings as Plaid names them (its personal finance categories, detailed), and what they are here.
+//! The categories of bookings as Plaid names them (its personal finance categories, detailed), and
+//! what they are here.
 
 use payterms_credit_domain::bank::BookingKind;
 

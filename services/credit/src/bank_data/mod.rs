@@ -60,8 +60,8 @@ pub enum Read {
     Broken,
 }
 
-/// A provider of bank data. All calls but [`BankData::open_page`] may be repeated and change nothing; a page that
-/// nobody visits ends by itself.
+/// A provider of bank data. All calls but [`BankData::open_page`] may be repeated and change
+/// nothing; a page that nobody visits ends by itself.
 #[tonic::async_trait]
 pub trait BankData: Send + Sync + 'static {
     /// Creates a linking page. The provider gets only an opaque customer number.
@@ -71,7 +71,12 @@ pub trait BankData: Send + Sync + 'static {
     async fn page(&self, tenant: &TenantId, id: &str) -> Result<PageState, Unknown>;
 
     /// Reads the accounts over some days.
-    async fn read(&self, tenant: &TenantId, token: &str, days: (NaiveDate, NaiveDate)) -> Result<Read, Unknown>;
+    async fn read(
+        &self,
+        tenant: &TenantId,
+        token: &str,
+        days: (NaiveDate, NaiveDate),
+    ) -> Result<Read, Unknown>;
 
     /// Lets the provider forget what was opened; again changes nothing.
     async fn forget(&self, tenant: &TenantId, token: &str) -> Result<(), Unknown>;

@@ -1,4 +1,5 @@
-//! The adapter of Plaid: hosted Link, `/transactions/get`, `/item/remove`, as its public API documents them.
+//! The adapter of Plaid: hosted Link, `/transactions/get`, `/item/remove`, as its public API
+//! documents them.
 
 use super::{BankData, HostedPage, Opened, PageState, Read, Unknown, categories};
 use crate::bank_files::{account_hash, pulled};
@@ -171,7 +172,8 @@ impl Plaid {
             return Err(fault(&"write the client id and the secret, a line each"));
         };
         // A local server speaks plain HTTP; Plaid's addresses begin with https.
-        let connector = HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().build();
+        let connector =
+            HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().build();
         Ok(Self {
             base: base.trim_end_matches('/').to_owned(),
             client_id: client_id.to_owned(),
@@ -181,7 +183,11 @@ impl Plaid {
     }
 
     /// Calls; a refusal is answered by its code.
-    async fn call<M: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<Result<M, String>, Unknown> {
+    async fn call<M: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &Value,
+    ) -> Result<Result<M, String>, Unknown> {
         let request = Request::builder()
             .method(Method::POST)
             .uri(format!("{}{path}", self.base))
@@ -191,16 +197,26 @@ impl Plaid {
             .body(Full::new(Bytes::from(body.to_string())));
         let request = request.map_err(|error| Unknown(error.to_string()))?;
         let answer = async {
-            let response = self.client.request(request).await.map_err(|error| Unknown(error.to_string()))?;
+            let response =
+                self.client.request(request).await.map_err(|error| Unknown(error.to_string()))?;
             let status = response.status();
-            let body = Limited::new(response.into_body(), LARGEST).collect().await.map_err(|error| Unknown(error.to_string()))?;
+            let body = Limited::new(response.into_body(), LARGEST)
+                .collect()
+                .await
+                .map_err(|error| Unknown(error.to_string()))?;
             Ok::<_, Unknown>((status, body.to_bytes()))
         };
-        let (status, body) = tokio::time::timeout(BUDGET, answer).await.map_err(|_| Unknown(format!("{path} takes too long")))??;
+        let (status, body) = tokio::time::timeout(BUDGET, answer)
+            .await
+            .map_err(|_| Unknown(format!("{path} takes too long")))??;
         if status.is_success() {
-            return serde_json::from_slice(&body).map(Ok).map_err(|error| Unknown(format!("{path}: {error}")));
+            return serde_json::from_slice(&body)
+                .map(Ok)
+                .map_err(|error| Unknown(format!("{path}: {error}")));
         }
-        let text = serde_json::from_slice::<Failure>(&body).map(|failure| failure.error_code).unwrap_or_default();
+        let text = serde_json::from_slice::<Failure>(&body)
+            .map(|failure| failure.error_code)
+            .unwrap_or_default();
         if status == StatusCode::BAD_REQUEST && !text.is_empty() {
             return Ok(Err(text));
         }
@@ -213,7 +229,8 @@ impl Plaid {
     }
 }
 
-/// What the accounts of one login tell. Only deposits count: what a credit card or a loan pays out is no income.
+/// What the accounts of one login tell. Only deposits count: what a credit card or a loan pays out
+/// is no income.
 fn statements(
     tenant: &TenantId,
     (accounts, institution): (Vec<AccountMessage>, &str),
@@ -222,23 +239,43 @@ fn statements(
 ) -> Result<Vec<Statement>, Unknown> {
     let mut alike: BTreeMap<String, usize> = BTreeMap::new();
     let mut statements = Vec::new();
-    for account in accounts.into_iter().filter(|account_message| account_message.kind == "depository") {
-        let Some(currency) = account.balances.iso_currency_code.as_deref().and_then(Currency::parse) else { continue };
-        // One account that two logins open is one: its id differs, what is printed on its card does not.
-        let (mask, subtype) = (account.mask.unwrap_or_default(), account.subtype.unwrap_or_default());
+    for account in
+        accounts.into_iter().filter(|account_message| account_message.kind == "depository")
+    {
+        let Some(currency) =
+            account.balances.iso_currency_code.as_deref().and_then(Currency::parse)
+        else {
+            continue;
+        };
+        // One account that two logins open is one: its id differs, what is printed on its card does
+        // not.
+        let (mask, subtype) =
+            (account.mask.unwrap_or_default(), account.subtype.unwrap_or_default());
         let printed = format!("{institution} {subtype} {mask}");
         let count = alike.entry(printed.clone()).or_default();
         *count = count.saturating_add(1);
         let number = account.persistent_account_id.unwrap_or_else(|| format!("{printed} {count}"));
-        let of_account =
-            booking_messages.iter().filter(|booking_message| booking_message.account_id == account.account_id && !booking_message.pending);
+        let of_account = booking_messages.iter().filter(|booking_message| {
+            booking_message.account_id == account.account_id && !booking_message.pending
+        });
         let booking = |booking_message: &BookingMessage| {
-            let party = booking_message.merchant_name.as_ref().or(booking_message.name.as_ref()).cloned().unwrap_or_default();
+            let party = booking_message
+                .merchant_name
+                .as_ref()
+                .or(booking_message.name.as_ref())
+                .cloned()
+                .unwrap_or_default();
             // Plaid counts what goes out.
             let amount = micros(currency, &booking_message.amount)?.saturating_neg();
-            let category =
-                booking_message.personal_finance_category.as_ref().map(|category| category.detailed.as_str()).unwrap_or_default();
-            let reference = Reference { kind: ReferenceKind::Servicer, value: booking_message.transaction_id.clone() };
+            let category = booking_message
+                .personal_finance_category
+                .as_ref()
+                .map(|category| category.detailed.as_str())
+                .unwrap_or_default();
+            let reference = Reference {
+                kind: ReferenceKind::Servicer,
+                value: booking_message.transaction_id.clone(),
+            };
             Ok(Booking {
                 text: booking_message.name.clone().unwrap_or_default(),
                 references: vec![reference],
@@ -250,8 +287,14 @@ fn statements(
         let bookings = of_account.map(booking).collect::<Result<Vec<_>, Unknown>>()?;
         // Plaid does not say since when it knows an account: since its first booking, at least.
         let from = bookings.iter().map(|booking| booking.day).min().unwrap_or(to).min(to);
-        let closing = account.balances.current.map(|written| micros(currency, &written)).transpose()?;
-        statements.push(pulled((account_hash(tenant, &number), currency), (from, to), closing, bookings));
+        let closing =
+            account.balances.current.map(|written| micros(currency, &written)).transpose()?;
+        statements.push(pulled(
+            (account_hash(tenant, &number), currency),
+            (from, to),
+            closing,
+            bookings,
+        ));
     }
     Ok(statements)
 }
@@ -269,17 +312,29 @@ impl BankData for Plaid {
     }
 
     async fn page(&self, _: &TenantId, id: &str) -> Result<PageState, Unknown> {
-        let sessions: Sessions = match self.call("/link/token/get", &json!({ "link_token": id })).await? {
-            Ok(sessions) => sessions,
-            Err(code) if code == "INVALID_LINK_TOKEN" => return Ok(PageState::Gone),
-            Err(code) => return Err(Unknown(code)),
-        };
-        let added =
-            sessions.link_sessions.into_iter().filter_map(|session| session.results).flat_map(|results| results.item_add_results).last();
+        let sessions: Sessions =
+            match self.call("/link/token/get", &json!({ "link_token": id })).await? {
+                Ok(sessions) => sessions,
+                Err(code) if code == "INVALID_LINK_TOKEN" => return Ok(PageState::Gone),
+                Err(code) => return Err(Unknown(code)),
+            };
+        let added = sessions
+            .link_sessions
+            .into_iter()
+            .filter_map(|session| session.results)
+            .flat_map(|results| results.item_add_results)
+            .last();
         let Some(added) = added else { return Ok(PageState::Pending) };
-        match self.call::<Exchanged>("/item/public_token/exchange", &json!({ "public_token": added.public_token })).await? {
+        match self
+            .call::<Exchanged>(
+                "/item/public_token/exchange",
+                &json!({ "public_token": added.public_token }),
+            )
+            .await?
+        {
             Ok(exchanged) => {
-                let institution = added.institution.and_then(|institution| institution.name).unwrap_or_default();
+                let institution =
+                    added.institution.and_then(|institution| institution.name).unwrap_or_default();
                 Ok(PageState::Opened(Opened { token: exchanged.access_token, institution }))
             }
             // It is exchanged once, within half an hour.
@@ -288,7 +343,12 @@ impl BankData for Plaid {
         }
     }
 
-    async fn read(&self, tenant: &TenantId, token: &str, (from, to): (NaiveDate, NaiveDate)) -> Result<Read, Unknown> {
+    async fn read(
+        &self,
+        tenant: &TenantId,
+        token: &str,
+        (from, to): (NaiveDate, NaiveDate),
+    ) -> Result<Read, Unknown> {
         let mut all: Vec<BookingMessage> = Vec::new();
         loop {
             let options = json!({ "count": PAGE, "offset": all.len() });
@@ -300,13 +360,17 @@ impl BankData for Plaid {
                 Err(code) => return Err(Unknown(code)),
             };
             if page.total_transactions > MOST {
-                return Err(Unknown(format!("{} transactions are more than are read", page.total_transactions)));
+                return Err(Unknown(format!(
+                    "{} transactions are more than are read",
+                    page.total_transactions
+                )));
             }
             let last = page.transactions.is_empty();
             all.extend(page.transactions);
             if last || all.len() >= page.total_transactions {
                 let institution = page.item.institution_id.unwrap_or_default();
-                return statements(tenant, (page.accounts, &institution), &all, to).map(Read::Statements);
+                return statements(tenant, (page.accounts, &institution), &all, to)
+                    .map(Read::Statements);
             }
         }
     }

@@ -51,7 +51,10 @@ impl Simulator {
     /// # Errors
     /// A sentence if the client cannot be made.
     pub fn new(base: &str) -> Result<Self, String> {
-        let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).build().map_err(|error| error.to_string())?;
+        let client = reqwest::Client::builder()
+            .timeout(Duration::from_secs(10))
+            .build()
+            .map_err(|error| error.to_string())?;
         Ok(Self { base: base.trim_end_matches('/').to_owned(), client })
     }
 
@@ -68,17 +71,28 @@ fn micros(currency: Currency, text: &str) -> Result<i64, Unknown> {
     Money::parse(currency, text).map(Money::micros).map_err(|error| Unknown(error.to_string()))
 }
 
-fn statement(tenant: &TenantId, account_message: AccountMessage, covers: (NaiveDate, NaiveDate)) -> Result<Statement, Unknown> {
-    let currency =
-        Currency::parse(&account_message.currency).ok_or_else(|| Unknown(format!("a currency {:?}", account_message.currency)))?;
+fn statement(
+    tenant: &TenantId,
+    account_message: AccountMessage,
+    covers: (NaiveDate, NaiveDate),
+) -> Result<Statement, Unknown> {
+    let currency = Currency::parse(&account_message.currency)
+        .ok_or_else(|| Unknown(format!("a currency {:?}", account_message.currency)))?;
     let booking = |booking_message: BookingMessage| {
         let amount = micros(currency, &booking_message.amount)?;
-        let reference = Reference { kind: ReferenceKind::Servicer, value: booking_message.reference };
+        let reference =
+            Reference { kind: ReferenceKind::Servicer, value: booking_message.reference };
         let returned = booking_message.returned.then_some(Returned::Unstated);
         let kind = categories::kind(&booking_message.category);
-        Ok(Booking { references: vec![reference], returned, kind, ..Booking::plain(booking_message.day, amount, &booking_message.party) })
+        Ok(Booking {
+            references: vec![reference],
+            returned,
+            kind,
+            ..Booking::plain(booking_message.day, amount, &booking_message.party)
+        })
     };
-    let bookings = account_message.bookings.into_iter().map(booking).collect::<Result<_, Unknown>>()?;
+    let bookings =
+        account_message.bookings.into_iter().map(booking).collect::<Result<_, Unknown>>()?;
     let closing = Some(micros(currency, &account_message.closing)?);
     Ok(pulled((account_hash(tenant, &account_message.number), currency), covers, closing, bookings))
 }
@@ -86,25 +100,45 @@ fn statement(tenant: &TenantId, account_message: AccountMessage, covers: (NaiveD
 #[tonic::async_trait]
 impl BankData for Simulator {
     async fn open_page(&self, tenant: &TenantId, customer: Uuid) -> Result<HostedPage, Unknown> {
-        let request = self.client.post(self.at(tenant, "pages")).json(&json!({ "customer": customer }));
-        let response = request.send().await.and_then(reqwest::Response::error_for_status).map_err(|error| unknown(&error))?;
+        let request =
+            self.client.post(self.at(tenant, "pages")).json(&json!({ "customer": customer }));
+        let response = request
+            .send()
+            .await
+            .and_then(reqwest::Response::error_for_status)
+            .map_err(|error| unknown(&error))?;
         let made: PageMessage = response.json().await.map_err(|error| unknown(&error))?;
         Ok(HostedPage { id: made.id, url: made.url })
     }
 
     async fn page(&self, tenant: &TenantId, id: &str) -> Result<PageState, Unknown> {
-        let response = self.client.get(self.at(tenant, &format!("pages/{id}"))).send().await.map_err(|error| unknown(&error))?;
+        let response = self
+            .client
+            .get(self.at(tenant, &format!("pages/{id}")))
+            .send()
+            .await
+            .map_err(|error| unknown(&error))?;
         if response.status() == StatusCode::NOT_FOUND {
             return Ok(PageState::Gone);
         }
         let response = response.error_for_status().map_err(|error| unknown(&error))?;
         let page_message: PageMessage = response.json().await.map_err(|error| unknown(&error))?;
         let institution = page_message.institution.unwrap_or_default();
-        Ok(page_message.token.map_or(PageState::Pending, |token| PageState::Opened(Opened { token, institution })))
+        Ok(page_message
+            .token
+            .map_or(PageState::Pending, |token| PageState::Opened(Opened { token, institution })))
     }
 
-    async fn read(&self, tenant: &TenantId, token: &str, (from, to): (NaiveDate, NaiveDate)) -> Result<Read, Unknown> {
-        let request = self.client.post(self.at(tenant, "accounts")).json(&json!({ "token": token, "from": from, "to": to }));
+    async fn read(
+        &self,
+        tenant: &TenantId,
+        token: &str,
+        (from, to): (NaiveDate, NaiveDate),
+    ) -> Result<Read, Unknown> {
+        let request = self
+            .client
+            .post(self.at(tenant, "accounts"))
+            .json(&json!({ "token": token, "from": from, "to": to }));
         let response = request.send().await.map_err(|error| unknown(&error))?;
         match response.status() {
             StatusCode::CONFLICT => return Ok(Read::NotReady),
@@ -112,14 +146,22 @@ impl BankData for Simulator {
             _ => {}
         }
         let response = response.error_for_status().map_err(|error| unknown(&error))?;
-        let account_messages: Vec<AccountMessage> = response.json().await.map_err(|error| unknown(&error))?;
-        let statements =
-            account_messages.into_iter().map(|account_message| statement(tenant, account_message, (from, to))).collect::<Result<_, _>>()?;
+        let account_messages: Vec<AccountMessage> =
+            response.json().await.map_err(|error| unknown(&error))?;
+        let statements = account_messages
+            .into_iter()
+            .map(|account_message| statement(tenant, account_message, (from, to)))
+            .collect::<Result<_, _>>()?;
         Ok(Read::Statements(statements))
     }
 
     async fn forget(&self, tenant: &TenantId, token: &str) -> Result<(), Unknown> {
         let request = self.client.post(self.at(tenant, "forget")).json(&json!({ "token": token }));
-        request.send().await.and_then(reqwest::Response::error_for_status).map(|_| ()).map_err(|error| unknown(&error))
+        request
+            .send()
+            .await
+            .and_then(reqwest::Response::error_for_status)
+            .map(|_| ())
+            .map_err(|error| unknown(&error))
     }
 }

@@ -2,7 +2,9 @@
 
 use chrono::NaiveDate;
 use payterms_chassis::AppError;
-use payterms_credit_domain::bank::{Booking, BookingKind, Reference, ReferenceKind, Returned, Source, Statement, StatementId};
+use payterms_credit_domain::bank::{
+    Booking, BookingKind, Reference, ReferenceKind, Returned, Source, Statement, StatementId,
+};
 use payterms_kernel::Currency;
 use serde::{Deserialize, Serialize};
 
@@ -37,7 +39,11 @@ fn stored(booking: &Booking) -> StoredBooking {
         day: booking.day,
         amount: booking.amount,
         party: booking.party.clone(),
-        reference: booking.references.first().map(|reference| reference.value.clone()).unwrap_or_default(),
+        reference: booking
+            .references
+            .first()
+            .map(|reference| reference.value.clone())
+            .unwrap_or_default(),
         returned: booking.returned.is_some(),
         whose: booking.returned,
         kind: booking.kind,
@@ -52,7 +58,10 @@ fn booking(stored: StoredBooking) -> Booking {
         amount: stored.amount,
         party: stored.party,
         text: stored.text,
-        references: Some(reference).filter(|reference| !reference.value.is_empty()).into_iter().collect(),
+        references: Some(reference)
+            .filter(|reference| !reference.value.is_empty())
+            .into_iter()
+            .collect(),
         returned: stored.whose.or(stored.returned.then_some(Returned::Unstated)),
         kind: stored.kind,
         parts: Vec::new(),
@@ -71,7 +80,8 @@ pub fn encode_linked(statements: &[Statement]) -> Result<Vec<u8>, AppError> {
         closing: statement.closing,
         bookings: statement.bookings.iter().map(stored).collect(),
     };
-    serde_json::to_vec(&statements.iter().map(stored).collect::<Vec<_>>()).map_err(|error| AppError::Fault(error.to_string()))
+    serde_json::to_vec(&statements.iter().map(stored).collect::<Vec<_>>())
+        .map_err(|error| AppError::Fault(error.to_string()))
 }
 
 /// Reads what was stored.
@@ -79,9 +89,11 @@ pub fn encode_linked(statements: &[Statement]) -> Result<Vec<u8>, AppError> {
 /// # Errors
 /// `Fault` for content that is none of ours.
 pub fn decode_linked(content: &[u8]) -> Result<Vec<Statement>, AppError> {
-    let stored: Vec<StoredStatement> = serde_json::from_slice(content).map_err(|error| AppError::Fault(error.to_string()))?;
+    let stored: Vec<StoredStatement> =
+        serde_json::from_slice(content).map_err(|error| AppError::Fault(error.to_string()))?;
     let statement = |stored: StoredStatement| {
-        let currency = Currency::parse(&stored.currency).ok_or_else(|| AppError::Fault(format!("a currency {:?}", stored.currency)))?;
+        let currency = Currency::parse(&stored.currency)
+            .ok_or_else(|| AppError::Fault(format!("a currency {:?}", stored.currency)))?;
         let bookings = stored.bookings.into_iter().map(booking).collect();
         Ok(pulled((stored.account, currency), stored.covers, stored.closing, bookings))
     };
@@ -97,5 +109,15 @@ pub fn pulled(
     bookings: Vec<Booking>,
 ) -> Statement {
     let (source, id) = (Source::Link, StatementId::default());
-    Statement { account, currency, source, id, covers, whole: true, closing, reports_returns: true, bookings }
+    Statement {
+        account,
+        currency,
+        source,
+        id,
+        covers,
+        whole: true,
+        closing,
+        reports_returns: true,
+        bookings,
+    }
 }

@@ -1,5 +1,6 @@
-//! Bank statements: files that an applicant uploads, and the stored form of what was read from linked accounts. An
-//! uploaded file is hostile until it is read; of an account only a hash is stored.
+//! Bank statements: files that an applicant uploads, and the stored form of what was read from
+//! linked accounts. An uploaded file is hostile until it is read; of an account only a hash is
+//! stored.
 
 mod linked;
 mod model;
@@ -42,7 +43,8 @@ pub struct ReadFile {
     pub finding_count: usize,
 }
 
-/// What distinguishes an account from others, without its number: however it is written, in whatever format.
+/// What distinguishes an account from others, without its number: however it is written, in
+/// whatever format.
 #[must_use]
 pub fn account_hash(tenant: &TenantId, account: &str) -> String {
     let plain = account_key(account);
@@ -51,35 +53,50 @@ pub fn account_hash(tenant: &TenantId, account: &str) -> String {
 
 /// A text of the bank's without control characters, cut where it is too long.
 fn clean(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MOST_TEXT).collect::<String>().trim().to_owned()
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(MOST_TEXT)
+        .collect::<String>()
+        .trim()
+        .to_owned()
 }
 
 /// Reads a file. `today` is the day on which it was uploaded: no booking may be after it.
 ///
 /// # Errors
 /// `BANK_FILE_INVALID` with what is wrong.
-pub fn read_bank_file(tenant: &TenantId, file: &[u8], reading: &Reading, today: NaiveDate) -> Result<ReadFile, Refusal> {
+pub fn read_bank_file(
+    tenant: &TenantId,
+    file: &[u8],
+    reading: &Reading,
+    today: NaiveDate,
+) -> Result<ReadFile, Refusal> {
     let limits = Limits { entries: MOST_BOOKINGS, ..Limits::default() };
-    let mapping = reading.mapping.as_ref().filter(|_| reading.preset.is_none()).map(model::csv_mapping);
+    let mapping =
+        reading.mapping.as_ref().filter(|_| reading.preset.is_none()).map(model::csv_mapping);
     let source = match (&mapping, reading.preset) {
         (Some(mapping), _) => Source::Csv(mapping),
         (None, Some(preset)) => Source::Preset(preset),
         (None, None) => Source::Detect,
     };
     let read = payterms_bank_files::read(file, source, today, limits);
-    let read = read.map_err(|error| invalid(format!("{} A scan is taken as PDF, PNG or JPEG.", error.message)))?;
+    let read = read.map_err(|error| {
+        invalid(format!("{} A scan is taken as PDF, PNG or JPEG.", error.message))
+    })?;
     model::read_file(tenant, &read, reading.mapping.as_ref())
 }
 
 /// How many accounts statements are of.
 #[must_use]
 pub fn account_count(statements: &[Statement]) -> i64 {
-    let names: BTreeSet<_> = statements.iter().map(|statement| statement.account.as_str()).collect();
+    let names: BTreeSet<_> =
+        statements.iter().map(|statement| statement.account.as_str()).collect();
     i64::try_from(names.len()).unwrap_or(i64::MAX)
 }
 
 /// How many bookings they hold.
 #[must_use]
 pub fn booking_count(statements: &[Statement]) -> i64 {
-    i64::try_from(statements.iter().map(|statement| statement.bookings.len()).sum::<usize>()).unwrap_or(i64::MAX)
+    i64::try_from(statements.iter().map(|statement| statement.bookings.len()).sum::<usize>())
+        .unwrap_or(i64::MAX)
 }

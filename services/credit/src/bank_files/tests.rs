@@ -52,18 +52,37 @@ fn a_csv_file_is_read_by_its_mapping() {
         (Some(2_000_000_000), NaiveDate::from_ymd_opt(2026, 6, 29).unwrap()),
         "the newest stands first"
     );
-    assert_eq!(statement.account, account_hash(&tenant(), "de0212030000"), "however its number is written");
-    assert_ne!(statement.account, account_hash(&"globex".parse().unwrap(), "de0212030000"), "another tenant's hash tells nothing");
+    assert_eq!(
+        statement.account,
+        account_hash(&tenant(), "de0212030000"),
+        "however its number is written"
+    );
+    assert_ne!(
+        statement.account,
+        account_hash(&"globex".parse().unwrap(), "de0212030000"),
+        "another tenant's hash tells nothing"
+    );
 }
 
 #[test]
 fn a_row_that_cannot_be_used_is_a_finding_and_a_file_of_such_rows_is_refused() {
     let head = "Date;Who;Amount;Balance\n";
-    let mixed = read(format!("{head}30.06.2026;x;1,00;1,00\n31.02.2026;x;1,00;\n").as_bytes(), Some(mapping())).unwrap();
-    assert_eq!((mixed.statements[0].bookings.len(), mixed.finding_count, mixed.findings[0].kind.as_str()), (1, 1, "BAD_DAY"));
+    let mixed = read(
+        format!("{head}30.06.2026;x;1,00;1,00\n31.02.2026;x;1,00;\n").as_bytes(),
+        Some(mapping()),
+    )
+    .unwrap();
+    assert_eq!(
+        (mixed.statements[0].bookings.len(), mixed.finding_count, mixed.findings[0].kind.as_str()),
+        (1, 1, "BAD_DAY")
+    );
     let refused = |file: &str| read(file.as_bytes(), Some(mapping())).unwrap_err().message;
     for amount in ["NaN", "--1", "+-1", "1.2.345", "1,2,3", ""] {
-        assert!(refused(&format!("{head}30.06.2026;x;{amount};1,00\n")).contains("Nothing of the file can be used"), "{amount}");
+        assert!(
+            refused(&format!("{head}30.06.2026;x;{amount};1,00\n"))
+                .contains("Nothing of the file can be used"),
+            "{amount}"
+        );
     }
     assert!(refused("Datum;Who;Amount;Balance\n").contains("Date"));
     assert!(refused(head).contains("Nothing") || refused(head).contains("no"));
@@ -82,9 +101,20 @@ fn a_camt_file_is_read_with_its_period_its_balance_and_its_returns() {
         <Ntry><Amt Ccy=\"USD\">9.00</Amt><CdtDbtInd>CRDT</CdtDbtInd><Sts>PDNG</Sts><BookgDt><Dt>2026-05-04</Dt></BookgDt></Ntry>\
         </Stmt></BkToCstmrStmt></Document>";
     let statement = read(file.as_bytes(), None).unwrap().statements.remove(0);
-    let bookings: Vec<_> = statement.bookings.iter().map(|booking| (booking.amount, booking.party.as_str(), booking.returned)).collect();
-    assert_eq!(bookings, [(10_000_000, "Globex", None), (-7_000_000, "", Some(Returned::Deposit))], "what is pending is not booked");
-    assert_eq!((statement.closing, statement.covers.1), (Some(-50_250_000), NaiveDate::from_ymd_opt(2026, 5, 31).unwrap()));
+    let bookings: Vec<_> = statement
+        .bookings
+        .iter()
+        .map(|booking| (booking.amount, booking.party.as_str(), booking.returned))
+        .collect();
+    assert_eq!(
+        bookings,
+        [(10_000_000, "Globex", None), (-7_000_000, "", Some(Returned::Deposit))],
+        "what is pending is not booked"
+    );
+    assert_eq!(
+        (statement.closing, statement.covers.1),
+        (Some(-50_250_000), NaiveDate::from_ymd_opt(2026, 5, 31).unwrap())
+    );
     assert!(statement.whole && statement.reports_returns);
     assert!(read(b"<Document/>", None).is_err());
     assert!(read(b"%PDF-1.4", None).unwrap_err().message.contains("PDF"));
@@ -114,5 +144,8 @@ fn one_account_in_two_formats_is_one_and_its_bookings_are_the_same() {
     let data = BankData::of(euro, &statements, &|_| false);
     let features = data.features(NaiveDate::from_ymd_opt(2026, 7, 15).unwrap());
     assert_eq!((data.coverage().accounts, features[&Feature::MonthlyInflow]), (1, 200_000_000));
-    assert_eq!((features[&Feature::SuspectedDuplicates], features[&Feature::ReturnedPayments]), (0, 0));
+    assert_eq!(
+        (features[&Feature::SuspectedDuplicates], features[&Feature::ReturnedPayments]),
+        (0, 0)
+    );
 }

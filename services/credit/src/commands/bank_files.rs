@@ -86,11 +86,13 @@ pub struct BankFile {
     pub kind: FileKind,
     /// Bytes of the original.
     pub size: i64,
-    /// The original; empty where it is not asked for, and of an attachment, whose sealed parts are rows of their own.
+    /// The original; empty where it is not asked for, and of an attachment, whose sealed parts are
+    /// rows of their own.
     pub content: Vec<u8>,
     /// How it is read.
     pub reading: Reading,
-    /// Its format; empty where it was read from a linked account, or uploaded before formats were stored.
+    /// Its format; empty where it was read from a linked account, or uploaded before formats were
+    /// stored.
     pub format: String,
     /// What of it could not be used: the first of it.
     pub findings: Vec<BankFinding>,

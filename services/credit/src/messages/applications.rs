@@ -5,12 +5,14 @@ use super::{
     bank_links::bank_link,
     decisions::{decision, principal_reason},
     lines::principal_reasons,
-    names::{APPLICATION, PROGRAMME, application_name, customer_name, customer_ref, programme_name},
+    names::{
+        APPLICATION, PROGRAMME, application_name, customer_name, customer_ref, programme_name,
+    },
 };
 use crate::commands::{
     applications::{
-        ApplicationRef, BankFileRef, DecideApplication, DescribeFile, ListApplications, RequestInformation, StartApplication,
-        UploadStatement,
+        ApplicationRef, BankFileRef, DecideApplication, DescribeFile, ListApplications,
+        RequestInformation, StartApplication, UploadStatement,
     },
     bank_files::BankFile,
 };
@@ -32,42 +34,68 @@ use uuid::Uuid;
 
 pub(super) fn application_ref(fields: &Fields, name: &Name) -> ApplicationRef {
     let as_customer = fields.scope().grant == Grant::OwnCustomer;
-    ApplicationRef { tenant: name.tenant.clone(), customer: Id::from_uuid(name.id(0)), application: Id::from_uuid(name.id(1)), as_customer }
+    ApplicationRef {
+        tenant: name.tenant.clone(),
+        customer: Id::from_uuid(name.id(0)),
+        application: Id::from_uuid(name.id(1)),
+        as_customer,
+    }
 }
 
 /// Starts an application under a programme.
-pub fn start_application(request: Request<pb::StartApplicationRequest>) -> Result<(Call, StartApplication), AppError> {
+pub fn start_application(
+    request: Request<pb::StartApplicationRequest>,
+) -> Result<(Call, StartApplication), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let parent = fields.name("parent", &message.parent, &["customers"]);
     let programme = fields.shared_name("programme", &message.programme, PROGRAMME);
     let marks = fields.marks("", &message.external_id, &message.labels);
-    let command = StartApplication { customer: customer_ref(&parent), programme: Id::from_uuid(programme.id(0)), marks };
+    let command = StartApplication {
+        customer: customer_ref(&parent),
+        programme: Id::from_uuid(programme.id(0)),
+        marks,
+    };
     Ok((fields.write(&message.request_id, parent.tenant)?, command))
 }
 
 /// Uploads a file.
-pub fn upload_bank_statement(request: Request<pb::UploadBankStatementRequest>) -> Result<(Call, UploadStatement), AppError> {
+pub fn upload_bank_statement(
+    request: Request<pb::UploadBankStatementRequest>,
+) -> Result<(Call, UploadStatement), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, APPLICATION);
     let title = fields.text("title", &message.title, 1, 200);
-    let (content, reading) = content(&mut fields, &name.tenant, (&message.content, message.csv.as_ref(), message.preset));
+    let (content, reading) = content(
+        &mut fields,
+        &name.tenant,
+        (&message.content, message.csv.as_ref(), message.preset),
+    );
     let application = application_ref(&fields, &name);
     let command = UploadStatement { application, title, content, reading };
     Ok((fields.write(&message.request_id, name.tenant)?, command))
 }
 
 /// Asks what would be read of a file.
-pub fn describe_bank_file(request: Request<pb::DescribeBankFileRequest>) -> Result<DescribeFile, AppError> {
+pub fn describe_bank_file(
+    request: Request<pb::DescribeBankFileRequest>,
+) -> Result<DescribeFile, AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, APPLICATION);
-    let (content, reading) = content(&mut fields, &name.tenant, (&message.content, message.csv.as_ref(), message.preset));
+    let (content, reading) = content(
+        &mut fields,
+        &name.tenant,
+        (&message.content, message.csv.as_ref(), message.preset),
+    );
     let application = application_ref(&fields, &name);
     fields.finish()?;
     Ok(DescribeFile { application, content, reading })
 }
 
-/// Names a file to download. A download has no request id of its caller's: each is recorded by itself.
-pub fn download_bank_file(request: Request<pb::DownloadBankFileRequest>) -> Result<(Call, BankFileRef), AppError> {
+/// Names a file to download. A download has no request id of its caller's: each is recorded by
+/// itself.
+pub fn download_bank_file(
+    request: Request<pb::DownloadBankFileRequest>,
+) -> Result<(Call, BankFileRef), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, APPLICATION);
     let sha256 = fields.token("sha256", &message.sha256, 64, 64);
@@ -76,38 +104,51 @@ pub fn download_bank_file(request: Request<pb::DownloadBankFileRequest>) -> Resu
     Ok((call, BankFileRef { application, sha256 }))
 }
 
-pub(super) fn application(mut fields: Fields, (request_id, name): (&str, &str)) -> Result<(Call, ApplicationRef), AppError> {
+pub(super) fn application(
+    mut fields: Fields,
+    (request_id, name): (&str, &str),
+) -> Result<(Call, ApplicationRef), AppError> {
     let name = fields.name("name", name, APPLICATION);
     let application = application_ref(&fields, &name);
     Ok((fields.write(request_id, name.tenant)?, application))
 }
 
 /// Asks for the decision.
-pub fn submit_application(request: Request<pb::SubmitApplicationRequest>) -> Result<(Call, ApplicationRef), AppError> {
+pub fn submit_application(
+    request: Request<pb::SubmitApplicationRequest>,
+) -> Result<(Call, ApplicationRef), AppError> {
     let (fields, message) = Fields::open(request)?;
     application(fields, (&message.request_id, &message.name))
 }
 
 /// Takes an application back.
-pub fn withdraw_application(request: Request<pb::WithdrawApplicationRequest>) -> Result<(Call, ApplicationRef), AppError> {
+pub fn withdraw_application(
+    request: Request<pb::WithdrawApplicationRequest>,
+) -> Result<(Call, ApplicationRef), AppError> {
     let (fields, message) = Fields::open(request)?;
     application(fields, (&message.request_id, &message.name))
 }
 
 /// Takes an application on.
-pub fn claim_application(request: Request<pb::ClaimApplicationRequest>) -> Result<(Call, ApplicationRef), AppError> {
+pub fn claim_application(
+    request: Request<pb::ClaimApplicationRequest>,
+) -> Result<(Call, ApplicationRef), AppError> {
     let (fields, message) = Fields::open(request)?;
     application(fields, (&message.request_id, &message.name))
 }
 
 /// Gives an application back to the queue.
-pub fn release_application(request: Request<pb::ReleaseApplicationRequest>) -> Result<(Call, ApplicationRef), AppError> {
+pub fn release_application(
+    request: Request<pb::ReleaseApplicationRequest>,
+) -> Result<(Call, ApplicationRef), AppError> {
     let (fields, message) = Fields::open(request)?;
     application(fields, (&message.request_id, &message.name))
 }
 
 /// Asks the applicant for more.
-pub fn request_information(request: Request<pb::RequestInformationRequest>) -> Result<(Call, RequestInformation), AppError> {
+pub fn request_information(
+    request: Request<pb::RequestInformationRequest>,
+) -> Result<(Call, RequestInformation), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let explanation = fields.lines("explanation", &message.explanation, 1, 1_000);
     let (call, application) = application(fields, (&message.request_id, &message.name))?;
@@ -140,9 +181,12 @@ pub(super) fn answer(
 }
 
 /// Decides.
-pub fn decide_application(request: Request<pb::DecideApplicationRequest>) -> Result<(Call, DecideApplication), AppError> {
+pub fn decide_application(
+    request: Request<pb::DecideApplicationRequest>,
+) -> Result<(Call, DecideApplication), AppError> {
     let (mut fields, message) = Fields::open(request)?;
-    let (limit, reasons) = answer(&mut fields, (message.outcome, message.limit.as_ref(), &message.reasons));
+    let (limit, reasons) =
+        answer(&mut fields, (message.outcome, message.limit.as_ref(), &message.reasons));
     let explanation = fields.lines("explanation", &message.explanation, 1, 1_000);
     let (call, application) = application(fields, (&message.request_id, &message.name))?;
     Ok((call, DecideApplication { application, limit, reasons, explanation }))
@@ -156,13 +200,17 @@ fn readable_application(mut fields: Fields, name: &str) -> Result<ApplicationRef
 }
 
 /// Names an application to read.
-pub fn get_application(request: Request<pb::GetApplicationRequest>) -> Result<ApplicationRef, AppError> {
+pub fn get_application(
+    request: Request<pb::GetApplicationRequest>,
+) -> Result<ApplicationRef, AppError> {
     let (fields, message) = Fields::open(request)?;
     readable_application(fields, &message.name)
 }
 
 /// Names an application whose decision is made again.
-pub fn replay_decision(request: Request<pb::ReplayDecisionRequest>) -> Result<ApplicationRef, AppError> {
+pub fn replay_decision(
+    request: Request<pb::ReplayDecisionRequest>,
+) -> Result<ApplicationRef, AppError> {
     let (fields, message) = Fields::open(request)?;
     readable_application(fields, &message.name)
 }
@@ -195,17 +243,23 @@ const APPLICATIONS: ListSpec = ListSpec {
 };
 
 /// Asks for applications.
-pub fn list_applications(request: Request<pb::ListApplicationsRequest>) -> Result<(ListApplications, Listing), AppError> {
+pub fn list_applications(
+    request: Request<pb::ListApplicationsRequest>,
+) -> Result<(ListApplications, Listing), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let of_tenant = message.parent.split('/').count() == 2;
-    let parent = fields.parent("parent", &message.parent, if of_tenant { &[] } else { &["customers"] });
+    let parent =
+        fields.parent("parent", &message.parent, if of_tenant { &[] } else { &["customers"] });
     let mut states = Vec::new();
     if message.states.len() > ApplicationState::ALL.len() {
         fields.wrong("states", "TOO_MANY_ITEMS", "Name each state once.");
     }
     for (index, number) in message.states.iter().take(ApplicationState::ALL.len()).enumerate() {
-        let state = fields.choice::<pb::credit_application::State>(&format!("states[{index}]"), *number);
-        states.extend(state.and_then(|state| ApplicationState::ALL.into_iter().find(|each| application_state(*each) == state)));
+        let state =
+            fields.choice::<pb::credit_application::State>(&format!("states[{index}]"), *number);
+        states.extend(state.and_then(|state| {
+            ApplicationState::ALL.into_iter().find(|each| application_state(*each) == state)
+        }));
     }
     let request = ListRequest {
         parent: &format!("{} {:?}", message.parent, message.states),
@@ -249,8 +303,8 @@ pub struct ApplicationParts {
     pub links: Vec<BankLink>,
 }
 
-/// An application. Customers see the policy's answer once it is decided, without what would have passed, and not who
-/// has claimed it.
+/// An application. Customers see the policy's answer once it is decided, without what would have
+/// passed, and not who has claimed it.
 #[must_use]
 pub fn credit_application(
     tenant: &TenantId,
@@ -259,7 +313,8 @@ pub fn credit_application(
     as_customer: bool,
 ) -> pb::CreditApplication {
     let customer = customer_name(tenant, application.customer);
-    let decided = matches!(application.state, ApplicationState::Approved | ApplicationState::Declined);
+    let decided =
+        matches!(application.state, ApplicationState::Approved | ApplicationState::Declined);
     let advice = parts.advice.as_ref().filter(|_| !as_customer || decided).map(|advice| {
         let mut shown = decision(tenant, advice);
         if as_customer {
@@ -282,7 +337,10 @@ pub fn credit_application(
         reasons: application.reasons.iter().map(principal_reason).collect(),
         explanation: application.explanation.clone(),
         reviewer: if as_customer { String::new() } else { application.reviewer.clone() },
-        credit_line: application.line.map(|line| format!("{customer}/creditLines/{line}")).unwrap_or_default(),
+        credit_line: application
+            .line
+            .map(|line| format!("{customer}/creditLines/{line}"))
+            .unwrap_or_default(),
         reapply_time: application.reapply_at.map(timestamp),
         expire_time: application.expires_at.map(timestamp),
         create_time: Some(timestamp(application.created_at)),

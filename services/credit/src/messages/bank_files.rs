@@ -40,10 +40,16 @@ fn stored(tenant: &TenantId, csv_mapping: files::CsvMapping) -> CsvMapping {
         balance: csv_mapping.balance_column,
         party: csv_mapping.party_column,
         reference: csv_mapping.reference_column,
-        separator: csv_mapping.separator.and_then(|separator| u8::try_from(separator).ok()).unwrap_or(b','),
+        separator: csv_mapping
+            .separator
+            .and_then(|separator| u8::try_from(separator).ok())
+            .unwrap_or(b','),
         decimal_comma: csv_mapping.decimal_comma,
         account: account_hash(tenant, &csv_mapping.account),
-        currency: csv_mapping.currency.map(|currency| currency.code().to_owned()).unwrap_or_default(),
+        currency: csv_mapping
+            .currency
+            .map(|currency| currency.code().to_owned())
+            .unwrap_or_default(),
         covers: csv_mapping.period,
         currency_column: csv_mapping.currency_column,
         status_column: csv_mapping.status_column,
@@ -86,25 +92,42 @@ pub(super) fn content(
         }
         for (field, is_set) in [("csv", csv.is_some()), ("preset", preset != 0)] {
             if is_set {
-                fields.wrong(field, "FIELD_OUT_OF_RANGE", "Leave it out: nothing is read of a PDF, PNG or JPEG.");
+                fields.wrong(
+                    field,
+                    "FIELD_OUT_OF_RANGE",
+                    "Leave it out: nothing is read of a PDF, PNG or JPEG.",
+                );
             }
         }
         return (content.clone(), Reading::default());
     }
     let (content, reading) = bank_file::bank_file(fields, content, (csv, preset));
-    (content.into(), Reading { mapping: reading.mapping.map(|csv_mapping| stored(tenant, csv_mapping)), preset: reading.preset })
+    (
+        content.into(),
+        Reading {
+            mapping: reading.mapping.map(|csv_mapping| stored(tenant, csv_mapping)),
+            preset: reading.preset,
+        },
+    )
 }
 
 /// Something in a file that cannot be used, or not as it stands.
 #[must_use]
 pub fn finding(this_bank_finding: &BankFinding) -> BankFindingMessage {
-    bank_file::bank_finding(&this_bank_finding.place, &this_bank_finding.kind, &this_bank_finding.message)
+    bank_file::bank_finding(
+        &this_bank_finding.place,
+        &this_bank_finding.kind,
+        &this_bank_finding.message,
+    )
 }
 
 /// What would be read of an attachment: nothing.
 #[must_use]
 pub fn attachment_description(format: AttachmentFormat) -> pb::DescribeBankFileResponse {
-    pb::DescribeBankFileResponse { format: format.name().to_owned(), ..pb::DescribeBankFileResponse::default() }
+    pb::DescribeBankFileResponse {
+        format: format.name().to_owned(),
+        ..pb::DescribeBankFileResponse::default()
+    }
 }
 
 /// What would be read of a file.
@@ -136,7 +159,13 @@ pub fn description(read: &ReadFile) -> pb::DescribeBankFileResponse {
     };
     pb::DescribeBankFileResponse {
         format: read.format.to_owned(),
-        statements: read.statements.iter().zip(&read.endings).take(MOST_DESCRIBED).map(statement).collect(),
+        statements: read
+            .statements
+            .iter()
+            .zip(&read.endings)
+            .take(MOST_DESCRIBED)
+            .map(statement)
+            .collect(),
         findings: read.findings.iter().map(finding).collect(),
         finding_count: count(read.finding_count),
     }
@@ -145,7 +174,11 @@ pub fn description(read: &ReadFile) -> pb::DescribeBankFileResponse {
 /// What bank data covers.
 pub(super) fn bank_summary(coverage: &Coverage) -> pb::BankSummary {
     let count = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
-    let gap = |gap: &Gap| pb::BankGap { account: count(gap.account), from_date: Some(date(gap.from)), to_date: Some(date(gap.to)) };
+    let gap = |gap: &Gap| pb::BankGap {
+        account: count(gap.account),
+        from_date: Some(date(gap.from)),
+        to_date: Some(date(gap.to)),
+    };
     pb::BankSummary {
         account_count: count(coverage.accounts),
         ignored_count: count(coverage.ignored),

@@ -54,7 +54,9 @@ pub fn get_line_means(request: Request<peers::GetLineMeansRequest>) -> Result<Li
 }
 
 /// Reserves for a payment.
-pub fn authorize_for_payment(request: Request<peers::AuthorizeForPaymentRequest>) -> Result<(Call, AuthorizeForPayment), AppError> {
+pub fn authorize_for_payment(
+    request: Request<peers::AuthorizeForPaymentRequest>,
+) -> Result<(Call, AuthorizeForPayment), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let (payment, mut foreign) = payment_ref(&mut fields, &message.name, &message.payment);
     if message.invoices.is_empty() {
@@ -65,12 +67,24 @@ pub fn authorize_for_payment(request: Request<peers::AuthorizeForPaymentRequest>
     }
     let mut invoices: Vec<(Id<Invoice>, Money)> = Vec::new();
     for (index, to_defer) in message.invoices.iter().take(MOST_INVOICES).enumerate() {
-        let name = fields.name(&format!("invoices[{index}].invoice"), &to_defer.invoice, &["customers", "invoices"]);
+        let name = fields.name(
+            &format!("invoices[{index}].invoice"),
+            &to_defer.invoice,
+            &["customers", "invoices"],
+        );
         foreign |= name.tenant != payment.line.tenant || name.id(0) != payment.line.customer.uuid();
-        let amount = fields.money(&format!("invoices[{index}].amount"), to_defer.amount.as_ref(), Digits::MinorUnit);
+        let amount = fields.money(
+            &format!("invoices[{index}].amount"),
+            to_defer.amount.as_ref(),
+            Digits::MinorUnit,
+        );
         let invoice = Id::from_uuid(name.id(1));
         if invoices.iter().any(|(other, _)| *other == invoice) {
-            fields.wrong(&format!("invoices[{index}].invoice"), "DUPLICATE_ITEM", "Name each invoice once.");
+            fields.wrong(
+                &format!("invoices[{index}].invoice"),
+                "DUPLICATE_ITEM",
+                "Name each invoice once.",
+            );
         }
         invoices.push((invoice, amount));
     }
@@ -79,7 +93,9 @@ pub fn authorize_for_payment(request: Request<peers::AuthorizeForPaymentRequest>
 }
 
 /// Captures what a payment has reserved.
-pub fn capture_for_payment(request: Request<peers::CaptureForPaymentRequest>) -> Result<(Call, PaymentRef), AppError> {
+pub fn capture_for_payment(
+    request: Request<peers::CaptureForPaymentRequest>,
+) -> Result<(Call, PaymentRef), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let (payment, foreign) = payment_ref(&mut fields, &message.name, &message.payment);
     let call = fields.write(&message.request_id, payment.line.tenant.clone())?;
@@ -87,7 +103,9 @@ pub fn capture_for_payment(request: Request<peers::CaptureForPaymentRequest>) ->
 }
 
 /// Gives back what a payment has reserved.
-pub fn void_for_payment(request: Request<peers::VoidForPaymentRequest>) -> Result<(Call, PaymentRef), AppError> {
+pub fn void_for_payment(
+    request: Request<peers::VoidForPaymentRequest>,
+) -> Result<(Call, PaymentRef), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let (payment, foreign) = payment_ref(&mut fields, &message.name, &message.payment);
     let call = fields.write(&message.request_id, payment.line.tenant.clone())?;
@@ -109,7 +127,10 @@ pub fn get_draw(request: Request<pb::GetDrawRequest>) -> Result<DrawRef, AppErro
 
 const DRAWS: ListSpec = ListSpec {
     filters: &[
-        Field { name: "state", kind: Kind::Choice(&["AUTHORIZED", "CAPTURED", "VOIDED", "EXPIRED"]) },
+        Field {
+            name: "state",
+            kind: Kind::Choice(&["AUTHORIZED", "CAPTURED", "VOIDED", "EXPIRED"]),
+        },
         Field { name: "customer", kind: Kind::Name(&["customers"]) },
         Field { name: "credit_line", kind: Kind::Name(LINE) },
         Field { name: "invoice", kind: Kind::Name(&["customers", "invoices"]) },
@@ -181,9 +202,16 @@ pub fn draw(tenant: &TenantId, line: &Line, draw: &Draw) -> pb::Draw {
         invoice: draw.invoice.map(|id| format!("{customer}/invoices/{id}")).unwrap_or_default(),
         payment: draw.payment.map(|id| format!("{customer}/payments/{id}")).unwrap_or_default(),
         expire_time: draw.expires_at().map(timestamp),
-        description: draw.purchase.as_ref().map(|purchase| purchase.description.clone()).unwrap_or_default(),
+        description: draw
+            .purchase
+            .as_ref()
+            .map(|purchase| purchase.description.clone())
+            .unwrap_or_default(),
         lines: Vec::new(),
-        collect_automatically: draw.purchase.as_ref().is_some_and(|purchase| purchase.collect_automatically),
+        collect_automatically: draw
+            .purchase
+            .as_ref()
+            .is_some_and(|purchase| purchase.collect_automatically),
         purchase_date: draw.purchased_on.map(date),
         due_date: draw.due_on.map(date),
         create_time: Some(timestamp(draw.created_at)),
@@ -193,6 +221,10 @@ pub fn draw(tenant: &TenantId, line: &Line, draw: &Draw) -> pb::Draw {
 
 /// The names of an invoice in a payment plan and of the plan.
 #[must_use]
-pub fn in_plan(tenant: &TenantId, customer: Id<Customer>, (invoice, plan): (Id<Invoice>, String)) -> InPlan {
+pub fn in_plan(
+    tenant: &TenantId,
+    customer: Id<Customer>,
+    (invoice, plan): (Id<Invoice>, String),
+) -> InPlan {
     InPlan { invoice: format!("{}/invoices/{invoice}", customer_name(tenant, customer)), plan }
 }

@@ -26,7 +26,11 @@ pub(super) fn feature(fields: &mut Fields, field: &str, number: i32) -> Option<F
 }
 
 /// A value of a feature, in its unit's smallest part.
-pub(super) fn value(fields: &mut Fields, field: &str, (feature, message): (Feature, Option<&DecimalMessage>)) -> i64 {
+pub(super) fn value(
+    fields: &mut Fields,
+    field: &str,
+    (feature, message): (Feature, Option<&DecimalMessage>),
+) -> i64 {
     let most = Decimal::from(MOST_VALUE);
     let scale = decimals(feature.unit());
     let parsed = match negative(message) {
@@ -72,12 +76,18 @@ pub(super) fn render_value(feature: Feature, value: i64) -> DecimalMessage {
 
 /// A feature with its value; none: it is not known.
 pub(super) fn feature_value((feature, known): (Feature, Option<i64>)) -> pb::FeatureValue {
-    pb::FeatureValue { feature: render_feature(feature).into(), value: known.map(|known| render_value(feature, known)) }
+    pb::FeatureValue {
+        feature: render_feature(feature).into(),
+        value: known.map(|known| render_value(feature, known)),
+    }
 }
 
 /// All features.
 pub(super) fn feature_values(features: &Features) -> Vec<pb::FeatureValue> {
-    Feature::ALL.into_iter().map(|feature| feature_value((feature, features.get(&feature).copied()))).collect()
+    Feature::ALL
+        .into_iter()
+        .map(|feature| feature_value((feature, features.get(&feature).copied())))
+        .collect()
 }
 
 /// An outcome.

@@ -1,7 +1,11 @@
 //! Credit lines and their history.
 
-use super::names::{LINE, PROGRAMME, application_name, customer_ref, line_name, line_ref, programme_name};
-use crate::commands::lines::{ChangeLimit, ExplainedChange, LineHistory, LineRef, ListLines, OfferLine, SwitchLine};
+use super::names::{
+    LINE, PROGRAMME, application_name, customer_ref, line_name, line_ref, programme_name,
+};
+use crate::commands::lines::{
+    ChangeLimit, ExplainedChange, LineHistory, LineRef, ListLines, OfferLine, SwitchLine,
+};
 use chrono::{DateTime, Utc};
 use payterms_chassis::{
     AppError, Call, Fields,
@@ -29,16 +33,34 @@ pub fn offer_line(request: Request<pb::OfferLineRequest>) -> Result<(Call, Offer
     let limit = fields.money("limit", message.limit.as_ref(), Digits::MinorUnit);
     let explanation = fields.lines("explanation", &message.explanation, 1, 1_000);
     let call = fields.write(&message.request_id, parent.tenant.clone())?;
-    Ok((call, OfferLine { customer: customer_ref(&parent), programme: Id::from_uuid(programme.id(0)), limit, explanation }))
+    Ok((
+        call,
+        OfferLine {
+            customer: customer_ref(&parent),
+            programme: Id::from_uuid(programme.id(0)),
+            limit,
+            explanation,
+        },
+    ))
 }
 
-fn switch(mut fields: Fields, request_id: &str, name: &str, verb: Verb) -> Result<(Call, SwitchLine), AppError> {
+fn switch(
+    mut fields: Fields,
+    request_id: &str,
+    name: &str,
+    verb: Verb,
+) -> Result<(Call, SwitchLine), AppError> {
     let name = fields.name("name", name, LINE);
     let call = fields.write(request_id, name.tenant.clone())?;
     Ok((call, SwitchLine { line: line_ref(&name), verb, explanation: String::new() }))
 }
 
-fn explained(mut fields: Fields, (request_id, name): (&str, &str), text: &str, least: usize) -> Result<(Call, ExplainedChange), AppError> {
+fn explained(
+    mut fields: Fields,
+    (request_id, name): (&str, &str),
+    text: &str,
+    least: usize,
+) -> Result<(Call, ExplainedChange), AppError> {
     let name = fields.name("name", name, LINE);
     let explanation = fields.lines("explanation", text, least, 1_000);
     let call = fields.write(request_id, name.tenant.clone())?;
@@ -46,7 +68,9 @@ fn explained(mut fields: Fields, (request_id, name): (&str, &str), text: &str, l
 }
 
 /// Takes a line.
-pub fn activate_line(request: Request<pb::ActivateLineRequest>) -> Result<(Call, SwitchLine), AppError> {
+pub fn activate_line(
+    request: Request<pb::ActivateLineRequest>,
+) -> Result<(Call, SwitchLine), AppError> {
     let (fields, message) = Fields::open(request)?;
     switch(fields, &message.request_id, &message.name, Verb::Activate)
 }
@@ -59,25 +83,33 @@ pub fn decline_line(request: Request<pb::DeclineLineRequest>) -> Result<(Call, L
 }
 
 /// Puts a line aside.
-pub fn deactivate_line(request: Request<pb::DeactivateLineRequest>) -> Result<(Call, SwitchLine), AppError> {
+pub fn deactivate_line(
+    request: Request<pb::DeactivateLineRequest>,
+) -> Result<(Call, SwitchLine), AppError> {
     let (fields, message) = Fields::open(request)?;
     switch(fields, &message.request_id, &message.name, Verb::Deactivate)
 }
 
 /// Takes a line up again.
-pub fn reactivate_line(request: Request<pb::ReactivateLineRequest>) -> Result<(Call, SwitchLine), AppError> {
+pub fn reactivate_line(
+    request: Request<pb::ReactivateLineRequest>,
+) -> Result<(Call, SwitchLine), AppError> {
     let (fields, message) = Fields::open(request)?;
     switch(fields, &message.request_id, &message.name, Verb::Reactivate)
 }
 
 /// Bars new draws.
-pub fn suspend_line(request: Request<pb::SuspendLineRequest>) -> Result<(Call, ExplainedChange), AppError> {
+pub fn suspend_line(
+    request: Request<pb::SuspendLineRequest>,
+) -> Result<(Call, ExplainedChange), AppError> {
     let (fields, message) = Fields::open(request)?;
     explained(fields, (&message.request_id, &message.name), &message.explanation, 1)
 }
 
 /// Takes a suspension back.
-pub fn restore_line(request: Request<pb::RestoreLineRequest>) -> Result<(Call, ExplainedChange), AppError> {
+pub fn restore_line(
+    request: Request<pb::RestoreLineRequest>,
+) -> Result<(Call, ExplainedChange), AppError> {
     let (fields, message) = Fields::open(request)?;
     explained(fields, (&message.request_id, &message.name), &message.explanation, 0)
 }
@@ -85,12 +117,15 @@ pub fn restore_line(request: Request<pb::RestoreLineRequest>) -> Result<(Call, E
 /// Ends a line.
 pub fn close_line(request: Request<pb::CloseLineRequest>) -> Result<(Call, SwitchLine), AppError> {
     let (fields, message) = Fields::open(request)?;
-    let (call, change) = explained(fields, (&message.request_id, &message.name), &message.explanation, 1)?;
+    let (call, change) =
+        explained(fields, (&message.request_id, &message.name), &message.explanation, 1)?;
     Ok((call, SwitchLine { line: change.line, verb: Verb::Close, explanation: change.explanation }))
 }
 
 /// Sets a limit.
-pub fn change_limit(request: Request<pb::ChangeLimitRequest>) -> Result<(Call, ChangeLimit), AppError> {
+pub fn change_limit(
+    request: Request<pb::ChangeLimitRequest>,
+) -> Result<(Call, ChangeLimit), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, LINE);
     let limit = fields.money("limit", message.limit.as_ref(), Digits::MinorUnit);
@@ -106,7 +141,9 @@ pub(super) fn principal_reasons(fields: &mut Fields, reasons: &[String]) -> Vec<
         fields.wrong("reasons", "TOO_MANY_ITEMS", "Name at most 4 reasons.");
     }
     let counted = reasons.iter().take(MOST_REASONS).enumerate();
-    counted.map(|(index, reason)| fields.text(&format!("reasons[{index}]"), reason, 1, 200)).collect()
+    counted
+        .map(|(index, reason)| fields.text(&format!("reasons[{index}]"), reason, 1, 200))
+        .collect()
 }
 
 /// Names a line to read.
@@ -121,7 +158,15 @@ const LINES: ListSpec = ListSpec {
     filters: &[
         Field {
             name: "state",
-            kind: Kind::Choice(&["OFFERED", "ACTIVE", "INACTIVE", "SUSPENDED", "EXPIRED", "DECLINED_BY_CUSTOMER", "CLOSED"]),
+            kind: Kind::Choice(&[
+                "OFFERED",
+                "ACTIVE",
+                "INACTIVE",
+                "SUSPENDED",
+                "EXPIRED",
+                "DECLINED_BY_CUSTOMER",
+                "CLOSED",
+            ]),
         },
         Field { name: "customer", kind: Kind::Name(&["customers"]) },
         Field { name: "programme", kind: Kind::Name(PROGRAMME) },
@@ -136,17 +181,24 @@ const LINES: ListSpec = ListSpec {
 };
 
 /// Asks for lines.
-pub fn list_credit_lines(request: Request<pb::ListCreditLinesRequest>) -> Result<ListLines, AppError> {
+pub fn list_credit_lines(
+    request: Request<pb::ListCreditLinesRequest>,
+) -> Result<ListLines, AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let of_tenant = message.parent.split('/').count() == 2;
-    let parent = fields.parent("parent", &message.parent, if of_tenant { &[] } else { &["customers"] });
+    let parent =
+        fields.parent("parent", &message.parent, if of_tenant { &[] } else { &["customers"] });
     let mut states = Vec::new();
     if message.states.len() > LineState::ALL.len() {
         fields.wrong("states", "TOO_MANY_ITEMS", "Name each state once.");
     }
     for (index, number) in message.states.iter().take(LineState::ALL.len()).enumerate() {
         let state = fields.choice::<pb::credit_line::State>(&format!("states[{index}]"), *number);
-        states.extend(state.and_then(|state| LineState::ALL.into_iter().find(|line| line_state(*line) == state)));
+        states.extend(
+            state.and_then(|state| {
+                LineState::ALL.into_iter().find(|line| line_state(*line) == state)
+            }),
+        );
     }
     let request = ListRequest {
         parent: &format!("{} {:?}", message.parent, message.states),
@@ -157,11 +209,18 @@ pub fn list_credit_lines(request: Request<pb::ListCreditLinesRequest>) -> Result
     };
     let listing = Listing::parse(&mut fields, &LINES, request);
     fields.finish()?;
-    Ok(ListLines { tenant: parent.tenant.clone(), customer: parent.id(0).map(Id::from_uuid), states, listing })
+    Ok(ListLines {
+        tenant: parent.tenant.clone(),
+        customer: parent.id(0).map(Id::from_uuid),
+        states,
+        listing,
+    })
 }
 
 /// Asks for a line's history.
-pub fn list_line_history(request: Request<pb::ListLineHistoryRequest>) -> Result<(LineHistory, Page), AppError> {
+pub fn list_line_history(
+    request: Request<pb::ListLineHistoryRequest>,
+) -> Result<(LineHistory, Page), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("parent", &message.parent, LINE);
     let page = Page::parse(&mut fields, &message.parent, message.page_size, &message.page_token);
@@ -171,7 +230,9 @@ pub fn list_line_history(request: Request<pb::ListLineHistoryRequest>) -> Result
 }
 
 /// Asks for an exposure; none: now.
-pub fn get_exposure(request: Request<pb::GetExposureRequest>) -> Result<(LineRef, Option<DateTime<Utc>>), AppError> {
+pub fn get_exposure(
+    request: Request<pb::GetExposureRequest>,
+) -> Result<(LineRef, Option<DateTime<Utc>>), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, LINE);
     let at = fields.optional_instant("at_time", message.at_time.as_ref());
@@ -220,7 +281,10 @@ pub fn credit_line(tenant: &TenantId, line: &Line) -> Result<pb::CreditLine, App
         create_time: Some(timestamp(line.created_at)),
         update_time: Some(timestamp(line.updated_at)),
         etag: etag::etag(line.version),
-        application: line.application.map(|id| application_name(tenant, line.customer, id)).unwrap_or_default(),
+        application: line
+            .application
+            .map(|id| application_name(tenant, line.customer, id))
+            .unwrap_or_default(),
     })
 }
 

@@ -29,7 +29,11 @@ pub fn customer_ref(name: &Name) -> CustomerRef {
 /// The line that a name begins with.
 #[must_use]
 pub fn line_ref(name: &Name) -> LineRef {
-    LineRef { tenant: name.tenant.clone(), customer: Id::from_uuid(name.id(0)), line: Id::from_uuid(name.id(1)) }
+    LineRef {
+        tenant: name.tenant.clone(),
+        customer: Id::from_uuid(name.id(0)),
+        line: Id::from_uuid(name.id(1)),
+    }
 }
 
 /// The name of a customer.
@@ -64,6 +68,10 @@ pub fn draw_name(tenant: &TenantId, line: &Line, draw: &Draw) -> String {
 
 /// The name of an application.
 #[must_use]
-pub fn application_name(tenant: &TenantId, customer: Id<Customer>, application: impl std::fmt::Display) -> String {
+pub fn application_name(
+    tenant: &TenantId,
+    customer: Id<Customer>,
+    application: impl std::fmt::Display,
+) -> String {
     format!("{}/creditApplications/{application}", customer_name(tenant, customer))
 }

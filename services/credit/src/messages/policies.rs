@@ -30,10 +30,17 @@ fn cases(fields: &mut Fields, messages: &[pb::PolicyCase], currency: Currency) -
     for (index, case) in bounded(fields, "policy.cases", messages, (0, MOST_CASES)) {
         let at = format!("policy.cases[{index}]");
         let mut features = Features::new();
-        for (index, known) in bounded(fields, &format!("{at}.features"), &case.features, (0, Feature::ALL.len())) {
+        for (index, known) in
+            bounded(fields, &format!("{at}.features"), &case.features, (0, Feature::ALL.len()))
+        {
             let at = format!("{at}.features[{index}]");
-            let Some(feature) = feature(fields, &format!("{at}.feature"), known.feature) else { continue };
-            let known = known.value.as_ref().map(|known| value(fields, &format!("{at}.value"), (feature, Some(known))));
+            let Some(feature) = feature(fields, &format!("{at}.feature"), known.feature) else {
+                continue;
+            };
+            let known = known
+                .value
+                .as_ref()
+                .map(|known| value(fields, &format!("{at}.value"), (feature, Some(known))));
             if features.contains_key(&feature) {
                 fields.wrong(&format!("{at}.feature"), "DUPLICATE_ITEM", "Name each feature once.");
             }
@@ -43,20 +50,30 @@ fn cases(fields: &mut Fields, messages: &[pb::PolicyCase], currency: Currency) -
             no_limit(limit, currency).or_else(|| {
                 let limit = fields.money(&format!("{at}.limit"), Some(limit), Digits::MinorUnit);
                 if limit.is_positive() && limit.currency() != currency {
-                    fields.wrong(&format!("{at}.limit"), "CURRENCY_MISMATCH", "Write it in the policy's currency.");
+                    fields.wrong(
+                        &format!("{at}.limit"),
+                        "CURRENCY_MISMATCH",
+                        "Write it in the policy's currency.",
+                    );
                 }
                 Some(limit.micros())
             })
         });
         let title = fields.text(&format!("{at}.title"), &case.title, 1, 200);
-        cases.push(Case { title, features, outcome: outcome(fields, &format!("{at}.outcome"), case.outcome), limit });
+        cases.push(Case {
+            title,
+            features,
+            outcome: outcome(fields, &format!("{at}.outcome"), case.outcome),
+            limit,
+        });
     }
     cases
 }
 
 /// A limit of nothing, which a case may ask for.
 fn no_limit(message: &payterms_proto::google::r#type::Money, currency: Currency) -> Option<i64> {
-    (message.units == 0 && message.nanos == 0 && message.currency_code == currency.code()).then_some(0)
+    (message.units == 0 && message.nanos == 0 && message.currency_code == currency.code())
+        .then_some(0)
 }
 
 fn policy(fields: &mut Fields, message: &pb::Policy) -> Policy {
@@ -88,7 +105,9 @@ fn policy_ref(name: &Name) -> PolicyRef {
 }
 
 /// Writes a draft.
-pub fn create_policy(request: Request<pb::CreatePolicyRequest>) -> Result<(Call, Policy), AppError> {
+pub fn create_policy(
+    request: Request<pb::CreatePolicyRequest>,
+) -> Result<(Call, Policy), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let parent = fields.name("parent", &message.parent, &[]);
     let draft = policy(&mut fields, &message.policy.unwrap_or_default());
@@ -96,7 +115,9 @@ pub fn create_policy(request: Request<pb::CreatePolicyRequest>) -> Result<(Call,
 }
 
 /// Replaces a draft.
-pub fn update_policy(request: Request<pb::UpdatePolicyRequest>) -> Result<(Call, UpdatePolicy), AppError> {
+pub fn update_policy(
+    request: Request<pb::UpdatePolicyRequest>,
+) -> Result<(Call, UpdatePolicy), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let policy_message = message.policy.unwrap_or_default();
     let name = fields.name("policy.name", &policy_message.name, POLICY);
@@ -107,7 +128,9 @@ pub fn update_policy(request: Request<pb::UpdatePolicyRequest>) -> Result<(Call,
 }
 
 /// Publishes a draft.
-pub fn publish_policy(request: Request<pb::PublishPolicyRequest>) -> Result<(Call, PolicyRef), AppError> {
+pub fn publish_policy(
+    request: Request<pb::PublishPolicyRequest>,
+) -> Result<(Call, PolicyRef), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, POLICY);
     let policy = policy_ref(&name);
@@ -133,13 +156,17 @@ pub fn test_policy(request: Request<pb::TestPolicyRequest>) -> Result<PolicyRef,
 }
 
 /// Names a policy to try on what was decided.
-pub fn back_test_policy(request: Request<pb::BackTestPolicyRequest>) -> Result<PolicyRef, AppError> {
+pub fn back_test_policy(
+    request: Request<pb::BackTestPolicyRequest>,
+) -> Result<PolicyRef, AppError> {
     let (fields, message) = Fields::open(request)?;
     readable_policy(fields, &message.name)
 }
 
 /// Asks for policies.
-pub fn list_policies(request: Request<pb::ListPoliciesRequest>) -> Result<(TenantId, Page), AppError> {
+pub fn list_policies(
+    request: Request<pb::ListPoliciesRequest>,
+) -> Result<(TenantId, Page), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let parent = fields.name("parent", &message.parent, &[]);
     let page = Page::parse(&mut fields, &message.parent, message.page_size, &message.page_token);
@@ -150,7 +177,11 @@ pub fn list_policies(request: Request<pb::ListPoliciesRequest>) -> Result<(Tenan
 fn render_case(case: &Case, currency: Currency) -> pb::PolicyCase {
     pb::PolicyCase {
         title: case.title.clone(),
-        features: case.features.iter().map(|(feature, value)| feature_value((*feature, Some(*value)))).collect(),
+        features: case
+            .features
+            .iter()
+            .map(|(feature, value)| feature_value((*feature, Some(*value))))
+            .collect(),
         outcome: render_outcome(case.outcome).into(),
         limit: case.limit.map(|limit| money(Money::from_micros(currency, limit))),
     }

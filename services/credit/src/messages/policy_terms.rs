@@ -1,6 +1,8 @@
 //! The terms of a policy, its rules and its scorecard, both ways.
 
-use super::features::{feature, outcome, points, render_feature, render_outcome, render_points, render_value, value};
+use super::features::{
+    feature, outcome, points, render_feature, render_outcome, render_points, render_value, value,
+};
 use payterms_chassis::{
     Fields,
     fields::Digits,
@@ -36,15 +38,26 @@ pub(super) fn bounded<'a, T>(
 }
 
 fn condition(fields: &mut Fields, at: &str, message: &pb::PolicyCondition) -> Option<Condition> {
-    let comparison = fields.choice::<pb::policy_condition::Comparison>(&format!("{at}.comparison"), message.comparison);
+    let comparison = fields.choice::<pb::policy_condition::Comparison>(
+        &format!("{at}.comparison"),
+        message.comparison,
+    );
     let feature = feature(fields, &format!("{at}.feature"), message.feature)?;
     let name = comparison?.as_str_name();
     let op = Op::ALL.into_iter().find(|op| name == format!("COMPARISON_{}", op.name()))?;
     let bare = matches!(op, Op::Missing | Op::Known);
     if bare && message.value.is_some() {
-        fields.wrong(&format!("{at}.value"), "FIELD_OUT_OF_RANGE", "Leave it out: MISSING and KNOWN compare with nothing.");
+        fields.wrong(
+            &format!("{at}.value"),
+            "FIELD_OUT_OF_RANGE",
+            "Leave it out: MISSING and KNOWN compare with nothing.",
+        );
     }
-    let value = if bare { 0 } else { value(fields, &format!("{at}.value"), (feature, message.value.as_ref())) };
+    let value = if bare {
+        0
+    } else {
+        value(fields, &format!("{at}.value"), (feature, message.value.as_ref()))
+    };
     Some(Condition { feature, op, value })
 }
 
@@ -54,14 +67,24 @@ fn rules(fields: &mut Fields, messages: &[pb::PolicyRule]) -> Vec<Rule> {
         let at = format!("policy.terms.rules[{index}]");
         let code = fields.text(&format!("{at}.code"), &rule.code, 1, 60);
         if !code.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_') {
-            fields.wrong(&format!("{at}.code"), "FIELD_INVALID_CHARS", "Use capitals, digits and underscores.");
+            fields.wrong(
+                &format!("{at}.code"),
+                "FIELD_INVALID_CHARS",
+                "Use capitals, digits and underscores.",
+            );
         }
         if rules.iter().any(|other| other.code == code) {
-            fields.wrong(&format!("{at}.code"), "DUPLICATE_ITEM", "Give each rule a code of its own.");
+            fields.wrong(
+                &format!("{at}.code"),
+                "DUPLICATE_ITEM",
+                "Give each rule a code of its own.",
+            );
         }
         let explanation = fields.text(&format!("{at}.explanation"), &rule.explanation, 1, 200);
         let mut conditions = Vec::new();
-        for (index, message) in bounded(fields, &format!("{at}.conditions"), &rule.conditions, (1, MOST_CONDITIONS)) {
+        for (index, message) in
+            bounded(fields, &format!("{at}.conditions"), &rule.conditions, (1, MOST_CONDITIONS))
+        {
             conditions.extend(condition(fields, &format!("{at}.conditions[{index}]"), message));
         }
         let outcome = outcome(fields, &format!("{at}.outcome"), rule.outcome);
@@ -79,23 +102,35 @@ fn scorecard(fields: &mut Fields, messages: &[pb::ScorecardLine]) -> Vec<Charact
         let at = format!("policy.terms.scorecard[{index}]");
         let explanation = fields.text(&format!("{at}.explanation"), &line.explanation, 1, 200);
         let missing = points(fields, &format!("{at}.missing_points"), line.missing_points);
-        let Some(feature) = feature(fields, &format!("{at}.feature"), line.feature) else { continue };
+        let Some(feature) = feature(fields, &format!("{at}.feature"), line.feature) else {
+            continue;
+        };
         if lines.iter().any(|other| other.feature == feature) {
             fields.wrong(&format!("{at}.feature"), "DUPLICATE_ITEM", "Give each feature one line.");
         }
         let mut bins: Vec<Bin> = Vec::new();
         for (index, bin) in bounded(fields, &format!("{at}.bins"), &line.bins, (1, MOST_BINS)) {
             let at = format!("{at}.bins[{index}]");
-            let at_least = bin.at_least.as_ref().map(|least| value(fields, &format!("{at}.at_least"), (feature, Some(least))));
+            let at_least = bin
+                .at_least
+                .as_ref()
+                .map(|least| value(fields, &format!("{at}.at_least"), (feature, Some(least))));
             let rises = match (index, bins.last(), at_least) {
                 (0, _, least) => least.is_none(),
                 (_, Some(last), Some(least)) => last.at_least.is_none_or(|before| before < least),
                 _ => false,
             };
             if !rises {
-                fields.wrong(&format!("{at}.at_least"), "FIELD_OUT_OF_RANGE", "The first bin has no least value, each other a higher one.");
+                fields.wrong(
+                    &format!("{at}.at_least"),
+                    "FIELD_OUT_OF_RANGE",
+                    "The first bin has no least value, each other a higher one.",
+                );
             }
-            bins.push(Bin { at_least, points: points(fields, &format!("{at}.points"), bin.points) });
+            bins.push(Bin {
+                at_least,
+                points: points(fields, &format!("{at}.points"), bin.points),
+            });
         }
         lines.push(Characteristic { feature, explanation, bins, missing });
     }
@@ -106,21 +141,42 @@ fn scorecard(fields: &mut Fields, messages: &[pb::ScorecardLine]) -> Vec<Charact
 pub(super) fn terms(fields: &mut Fields, message: &pb::PolicyTerms, currency: Currency) -> Terms {
     let at = |field: &str| format!("policy.terms.{field}");
     let (least_share, most_share) = (Decimal::new(1, 4), Decimal::from(10));
-    let share = fields.decimal(&at("share_of_inflow"), message.share_of_inflow.as_ref(), 4, least_share, most_share);
+    let share = fields.decimal(
+        &at("share_of_inflow"),
+        message.share_of_inflow.as_ref(),
+        4,
+        least_share,
+        most_share,
+    );
     let step = fields.money(&at("limit_step"), message.limit_step.as_ref(), Digits::MinorUnit);
     let least = fields.money(&at("least_limit"), message.least_limit.as_ref(), Digits::MinorUnit);
-    let at_once = message.offered_at_once.as_ref().map(|most| fields.money(&at("offered_at_once"), Some(most), Digits::MinorUnit));
-    if at_once.is_some_and(|most| most.is_positive() && most.micros() < least.micros().max(step.micros())) {
-        fields.wrong(&at("offered_at_once"), "FIELD_OUT_OF_RANGE", "Write the smallest limit and a step at least, or leave it out.");
+    let at_once = message
+        .offered_at_once
+        .as_ref()
+        .map(|most| fields.money(&at("offered_at_once"), Some(most), Digits::MinorUnit));
+    if at_once
+        .is_some_and(|most| most.is_positive() && most.micros() < least.micros().max(step.micros()))
+    {
+        fields.wrong(
+            &at("offered_at_once"),
+            "FIELD_OUT_OF_RANGE",
+            "Write the smallest limit and a step at least, or leave it out.",
+        );
     }
-    let amounts = [("limit_step", Some(step)), ("least_limit", Some(least)), ("offered_at_once", at_once)];
-    for (field, amount) in amounts.into_iter().filter_map(|(field, amount)| Some((field, amount?))) {
+    let amounts =
+        [("limit_step", Some(step)), ("least_limit", Some(least)), ("offered_at_once", at_once)];
+    for (field, amount) in amounts.into_iter().filter_map(|(field, amount)| Some((field, amount?)))
+    {
         if amount.is_positive() && amount.currency() != currency {
             fields.wrong(&at(field), "CURRENCY_MISMATCH", "Write it in the policy's currency.");
         }
     }
     if message.refer_at > message.approve_at {
-        fields.wrong(&at("refer_at"), "FIELD_OUT_OF_RANGE", "It refers from at most as many points as it approves from.");
+        fields.wrong(
+            &at("refer_at"),
+            "FIELD_OUT_OF_RANGE",
+            "It refers from at most as many points as it approves from.",
+        );
     }
     let whole = share.checked_mul(Decimal::from(10_000)).and_then(|share| share.to_i64());
     Terms {
@@ -141,8 +197,11 @@ pub(super) fn render_condition(condition: &Condition) -> pb::PolicyCondition {
     let comparison = format!("COMPARISON_{}", condition.op.name());
     pb::PolicyCondition {
         feature: render_feature(condition.feature).into(),
-        comparison: pb::policy_condition::Comparison::from_str_name(&comparison).unwrap_or_default().into(),
-        value: (!matches!(condition.op, Op::Missing | Op::Known)).then(|| render_value(condition.feature, condition.value)),
+        comparison: pb::policy_condition::Comparison::from_str_name(&comparison)
+            .unwrap_or_default()
+            .into(),
+        value: (!matches!(condition.op, Op::Missing | Op::Known))
+            .then(|| render_value(condition.feature, condition.value)),
     }
 }
 

@@ -20,7 +20,8 @@ use tonic::Request;
 
 const MOST_COUNTRIES: usize = 250;
 const MOST_TIERS: usize = 50;
-/// The largest limit, also where none is set, in units of the currency (docs/domain/credit.md#programme).
+/// The largest limit, also where none is set, in units of the currency
+/// (docs/domain/credit.md#programme).
 const MOST_CAP_MICROS: i64 = 50_000_000_000;
 
 fn texts(fields: &mut Fields, field: &str, texts: &[String], most: usize) -> Vec<String> {
@@ -52,7 +53,11 @@ fn programme(fields: &mut Fields, message: &pb::Programme) -> Programme {
         Some(cap) => fields.money(&at("limit_cap"), Some(cap), Digits::MinorUnit),
     };
     if cap.micros() > MOST_CAP_MICROS {
-        fields.wrong(&at("limit_cap"), "FIELD_OUT_OF_RANGE", "A programme's lines go up to 50,000.00 at most.");
+        fields.wrong(
+            &at("limit_cap"),
+            "FIELD_OUT_OF_RANGE",
+            "A programme's lines go up to 50,000.00 at most.",
+        );
     }
     let countries = texts(fields, &at("countries"), &message.countries, MOST_COUNTRIES);
     for (index, country) in countries.iter().enumerate() {
@@ -68,7 +73,9 @@ fn programme(fields: &mut Fields, message: &pb::Programme) -> Programme {
         state: ProgrammeState::Open,
         currency,
         cap,
-        term: message.payment_term.as_ref().map_or(PaymentTerm::EndOfFollowingMonth, |term| fields.term(&at("payment_term"), Some(term))),
+        term: message.payment_term.as_ref().map_or(PaymentTerm::EndOfFollowingMonth, |term| {
+            fields.term(&at("payment_term"), Some(term))
+        }),
         countries: if countries.is_empty() { vec!["US".to_owned()] } else { countries },
         tiers,
         invitation_only: message.invitation_only,
@@ -89,7 +96,11 @@ fn programme(fields: &mut Fields, message: &pb::Programme) -> Programme {
 
 fn same_currency(fields: &mut Fields, programme: &Programme) {
     if programme.cap.currency() != programme.currency {
-        fields.wrong("programme.limit_cap", "CURRENCY_MISMATCH", "Write the cap in the programme's currency.");
+        fields.wrong(
+            "programme.limit_cap",
+            "CURRENCY_MISMATCH",
+            "Write the cap in the programme's currency.",
+        );
     }
 }
 
@@ -98,7 +109,9 @@ fn programme_ref(name: &Name) -> ProgrammeRef {
 }
 
 /// Opens a programme.
-pub fn create_programme(request: Request<pb::CreateProgrammeRequest>) -> Result<(Call, Programme), AppError> {
+pub fn create_programme(
+    request: Request<pb::CreateProgrammeRequest>,
+) -> Result<(Call, Programme), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let parent = fields.name("parent", &message.parent, &[]);
     if message.programme.is_none() {
@@ -125,7 +138,9 @@ const CHANGING: [&str; 11] = [
 ];
 
 /// Changes a programme.
-pub fn update_programme(request: Request<pb::UpdateProgrammeRequest>) -> Result<(Call, UpdateProgramme), AppError> {
+pub fn update_programme(
+    request: Request<pb::UpdateProgrammeRequest>,
+) -> Result<(Call, UpdateProgramme), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let stated = message.programme.unwrap_or_default();
     let name = fields.name("programme.name", &stated.name, PROGRAMME);
@@ -134,7 +149,12 @@ pub fn update_programme(request: Request<pb::UpdateProgrammeRequest>) -> Result<
     // What the mask leaves out is not looked at.
     let looked_at = pb::Programme {
         title: if has("title") { stated.title.clone() } else { "-".to_owned() },
-        currency_code: stated.limit_cap.as_ref().map(|cap| cap.currency_code.clone()).filter(|_| has("limit_cap")).unwrap_or_default(),
+        currency_code: stated
+            .limit_cap
+            .as_ref()
+            .map(|cap| cap.currency_code.clone())
+            .filter(|_| has("limit_cap"))
+            .unwrap_or_default(),
         limit_cap: stated.limit_cap.clone().filter(|_| has("limit_cap")),
         payment_term: stated.payment_term.filter(|_| has("payment_term")),
         countries: if has("countries") { stated.countries.clone() } else { Vec::new() },
@@ -154,7 +174,9 @@ pub fn update_programme(request: Request<pb::UpdateProgrammeRequest>) -> Result<
 }
 
 /// Closes a programme.
-pub fn close_programme(request: Request<pb::CloseProgrammeRequest>) -> Result<(Call, ProgrammeRef), AppError> {
+pub fn close_programme(
+    request: Request<pb::CloseProgrammeRequest>,
+) -> Result<(Call, ProgrammeRef), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, PROGRAMME);
     let programme = programme_ref(&name);
@@ -170,7 +192,9 @@ pub fn get_programme(request: Request<pb::GetProgrammeRequest>) -> Result<Progra
 }
 
 /// Asks for programmes.
-pub fn list_programmes(request: Request<pb::ListProgrammesRequest>) -> Result<(TenantId, Page), AppError> {
+pub fn list_programmes(
+    request: Request<pb::ListProgrammesRequest>,
+) -> Result<(TenantId, Page), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let parent = fields.name("parent", &message.parent, &[]);
     let page = Page::parse(&mut fields, &message.parent, message.page_size, &message.page_token);
@@ -179,16 +203,24 @@ pub fn list_programmes(request: Request<pb::ListProgrammesRequest>) -> Result<(T
 }
 
 /// Invites a customer.
-pub fn invite_customer(request: Request<pb::InviteCustomerRequest>) -> Result<(Call, InviteCustomer), AppError> {
+pub fn invite_customer(
+    request: Request<pb::InviteCustomerRequest>,
+) -> Result<(Call, InviteCustomer), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, PROGRAMME);
     let customer = fields.name("customer", &message.customer, &["customers"]);
-    let command = InviteCustomer { programme: programme_ref(&name), customer: Id::from_uuid(customer.id(0)), invited: !message.revoke };
+    let command = InviteCustomer {
+        programme: programme_ref(&name),
+        customer: Id::from_uuid(customer.id(0)),
+        invited: !message.revoke,
+    };
     Ok((fields.write(&message.request_id, name.tenant)?, command))
 }
 
 /// Asks what a customer may apply for.
-pub fn get_credit_options(request: Request<pb::GetCreditOptionsRequest>) -> Result<CustomerRef, AppError> {
+pub fn get_credit_options(
+    request: Request<pb::GetCreditOptionsRequest>,
+) -> Result<CustomerRef, AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let parent = fields.name("parent", &message.parent, &["customers"]);
     fields.finish()?;
@@ -230,7 +262,12 @@ pub fn render_programme(tenant: &TenantId, programme: &Programme) -> pb::Program
 
 /// A programme, as a customer sees it.
 #[must_use]
-pub fn credit_option(tenant: &TenantId, programme: &Programme, against: &[Condition], until: Option<DateTime<Utc>>) -> pb::CreditOption {
+pub fn credit_option(
+    tenant: &TenantId,
+    programme: &Programme,
+    against: &[Condition],
+    until: Option<DateTime<Utc>>,
+) -> pb::CreditOption {
     let obstacle = |condition: &Condition| pb::Obstacle {
         reason: reason_against(condition.name).into(),
         subject: condition.subject.clone(),

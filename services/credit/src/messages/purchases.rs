@@ -11,7 +11,9 @@ use payterms_credit_domain::{
     purchase::{Item, Part, PurchaseRequest},
 };
 use payterms_kernel::TenantId;
-use payterms_proto::{credit::v1 as pb, google::r#type::Decimal as DecimalMessage, invoicing::v1::InvoiceLine};
+use payterms_proto::{
+    credit::v1 as pb, google::r#type::Decimal as DecimalMessage, invoicing::v1::InvoiceLine,
+};
 use rust_decimal::Decimal;
 use tonic::Request;
 
@@ -30,11 +32,20 @@ fn quantity(fields: &mut Fields, field: &str, quantity: Option<&DecimalMessage>)
 
 fn item(fields: &mut Fields, index: usize, line: &InvoiceLine) -> Item {
     let at = |name: &str| format!("lines[{index}].{name}");
-    if !line.tax_category.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_') {
-        fields.wrong(&at("tax_category"), "FIELD_INVALID_CHARS", "Use lower-case letters, digits and underscores.");
+    if !line.tax_category.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+    {
+        fields.wrong(
+            &at("tax_category"),
+            "FIELD_INVALID_CHARS",
+            "Use lower-case letters, digits and underscores.",
+        );
     }
     if line.discount.is_some() {
-        fields.wrong(&at("discount"), "DISCOUNT_INVALID", "A purchase takes no discount. Write the price that is paid.");
+        fields.wrong(
+            &at("discount"),
+            "DISCOUNT_INVALID",
+            "A purchase takes no discount. Write the price that is paid.",
+        );
     }
     Item {
         description: fields.printed(&at("description"), &line.description, 1, 200),
@@ -48,7 +59,9 @@ fn item(fields: &mut Fields, index: usize, line: &InvoiceLine) -> Item {
 }
 
 /// Authorises a purchase.
-pub fn authorize_draw(request: Request<pb::AuthorizeDrawRequest>) -> Result<(Call, PurchaseCommand), AppError> {
+pub fn authorize_draw(
+    request: Request<pb::AuthorizeDrawRequest>,
+) -> Result<(Call, PurchaseCommand), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let parent = fields.name("parent", &message.parent, LINE);
     if message.lines.is_empty() {
@@ -57,7 +70,13 @@ pub fn authorize_draw(request: Request<pb::AuthorizeDrawRequest>) -> Result<(Cal
     if message.lines.len() > MOST_LINES {
         fields.wrong("lines", "TOO_MANY_ITEMS", "Write at most 500 lines.");
     }
-    let items = message.lines.iter().take(MOST_LINES).enumerate().map(|(index, line)| item(&mut fields, index, line)).collect();
+    let items = message
+        .lines
+        .iter()
+        .take(MOST_LINES)
+        .enumerate()
+        .map(|(index, line)| item(&mut fields, index, line))
+        .collect();
     let purchase = PurchaseRequest {
         items,
         description: fields.printed("description", &message.description, 0, 1_000),
@@ -69,7 +88,9 @@ pub fn authorize_draw(request: Request<pb::AuthorizeDrawRequest>) -> Result<(Cal
 }
 
 /// Captures a purchase.
-pub fn capture_draw(request: Request<pb::CaptureDrawRequest>) -> Result<(Call, PurchaseCommand), AppError> {
+pub fn capture_draw(
+    request: Request<pb::CaptureDrawRequest>,
+) -> Result<(Call, PurchaseCommand), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let draw = named_draw(&mut fields, &message.name);
     if message.lines.len() > MOST_LINES {
@@ -82,7 +103,10 @@ pub fn capture_draw(request: Request<pb::CaptureDrawRequest>) -> Result<(Call, P
         if parts.iter().any(|(other, _)| *other == place) {
             fields.wrong(&format!("lines[{at}].place"), "DUPLICATE_ITEM", "Name each line once.");
         }
-        let many = line.quantity.as_ref().map(|part| quantity(&mut fields, &format!("lines[{at}].quantity"), Some(part)));
+        let many = line
+            .quantity
+            .as_ref()
+            .map(|part| quantity(&mut fields, &format!("lines[{at}].quantity"), Some(part)));
         parts.push((place, many));
     }
     let call = fields.write(&message.request_id, draw.line.tenant.clone())?;
@@ -90,7 +114,9 @@ pub fn capture_draw(request: Request<pb::CaptureDrawRequest>) -> Result<(Call, P
 }
 
 /// Releases a purchase.
-pub fn void_draw(request: Request<pb::VoidDrawRequest>) -> Result<(Call, PurchaseCommand), AppError> {
+pub fn void_draw(
+    request: Request<pb::VoidDrawRequest>,
+) -> Result<(Call, PurchaseCommand), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let draw = named_draw(&mut fields, &message.name);
     let call = fields.write(&message.request_id, draw.line.tenant.clone())?;

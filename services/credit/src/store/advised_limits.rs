@@ -7,7 +7,9 @@ use payterms_chassis::{
 };
 use payterms_credit_domain::{AdvisedLimit, AdvisedState, Customer, Line};
 use payterms_kernel::{Id, Money, TenantId};
-use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict,
+};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "advised_limits")]
@@ -64,47 +66,91 @@ fn advised_limit(row: &Model) -> Result<AdvisedLimit, AppError> {
 }
 
 /// One advised limit.
-pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<AdvisedLimit>) -> Result<Option<AdvisedLimit>, AppError> {
-    Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.as_ref().map(advised_limit).transpose()
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<AdvisedLimit>,
+) -> Result<Option<AdvisedLimit>, AppError> {
+    Entity::find_by_id((tenant.to_string(), id.uuid()))
+        .one(conn)
+        .await?
+        .as_ref()
+        .map(advised_limit)
+        .transpose()
 }
 
 /// Advised limits by their ids.
-pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<AdvisedLimit>]) -> Result<Vec<AdvisedLimit>, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())));
+pub async fn find_many<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    ids: &[Id<AdvisedLimit>],
+) -> Result<Vec<AdvisedLimit>, AppError> {
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())));
     query.all(conn).await?.iter().map(advised_limit).collect()
 }
 
 /// One advised limit, its row locked; its line is locked before it.
-pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<AdvisedLimit>) -> Result<Option<AdvisedLimit>, AppError> {
-    Entity::find_by_id((tenant.to_string(), id.uuid())).lock_exclusive().one(conn).await?.as_ref().map(advised_limit).transpose()
+pub async fn lock<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<AdvisedLimit>,
+) -> Result<Option<AdvisedLimit>, AppError> {
+    Entity::find_by_id((tenant.to_string(), id.uuid()))
+        .lock_exclusive()
+        .one(conn)
+        .await?
+        .as_ref()
+        .map(advised_limit)
+        .transpose()
 }
 
 /// The open one of a line that is locked, its row locked.
-pub async fn lock_open<C: ConnectionTrait>(conn: &C, tenant: &TenantId, line: Id<Line>) -> Result<Option<AdvisedLimit>, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::LineId.eq(line.uuid()));
+pub async fn lock_open<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    line: Id<Line>,
+) -> Result<Option<AdvisedLimit>, AppError> {
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::LineId.eq(line.uuid()));
     let query = query.filter(Column::State.eq(AdvisedState::Open.name()));
     query.lock_exclusive().one(conn).await?.as_ref().map(advised_limit).transpose()
 }
 
-/// Advised limits below an id, newest first: of a customer or of all, in one of these states or in any.
+/// Advised limits below an id, newest first: of a customer or of all, in one of these states or in
+/// any.
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     (customer, states, before): (Option<Id<Customer>>, &[AdvisedState], Uuid),
     limit: u64,
 ) -> Result<Vec<AdvisedLimit>, AppError> {
-    let mut query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.lt(before));
+    let mut query =
+        Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.lt(before));
     if let Some(customer) = customer {
         query = query.filter(Column::CustomerId.eq(customer.uuid()));
     }
     if !states.is_empty() {
         query = query.filter(Column::State.is_in(states.iter().map(|state| state.name())));
     }
-    query.order_by_desc(Column::Id).limit(limit).all(conn).await?.iter().map(advised_limit).collect()
+    query
+        .order_by_desc(Column::Id)
+        .limit(limit)
+        .all(conn)
+        .await?
+        .iter()
+        .map(advised_limit)
+        .collect()
 }
 
 /// Inserts an advised limit or saves its changes.
-pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, advised_limit: &AdvisedLimit) -> Result<(), AppError> {
+pub async fn save<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    advised_limit: &AdvisedLimit,
+) -> Result<(), AppError> {
     let row = ActiveModel {
         tenant: Set(tenant.to_string()),
         id: Set(advised_limit.id.uuid()),
@@ -125,9 +171,17 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, advised_limit
         created_at: Set(advised_limit.created_at),
         updated_at: Set(advised_limit.updated_at),
     };
-    let changing =
-        [Column::State, Column::Granted, Column::Reasons, Column::Explanation, Column::Decider, Column::Version, Column::UpdatedAt];
-    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
+    let changing = [
+        Column::State,
+        Column::Granted,
+        Column::Reasons,
+        Column::Explanation,
+        Column::Decider,
+        Column::Version,
+        Column::UpdatedAt,
+    ];
+    let upsert =
+        OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
     Entity::insert(row).on_conflict(upsert).exec_without_returning(conn).await?;
     Ok(())
 }

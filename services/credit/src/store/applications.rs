@@ -9,9 +9,14 @@ use payterms_chassis::{
     listing::{Listing, Order, UPDATE_TIME},
     marks, sql,
 };
-use payterms_credit_domain::{Application, ApplicationState, Customer, decision::Reason, programme::Programme};
+use payterms_credit_domain::{
+    Application, ApplicationState, Customer, decision::Reason, programme::Programme,
+};
 use payterms_kernel::{Currency, Id, TenantId};
-use sea_orm::{ActiveValue::Set, IntoSimpleExpr, Iterable, QueryResult, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set, IntoSimpleExpr, Iterable, QueryResult, QuerySelect, entity::prelude::*,
+    sea_query::OnConflict,
+};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "applications")]
@@ -45,7 +50,10 @@ pub struct Model {
 }
 
 /// Applications by their own ids.
-pub const NAMED: marks::Named = marks::Named { table: "applications", path: &[("customer_id", "customers"), ("id", "creditApplications")] };
+pub const NAMED: marks::Named = marks::Named {
+    table: "applications",
+    path: &[("customer_id", "customers"), ("id", "creditApplications")],
+};
 
 /// No relations: other tables are read by their own modules.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -80,16 +88,36 @@ fn application(row: &Model) -> Result<Application, AppError> {
 }
 
 /// One application.
-pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Application>) -> Result<Option<Application>, AppError> {
-    Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.as_ref().map(application).transpose()
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<Application>,
+) -> Result<Option<Application>, AppError> {
+    Entity::find_by_id((tenant.to_string(), id.uuid()))
+        .one(conn)
+        .await?
+        .as_ref()
+        .map(application)
+        .transpose()
 }
 
 /// One application, its row locked.
-pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Application>) -> Result<Option<Application>, AppError> {
-    Entity::find_by_id((tenant.to_string(), id.uuid())).lock_exclusive().one(conn).await?.as_ref().map(application).transpose()
+pub async fn lock<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<Application>,
+) -> Result<Option<Application>, AppError> {
+    Entity::find_by_id((tenant.to_string(), id.uuid()))
+        .lock_exclusive()
+        .one(conn)
+        .await?
+        .as_ref()
+        .map(application)
+        .transpose()
 }
 
-/// A page of applications after a position: of a customer or of all, in one of these states or in any.
+/// A page of applications after a position: of a customer or of all, in one of these states or in
+/// any.
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -104,10 +132,17 @@ pub async fn list<C: ConnectionTrait>(
         query = query.filter(Column::State.is_in(states.iter().map(|state| state.name())));
     }
     let backend = conn.get_database_backend();
-    let filter = |comparison: &Comparison| marks::compared(backend, comparison).or_else(|| compared(comparison));
+    let filter = |comparison: &Comparison| {
+        marks::compared(backend, comparison).or_else(|| compared(comparison))
+    };
     let order = |field: &str| (field == UPDATE_TIME).then(|| Column::UpdatedAt.into_simple_expr());
     let columns = Columns { id: Column::Id.into_simple_expr(), filter: &filter, order: &order };
-    keyset::page(query, listing, after, &columns)?.all(conn).await?.iter().map(application).collect()
+    keyset::page(query, listing, after, &columns)?
+        .all(conn)
+        .await?
+        .iter()
+        .map(application)
+        .collect()
 }
 
 fn compared(comparison: &Comparison) -> Option<Compared> {
@@ -125,30 +160,42 @@ fn compared(comparison: &Comparison) -> Option<Compared> {
 /// Where an application is in a list of this order.
 #[must_use]
 pub fn position(application: &Application, order: Order) -> Position {
-    let key = if order.field == UPDATE_TIME { Key::Instant(application.updated_at) } else { Key::Id };
+    let key =
+        if order.field == UPDATE_TIME { Key::Instant(application.updated_at) } else { Key::Id };
     Position { key, id: application.id.uuid() }
 }
 
-/// The open applications of a customer, by currency, and until when a cool-down of a programme runs.
+/// The open applications of a customer, by currency, and until when a cool-down of a programme
+/// runs.
 pub async fn standing<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     customer: Id<Customer>,
 ) -> Result<(Vec<(Id<Application>, String)>, Vec<(Id<Programme>, ChronoDateTimeUtc)>), AppError> {
-    let select = "SELECT id, currency FROM applications WHERE tenant = $1 AND customer_id = $2 AND open";
+    let select =
+        "SELECT id, currency FROM applications WHERE tenant = $1 AND customer_id = $2 AND open";
     let values = || vec![tenant.as_str().into(), customer.uuid().into()];
     let rows = sql::all(conn, select, values()).await?;
-    let open = rows.iter().map(|row| Ok((Id::from_uuid(row.try_get("", "id")?), row.try_get("", "currency")?)));
+    let open = rows
+        .iter()
+        .map(|row| Ok((Id::from_uuid(row.try_get("", "id")?), row.try_get("", "currency")?)));
     let open = open.collect::<Result<Vec<_>, DbErr>>()?;
     let select = "SELECT programme_id, max(reapply_at) AS until FROM applications WHERE tenant = $1 AND customer_id = $2 \
                   AND reapply_at IS NOT NULL GROUP BY programme_id";
     let rows = sql::all(conn, select, values()).await?;
-    let until = |row: &QueryResult| Ok((Id::from_uuid(row.try_get("", "programme_id")?), row.try_get("", "until")?));
+    let until = |row: &QueryResult| {
+        Ok((Id::from_uuid(row.try_get("", "programme_id")?), row.try_get("", "until")?))
+    };
     Ok((open, rows.iter().map(until).collect::<Result<Vec<_>, DbErr>>()?))
 }
 
 /// Inserts an application or saves its changes.
-pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, application: &Application, currency: Currency) -> Result<(), AppError> {
+pub async fn save<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    application: &Application,
+    currency: Currency,
+) -> Result<(), AppError> {
     let row = ActiveModel {
         tenant: Set(tenant.to_string()),
         id: Set(application.id.uuid()),
@@ -174,8 +221,11 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, application: 
         external_id: Set(application.marks.external_id.clone()),
         labels: Set(marks::labels_text(&application.marks.labels)),
     };
-    let changing = Column::iter().filter(|column| !matches!(column, Column::Tenant | Column::Id | Column::CustomerId | Column::Currency));
-    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
+    let changing = Column::iter().filter(|column| {
+        !matches!(column, Column::Tenant | Column::Id | Column::CustomerId | Column::Currency)
+    });
+    let upsert =
+        OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
     Entity::insert(row).on_conflict(upsert).exec_without_returning(conn).await?;
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! Table `bank_file_parts`: attachments, sealed, in parts of which one at a time is in memory. Rows change only when they are sealed with
-//! another key.
+//! Table `bank_file_parts`: attachments, sealed, in parts of which one at a time is in memory. Rows
+//! change only when they are sealed with another key.
 
 use payterms_chassis::{AppError, seal, sql};
 use payterms_credit_domain::Application;
@@ -15,7 +15,12 @@ pub async fn insert<C: ConnectionTrait>(
     sealed: Vec<u8>,
 ) -> Result<(), AppError> {
     let insert = "INSERT INTO bank_file_parts (tenant, application_id, sha256, number, sealed) VALUES ($1, $2, $3, $4, $5)";
-    sql::exec(conn, insert, vec![tenant.as_str().into(), id.uuid().into(), sha256.into(), number.into(), sealed.into()]).await?;
+    sql::exec(
+        conn,
+        insert,
+        vec![tenant.as_str().into(), id.uuid().into(), sha256.into(), number.into(), sealed.into()],
+    )
+    .await?;
     Ok(())
 }
 
@@ -26,7 +31,12 @@ pub async fn find<C: ConnectionTrait>(
     (id, sha256, number): (Id<Application>, &str, i64),
 ) -> Result<Option<Vec<u8>>, AppError> {
     let select = "SELECT sealed FROM bank_file_parts WHERE tenant = $1 AND application_id = $2 AND sha256 = $3 AND number = $4";
-    let row = sql::one(conn, select, vec![tenant.as_str().into(), id.uuid().into(), sha256.into(), number.into()]).await?;
+    let row = sql::one(
+        conn,
+        select,
+        vec![tenant.as_str().into(), id.uuid().into(), sha256.into(), number.into()],
+    )
+    .await?;
     Ok(row.map(|row| row.try_get("", "sealed")).transpose()?)
 }
 
@@ -42,9 +52,20 @@ pub async fn list_heads<C: ConnectionTrait>(
          WHERE tenant = $1 AND (application_id, sha256, number) > ($2, $3, $4) ORDER BY application_id, sha256, number LIMIT $5",
         seal::HEAD
     );
-    let values = vec![tenant.as_str().into(), application.into(), sha256.into(), number.into(), limit.into()];
+    let values = vec![
+        tenant.as_str().into(),
+        application.into(),
+        sha256.into(),
+        number.into(),
+        limit.into(),
+    ];
     let part = |row: &QueryResult| {
-        Ok((row.try_get("", "application_id")?, row.try_get("", "sha256")?, row.try_get("", "number")?, row.try_get("", "head")?))
+        Ok((
+            row.try_get("", "application_id")?,
+            row.try_get("", "sha256")?,
+            row.try_get("", "number")?,
+            row.try_get("", "head")?,
+        ))
     };
     sql::all(conn, &select, values).await?.iter().map(part).collect()
 }
@@ -57,6 +78,11 @@ pub async fn replace<C: ConnectionTrait>(
     sealed: Vec<u8>,
 ) -> Result<(), AppError> {
     let update = "UPDATE bank_file_parts SET sealed = $5 WHERE tenant = $1 AND application_id = $2 AND sha256 = $3 AND number = $4";
-    sql::exec(conn, update, vec![tenant.as_str().into(), id.uuid().into(), sha256.into(), number.into(), sealed.into()]).await?;
+    sql::exec(
+        conn,
+        update,
+        vec![tenant.as_str().into(), id.uuid().into(), sha256.into(), number.into(), sealed.into()],
+    )
+    .await?;
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! Table `bank_files`: what was uploaded for an application, and what was read from linked accounts.
+//! Table `bank_files`: what was uploaded for an application, and what was read from linked
+//! accounts.
 
 use super::json::{of_json, to_json};
 use crate::commands::bank_files::{BankFile, Reading};
@@ -9,7 +10,12 @@ use payterms_kernel::{Id, TenantId};
 use sea_orm::{ConnectionTrait, QueryResult};
 
 /// Inserts a file; false where it is there already.
-pub async fn insert<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Application>, file: &BankFile) -> Result<bool, AppError> {
+pub async fn insert<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<Application>,
+    file: &BankFile,
+) -> Result<bool, AppError> {
     let insert = "INSERT INTO bank_files (tenant, application_id, sha256, title, content, mapping, linked, accounts, bookings, at, \
                   format, preset, findings, finding_count, attachment, size) \
                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) ON CONFLICT DO NOTHING";
@@ -34,13 +40,16 @@ pub async fn insert<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Appl
     Ok(sql::exec(conn, insert, values).await? == 1)
 }
 
-/// What every finder reads. The length of bytes is known without reading them; files from before sizes were stored have no other.
+/// What every finder reads. The length of bytes is known without reading them; files from before
+/// sizes were stored have no other.
 const COLUMNS: &str = "sha256, title, mapping, linked, accounts, bookings, at, format, preset, findings, finding_count, attachment, \
                        CASE WHEN size > 0 THEN size ELSE length(content) END AS size";
 
 fn bank_file(row: &QueryResult, whole: bool) -> Result<BankFile, AppError> {
-    let (mapping, findings): (String, String) = (row.try_get("", "mapping")?, row.try_get("", "findings")?);
-    let (preset, attachment): (String, bool) = (row.try_get("", "preset")?, row.try_get("", "attachment")?);
+    let (mapping, findings): (String, String) =
+        (row.try_get("", "mapping")?, row.try_get("", "findings")?);
+    let (preset, attachment): (String, bool) =
+        (row.try_get("", "preset")?, row.try_get("", "attachment")?);
     let mapping = (!mapping.is_empty()).then(|| of_json(&mapping, "a mapping")).transpose()?;
     Ok(BankFile {
         sha256: row.try_get("", "sha256")?,
@@ -59,7 +68,8 @@ fn bank_file(row: &QueryResult, whole: bool) -> Result<BankFile, AppError> {
     })
 }
 
-/// The files of an application, oldest first; with their originals where `whole`, those of attachments excepted.
+/// The files of an application, oldest first; with their originals where `whole`, those of
+/// attachments excepted.
 pub async fn of_application<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -67,7 +77,9 @@ pub async fn of_application<C: ConnectionTrait>(
     whole: bool,
 ) -> Result<Vec<BankFile>, AppError> {
     let content = if whole { ", content" } else { "" };
-    let select = format!("SELECT {COLUMNS}{content} FROM bank_files WHERE tenant = $1 AND application_id = $2 ORDER BY at, sha256");
+    let select = format!(
+        "SELECT {COLUMNS}{content} FROM bank_files WHERE tenant = $1 AND application_id = $2 ORDER BY at, sha256"
+    );
     let rows = sql::all(conn, &select, vec![tenant.as_str().into(), id.uuid().into()]).await?;
     rows.iter().map(|row| bank_file(row, whole)).collect()
 }
@@ -79,8 +91,11 @@ pub async fn find_uploaded<C: ConnectionTrait>(
     id: Id<Application>,
     sha256: &str,
 ) -> Result<Option<BankFile>, AppError> {
-    let select =
-        format!("SELECT {COLUMNS}, content FROM bank_files WHERE tenant = $1 AND application_id = $2 AND sha256 = $3 AND NOT linked");
-    let row = sql::one(conn, &select, vec![tenant.as_str().into(), id.uuid().into(), sha256.into()]).await?;
+    let select = format!(
+        "SELECT {COLUMNS}, content FROM bank_files WHERE tenant = $1 AND application_id = $2 AND sha256 = $3 AND NOT linked"
+    );
+    let row =
+        sql::one(conn, &select, vec![tenant.as_str().into(), id.uuid().into(), sha256.into()])
+            .await?;
     row.as_ref().map(|row| bank_file(row, true)).transpose()
 }

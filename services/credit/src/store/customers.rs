@@ -28,7 +28,11 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 /// The copy of a customer; none where credit has not heard of it.
-pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Customer>) -> Result<Option<Customer>, AppError> {
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<Customer>,
+) -> Result<Option<Customer>, AppError> {
     let row = Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?;
     Ok(row.map(|row| Customer { id, country: row.country, tier: row.tier }))
 }
@@ -51,7 +55,11 @@ pub async fn buyers<C: ConnectionTrait>(
 }
 
 /// What a customer's legal name is compared by; empty where it is not known.
-pub async fn name_key<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Customer>) -> Result<String, AppError> {
+pub async fn name_key<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<Customer>,
+) -> Result<String, AppError> {
     let row = Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?;
     Ok(row.map(|row| row.name_key).unwrap_or_default())
 }
@@ -72,7 +80,8 @@ pub async fn save<C: ConnectionTrait>(
         name_key: Set(name_key),
     };
     let changing = Column::iter().filter(|column| !matches!(column, Column::Tenant | Column::Id));
-    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
+    let upsert =
+        OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
     Entity::insert(row).on_conflict(upsert).exec_without_returning(conn).await?;
     Ok(())
 }
@@ -106,7 +115,9 @@ pub async fn planned<C: ConnectionTrait>(
 ) -> Result<HashMap<Id<Customer>, Planned>, AppError> {
     let ids: Vec<_> = ids.iter().map(|id| id.uuid()).collect();
     let (among, values) = rows::among(conn, "customer_id", 2, &ids);
-    let select = format!("SELECT customer_id, invoice_id, plan FROM planned_invoices WHERE tenant = $1 AND {among} ORDER BY invoice_id");
+    let select = format!(
+        "SELECT customer_id, invoice_id, plan FROM planned_invoices WHERE tenant = $1 AND {among} ORDER BY invoice_id"
+    );
     let mut first = HashMap::new();
     for row in conn.query_all_raw(rows::of_tenant(conn, &select, tenant, values)).await? {
         let planned = (Id::from_uuid(row.try_get("", "invoice_id")?), row.try_get("", "plan")?);

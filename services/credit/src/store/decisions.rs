@@ -7,7 +7,12 @@ use payterms_kernel::{Currency, Id, TenantId};
 use sea_orm::{ConnectionTrait, QueryResult};
 
 /// Inserts what the policy came to; the row stays for ever.
-pub async fn insert<C: ConnectionTrait>(conn: &C, tenant: &TenantId, application: &Application, advice: &Advice) -> Result<(), AppError> {
+pub async fn insert<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    application: &Application,
+    advice: &Advice,
+) -> Result<(), AppError> {
     let insert = "INSERT INTO decisions (tenant, application_id, number, policy_id, features, currency, cap, decided, at, coverage) \
                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     let values = vec![
@@ -27,8 +32,10 @@ pub async fn insert<C: ConnectionTrait>(conn: &C, tenant: &TenantId, application
 }
 
 fn advice(row: &QueryResult) -> Result<Advice, AppError> {
-    let (features, decided): (String, String) = (row.try_get("", "features")?, row.try_get("", "decided")?);
-    let (code, coverage): (String, String) = (row.try_get("", "currency")?, row.try_get("", "coverage")?);
+    let (features, decided): (String, String) =
+        (row.try_get("", "features")?, row.try_get("", "decided")?);
+    let (code, coverage): (String, String) =
+        (row.try_get("", "currency")?, row.try_get("", "coverage")?);
     Ok(Advice {
         policy: Id::from_uuid(row.try_get("", "policy_id")?),
         features: of_json::<Features>(&features, "features")?,
@@ -40,10 +47,18 @@ fn advice(row: &QueryResult) -> Result<Advice, AppError> {
 }
 
 /// What the policy came to last for an application; none where nothing was decided.
-pub async fn last<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Application>) -> Result<Option<Advice>, AppError> {
+pub async fn last<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<Application>,
+) -> Result<Option<Advice>, AppError> {
     let select = "SELECT policy_id, features, currency, cap, decided, coverage, at FROM decisions WHERE tenant = $1 AND application_id = $2 \
                   ORDER BY number DESC LIMIT 1";
-    sql::one(conn, select, vec![tenant.as_str().into(), id.uuid().into()]).await?.as_ref().map(advice).transpose()
+    sql::one(conn, select, vec![tenant.as_str().into(), id.uuid().into()])
+        .await?
+        .as_ref()
+        .map(advice)
+        .transpose()
 }
 
 /// The newest decisions in a currency, with their applications and customers.
@@ -56,9 +71,15 @@ pub async fn newest<C: ConnectionTrait>(
     let select = "SELECT d.application_id, a.customer_id, d.policy_id, d.features, d.currency, d.cap, d.decided, d.coverage, d.at FROM decisions d \
                   JOIN applications a ON a.tenant = d.tenant AND a.id = d.application_id WHERE d.tenant = $1 AND d.currency = $2 \
                   ORDER BY d.at DESC, d.application_id LIMIT $3";
-    let rows = sql::all(conn, select, vec![tenant.as_str().into(), currency.code().into(), limit.into()]).await?;
+    let rows =
+        sql::all(conn, select, vec![tenant.as_str().into(), currency.code().into(), limit.into()])
+            .await?;
     let one = |row: &QueryResult| {
-        Ok((Id::from_uuid(row.try_get("", "application_id")?), Id::from_uuid(row.try_get("", "customer_id")?), advice(row)?))
+        Ok((
+            Id::from_uuid(row.try_get("", "application_id")?),
+            Id::from_uuid(row.try_get("", "customer_id")?),
+            advice(row)?,
+        ))
     };
     rows.iter().map(one).collect()
 }

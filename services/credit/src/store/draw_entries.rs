@@ -46,11 +46,20 @@ pub async fn append(tx: &WriteTx, entries: &[(Id<Line>, Entry)]) -> Result<(), A
 }
 
 /// What was authorised, captured and repaid by an instant.
-pub async fn sums_at<C: ConnectionTrait>(conn: &C, tenant: &TenantId, line: &Line, at: DateTime<Utc>) -> Result<[Money; 3], AppError> {
+pub async fn sums_at<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    line: &Line,
+    at: DateTime<Utc>,
+) -> Result<[Money; 3], AppError> {
     let select = "SELECT CAST(coalesce(sum(authorized), 0) AS bigint) AS authorized, CAST(coalesce(sum(captured), 0) AS bigint) AS captured, \
                   CAST(coalesce(sum(repaid), 0) AS bigint) AS repaid FROM draw_entries WHERE tenant = $1 AND line_id = $2 AND at <= $3";
-    let row = sql::one(conn, select, vec![tenant.as_str().into(), line.id.uuid().into(), at.into()]).await?;
+    let row =
+        sql::one(conn, select, vec![tenant.as_str().into(), line.id.uuid().into(), at.into()])
+            .await?;
     let row = row.ok_or_else(|| AppError::Fault("no sums came back".to_owned()))?;
-    let sum = |column: &str| Ok::<_, AppError>(Money::from_micros(line.currency(), row.try_get("", column)?));
+    let sum = |column: &str| {
+        Ok::<_, AppError>(Money::from_micros(line.currency(), row.try_get("", column)?))
+    };
     Ok([sum("authorized")?, sum("captured")?, sum("repaid")?])
 }

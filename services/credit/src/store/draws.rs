@@ -19,7 +19,8 @@ use sea_orm::{ExprTrait, IntoSimpleExpr, QueryOrder, entity::prelude::*};
 use std::collections::HashMap;
 
 payterms_chassis::table! {
-    /// A row. `falls_due` is the day after which it is past due, where something is owed or was given up.
+    /// A row. `falls_due` is the day after which it is past due, where something is owed or was
+    /// given up.
     entity "draws"
     key { id: Uuid, }
     fixed {
@@ -79,13 +80,22 @@ fn read(row: &Model) -> Result<Draw, AppError> {
 }
 
 /// One draw of a line.
-pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, (line, id): (Id<Line>, Id<Draw>)) -> Result<Option<Draw>, AppError> {
-    let query = Entity::find_by_id((tenant.to_string(), id.uuid())).filter(Column::LineId.eq(line.uuid()));
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    (line, id): (Id<Line>, Id<Draw>),
+) -> Result<Option<Draw>, AppError> {
+    let query =
+        Entity::find_by_id((tenant.to_string(), id.uuid())).filter(Column::LineId.eq(line.uuid()));
     query.one(conn).await?.as_ref().map(draw).transpose()
 }
 
 /// Draws by their ids, each with its line.
-pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<Draw>]) -> Result<Vec<(Id<Line>, Draw)>, AppError> {
+pub async fn find_many<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    ids: &[Id<Draw>],
+) -> Result<Vec<(Id<Line>, Draw)>, AppError> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
@@ -112,7 +122,8 @@ pub async fn list<C: ConnectionTrait>(
     if let Some(line) = line {
         query = query.filter(Column::LineId.eq(line.uuid()));
     } else if let Some(customer) = customer {
-        query = query.filter(Column::LineId.in_subquery(lines::of_customer(tenant, customer.uuid())));
+        query =
+            query.filter(Column::LineId.in_subquery(lines::of_customer(tenant, customer.uuid())));
     }
     let filter = |comparison: &Comparison| compared(comparison, tenant);
     let order = |field: &str| (field == UPDATE_TIME).then(|| Column::UpdatedAt.into_simple_expr());
@@ -125,7 +136,11 @@ fn compared(comparison: &Comparison, tenant: &TenantId) -> Option<Compared> {
     let column = match (comparison.field, &comparison.value) {
         ("customer", Value::Id(customer)) => {
             let expr = Column::LineId.in_subquery(lines::of_customer(tenant, *customer));
-            return Some(Compared::Whole(if comparison.operator == Operator::Equal { expr } else { expr.not() }));
+            return Some(Compared::Whole(if comparison.operator == Operator::Equal {
+                expr
+            } else {
+                expr.not()
+            }));
         }
         ("state", _) => Column::State,
         ("credit_line", _) => Column::LineId,
@@ -150,8 +165,14 @@ pub fn position(draw: &Draw, order: Order) -> Position {
 }
 
 /// The draws of a payment on a line, in the order of their ids.
-pub async fn of_payment<C: ConnectionTrait>(conn: &C, tenant: &TenantId, (line, payment): (Id<Line>, Uuid)) -> Result<Vec<Draw>, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::PaymentId.eq(payment));
+pub async fn of_payment<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    (line, payment): (Id<Line>, Uuid),
+) -> Result<Vec<Draw>, AppError> {
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::PaymentId.eq(payment));
     let query = query.filter(Column::LineId.eq(line.uuid())).order_by_asc(Column::Id);
     query.all(conn).await?.iter().map(draw).collect()
 }
@@ -162,13 +183,15 @@ pub async fn of_invoice<C: ConnectionTrait>(
     tenant: &TenantId,
     invoice: Id<Invoice>,
 ) -> Result<Option<(Id<Line>, Draw)>, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::InvoiceId.eq(invoice.uuid()));
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::InvoiceId.eq(invoice.uuid()));
     let row = query.filter(Column::State.eq(DrawState::Captured.name())).one(conn).await?;
     row.map(|row| Ok((Id::from_uuid(row.line_id), draw(&row)?))).transpose()
 }
 
-/// The days on which the next and the first draw of each of these lines falls due; lines on which nothing does are not
-/// among them.
+/// The days on which the next and the first draw of each of these lines falls due; lines on which
+/// nothing does are not among them.
 pub async fn earliest_due<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -182,7 +205,9 @@ pub async fn earliest_due<C: ConnectionTrait>(
     let rows = conn.query_all_raw(rows::of_tenant(conn, &select, tenant, values)).await?;
     let mut found = HashMap::new();
     for row in rows {
-        let day = |column: &str| row.try_get::<Option<String>>("", column)?.as_deref().map(date).transpose();
+        let day = |column: &str| {
+            row.try_get::<Option<String>>("", column)?.as_deref().map(date).transpose()
+        };
         found.insert(row.try_get("", "line_id")?, [day("next_due")?, day("first_due")?]);
     }
     Ok(found)
@@ -214,7 +239,8 @@ fn row(tenant: &TenantId, line: Id<Line>, draw: &Draw) -> Result<Model, AppError
     })
 }
 
-/// Inserts draws of lines or saves their changes: all columns in one statement, since a batch has both.
+/// Inserts draws of lines or saves their changes: all columns in one statement, since a batch has
+/// both.
 pub async fn save_many(tx: &WriteTx, draws: &[(Id<Line>, Draw)]) -> Result<(), AppError> {
     let mut rows = Rows::new(Model::COLUMNS);
     for (line, draw) in draws {

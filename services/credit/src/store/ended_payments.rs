@@ -1,4 +1,5 @@
-//! Table `ended_payments`: payments that were voided or refused here; what comes late for one is refused the same way.
+//! Table `ended_payments`: payments that were voided or refused here; what comes late for one is
+//! refused the same way.
 
 use payterms_chassis::{AppError, WriteTx, sql};
 use payterms_kernel::{Refusal, TenantId};
@@ -6,21 +7,35 @@ use sea_orm::ConnectionTrait;
 use uuid::Uuid;
 
 /// Why a payment was ended before it drew, by the reasons that may be stored.
-const REASONS: [&str; 5] = ["DRAW_STATE", "LINE_STATE", "CREDIT_LIMIT_EXCEEDED", "CURRENCY_MISMATCH", "INVOICE_IN_PLAN"];
+const REASONS: [&str; 5] =
+    ["DRAW_STATE", "LINE_STATE", "CREDIT_LIMIT_EXCEEDED", "CURRENCY_MISMATCH", "INVOICE_IN_PLAN"];
 
 /// Marks a payment as ended; the first mark stays.
 pub async fn insert(tx: &WriteTx, payment: Uuid, refusal: &Refusal) -> Result<(), AppError> {
     let insert = "INSERT INTO ended_payments (tenant, payment_id, reason, message) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
-    let values = vec![tx.call().tenant.as_str().into(), payment.into(), refusal.reason.into(), refusal.message.clone().into()];
+    let values = vec![
+        tx.call().tenant.as_str().into(),
+        payment.into(),
+        refusal.reason.into(),
+        refusal.message.clone().into(),
+    ];
     sql::exec(tx.conn(), insert, values).await?;
     Ok(())
 }
 
 /// How a payment was ended; none: it was not.
-pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: Uuid) -> Result<Option<Refusal>, AppError> {
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    payment: Uuid,
+) -> Result<Option<Refusal>, AppError> {
     let select = "SELECT reason, message FROM ended_payments WHERE tenant = $1 AND payment_id = $2";
-    let Some(row) = sql::one(conn, select, vec![tenant.as_str().into(), payment.into()]).await? else { return Ok(None) };
-    let (reason, message): (String, String) = (row.try_get("", "reason")?, row.try_get("", "message")?);
+    let Some(row) = sql::one(conn, select, vec![tenant.as_str().into(), payment.into()]).await?
+    else {
+        return Ok(None);
+    };
+    let (reason, message): (String, String) =
+        (row.try_get("", "reason")?, row.try_get("", "message")?);
     let known = REASONS.into_iter().find(|known| *known == reason).unwrap_or("DRAW_STATE");
     Ok(Some(Refusal::precondition(known, message)))
 }

@@ -57,18 +57,32 @@ pub async fn list<C: ConnectionTrait>(
     after: i64,
     limit: u64,
 ) -> Result<Vec<(i64, Taken)>, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::LineId.eq(line.uuid()));
-    let query = query.filter(Column::Sequence.gt(after)).order_by_asc(Column::Sequence).limit(limit);
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::LineId.eq(line.uuid()));
+    let query =
+        query.filter(Column::Sequence.gt(after)).order_by_asc(Column::Sequence).limit(limit);
     query.all(conn).await?.into_iter().map(entry).collect()
 }
 
 /// Appends the edges that were taken since the line was loaded.
-pub(super) async fn append<C: ConnectionTrait>(conn: &C, tenant: &TenantId, line: &Line) -> Result<(), AppError> {
+pub(super) async fn append<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    line: &Line,
+) -> Result<(), AppError> {
     if line.taken.is_empty() {
         return Ok(());
     }
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::LineId.eq(line.id.uuid()));
-    let last: Option<Option<i64>> = query.select_only().column_as(Column::Sequence.max(), "last").into_tuple().one(conn).await?;
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::LineId.eq(line.id.uuid()));
+    let last: Option<Option<i64>> = query
+        .select_only()
+        .column_as(Column::Sequence.max(), "last")
+        .into_tuple()
+        .one(conn)
+        .await?;
     let first = last.flatten().unwrap_or_default().saturating_add(1);
     let rows = (first..).zip(&line.taken).map(|(sequence, taken)| ActiveModel {
         tenant: Set(tenant.to_string()),

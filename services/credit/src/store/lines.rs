@@ -10,7 +10,9 @@ use payterms_chassis::{
     listing::{Listing, Order, UPDATE_TIME},
     rows::{self, Rows},
 };
-use payterms_credit_domain::{Customer, Line, LineState, Suspension, Verb, line::PendingTransition};
+use payterms_credit_domain::{
+    Customer, Line, LineState, Suspension, Verb, line::PendingTransition,
+};
 use payterms_kernel::{Actor, Currency, Id, TenantId};
 use sea_orm::{
     IntoSimpleExpr, QueryOrder, QuerySelect,
@@ -19,7 +21,8 @@ use sea_orm::{
 };
 
 payterms_chassis::table! {
-    /// A row. Suspensions have a blank between, reasons a line break; `moving` is a verb's name, or empty.
+    /// A row. Suspensions have a blank between, reasons a line break; `moving` is a verb's name, or
+    /// empty.
     entity "credit_lines"
     key { id: Uuid, }
     fixed {
@@ -94,7 +97,11 @@ fn read(row: Model) -> Result<Line, AppError> {
         application: row.application_id,
         state: state(&row.state)?,
         before: row.state_before.as_deref().map(state).transpose()?,
-        suspensions: row.suspensions.split_whitespace().map(suspension).collect::<Result<_, _>>()?,
+        suspensions: row
+            .suspensions
+            .split_whitespace()
+            .map(suspension)
+            .collect::<Result<_, _>>()?,
         limit: money(&row.currency, row.credit_limit)?,
         authorized: money(&row.currency, row.authorized)?,
         captured: money(&row.currency, row.captured)?,
@@ -116,31 +123,59 @@ fn read(row: Model) -> Result<Line, AppError> {
 }
 
 /// One line.
-pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Line>) -> Result<Option<Line>, AppError> {
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<Line>,
+) -> Result<Option<Line>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(line).transpose()
 }
 
 /// Lines by their ids.
-pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<Line>]) -> Result<Vec<Line>, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())));
+pub async fn find_many<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    ids: &[Id<Line>],
+) -> Result<Vec<Line>, AppError> {
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())));
     query.all(conn).await?.into_iter().map(line).collect()
 }
 
 /// One line, its row locked.
-pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Line>) -> Result<Option<Line>, AppError> {
-    Entity::find_by_id((tenant.to_string(), id.uuid())).lock_exclusive().one(conn).await?.map(line).transpose()
+pub async fn lock<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<Line>,
+) -> Result<Option<Line>, AppError> {
+    Entity::find_by_id((tenant.to_string(), id.uuid()))
+        .lock_exclusive()
+        .one(conn)
+        .await?
+        .map(line)
+        .transpose()
 }
 
 /// Lines by their ids, their rows locked in the order of their ids.
-pub async fn lock_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<Line>]) -> Result<Vec<Line>, AppError> {
+pub async fn lock_many<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    ids: &[Id<Line>],
+) -> Result<Vec<Line>, AppError> {
     let ids: Vec<_> = ids.iter().map(|id| id.uuid()).collect();
     let ((among, values), lock) = (rows::among(conn, "id", 2, &ids), rows::for_update(conn));
-    let select = format!("SELECT * FROM credit_lines WHERE tenant = $1 AND {among} ORDER BY id{lock}");
-    let found = Entity::find().from_raw_sql(rows::of_tenant(conn, &select, tenant, values)).all(conn).await?;
+    let select =
+        format!("SELECT * FROM credit_lines WHERE tenant = $1 AND {among} ORDER BY id{lock}");
+    let found = Entity::find()
+        .from_raw_sql(rows::of_tenant(conn, &select, tenant, values))
+        .all(conn)
+        .await?;
     found.into_iter().map(line).collect()
 }
 
-/// The live line of a customer in a currency; in any currency where none is named, the newest first.
+/// The live line of a customer in a currency; in any currency where none is named, the newest
+/// first.
 pub async fn live<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -163,8 +198,13 @@ pub async fn owed_again<C: ConnectionTrait>(
     tenant: &TenantId,
     (customer, currency): (Id<Customer>, Currency),
 ) -> Result<Option<Line>, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::CustomerId.eq(customer.uuid()));
-    let query = query.filter(Column::Currency.eq(currency.code())).filter(Column::Live.eq(false)).filter(Expr::cust("captured > repaid"));
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::CustomerId.eq(customer.uuid()));
+    let query = query
+        .filter(Column::Currency.eq(currency.code()))
+        .filter(Column::Live.eq(false))
+        .filter(Expr::cust("captured > repaid"));
     query.limit(1).one(conn).await?.map(line).transpose()
 }
 
@@ -232,7 +272,12 @@ fn row(tenant: &TenantId, line: &Line) -> Model {
         created_at: line.created_at,
         state: line.state.name().to_owned(),
         state_before: line.before.map(|state| state.name().to_owned()),
-        suspensions: line.suspensions.iter().map(|suspension| suspension.name()).collect::<Vec<_>>().join(" "),
+        suspensions: line
+            .suspensions
+            .iter()
+            .map(|suspension| suspension.name())
+            .collect::<Vec<_>>()
+            .join(" "),
         credit_limit: line.limit.micros(),
         authorized: line.authorized.micros(),
         captured: line.captured.micros(),
@@ -256,11 +301,17 @@ fn row(tenant: &TenantId, line: &Line) -> Model {
     }
 }
 
-/// Inserts lines or saves their changes, and appends the edges that were taken since they were loaded.
-pub async fn save_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, lines: &[&Line]) -> Result<(), AppError> {
+/// Inserts lines or saves their changes, and appends the edges that were taken since they were
+/// loaded.
+pub async fn save_many<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    lines: &[&Line],
+) -> Result<(), AppError> {
     let (mut new, mut changed) = (Rows::new(Model::COLUMNS), Rows::new(Model::CHANGING));
     for line in lines {
-        // A line that was offered in this transaction, or has not changed since it was offered, may not have its row yet.
+        // A line that was offered in this transaction, or has not changed since it was offered, may
+        // not have its row yet.
         if line.version <= 1 {
             new.push(row(tenant, line).inserted());
         } else {

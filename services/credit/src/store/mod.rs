@@ -1,5 +1,8 @@
 //! The tables, each with its queries; every finder takes the tenant.
-#![expect(clippy::missing_errors_doc, reason = "a store fails as the database fails, or on a row that it did not write")]
+#![expect(
+    clippy::missing_errors_doc,
+    reason = "a store fails as the database fails, or on a row that it did not write"
+)]
 
 pub mod advised_limits;
 pub mod applications;

@@ -1,4 +1,5 @@
-//! Tables `known_invoices`, `known_plans` and `known_plan_invoices`: copies, from events, of how a customer pays; features are made of them.
+//! Tables `known_invoices`, `known_plans` and `known_plan_invoices`: copies, from events, of how a
+//! customer pays; features are made of them.
 
 use chrono::NaiveDate;
 use payterms_chassis::{AppError, sql};
@@ -55,8 +56,13 @@ pub struct PlanStanding {
     pub invoices: Vec<Uuid>,
 }
 
-/// Saves how an invoice stands. Nothing stays from before: an event may disprove what was known, such as that it was paid late.
-pub async fn save_invoice<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: &InvoiceStanding) -> Result<(), AppError> {
+/// Saves how an invoice stands. Nothing stays from before: an event may disprove what was known,
+/// such as that it was paid late.
+pub async fn save_invoice<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    invoice: &InvoiceStanding,
+) -> Result<(), AppError> {
     let upsert = "INSERT INTO known_invoices (tenant, invoice_id, customer_id, currency, paid, open, issued_on, due_on, late, written_off, \
                   no_consequence_before) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (tenant, invoice_id) DO UPDATE SET \
                   paid = excluded.paid, open = excluded.open, due_on = excluded.due_on, late = excluded.late, \
@@ -79,23 +85,35 @@ pub async fn save_invoice<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoi
 }
 
 /// Deletes what is stored of an invoice.
-pub async fn delete_invoice<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: Uuid) -> Result<(), AppError> {
+pub async fn delete_invoice<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    invoice: Uuid,
+) -> Result<(), AppError> {
     let delete = "DELETE FROM known_invoices WHERE tenant = $1 AND invoice_id = $2";
     sql::exec(conn, delete, vec![tenant.as_str().into(), invoice.into()]).await?;
     Ok(())
 }
 
-/// Saves how a plan stands. Plans itself says what was missed or breached over its whole life, and takes it back.
-pub async fn save_plan<C: ConnectionTrait>(conn: &C, tenant: &TenantId, plan: &PlanStanding) -> Result<(), AppError> {
+/// Saves how a plan stands. Plans itself says what was missed or breached over its whole life, and
+/// takes it back.
+pub async fn save_plan<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    plan: &PlanStanding,
+) -> Result<(), AppError> {
     let upsert = "INSERT INTO known_plans (tenant, plan_id, customer_id, kept, breached, holds, missed) VALUES ($1, $2, $3, $4, $5, $6, $7) \
                   ON CONFLICT (tenant, plan_id) DO UPDATE SET kept = excluded.kept, breached = excluded.breached, \
                   holds = excluded.holds, missed = excluded.missed";
     let flags = [plan.kept, plan.breached, plan.holds, plan.missed].map(Into::into);
-    let values = [vec![tenant.as_str().into(), plan.id.into(), plan.customer.uuid().into()], flags.to_vec()].concat();
+    let values =
+        [vec![tenant.as_str().into(), plan.id.into(), plan.customer.uuid().into()], flags.to_vec()]
+            .concat();
     sql::exec(conn, upsert, values).await?;
     let insert = "INSERT INTO known_plan_invoices (tenant, plan_id, invoice_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
     for invoice in &plan.invoices {
-        sql::exec(conn, insert, vec![tenant.as_str().into(), plan.id.into(), (*invoice).into()]).await?;
+        sql::exec(conn, insert, vec![tenant.as_str().into(), plan.id.into(), (*invoice).into()])
+            .await?;
     }
     Ok(())
 }
@@ -107,7 +125,8 @@ const IN_A_KEPT_PLAN: &str = "EXISTS (SELECT 1 FROM known_plan_invoices p JOIN k
 const WRITTEN_OFF: &str = "EXISTS (SELECT 1 FROM known_plan_invoices p JOIN known_invoices i ON i.tenant = p.tenant AND i.invoice_id = p.invoice_id \
      WHERE p.tenant = k.tenant AND p.plan_id = k.plan_id AND i.written_off)";
 
-/// Of an invoice `i`, on day `$5`: something of it is open or given up after its due date, and no promise puts that off.
+/// Of an invoice `i`, on day `$5`: something of it is open or given up after its due date, and no
+/// promise puts that off.
 const PAST_DUE: &str = "(i.open > 0 OR i.written_off) AND i.due_on < $5 AND coalesce(i.no_consequence_before, '') <= $5";
 
 /// The features of what a customer has done here.
@@ -118,15 +137,22 @@ pub async fn features<C: ConnectionTrait>(
     today: NaiveDate,
 ) -> Result<Features, AppError> {
     let since = today.checked_sub_days(chrono::Days::new(DAYS)).unwrap_or(today);
-    let late = format!("i.issued_on >= $4 AND (i.late OR ({PAST_DUE})) AND (i.written_off OR NOT {IN_A_KEPT_PLAN})");
+    let late = format!(
+        "i.issued_on >= $4 AND (i.late OR ({PAST_DUE})) AND (i.written_off OR NOT {IN_A_KEPT_PLAN})"
+    );
     let select = format!(
         "SELECT CAST(coalesce(sum(CASE WHEN {late} THEN 1 ELSE 0 END), 0) AS bigint) AS late, \
                   CAST(coalesce(sum(CASE WHEN issued_on >= $4 AND currency = $3 THEN paid ELSE 0 END), 0) AS bigint) AS volume, \
                   CAST(coalesce(sum(CASE WHEN currency = $3 THEN open ELSE 0 END), 0) AS bigint) AS open \
                   FROM known_invoices i WHERE tenant = $1 AND customer_id = $2"
     );
-    let values =
-        vec![tenant.as_str().into(), customer.uuid().into(), currency.code().into(), since.to_string().into(), today.to_string().into()];
+    let values = vec![
+        tenant.as_str().into(),
+        customer.uuid().into(),
+        currency.code().into(),
+        since.to_string().into(),
+        today.to_string().into(),
+    ];
     let mut features = Features::new();
     if let Some(row) = sql::one(conn, &select, values).await? {
         features.insert(Feature::PaidLate, row.try_get("", "late")?);
@@ -138,7 +164,9 @@ pub async fn features<C: ConnectionTrait>(
          CAST(coalesce(sum(CASE WHEN breached THEN 1 ELSE 0 END), 0) AS bigint) AS breached \
          FROM known_plans k WHERE tenant = $1 AND customer_id = $2"
     );
-    if let Some(row) = sql::one(conn, &select, vec![tenant.as_str().into(), customer.uuid().into()]).await? {
+    if let Some(row) =
+        sql::one(conn, &select, vec![tenant.as_str().into(), customer.uuid().into()]).await?
+    {
         features.insert(Feature::PlansKept, row.try_get("", "kept")?);
         features.insert(Feature::PlansBreached, row.try_get("", "breached")?);
     }

@@ -11,7 +11,9 @@ use payterms_credit_domain::{
     policy::{Case, Terms},
 };
 use payterms_kernel::{Id, TenantId};
-use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict,
+};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "policies")]
@@ -55,18 +57,43 @@ fn policy(row: &Model) -> Result<Policy, AppError> {
 }
 
 /// One policy.
-pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Policy>) -> Result<Option<Policy>, AppError> {
-    Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.as_ref().map(policy).transpose()
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<Policy>,
+) -> Result<Option<Policy>, AppError> {
+    Entity::find_by_id((tenant.to_string(), id.uuid()))
+        .one(conn)
+        .await?
+        .as_ref()
+        .map(policy)
+        .transpose()
 }
 
 /// One policy, its row locked.
-pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Policy>) -> Result<Option<Policy>, AppError> {
-    Entity::find_by_id((tenant.to_string(), id.uuid())).lock_exclusive().one(conn).await?.as_ref().map(policy).transpose()
+pub async fn lock<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<Policy>,
+) -> Result<Option<Policy>, AppError> {
+    Entity::find_by_id((tenant.to_string(), id.uuid()))
+        .lock_exclusive()
+        .one(conn)
+        .await?
+        .as_ref()
+        .map(policy)
+        .transpose()
 }
 
 /// Policies below an id, newest first.
-pub async fn list<C: ConnectionTrait>(conn: &C, tenant: &TenantId, before: Uuid, limit: u64) -> Result<Vec<Policy>, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.lt(before));
+pub async fn list<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    before: Uuid,
+    limit: u64,
+) -> Result<Vec<Policy>, AppError> {
+    let query =
+        Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.lt(before));
     query.order_by_desc(Column::Id).limit(limit).all(conn).await?.iter().map(policy).collect()
 }
 
@@ -78,7 +105,11 @@ pub async fn last_number<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Res
 }
 
 /// Inserts a policy or saves its changes.
-pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, policy: &Policy) -> Result<(), AppError> {
+pub async fn save<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    policy: &Policy,
+) -> Result<(), AppError> {
     let row = ActiveModel {
         tenant: Set(tenant.to_string()),
         id: Set(policy.id.uuid()),
@@ -92,8 +123,17 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, policy: &Poli
         created_at: Set(policy.created_at),
         published_at: Set(policy.published_at),
     };
-    let changing = [Column::Title, Column::State, Column::Number, Column::Terms, Column::Cases, Column::Version, Column::PublishedAt];
-    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
+    let changing = [
+        Column::Title,
+        Column::State,
+        Column::Number,
+        Column::Terms,
+        Column::Cases,
+        Column::Version,
+        Column::PublishedAt,
+    ];
+    let upsert =
+        OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
     Entity::insert(row).on_conflict(upsert).exec_without_returning(conn).await?;
     Ok(())
 }

@@ -7,7 +7,9 @@ use payterms_chassis::{
 };
 use payterms_credit_domain::{Customer, Programme, ProgrammeState};
 use payterms_kernel::{Id, TenantId};
-use sea_orm::{ActiveValue::Set, Iterable, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set, Iterable, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict,
+};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "programmes")]
@@ -68,19 +70,38 @@ fn programme(row: Model) -> Result<Programme, AppError> {
 }
 
 /// One programme.
-pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Programme>) -> Result<Option<Programme>, AppError> {
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<Programme>,
+) -> Result<Option<Programme>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(programme).transpose()
 }
 
 /// Programmes by their ids.
-pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<Programme>]) -> Result<Vec<Programme>, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())));
+pub async fn find_many<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    ids: &[Id<Programme>],
+) -> Result<Vec<Programme>, AppError> {
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())));
     query.all(conn).await?.into_iter().map(programme).collect()
 }
 
 /// One programme, its row locked.
-pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Programme>) -> Result<Option<Programme>, AppError> {
-    Entity::find_by_id((tenant.to_string(), id.uuid())).lock_exclusive().one(conn).await?.map(programme).transpose()
+pub async fn lock<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<Programme>,
+) -> Result<Option<Programme>, AppError> {
+    Entity::find_by_id((tenant.to_string(), id.uuid()))
+        .lock_exclusive()
+        .one(conn)
+        .await?
+        .map(programme)
+        .transpose()
 }
 
 /// Programmes below an id, newest first; only open ones where that is asked.
@@ -90,15 +111,27 @@ pub async fn list<C: ConnectionTrait>(
     (before, open): (Uuid, bool),
     limit: u64,
 ) -> Result<Vec<Programme>, AppError> {
-    let mut query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.lt(before));
+    let mut query =
+        Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.lt(before));
     if open {
         query = query.filter(Column::State.eq(ProgrammeState::Open.name()));
     }
-    query.order_by_desc(Column::Id).limit(limit).all(conn).await?.into_iter().map(programme).collect()
+    query
+        .order_by_desc(Column::Id)
+        .limit(limit)
+        .all(conn)
+        .await?
+        .into_iter()
+        .map(programme)
+        .collect()
 }
 
 /// Inserts a programme or saves its changes.
-pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, this_programme: &Programme) -> Result<(), AppError> {
+pub async fn save<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    this_programme: &Programme,
+) -> Result<(), AppError> {
     let (term_kind, term_days) = term_columns(this_programme.term);
     let row = ActiveModel {
         tenant: Set(tenant.to_string()),
@@ -122,7 +155,8 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, this_programm
         updated_at: Set(this_programme.updated_at),
     };
     let changing = Column::iter().filter(|column| !matches!(column, Column::Tenant | Column::Id));
-    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
+    let upsert =
+        OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
     Entity::insert(row).on_conflict(upsert).exec_without_returning(conn).await?;
     Ok(())
 }
@@ -136,13 +170,28 @@ pub async fn invite<C: ConnectionTrait>(
 ) -> Result<(), AppError> {
     let upsert = "INSERT INTO invitations (tenant, programme_id, customer_id, invited) VALUES ($1, $2, $3, $4) \
                   ON CONFLICT (tenant, programme_id, customer_id) DO UPDATE SET invited = excluded.invited";
-    sql::exec(conn, upsert, vec![tenant.as_str().into(), programme.uuid().into(), customer.uuid().into(), invited.into()]).await?;
+    sql::exec(
+        conn,
+        upsert,
+        vec![
+            tenant.as_str().into(),
+            programme.uuid().into(),
+            customer.uuid().into(),
+            invited.into(),
+        ],
+    )
+    .await?;
     Ok(())
 }
 
 /// The programmes that a customer is invited to.
-pub async fn invited<C: ConnectionTrait>(conn: &C, tenant: &TenantId, customer: Id<Customer>) -> Result<Vec<Id<Programme>>, AppError> {
-    let select = "SELECT programme_id FROM invitations WHERE tenant = $1 AND customer_id = $2 AND invited";
+pub async fn invited<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    customer: Id<Customer>,
+) -> Result<Vec<Id<Programme>>, AppError> {
+    let select =
+        "SELECT programme_id FROM invitations WHERE tenant = $1 AND customer_id = $2 AND invited";
     let rows = sql::all(conn, select, vec![tenant.as_str().into(), customer.uuid().into()]).await?;
     rows.iter().map(|row| Ok(Id::from_uuid(row.try_get("", "programme_id")?))).collect()
 }

@@ -35,7 +35,11 @@ pub(super) fn decimal(text: &str) -> Result<Decimal, AppError> {
 ///
 /// # Errors
 /// `Fault` for a text that is none of ours.
-pub fn purchase(text: &str, currency: Currency, expires_at: Option<DateTime<Utc>>) -> Result<Option<Purchase>, AppError> {
+pub fn purchase(
+    text: &str,
+    currency: Currency,
+    expires_at: Option<DateTime<Utc>>,
+) -> Result<Option<Purchase>, AppError> {
     let Some(expires_at) = expires_at else { return Ok(None) };
     let stored: PurchaseText = of_json(text, "a purchase")?;
     let sold = |line: SoldText| {

@@ -1,4 +1,5 @@
-//! What must always hold in the rows of credit, each as a query for what breaks it. The law is in docs/domain/credit.md.
+//! What must always hold in the rows of credit, each as a query for what breaks it. The law is in
+//! docs/domain/credit.md.
 
 use payterms_chassis::rules::{Key, Pieces, Rule};
 
@@ -73,6 +74,9 @@ pub const ALL: &[Rule] = &[
 ];
 
 /// The history of a line is read by its index, so few lines make a piece.
-const LINES: Pieces = Pieces { table: "credit_lines", key: "id", kind: Key::Uuid, rows: 100, key_first: true };
-const DRAWS: Pieces = Pieces { table: "draws", key: "id", kind: Key::Uuid, rows: 1000, key_first: true };
-const APPLICATIONS: Pieces = Pieces { table: "applications", key: "id", kind: Key::Uuid, rows: 1000, key_first: false };
+const LINES: Pieces =
+    Pieces { table: "credit_lines", key: "id", kind: Key::Uuid, rows: 100, key_first: true };
+const DRAWS: Pieces =
+    Pieces { table: "draws", key: "id", kind: Key::Uuid, rows: 1000, key_first: true };
+const APPLICATIONS: Pieces =
+    Pieces { table: "applications", key: "id", kind: Key::Uuid, rows: 1000, key_first: false };

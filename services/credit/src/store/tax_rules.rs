@@ -20,7 +20,11 @@ struct RuleText {
 }
 
 /// Saves the copy of a tenant's rules.
-pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rules: &[TaxRule]) -> Result<(), AppError> {
+pub async fn save<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    rules: &[TaxRule],
+) -> Result<(), AppError> {
     let text = |rule: &TaxRule| RuleText {
         country: rule.country.clone(),
         category: rule.category.clone(),
@@ -35,9 +39,14 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rules: &[TaxR
 }
 
 /// The copy of a tenant's rules; none where credit has not heard of them.
-pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<Vec<TaxRule>, AppError> {
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+) -> Result<Vec<TaxRule>, AppError> {
     let select = "SELECT rules FROM tax_rules WHERE tenant = $1";
-    let Some(row) = sql::one(conn, select, vec![tenant.as_str().into()]).await? else { return Ok(Vec::new()) };
+    let Some(row) = sql::one(conn, select, vec![tenant.as_str().into()]).await? else {
+        return Ok(Vec::new());
+    };
     let rules: Vec<RuleText> = of_json(&row.try_get::<String>("", "rules")?, "tax rules")?;
     let rule = |stored: RuleText| {
         let rate_percent = decimal(&stored.rate_percent)?;

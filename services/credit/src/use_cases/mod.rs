@@ -1,5 +1,9 @@
-//! One verb a file, in a folder for each noun: lock, look the request up, let the domain decide, save, commit.
-#![expect(clippy::missing_errors_doc, reason = "refusals are named where there are any; what else fails is the database or a peer")]
+//! One verb a file, in a folder for each noun: lock, look the request up, let the domain decide,
+//! save, commit.
+#![expect(
+    clippy::missing_errors_doc,
+    reason = "refusals are named where there are any; what else fails is the database or a peer"
+)]
 
 pub mod advised_limits;
 pub mod applications;

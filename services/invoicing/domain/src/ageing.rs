@@ -84,6 +84,10 @@ mod tests {
             };
             assert_eq!(found, [expected], "{late} days late");
         }
-        assert_eq!(Bucket::Current.due_dates(day), (Some(day), None), "what falls due later is current too");
+        assert_eq!(
+            Bucket::Current.due_dates(day),
+            (Some(day), None),
+            "what falls due later is current too"
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! Payments whose money moves elsewhere: a bank transfer that is announced and waits for its line, and what
-//! staff say was paid outside (docs/domain/invoicing.md#slow-tenders).
+//! Payments whose money moves elsewhere: a bank transfer that is announced and waits for its line,
+//! and what staff say was paid outside (docs/domain/invoicing.md#slow-tenders).
 
 use crate::{
     bank::{BankLine, announced_number, creditor_reference},
@@ -36,12 +36,15 @@ impl Payment {
     /// Whether it waits for a transfer.
     #[must_use]
     pub fn is_announced(&self) -> bool {
-        let waits = |tender: &Tender| tender.source == Source::Announced && tender.state == TenderState::Processing;
+        let waits = |tender: &Tender| {
+            tender.source == Source::Announced && tender.state == TenderState::Processing
+        };
         self.state == PaymentState::Processing && self.tenders.iter().any(waits)
     }
 
-    /// Says where the transfer goes and what the payer is asked to write: the reference of its invoice, or one of its own
-    /// that names all of them (docs/domain/invoicing.md#payment-reference).
+    /// Says where the transfer goes and what the payer is asked to write: the reference of its
+    /// invoice, or one of its own that names all of them
+    /// (docs/domain/invoicing.md#payment-reference).
     pub fn announce(&mut self, invoices: &[Invoice], bank_details: String) {
         let number = match self.allocations.as_slice() {
             [allocation] => invoices
@@ -58,7 +61,12 @@ impl Payment {
     ///
     /// # Errors
     /// None that stored amounts can cause.
-    pub fn arrived(&mut self, line: &mut BankLine, invoices: &mut [Invoice], now: DateTime<Utc>) -> Result<(), Refusal> {
+    pub fn arrived(
+        &mut self,
+        line: &mut BankLine,
+        invoices: &mut [Invoice],
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
         line.payment = Some(self.id);
         self.effective_on = Some(line.shown.effective_on());
         let mut most = line.shown.amount;
@@ -74,12 +82,27 @@ impl Payment {
         Ok(())
     }
 
-    /// What was announced again has reserved nothing so far: it takes what is left to pay by now, at most what was announced or came.
-    fn reserve_at_last(&mut self, invoices: &mut [Invoice], most: Money, now: DateTime<Utc>) -> Result<(), Refusal> {
-        let reserved = self.allocations.iter().try_fold(Money::zero(self.currency), |sum, allocation| sum.plus(allocation.amount))?;
+    /// What was announced again has reserved nothing so far: it takes what is left to pay by now,
+    /// at most what was announced or came.
+    fn reserve_at_last(
+        &mut self,
+        invoices: &mut [Invoice],
+        most: Money,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
+        let reserved = self
+            .allocations
+            .iter()
+            .try_fold(Money::zero(self.currency), |sum, allocation| sum.plus(allocation.amount))?;
         let mut left = most.minus(reserved.min(most)?)?;
-        for allocation in self.allocations.iter_mut().filter(|allocation| allocation.amount.is_zero()) {
-            let Some(invoice) = invoices.iter_mut().find(|invoice| invoice.id == allocation.invoice) else { continue };
+        for allocation in
+            self.allocations.iter_mut().filter(|allocation| allocation.amount.is_zero())
+        {
+            let Some(invoice) =
+                invoices.iter_mut().find(|invoice| invoice.id == allocation.invoice)
+            else {
+                continue;
+            };
             invoice.announcements = Announcements::InVain;
             let part = invoice.collectable()?.min(left)?;
             if part.is_positive() {
@@ -106,13 +129,16 @@ impl Payment {
         }
         self.close(invoices, now)?;
         self.state = PaymentState::Cancelled;
-        for invoice in invoices.iter_mut().filter(|invoice| self.allocations.iter().any(|allocation| allocation.invoice == invoice.id)) {
+        for invoice in invoices.iter_mut().filter(|invoice| {
+            self.allocations.iter().any(|allocation| allocation.invoice == invoice.id)
+        }) {
             invoice.announcements = Announcements::InVain;
         }
         Ok(())
     }
 
-    /// Records what was paid elsewhere: it pays the invoices at once, and no service of ours moves money.
+    /// Records what was paid elsewhere: it pays the invoices at once, and no service of ours moves
+    /// money.
     ///
     /// # Errors
     /// Those of [`ask`]; `OVERPAYMENT_NOT_ALLOWED` beyond what is payable.
@@ -123,8 +149,14 @@ impl Payment {
         (reference, received_on): (String, NaiveDate),
         now: DateTime<Utc>,
     ) -> Result<Self, Refusal> {
-        let customer = invoices.first().map(|invoice| invoice.customer).ok_or_else(Refusal::not_found)?;
-        let asked = PaymentRequest { invoices: asked, tenders: vec![(Source::Outside, amount)], surplus_allowed: false, deferred_on: None };
+        let customer =
+            invoices.first().map(|invoice| invoice.customer).ok_or_else(Refusal::not_found)?;
+        let asked = PaymentRequest {
+            invoices: asked,
+            tenders: vec![(Source::Outside, amount)],
+            surplus_allowed: false,
+            deferred_on: None,
+        };
         let mut payment = ask(ids, customer, invoices, &asked, now)?;
         payment.reference = reference;
         for tender in &mut payment.tenders {
@@ -137,9 +169,15 @@ impl Payment {
 }
 
 impl Invoice {
-    /// Reserves for a payment, and says what it reserved and how much of a write-off that reversed: nothing for a transfer that is
-    /// announced after one that came to nothing, which therefore puts nothing off.
-    pub(crate) fn reserve_for(&mut self, tenders: &[Tender], amount: Money, now: DateTime<Utc>) -> Result<(Money, Money), Refusal> {
+    /// Reserves for a payment, and says what it reserved and how much of a write-off that reversed:
+    /// nothing for a transfer that is announced after one that came to nothing, which therefore
+    /// puts nothing off.
+    pub(crate) fn reserve_for(
+        &mut self,
+        tenders: &[Tender],
+        amount: Money,
+        now: DateTime<Utc>,
+    ) -> Result<(Money, Money), Refusal> {
         let announced = tenders.iter().any(|tender| tender.source == Source::Announced);
         if announced && self.announcements != Announcements::Believed {
             self.announcements = Announcements::Again;
@@ -150,8 +188,8 @@ impl Invoice {
         Ok((amount, self.reserve(amount, now)?))
     }
 
-    /// Whether a transfer waits that is not needed any more: announced again, it reserves nothing, and the invoice has been paid or taken
-    /// back meanwhile.
+    /// Whether a transfer waits that is not needed any more: announced again, it reserves nothing,
+    /// and the invoice has been paid or taken back meanwhile.
     ///
     /// # Errors
     /// None that stored amounts can cause.
@@ -159,12 +197,14 @@ impl Invoice {
         Ok(self.announcements == Announcements::Again && !self.open()?.is_positive())
     }
 
-    /// One transfer at a time may be announced that reserves nothing: what it announces would else have no end.
+    /// One transfer at a time may be announced that reserves nothing: what it announces would else
+    /// have no end.
     pub(crate) fn must_not_wait_for_another(&self, source: Source) -> Result<(), Refusal> {
         if source != Source::Announced || self.announcements != Announcements::Again {
             return Ok(());
         }
-        let message = "A transfer is announced for the invoice already. Cancel that payment, or let it come.";
+        let message =
+            "A transfer is announced for the invoice already. Cancel that payment, or let it come.";
         Err(Refusal::precondition("PAYMENT_PENDING", message).with("invoice", self.id))
     }
 }
@@ -201,34 +241,59 @@ mod tests {
 
     #[test]
     fn an_announced_transfer_pays_what_came_or_is_cancelled() {
-        for (came, state, open, surplus) in
-            [(10_000, PaymentState::Succeeded, 0, 0), (6_000, PaymentState::Partial, 4_000, 0), (12_000, PaymentState::Succeeded, 0, 2_000)]
-        {
+        for (came, state, open, surplus) in [
+            (10_000, PaymentState::Succeeded, 0, 0),
+            (6_000, PaymentState::Partial, 4_000, 0),
+            (12_000, PaymentState::Succeeded, 0, 2_000),
+        ] {
             let mut these_invoices = invoices(&[10_000]);
-            let asked =
-                PaymentRequest { invoices: Vec::new(), tenders: vec![(Source::Announced, None)], surplus_allowed: true, deferred_on: None };
-            let mut payment = ask(&mut ids(), customer().id, &mut these_invoices, &asked, NOW).unwrap();
+            let asked = PaymentRequest {
+                invoices: Vec::new(),
+                tenders: vec![(Source::Announced, None)],
+                surplus_allowed: true,
+                deferred_on: None,
+            };
+            let mut payment =
+                ask(&mut ids(), customer().id, &mut these_invoices, &asked, NOW).unwrap();
             assert!(payment.is_announced() && these_invoices[0].payable().unwrap().is_zero());
             payment.arrived(&mut line(came), &mut these_invoices, NOW).unwrap();
             assert!(!payment.is_announced());
             payment.tenders[0].state = TenderState::Succeeded;
             payment.close(&mut these_invoices, NOW).unwrap();
-            assert_eq!((payment.state, these_invoices[0].open().unwrap(), payment.surplus), (state, usd(open), usd(surplus)), "{came}");
+            assert_eq!(
+                (payment.state, these_invoices[0].open().unwrap(), payment.surplus),
+                (state, usd(open), usd(surplus)),
+                "{came}"
+            );
         }
         let mut these_invoices = invoices(&[10_000]);
-        let asked =
-            PaymentRequest { invoices: Vec::new(), tenders: vec![(Source::Announced, None)], surplus_allowed: true, deferred_on: None };
+        let asked = PaymentRequest {
+            invoices: Vec::new(),
+            tenders: vec![(Source::Announced, None)],
+            surplus_allowed: true,
+            deferred_on: None,
+        };
         let mut payment = ask(&mut ids(), customer().id, &mut these_invoices, &asked, NOW).unwrap();
         payment.cancel(&mut these_invoices, NOW).unwrap();
-        assert_eq!((payment.state, these_invoices[0].payable().unwrap()), (PaymentState::Cancelled, usd(10_000)));
+        assert_eq!(
+            (payment.state, these_invoices[0].payable().unwrap()),
+            (PaymentState::Cancelled, usd(10_000))
+        );
         let again = payment.cancel(&mut these_invoices, NOW).unwrap_err();
-        assert_eq!((again.reason, again.message.as_str()), ("PAYMENT_STATE", "The payment is CANCELLED. Allowed now: nothing more."));
+        assert_eq!(
+            (again.reason, again.message.as_str()),
+            ("PAYMENT_STATE", "The payment is CANCELLED. Allowed now: nothing more.")
+        );
     }
 
     #[test]
     fn what_is_announced_after_one_that_came_to_nothing_reserves_when_it_comes() {
-        let asked =
-            PaymentRequest { invoices: Vec::new(), tenders: vec![(Source::Announced, None)], surplus_allowed: true, deferred_on: None };
+        let asked = PaymentRequest {
+            invoices: Vec::new(),
+            tenders: vec![(Source::Announced, None)],
+            surplus_allowed: true,
+            deferred_on: None,
+        };
         // What is paid meanwhile, what comes, and what becomes of it.
         for (paid, came, state, open, surplus) in [
             (0, 10_000, PaymentState::Succeeded, 0, 0),
@@ -238,25 +303,58 @@ mod tests {
             (10_000, 10_000, PaymentState::Succeeded, 0, 10_000),
         ] {
             let mut these_invoices = invoices(&[10_000]);
-            ask(&mut ids(), customer().id, &mut these_invoices, &asked, NOW).unwrap().cancel(&mut these_invoices, NOW).unwrap();
+            ask(&mut ids(), customer().id, &mut these_invoices, &asked, NOW)
+                .unwrap()
+                .cancel(&mut these_invoices, NOW)
+                .unwrap();
             assert_eq!(these_invoices[0].announcements, Announcements::InVain);
-            let mut again = ask(&mut ids(), customer().id, &mut these_invoices, &asked, NOW).unwrap();
+            let mut again =
+                ask(&mut ids(), customer().id, &mut these_invoices, &asked, NOW).unwrap();
             assert_eq!(
-                (these_invoices[0].pending, these_invoices[0].announcements, again.tenders[0].amount),
+                (
+                    these_invoices[0].pending,
+                    these_invoices[0].announcements,
+                    again.tenders[0].amount
+                ),
                 (usd(0), Announcements::Again, usd(10_000))
             );
-            let third = PaymentRequest { invoices: vec![(these_invoices[0].id, None)], ..asked.clone() };
-            assert_eq!(ask(&mut ids(), customer().id, &mut these_invoices, &third, NOW).unwrap_err().reason, "PAYMENT_PENDING");
-            assert_eq!(ask(&mut ids(), customer().id, &mut these_invoices, &asked, NOW).unwrap_err().reason, "NOTHING_PAYABLE");
+            let third =
+                PaymentRequest { invoices: vec![(these_invoices[0].id, None)], ..asked.clone() };
+            assert_eq!(
+                ask(&mut ids(), customer().id, &mut these_invoices, &third, NOW)
+                    .unwrap_err()
+                    .reason,
+                "PAYMENT_PENDING"
+            );
+            assert_eq!(
+                ask(&mut ids(), customer().id, &mut these_invoices, &asked, NOW)
+                    .unwrap_err()
+                    .reason,
+                "NOTHING_PAYABLE"
+            );
             if paid > 0 {
                 let till = (String::new(), "2026-01-03".parse().unwrap());
-                Payment::outside(&mut ids(), &mut these_invoices, (Vec::new(), Some(usd(paid))), till, NOW).unwrap();
+                Payment::outside(
+                    &mut ids(),
+                    &mut these_invoices,
+                    (Vec::new(), Some(usd(paid))),
+                    till,
+                    NOW,
+                )
+                .unwrap();
             }
             again.arrived(&mut line(came), &mut these_invoices, NOW).unwrap();
             again.tenders[0].state = TenderState::Succeeded;
             again.close(&mut these_invoices, NOW).unwrap();
-            assert_eq!((again.state, these_invoices[0].open().unwrap(), again.surplus), (state, usd(open), usd(surplus)), "{paid} {came}");
-            assert_eq!((these_invoices[0].pending, these_invoices[0].announcements), (usd(0), Announcements::InVain));
+            assert_eq!(
+                (again.state, these_invoices[0].open().unwrap(), again.surplus),
+                (state, usd(open), usd(surplus)),
+                "{paid} {came}"
+            );
+            assert_eq!(
+                (these_invoices[0].pending, these_invoices[0].announcements),
+                (usd(0), Announcements::InVain)
+            );
         }
     }
 
@@ -264,12 +362,21 @@ mod tests {
     fn an_announcement_carries_its_invoices_reference_or_one_of_its_own() {
         for cents in [vec![10_000], vec![10_000, 2_000]] {
             let mut these_invoices = invoices(&cents);
-            let asked =
-                PaymentRequest { invoices: Vec::new(), tenders: vec![(Source::Announced, None)], surplus_allowed: true, deferred_on: None };
-            let mut payment = ask(&mut ids(), customer().id, &mut these_invoices, &asked, NOW).unwrap();
+            let asked = PaymentRequest {
+                invoices: Vec::new(),
+                tenders: vec![(Source::Announced, None)],
+                surplus_allowed: true,
+                deferred_on: None,
+            };
+            let mut payment =
+                ask(&mut ids(), customer().id, &mut these_invoices, &asked, NOW).unwrap();
             payment.announce(&these_invoices, "Bank 1".into());
             let named = numbers_in(&format!("your {} thanks", payment.reference));
-            assert!(payment.reference.starts_with("RF") && payment.reference.len() <= 25, "{}", payment.reference);
+            assert!(
+                payment.reference.starts_with("RF") && payment.reference.len() <= 25,
+                "{}",
+                payment.reference
+            );
             let expected = if cents.len() == 1 {
                 these_invoices[0].issue.as_ref().unwrap().number.clone()
             } else {
@@ -282,14 +389,27 @@ mod tests {
     #[test]
     fn what_was_paid_elsewhere_pays_at_once_and_no_more_than_is_open() {
         let (mut these_invoices, day) = (invoices(&[10_000]), "2026-01-03".parse().unwrap());
-        let payment = Payment::outside(&mut ids(), &mut these_invoices, (Vec::new(), Some(usd(4_000))), ("cash".into(), day), NOW).unwrap();
+        let payment = Payment::outside(
+            &mut ids(),
+            &mut these_invoices,
+            (Vec::new(), Some(usd(4_000))),
+            ("cash".into(), day),
+            NOW,
+        )
+        .unwrap();
         assert_eq!((these_invoices[0].paid_by_day[0].on, payment.effective_on), (day, Some(day)));
         assert_eq!(
             (payment.state, these_invoices[0].paid, these_invoices[0].state),
             (PaymentState::Succeeded, usd(4_000), InvoiceState::Open)
         );
-        let more =
-            Payment::outside(&mut ids(), &mut these_invoices, (Vec::new(), Some(usd(6_001))), (String::new(), day), NOW).unwrap_err();
+        let more = Payment::outside(
+            &mut ids(),
+            &mut these_invoices,
+            (Vec::new(), Some(usd(6_001))),
+            (String::new(), day),
+            NOW,
+        )
+        .unwrap_err();
         assert_eq!(more.reason, "OVERPAYMENT_NOT_ALLOWED");
     }
 }

@@ -1,5 +1,5 @@
-//! API keys: by which a tenant's programs call the suite (docs/authentication.md). A key may do no more than who made it; its
-//! secrets are known here by their hashes alone.
+//! API keys: by which a tenant's programs call the suite (docs/authentication.md). A key may do no
+//! more than who made it; its secrets are known here by their hashes alone.
 
 use crate::customer::Customer;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -53,7 +53,9 @@ impl Role {
 
     /// Whether who has these roles may give it.
     fn may_be_given(self, by: &[String]) -> bool {
-        by.iter().any(|role| role == Self::Owner.name() || role == Self::Admin.name() && self != Self::Owner)
+        by.iter().any(|role| {
+            role == Self::Owner.name() || role == Self::Admin.name() && self != Self::Owner
+        })
     }
 }
 
@@ -115,23 +117,37 @@ impl Permission {
     /// # Errors
     /// `ROLE_NOT_GRANTED`.
     pub fn must_be_given(&self, by: &[String]) -> Result<(), Refusal> {
-        let more: Vec<_> = self.roles.iter().filter(|role| !role.may_be_given(by)).map(|role| role.name()).collect();
+        let more: Vec<_> = self
+            .roles
+            .iter()
+            .filter(|role| !role.may_be_given(by))
+            .map(|role| role.name())
+            .collect();
         if more.is_empty() {
             return Ok(());
         }
         let roles = more.join(", ");
-        let message = format!("A key may do no more than who makes it: you may not give {roles}. Leave it out, or ask an owner.");
+        let message = format!(
+            "A key may do no more than who makes it: you may not give {roles}. Leave it out, or ask an owner."
+        );
         Err(Refusal::new(Kind::Denied, "ROLE_NOT_GRANTED", message).with("roles", roles))
     }
 }
 
-/// Refuses an end that is over already, or more than `longest` ahead. Keys live by the machine's clock, as tokens do.
+/// Refuses an end that is over already, or more than `longest` ahead. Keys live by the machine's
+/// clock, as tokens do.
 ///
 /// # Errors
 /// `TIME_IN_PAST`, `TIME_OUT_OF_RANGE`.
-pub fn check_end(field: &str, end: Option<DateTime<Utc>>, longest: Option<TimeDelta>, now: DateTime<Utc>) -> Result<(), Refusal> {
+pub fn check_end(
+    field: &str,
+    end: Option<DateTime<Utc>>,
+    longest: Option<TimeDelta>,
+    now: DateTime<Utc>,
+) -> Result<(), Refusal> {
     let violation = |reason, description: &str| {
-        let violation = Violation { field: field.to_owned(), reason, description: description.to_owned() };
+        let violation =
+            Violation { field: field.to_owned(), reason, description: description.to_owned() };
         Err(Refusal::invalid(vec![violation]))
     };
     let Some(ahead) = end.map(|end| end - now) else { return Ok(()) };
@@ -193,8 +209,14 @@ impl ApiKey {
     /// Adds a secret. Those of before end at `until`, or now.
     ///
     /// # Errors
-    /// `API_KEY_STATE` unless it is active, and where too many secrets would be valid; those of [`check_end`].
-    pub fn rotate(&mut self, secret: Secret, until: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Result<(), Refusal> {
+    /// `API_KEY_STATE` unless it is active, and where too many secrets would be valid; those of
+    /// [`check_end`].
+    pub fn rotate(
+        &mut self,
+        secret: Secret,
+        until: Option<DateTime<Utc>>,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
         let state = self.state(now);
         if state != ApiKeyState::Active {
             return Err(Refusal::state("API_KEY_STATE", "The key", state.name(), &[]));
@@ -208,7 +230,9 @@ impl ApiKey {
             let message = format!(
                 "{MOST_SECRETS} secrets of the key are valid. Wait until one ends, or end them by leaving previous_expire_time out."
             );
-            return Err(Refusal::precondition("API_KEY_STATE", message).with("state", state.name()).with("allowed", "RevokeApiKey"));
+            return Err(Refusal::precondition("API_KEY_STATE", message)
+                .with("state", state.name())
+                .with("allowed", "RevokeApiKey"));
         }
         self.secrets.push(secret);
         self.change(now);
@@ -221,7 +245,12 @@ impl ApiKey {
     /// `API_KEY_STATE` where it was revoked.
     pub fn revoke(&mut self, now: DateTime<Utc>) -> Result<(), Refusal> {
         if self.revoked_at.is_some() {
-            return Err(Refusal::state("API_KEY_STATE", "The key", ApiKeyState::Revoked.name(), &[]));
+            return Err(Refusal::state(
+                "API_KEY_STATE",
+                "The key",
+                ApiKeyState::Revoked.name(),
+                &[],
+            ));
         }
         self.revoked_at = Some(now);
         self.change(now);
@@ -247,7 +276,12 @@ mod tests {
     }
 
     fn secret(number: u8, at: DateTime<Utc>) -> Secret {
-        Secret { hash: [number; 32], last_four: format!("000{number}"), created_at: at, ends_at: None }
+        Secret {
+            hash: [number; 32],
+            last_four: format!("000{number}"),
+            created_at: at,
+            ends_at: None,
+        }
     }
 
     fn key() -> ApiKey {
@@ -269,7 +303,9 @@ mod tests {
     #[test]
     fn nobody_gives_more_than_they_have() {
         let given = |roles: &[Role], by: &str| {
-            Permission { roles: roles.to_vec(), methods: vec![], customer: None }.must_be_given(&[by.to_owned()]).map_err(|no| no.metadata)
+            Permission { roles: roles.to_vec(), methods: vec![], customer: None }
+                .must_be_given(&[by.to_owned()])
+                .map_err(|no| no.metadata)
         };
         for role in Role::ALL {
             assert_eq!(given(&[role], "OWNER"), Ok(()));
@@ -278,27 +314,37 @@ mod tests {
                 assert!(given(&[role], by).is_err());
             }
         }
-        assert_eq!(given(&[Role::Staff, Role::Owner], "ADMIN"), Err(vec![("roles", "OWNER".to_owned())]));
+        assert_eq!(
+            given(&[Role::Staff, Role::Owner], "ADMIN"),
+            Err(vec![("roles", "OWNER".to_owned())])
+        );
     }
 
     #[test]
     fn a_secret_is_valid_beside_the_next_until_it_was_said_to_end() {
         let mut api_key = key();
         api_key.rotate(secret(2, hours(1)), Some(hours(10)), hours(1)).unwrap();
-        let ends = |api_key: &ApiKey| api_key.secrets.iter().map(|secret| api_key.end_of(secret)).collect::<Vec<_>>();
+        let ends = |api_key: &ApiKey| {
+            api_key.secrets.iter().map(|secret| api_key.end_of(secret)).collect::<Vec<_>>()
+        };
         assert_eq!(ends(&api_key), [Some(hours(10)), Some(hours(100))]);
         // One more does not keep the first one longer.
         api_key.rotate(secret(3, hours(2)), Some(hours(20)), hours(2)).unwrap();
         assert_eq!(ends(&api_key), [Some(hours(10)), Some(hours(20)), Some(hours(100))]);
         // After a theft all end.
         api_key.rotate(secret(4, hours(3)), None, hours(3)).unwrap();
-        assert_eq!(ends(&api_key), [Some(hours(3)), Some(hours(3)), Some(hours(3)), Some(hours(100))]);
+        assert_eq!(
+            ends(&api_key),
+            [Some(hours(3)), Some(hours(3)), Some(hours(3)), Some(hours(100))]
+        );
         assert_eq!((api_key.version, api_key.updated_at), (4, hours(3)));
     }
 
     #[test]
     fn an_end_is_ahead_and_an_overlap_short() {
-        let rotate = |until| key().rotate(secret(2, hours(1)), Some(until), hours(1)).map_err(|no| no.reason);
+        let rotate = |until| {
+            key().rotate(secret(2, hours(1)), Some(until), hours(1)).map_err(|no| no.reason)
+        };
         assert_eq!(rotate(hours(1)), Err("TIME_IN_PAST"));
         assert_eq!(rotate(hours(1 + 30 * 24)), Ok(()));
         assert_eq!(rotate(hours(2 + 30 * 24)), Err("TIME_OUT_OF_RANGE"));
@@ -322,11 +368,23 @@ mod tests {
     #[test]
     fn a_key_ends_by_time_or_by_hand_and_is_revoked_once() {
         let mut api_key = key();
-        assert_eq!((api_key.state(hours(99)), api_key.state(hours(100))), (ApiKeyState::Active, ApiKeyState::Expired));
-        assert_eq!(api_key.clone().rotate(secret(2, hours(100)), None, hours(100)).unwrap_err().reason, "API_KEY_STATE");
+        assert_eq!(
+            (api_key.state(hours(99)), api_key.state(hours(100))),
+            (ApiKeyState::Active, ApiKeyState::Expired)
+        );
+        assert_eq!(
+            api_key.clone().rotate(secret(2, hours(100)), None, hours(100)).unwrap_err().reason,
+            "API_KEY_STATE"
+        );
         api_key.revoke(hours(1)).unwrap();
-        assert_eq!((api_key.state(hours(1)), api_key.state(hours(100))), (ApiKeyState::Revoked, ApiKeyState::Revoked));
+        assert_eq!(
+            (api_key.state(hours(1)), api_key.state(hours(100))),
+            (ApiKeyState::Revoked, ApiKeyState::Revoked)
+        );
         assert_eq!(api_key.revoke(hours(2)).unwrap_err().reason, "API_KEY_STATE");
-        assert_eq!(api_key.rotate(secret(2, hours(2)), None, hours(2)).unwrap_err().reason, "API_KEY_STATE");
+        assert_eq!(
+            api_key.rotate(secret(2, hours(2)), None, hours(2)).unwrap_err().reason,
+            "API_KEY_STATE"
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! Approvals: what is given up or given back above the tenant's limit takes two people, and staff may only
-//! propose it (docs/domain/README.md#tenant-roles).
+//! Approvals: what is given up or given back above the tenant's limit takes two people, and staff
+//! may only propose it (docs/domain/README.md#tenant-roles).
 
 use crate::invoice::{Invoice, InvoiceState};
 use chrono::{DateTime, Utc};
@@ -64,10 +64,19 @@ impl Approval {
     ///
     /// # Errors
     /// `APPROVAL_STATE`, `SEPARATION_OF_DUTIES`.
-    pub fn decide(&mut self, by: &str, (approve, explanation): (bool, String), now: DateTime<Utc>) -> Result<(), Refusal> {
+    pub fn decide(
+        &mut self,
+        by: &str,
+        (approve, explanation): (bool, String),
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
         if self.state == ApprovalState::Superseded {
-            let message = format!("The proposal is SUPERSEDED and cannot be decided any more. {}", self.decision_explanation);
-            let refusal = Refusal::precondition("APPROVAL_STATE", message).with("state", self.state.name());
+            let message = format!(
+                "The proposal is SUPERSEDED and cannot be decided any more. {}",
+                self.decision_explanation
+            );
+            let refusal =
+                Refusal::precondition("APPROVAL_STATE", message).with("state", self.state.name());
             return Err(refusal.with("allowed", "nothing more"));
         }
         if self.state != ApprovalState::Proposed {
@@ -85,12 +94,17 @@ impl Approval {
         Ok(())
     }
 
-    /// Ends a proposal that the invoice, as it stands now, can never take any more; true where it is ended.
+    /// Ends a proposal that the invoice, as it stands now, can never take any more; true where it
+    /// is ended.
     ///
     /// # Errors
     /// None that stored amounts can cause.
     pub fn supersede(&mut self, invoice: &Invoice, now: DateTime<Utc>) -> Result<bool, MoneyError> {
-        let Some(why) = self.proposal.is_over(invoice)?.filter(|_| self.state == ApprovalState::Proposed) else { return Ok(false) };
+        let Some(why) =
+            self.proposal.is_over(invoice)?.filter(|_| self.state == ApprovalState::Proposed)
+        else {
+            return Ok(false);
+        };
         self.state = ApprovalState::Superseded;
         self.decision_explanation = why;
         self.version = self.version.saturating_add(1);
@@ -99,8 +113,9 @@ impl Approval {
     }
 }
 
-/// Refuses a proposal that equals one that waits (docs/domain/invoicing.md#proposals): two write-offs of an invoice are equal whatever is open,
-/// two credit notes where they take the same amount off. Answers the one that waits.
+/// Refuses a proposal that equals one that waits (docs/domain/invoicing.md#proposals): two
+/// write-offs of an invoice are equal whatever is open, two credit notes where they take the same
+/// amount off. Answers the one that waits.
 #[must_use]
 pub fn waits_already(waiting: &[Approval], proposal: Proposal) -> Option<(&Approval, Refusal)> {
     let equal = |approval: &&Approval| match (approval.proposal, proposal) {
@@ -112,24 +127,30 @@ pub fn waits_already(waiting: &[Approval], proposal: Proposal) -> Option<(&Appro
         Proposal::WriteOff(_) => "A write-off of the invoice".to_owned(),
         Proposal::CreditNote(amount) => format!("A credit note of {amount}"),
     };
-    let message = format!("{what} is proposed already. Let a second person decide that, with DecideApproval.");
+    let message = format!(
+        "{what} is proposed already. Let a second person decide that, with DecideApproval."
+    );
     Some((first, Refusal::precondition("APPROVAL_WAITS", message)))
 }
 
 impl Proposal {
-    /// Why an invoice that stands so can never take it any more; `None` where it may. What only waits for the end of a payment, and a
-    /// write-off of less than is open now, may.
+    /// Why an invoice that stands so can never take it any more; `None` where it may. What only
+    /// waits for the end of a payment, and a write-off of less than is open now, may.
     pub(crate) fn is_over(self, invoice: &Invoice) -> Result<Option<String>, MoneyError> {
         let why = match (self, invoice.state) {
             (Self::CreditNote(amount), InvoiceState::Open | InvoiceState::Paid) => {
                 let most = invoice.most_credit()?;
                 let less = most.compare(amount)?.is_lt();
-                return Ok(less.then(|| format!("Only {} can still be taken off the invoice.", most.grouped())));
+                return Ok(less.then(|| {
+                    format!("Only {} can still be taken off the invoice.", most.grouped())
+                }));
             }
             (_, InvoiceState::Draft | InvoiceState::Open) => return Ok(None),
             (_, InvoiceState::Paid) => "The invoice is paid: there is nothing to write off.",
             (_, InvoiceState::Uncollectible) => "What was open of the invoice is written off.",
-            (_, InvoiceState::Void) => "Nothing of the invoice is owed any more: all of it was taken off.",
+            (_, InvoiceState::Void) => {
+                "Nothing of the invoice is owed any more: all of it was taken off."
+            }
         };
         Ok(Some(why.to_owned()))
     }
@@ -153,22 +174,28 @@ impl Proposal {
         }
     }
 
-    /// Refuses a write-off of more than was proposed: a chargeback may have opened the invoice again.
+    /// Refuses a write-off of more than was proposed: a chargeback may have opened the invoice
+    /// again.
     ///
     /// # Errors
     /// `APPROVAL_EXCEEDED`.
     pub fn must_cover(self, open: Money) -> Result<(), Refusal> {
         match self {
             Self::WriteOff(seen) if open.compare(seen)?.is_gt() => {
-                let message = format!("{open} are open now, more than the {seen} that were proposed. Propose it again.");
-                Err(Refusal::precondition("APPROVAL_EXCEEDED", message).with("open", open.amount()).with("proposed", seen.amount()))
+                let message = format!(
+                    "{open} are open now, more than the {seen} that were proposed. Propose it again."
+                );
+                Err(Refusal::precondition("APPROVAL_EXCEEDED", message)
+                    .with("open", open.amount())
+                    .with("proposed", seen.amount()))
             }
             _ => Ok(()),
         }
     }
 }
 
-/// An amount, with what counts together with it: what is done in parts is one deed (docs/domain/invoicing.md#second-person).
+/// An amount, with what counts together with it: what is done in parts is one deed
+/// (docs/domain/invoicing.md#second-person).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Together {
     /// What counts together, as the beginning of a sentence.
@@ -182,7 +209,8 @@ pub struct Together {
 }
 
 impl Together {
-    /// What is given up of an invoice: its credit notes, and what is written off or taken back whole.
+    /// What is given up of an invoice: its credit notes, and what is written off or taken back
+    /// whole.
     #[must_use]
     pub fn of_invoice(invoice: &Invoice, amount: Money, proposal: &'static str) -> Self {
         let what = "all that credit notes and a write-off take off one invoice";
@@ -200,14 +228,20 @@ impl Together {
         if sum.compare(limit)?.is_le() {
             return Ok(());
         }
-        let together =
-            if so_far.is_positive() { format!(", and {what} counts together: {so_far} so far, {sum} with this") } else { String::new() };
+        let together = if so_far.is_positive() {
+            format!(", and {what} counts together: {so_far} so far, {sum} with this")
+        } else {
+            String::new()
+        };
         let way = match proposal {
-            Some(proposal) => format!("Propose it with {proposal}, and let another person decide, or let an owner of the tenant do it"),
+            Some(proposal) => format!(
+                "Propose it with {proposal}, and let another person decide, or let an owner of the tenant do it"
+            ),
             None => "An owner of the tenant does it".to_owned(),
         };
         let message = format!("More than {limit} takes a second person{together}. {way}.");
-        let refusal = Refusal::precondition("SECOND_PERSON_REQUIRED", message).with("limit", limit.amount());
+        let refusal =
+            Refusal::precondition("SECOND_PERSON_REQUIRED", message).with("limit", limit.amount());
         Err(refusal.with("amount", sum.amount()).with("so_far", so_far.amount()))
     }
 }
@@ -249,13 +283,24 @@ mod tests {
             (invoice.state, invoice.paid, invoice.credited) = (state, usd(paid), usd(credited));
             let mut approval = proposed(proposal);
             let is_ended = approval.supersede(&invoice, NOW).unwrap();
-            assert_eq!((approval.state == ApprovalState::Superseded, !approval.decision_explanation.is_empty()), (is_ended, is_ended));
-            is_ended.then(|| approval.decide("bob", (true, String::new()), NOW).unwrap_err().message)
+            assert_eq!(
+                (
+                    approval.state == ApprovalState::Superseded,
+                    !approval.decision_explanation.is_empty()
+                ),
+                (is_ended, is_ended)
+            );
+            is_ended
+                .then(|| approval.decide("bob", (true, String::new()), NOW).unwrap_err().message)
         };
         let (all, note) = (Proposal::WriteOff(usd(10_000)), Proposal::CreditNote(usd(3_000)));
-        for (proposal, state, sums) in
-            [(all, Open, (0, 0)), (all, Open, (4_000, 0)), (note, Open, (0, 7_000)), (note, Open, (9_000, 0)), (note, Paid, (10_000, 0))]
-        {
+        for (proposal, state, sums) in [
+            (all, Open, (0, 0)),
+            (all, Open, (4_000, 0)),
+            (note, Open, (0, 7_000)),
+            (note, Open, (9_000, 0)),
+            (note, Paid, (10_000, 0)),
+        ] {
             assert_eq!(ended(proposal, state, sums), None, "{proposal:?} {state:?} {sums:?}");
         }
         for (proposal, state, sums) in [
@@ -267,8 +312,12 @@ mod tests {
             (note, Uncollectible, (0, 0)),
             (note, Void, (0, 10_000)),
         ] {
-            let said = ended(proposal, state, sums).unwrap_or_else(|| panic!("{proposal:?} {state:?} {sums:?}"));
-            assert!(said.starts_with("The proposal is SUPERSEDED and cannot be decided any more. "), "{said}");
+            let said = ended(proposal, state, sums)
+                .unwrap_or_else(|| panic!("{proposal:?} {state:?} {sums:?}"));
+            assert!(
+                said.starts_with("The proposal is SUPERSEDED and cannot be decided any more. "),
+                "{said}"
+            );
         }
         let paid = ended(all, Paid, (10_000, 0)).unwrap();
         assert!(paid.ends_with("The invoice is paid: there is nothing to write off."), "{paid}");
@@ -277,10 +326,20 @@ mod tests {
     #[test]
     fn one_of_two_equal_proposals_waits() {
         let usd = |cents: i64| Money::from_micros(Currency::parse("USD").unwrap(), cents * 10_000);
-        let waiting = [proposed(Proposal::CreditNote(usd(30))), proposed(Proposal::WriteOff(usd(100)))];
-        let equal = |proposal| waits_already(&waiting, proposal).map(|(first, refusal)| (first.proposal, refusal.reason));
-        assert_eq!(equal(Proposal::WriteOff(usd(70))), Some((Proposal::WriteOff(usd(100)), "APPROVAL_WAITS")));
-        assert_eq!(equal(Proposal::CreditNote(usd(30))), Some((Proposal::CreditNote(usd(30)), "APPROVAL_WAITS")));
+        let waiting =
+            [proposed(Proposal::CreditNote(usd(30))), proposed(Proposal::WriteOff(usd(100)))];
+        let equal = |proposal| {
+            waits_already(&waiting, proposal)
+                .map(|(first, refusal)| (first.proposal, refusal.reason))
+        };
+        assert_eq!(
+            equal(Proposal::WriteOff(usd(70))),
+            Some((Proposal::WriteOff(usd(100)), "APPROVAL_WAITS"))
+        );
+        assert_eq!(
+            equal(Proposal::CreditNote(usd(30))),
+            Some((Proposal::CreditNote(usd(30)), "APPROVAL_WAITS"))
+        );
         assert_eq!(equal(Proposal::CreditNote(usd(31))), None);
         assert_eq!(equal(Proposal::CreditNote(usd(100))), None, "a write-off gives nothing back");
     }
@@ -288,32 +347,63 @@ mod tests {
     #[test]
     fn one_proposes_another_decides_once() {
         let now = NOW;
-        let mut approval = proposed(Proposal::WriteOff(Money::zero(Currency::parse("USD").unwrap())));
-        assert_eq!(approval.decide("ann", (true, String::new()), now).unwrap_err().reason, "SEPARATION_OF_DUTIES");
+        let mut approval =
+            proposed(Proposal::WriteOff(Money::zero(Currency::parse("USD").unwrap())));
+        assert_eq!(
+            approval.decide("ann", (true, String::new()), now).unwrap_err().reason,
+            "SEPARATION_OF_DUTIES"
+        );
         approval.decide("bob", (true, "Yes".into()), now).unwrap();
-        assert_eq!((approval.state, approval.decided_by.as_str()), (ApprovalState::Approved, "bob"));
-        assert_eq!(approval.decide("eve", (false, String::new()), now).unwrap_err().reason, "APPROVAL_STATE");
+        assert_eq!(
+            (approval.state, approval.decided_by.as_str()),
+            (ApprovalState::Approved, "bob")
+        );
+        assert_eq!(
+            approval.decide("eve", (false, String::new()), now).unwrap_err().reason,
+            "APPROVAL_STATE"
+        );
     }
 
     #[test]
     fn what_is_written_off_may_have_become_less_not_more() {
         let usd = |cents: i64| Money::from_micros(Currency::parse("USD").unwrap(), cents * 10_000);
-        assert!(Proposal::WriteOff(usd(100)).must_cover(usd(100)).is_ok() && Proposal::WriteOff(usd(100)).must_cover(usd(99)).is_ok());
-        assert_eq!(Proposal::WriteOff(usd(100)).must_cover(usd(101)).unwrap_err().reason, "APPROVAL_EXCEEDED");
+        assert!(
+            Proposal::WriteOff(usd(100)).must_cover(usd(100)).is_ok()
+                && Proposal::WriteOff(usd(100)).must_cover(usd(99)).is_ok()
+        );
+        assert_eq!(
+            Proposal::WriteOff(usd(100)).must_cover(usd(101)).unwrap_err().reason,
+            "APPROVAL_EXCEEDED"
+        );
         assert!(Proposal::CreditNote(usd(1)).must_cover(usd(101)).is_ok());
     }
 
     #[test]
     fn the_limit_itself_needs_one_person() {
         let usd = |cents: i64| Money::from_micros(Currency::parse("USD").unwrap(), cents * 10_000);
-        let asked = |so_far, amount, proposal| Together { what: "all of one", so_far: usd(so_far), amount: usd(amount), proposal };
-        let within = |together: Together, limit: Option<i64>| together.must_be_within(limit.map(usd));
-        assert!(within(asked(0, 1_000_000, None), None).is_ok() && within(asked(40, 60, None), Some(100)).is_ok());
-        let refused = |so_far, amount, proposal| within(asked(so_far, amount, proposal), Some(100)).unwrap_err();
+        let asked = |so_far, amount, proposal| Together {
+            what: "all of one",
+            so_far: usd(so_far),
+            amount: usd(amount),
+            proposal,
+        };
+        let within =
+            |together: Together, limit: Option<i64>| together.must_be_within(limit.map(usd));
+        assert!(
+            within(asked(0, 1_000_000, None), None).is_ok()
+                && within(asked(40, 60, None), Some(100)).is_ok()
+        );
+        let refused = |so_far, amount, proposal| {
+            within(asked(so_far, amount, proposal), Some(100)).unwrap_err()
+        };
         let alone = refused(0, 101, None);
         let sentence = "More than 1.00 USD takes a second person. An owner of the tenant does it.";
         assert_eq!((alone.reason, alone.message.as_str()), ("SECOND_PERSON_REQUIRED", sentence));
-        assert!(refused(0, 101, Some("ProposeWriteOff")).message.contains("Propose it with ProposeWriteOff"));
+        assert!(
+            refused(0, 101, Some("ProposeWriteOff"))
+                .message
+                .contains("Propose it with ProposeWriteOff")
+        );
         let parts = "takes a second person, and all of one counts together: 0.40 USD so far, 1.01 USD with this.";
         assert!(refused(40, 61, None).message.contains(parts), "{:?}", refused(40, 61, None));
     }

@@ -37,8 +37,13 @@ pub struct Block {
 }
 
 fn blocked(block: &Block) -> Refusal {
-    let message = format!("The invoice is blocked: {}. Only the block's owner lifts it.", block.reason.name());
-    Refusal::precondition("INVOICE_BLOCKED", message).with("block_reason", block.reason.name()).with("owner", &block.owner)
+    let message = format!(
+        "The invoice is blocked: {}. Only the block's owner lifts it.",
+        block.reason.name()
+    );
+    Refusal::precondition("INVOICE_BLOCKED", message)
+        .with("block_reason", block.reason.name())
+        .with("owner", &block.owner)
 }
 
 impl Invoice {
@@ -50,7 +55,8 @@ impl Invoice {
         self.block.as_ref().map_or(Ok(()), |block| Err(blocked(block)))
     }
 
-    /// Blocks an open invoice, or replaces the owner's own block, also on one that was paid under it.
+    /// Blocks an open invoice, or replaces the owner's own block, also on one that was paid under
+    /// it.
     ///
     /// # Errors
     /// `INVOICE_STATE`, `INVOICE_BLOCKED` by another owner.
@@ -58,7 +64,9 @@ impl Invoice {
         match &self.block {
             // A plan that goes on holds what it covers, disputed or not; its instalments wait.
             Some(present)
-                if block.reason == BlockReason::PlanActive && present.reason == BlockReason::Disputed && !present.owner.is_empty() =>
+                if block.reason == BlockReason::PlanActive
+                    && present.reason == BlockReason::Disputed
+                    && !present.owner.is_empty() =>
             {
                 block.since = present.since;
             }
@@ -74,37 +82,52 @@ impl Invoice {
         Ok(())
     }
 
-    /// Lifts the owner's block; collection that waited goes on at once. While a dispute is open its block takes the place. Without a block
-    /// nothing happens.
+    /// Lifts the owner's block; collection that waited goes on at once. While a dispute is open its
+    /// block takes the place. Without a block nothing happens.
     ///
     /// # Errors
     /// `INVOICE_BLOCKED` by another owner.
-    pub fn lift_block(&mut self, owner: &str, today: NaiveDate, now: DateTime<Utc>) -> Result<(), Refusal> {
+    pub fn lift_block(
+        &mut self,
+        owner: &str,
+        today: NaiveDate,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
         let Some(present) = &self.block else { return Ok(()) };
         if present.owner != owner {
             return Err(blocked(present));
         }
         let since = present.since;
         if !self.disputed_by.is_empty() && self.disputed_by != owner {
-            self.block = Some(Block { reason: BlockReason::Disputed, owner: self.disputed_by.clone(), since });
+            self.block = Some(Block {
+                reason: BlockReason::Disputed,
+                owner: self.disputed_by.clone(),
+                since,
+            });
             self.touch(now);
             return Ok(());
         }
         self.block = None;
         self.reminders_resume(since, today);
-        if self.collection.state == CollectionState::Scheduled && self.collection.next_at.is_none() {
+        if self.collection.state == CollectionState::Scheduled && self.collection.next_at.is_none()
+        {
             self.collection.next_at = Some(now);
         }
         self.touch(now);
         Ok(())
     }
 
-    /// The owner's block falls after a breach: reminders start again from that day, and what is due later is due
-    /// then where all is due at once.
+    /// The owner's block falls after a breach: reminders start again from that day, and what is due
+    /// later is due then where all is due at once.
     ///
     /// # Errors
     /// `INVOICE_BLOCKED` by another owner.
-    pub fn fall_after_breach(&mut self, owner: &str, (day, at_once): (NaiveDate, bool), now: DateTime<Utc>) -> Result<(), Refusal> {
+    pub fn fall_after_breach(
+        &mut self,
+        owner: &str,
+        (day, at_once): (NaiveDate, bool),
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
         if self.block.is_none() {
             return Ok(());
         }

@@ -29,8 +29,9 @@ pub struct Reversed {
 }
 
 impl Payment {
-    /// Takes a chargeback in: the last allocation is lowered first, and its invoice is open by as much
-    /// again. What a refund under way has taken already is not taken twice. `None` where it was taken in before.
+    /// Takes a chargeback in: the last allocation is lowered first, and its invoice is open by as
+    /// much again. What a refund under way has taken already is not taken twice. `None` where it
+    /// was taken in before.
     ///
     /// # Errors
     /// None that stored amounts can cause.
@@ -42,7 +43,10 @@ impl Payment {
     ) -> Result<Option<Reversed>, Refusal> {
         let effective_on = self.effective_day();
         let Some(tender) = self.tenders.get_mut(taken.place) else { return Ok(None) };
-        let charged = matches!(tender.source, Source::Card(_) | Source::BankDebit(_) | Source::Collection(_) | Source::Transfer(_));
+        let charged = matches!(
+            tender.source,
+            Source::Card(_) | Source::BankDebit(_) | Source::Collection(_) | Source::Transfer(_)
+        );
         if !charged || tender.state != TenderState::Succeeded || !tender.charged_back.is_zero() {
             return Ok(None);
         }
@@ -53,7 +57,10 @@ impl Payment {
         self.surplus = self.surplus.minus(from_surplus)?;
         for allocation in self.allocations.iter_mut().rev() {
             let part = allocation.paid.min(left)?;
-            let Some(invoice) = invoices.iter_mut().find(|invoice| invoice.id == allocation.invoice && part.is_positive()) else {
+            let Some(invoice) = invoices
+                .iter_mut()
+                .find(|invoice| invoice.id == allocation.invoice && part.is_positive())
+            else {
                 continue;
             };
             allocation.paid = allocation.paid.minus(part)?;
@@ -63,7 +70,8 @@ impl Payment {
             invoice.payment_gone(part, collect_at, now)?;
             parts.push((invoice.id, part));
         }
-        // Taken back before there was a surplus: invoices cannot have kept more than they were given.
+        // Taken back before there was a surplus: invoices cannot have kept more than they were
+        // given.
         let rest = left.min(self.surplus)?;
         self.surplus = self.surplus.minus(rest)?;
         tender.charged_back = tender.charged_back.plus(rest)?;
@@ -93,9 +101,22 @@ mod tests {
 
     fn paid(these_invoices: &mut [crate::Invoice]) -> Payment {
         let now = DateTime::UNIX_EPOCH;
-        let tenders = vec![(Source::Credit, Some(usd(3_000))), (Source::Card(Uuid::nil()), Some(usd(9_000)))];
-        let asked = PaymentRequest { invoices: Vec::new(), tenders, surplus_allowed: true, deferred_on: None };
-        let mut payment = ask(&mut IdSource::new(now, b"seed", "test"), customer().id, these_invoices, &asked, now).unwrap();
+        let tenders =
+            vec![(Source::Credit, Some(usd(3_000))), (Source::Card(Uuid::nil()), Some(usd(9_000)))];
+        let asked = PaymentRequest {
+            invoices: Vec::new(),
+            tenders,
+            surplus_allowed: true,
+            deferred_on: None,
+        };
+        let mut payment = ask(
+            &mut IdSource::new(now, b"seed", "test"),
+            customer().id,
+            these_invoices,
+            &asked,
+            now,
+        )
+        .unwrap();
         payment.tenders.iter_mut().for_each(|tender| tender.state = TenderState::Succeeded);
         payment.close(these_invoices, now).unwrap();
         payment
@@ -109,7 +130,10 @@ mod tests {
         assert_eq!(payment.surplus, usd(1_000));
         let taken = Taken { place: 1, from_invoices: usd(8_000), from_surplus: usd(1_000) };
         assert_eq!(
-            payment.charged_back(taken, &mut these_invoices, (now, now)).unwrap().map(|reversed| reversed.surplus),
+            payment
+                .charged_back(taken, &mut these_invoices, (now, now))
+                .unwrap()
+                .map(|reversed| reversed.surplus),
             Some(Some(usd(1_000)))
         );
         let open: Vec<_> = these_invoices.iter().map(|invoice| invoice.open().unwrap()).collect();
@@ -118,6 +142,10 @@ mod tests {
         assert_eq!((payment.surplus, payment.tenders[1].charged_back), (usd(0), usd(9_000)));
         assert_eq!(payment.charged_back(taken, &mut these_invoices, (now, now)), Ok(None), "once");
         let other = Taken { place: 0, from_invoices: usd(0), ..taken };
-        assert_eq!(payment.charged_back(other, &mut these_invoices, (now, now)), Ok(None), "not a charge");
+        assert_eq!(
+            payment.charged_back(other, &mut these_invoices, (now, now)),
+            Ok(None),
+            "not a charge"
+        );
     }
 }

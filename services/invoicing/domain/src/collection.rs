@@ -83,22 +83,31 @@ impl Invoice {
     /// Starts the automatic collection of an issued invoice on its due date.
     pub fn schedule_collection(&mut self, at: DateTime<Utc>) {
         if self.content.collect_automatically && self.state == InvoiceState::Open {
-            self.collection = Collection { state: CollectionState::Scheduled, next_at: Some(at), ..Collection::default() };
+            self.collection = Collection {
+                state: CollectionState::Scheduled,
+                next_at: Some(at),
+                ..Collection::default()
+            };
         }
     }
 
-    /// Before a bank account is debited the customer is told what and when, [`NOTICE_DAYS`] ahead; again where
-    /// it is another account, or more. Until the day that was told no try is made, by hand neither.
+    /// Before a bank account is debited the customer is told what and when, [`NOTICE_DAYS`] ahead;
+    /// again where it is another account, or more. Until the day that was told no try is made, by
+    /// hand neither.
     ///
     /// # Errors
     /// None that stored amounts can cause.
     pub fn give_notice(&mut self, account: Uuid, now: DateTime<Utc>) -> Result<Notice, MoneyError> {
         let payable = self.payable()?;
-        let due = self.collection.state == CollectionState::Scheduled && self.state == InvoiceState::Open && self.block.is_none();
+        let due = self.collection.state == CollectionState::Scheduled
+            && self.state == InvoiceState::Open
+            && self.block.is_none();
         if !due || !payable.is_positive() {
             return Ok(Notice::Enough);
         }
-        if let Some(given) = self.notice.filter(|given| given.account == account && given.amount >= payable.micros()) {
+        if let Some(given) =
+            self.notice.filter(|given| given.account == account && given.amount >= payable.micros())
+        {
             if given.at <= now {
                 return Ok(Notice::Enough);
             }
@@ -118,7 +127,11 @@ impl Invoice {
     ///
     /// # Errors
     /// None that stored amounts can cause.
-    pub fn collect(&mut self, ids: &mut IdSource, now: DateTime<Utc>) -> Result<Option<Payment>, Refusal> {
+    pub fn collect(
+        &mut self,
+        ids: &mut IdSource,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Payment>, Refusal> {
         if self.collection.state != CollectionState::Scheduled || self.state != InvoiceState::Open {
             return Ok(None);
         }
@@ -129,7 +142,8 @@ impl Invoice {
         }
         let payable = self.payable()?;
         if !payable.is_positive() {
-            // A payment under way has reserved all of it: it goes on as soon as that ends. That is looked at tomorrow as well.
+            // A payment under way has reserved all of it: it goes on as soon as that ends. That is
+            // looked at tomorrow as well.
             self.collection.put_off = true;
             self.collection.next_at = Some(now + TimeDelta::days(1));
             return Ok(None);
@@ -168,15 +182,20 @@ impl Invoice {
         }))
     }
 
-    /// A payment has ended that had reserved what was to be collected, and did not pay it: the collection has waited long enough.
+    /// A payment has ended that had reserved what was to be collected, and did not pay it: the
+    /// collection has waited long enough.
     pub(crate) fn collect_what_waited(&mut self, now: DateTime<Utc>) {
-        if self.collection.put_off && self.collection.state == CollectionState::Scheduled && self.block.is_none() {
+        if self.collection.put_off
+            && self.collection.state == CollectionState::Scheduled
+            && self.block.is_none()
+        {
             self.collection.put_off = false;
             self.collection.next_at = Some(now);
         }
     }
 
-    /// Takes in how an automatic payment ended: done, tried again later, or stopped with its reason.
+    /// Takes in how an automatic payment ended: done, tried again later, or stopped with its
+    /// reason.
     pub fn collection_ended(&mut self, payment: &Payment, now: DateTime<Utc>) {
         let failed = payment.tenders.iter().find_map(|tender| match &tender.state {
             TenderState::Failed(reason) => Some(reason.clone()),
@@ -201,8 +220,14 @@ impl Invoice {
         };
     }
 
-    /// The day on which it is collected begins at another instant, since the tenant's zone has changed. Returns whether it does.
-    pub fn move_collection(&mut self, from: DateTime<Utc>, to: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    /// The day on which it is collected begins at another instant, since the tenant's zone has
+    /// changed. Returns whether it does.
+    pub fn move_collection(
+        &mut self,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> bool {
         let moves = from != to && self.collection.next_at == Some(from);
         if moves {
             self.collection.next_at = Some(to);
@@ -211,9 +236,13 @@ impl Invoice {
         moves
     }
 
-    /// Another method became the collection method: a collection that has stopped is tried once more at `at`. Returns whether it is.
+    /// Another method became the collection method: a collection that has stopped is tried once
+    /// more at `at`. Returns whether it is.
     pub fn try_new_method(&mut self, at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
-        let has_stopped = matches!(self.collection.state, CollectionState::RequiresAction | CollectionState::Failed);
+        let has_stopped = matches!(
+            self.collection.state,
+            CollectionState::RequiresAction | CollectionState::Failed
+        );
         let tries = has_stopped && self.state == InvoiceState::Open && self.block.is_none();
         if tries {
             self.collection.state = CollectionState::Scheduled;
@@ -227,14 +256,23 @@ impl Invoice {
     /// Tries now, by hand: the next rung of the ladder.
     ///
     /// # Errors
-    /// `INVOICE_STATE`, `INVOICE_BLOCKED`, `COLLECTION_STATE` where it is not collected by itself or is
-    /// being collected.
+    /// `INVOICE_STATE`, `INVOICE_BLOCKED`, `COLLECTION_STATE` where it is not collected by itself
+    /// or is being collected.
     pub fn retry_collection(&mut self, now: DateTime<Utc>) -> Result<(), Refusal> {
         self.must_be(&[InvoiceState::Open])?;
         self.must_not_be_blocked()?;
         if matches!(self.collection.state, CollectionState::Off | CollectionState::Processing) {
-            let allowed: &[&str] = if self.collection.state == CollectionState::Off { &["CreatePayment"] } else { &[] };
-            return Err(Refusal::state("COLLECTION_STATE", "The collection", self.collection.state.name(), allowed));
+            let allowed: &[&str] = if self.collection.state == CollectionState::Off {
+                &["CreatePayment"]
+            } else {
+                &[]
+            };
+            return Err(Refusal::state(
+                "COLLECTION_STATE",
+                "The collection",
+                self.collection.state.name(),
+                allowed,
+            ));
         }
         self.collection.state = CollectionState::Scheduled;
         self.collection.next_at = Some(now);
@@ -244,7 +282,8 @@ impl Invoice {
 
     /// The payments that paid an invoice end its collection.
     pub(crate) fn end_collection_if_closed(&mut self) {
-        if self.state != InvoiceState::Open && self.collection.state != CollectionState::Processing {
+        if self.state != InvoiceState::Open && self.collection.state != CollectionState::Processing
+        {
             self.collection = Collection::default();
         }
     }
@@ -253,7 +292,11 @@ impl Invoice {
 /// The id of the invoice that an automatic payment collects; none where a plan collects.
 #[must_use]
 pub fn collects(payment: &Payment) -> Option<Id<Invoice>> {
-    payment.allocations.first().filter(|_| payment.automatic && payment.owner.is_empty()).map(|allocation| allocation.invoice)
+    payment
+        .allocations
+        .first()
+        .filter(|_| payment.automatic && payment.owner.is_empty())
+        .map(|allocation| allocation.invoice)
 }
 
 #[cfg(test)]
@@ -271,9 +314,15 @@ mod tests {
         assert_eq!(invoice.give_notice(account, now), Ok(Notice::Enough), "nothing is scheduled");
         invoice.collection.state = CollectionState::Scheduled;
         invoice.paid = Money::from_micros(Currency::parse("USD").unwrap(), 4_000_000);
-        assert_eq!((invoice.give_notice(account, now), invoice.give_notice(account, now)), (Ok(Notice::Now), Ok(Notice::Waits)));
+        assert_eq!(
+            (invoice.give_notice(account, now), invoice.give_notice(account, now)),
+            (Ok(Notice::Now), Ok(Notice::Waits))
+        );
         let at = now + TimeDelta::days(2);
-        assert_eq!((invoice.collection.next_at, invoice.give_notice(account, at)), (Some(at), Ok(Notice::Enough)));
+        assert_eq!(
+            (invoice.collection.next_at, invoice.give_notice(account, at)),
+            (Some(at), Ok(Notice::Enough))
+        );
         assert_eq!(invoice.give_notice(Uuid::max(), at), Ok(Notice::Now), "another account");
         invoice.paid = Money::zero(invoice.currency);
         let later = at + TimeDelta::days(2);

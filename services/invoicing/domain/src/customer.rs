@@ -20,7 +20,8 @@ pub struct Customer {
     pub country: String,
     /// Tax number as it was written; may be empty.
     pub tax_id: String,
-    /// What is known of it; none where there is no number, and for one from before numbers were verified.
+    /// What is known of it; none where there is no number, and for one from before numbers were
+    /// verified.
     pub tax_number: Option<TaxNumber>,
     /// Tier that the tenant puts the customer in; may be empty.
     pub tier: String,
@@ -87,7 +88,9 @@ impl Customer {
         let rule = tenant.tax_rule(self, "");
         let same = match (&self.tax, rule) {
             (None, None) => true,
-            (Some(tax), Some(rule)) => tax.rate_percent == rule.rate_percent && tax.sentence == rule.sentence,
+            (Some(tax), Some(rule)) => {
+                tax.rate_percent == rule.rate_percent && tax.sentence == rule.sentence
+            }
             _ => false,
         };
         if same {
@@ -95,7 +98,12 @@ impl Customer {
         }
         self.tax = rule.map(|rule| {
             self.tax_version = self.tax_version.saturating_add(1);
-            TaxTreatment { rate_percent: rule.rate_percent, sentence: rule.sentence.clone(), version: self.tax_version, valid_from: now }
+            TaxTreatment {
+                rate_percent: rule.rate_percent,
+                sentence: rule.sentence.clone(),
+                version: self.tax_version,
+                valid_from: now,
+            }
         });
         true
     }
@@ -123,7 +131,8 @@ impl Customer {
             (self.address.is_some(), "billing_address"),
             (!self.billing_email.is_empty(), "billing_email"),
         ];
-        let missing: Vec<_> = items.iter().filter(|(there, _)| !there).map(|(_, name)| *name).collect();
+        let missing: Vec<_> =
+            items.iter().filter(|(there, _)| !there).map(|(_, name)| *name).collect();
         if missing.is_empty() {
             return Ok(());
         }
@@ -132,8 +141,11 @@ impl Customer {
             subject: (*name).to_owned(),
             description: format!("Complete {name} in the customer's profile."),
         });
-        let message = format!("The customer's profile lacks {}. Complete it first.", missing.join(", "));
-        Err(Refusal::precondition("PROFILE_INCOMPLETE", message).with("missing", missing.join(",")).with_conditions(conditions.collect()))
+        let message =
+            format!("The customer's profile lacks {}. Complete it first.", missing.join(", "));
+        Err(Refusal::precondition("PROFILE_INCOMPLETE", message)
+            .with("missing", missing.join(","))
+            .with_conditions(conditions.collect()))
     }
 
     /// Notes a change.
@@ -213,7 +225,10 @@ mod tests {
         assert!(buyer.resolve_tax(&tenant(10), DateTime::UNIX_EPOCH));
         assert!(!buyer.resolve_tax(&tenant(10), DateTime::UNIX_EPOCH));
         assert!(buyer.resolve_tax(&tenant(11), DateTime::UNIX_EPOCH));
-        assert_eq!(buyer.tax.as_ref().map(|tax| (tax.version, tax.rate_percent)), Some((2, Decimal::from(11))));
+        assert_eq!(
+            buyer.tax.as_ref().map(|tax| (tax.version, tax.rate_percent)),
+            Some((2, Decimal::from(11)))
+        );
     }
 
     #[test]
@@ -223,7 +238,10 @@ mod tests {
         assert_eq!(german.tax.as_ref().map(|tax| tax.rate_percent), Some(Decimal::from(19)));
         german.tax_id = "DE123456788".into();
         german.number_set(("DE", ""));
-        assert!(!german.resolve_tax(&tenant(10), DateTime::UNIX_EPOCH), "a number alone changes nothing");
+        assert!(
+            !german.resolve_tax(&tenant(10), DateTime::UNIX_EPOCH),
+            "a number alone changes nothing"
+        );
         german.number_answered(TaxNumberState::Verified, String::new(), DateTime::UNIX_EPOCH);
         assert!(german.resolve_tax(&tenant(10), DateTime::UNIX_EPOCH));
         assert_eq!(german.tax.map(|tax| (tax.rate_percent, tax.version)), Some((Decimal::ZERO, 2)));
@@ -234,6 +252,9 @@ mod tests {
         let (mut french, mut british) = (customer("FR"), customer("GB"));
         assert!(!french.resolve_tax(&tenant(10), DateTime::UNIX_EPOCH));
         assert!(british.resolve_tax(&tenant(10), DateTime::UNIX_EPOCH));
-        assert_eq!((french.tax, british.tax.map(|tax| tax.rate_percent)), (None, Some(Decimal::ZERO)));
+        assert_eq!(
+            (french.tax, british.tax.map(|tax| tax.rate_percent)),
+            (None, Some(Decimal::ZERO))
+        );
     }
 }

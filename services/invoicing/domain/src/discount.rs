@@ -33,11 +33,14 @@ impl Discount {
     /// # Errors
     /// `Overflow`, `CurrencyMismatch`.
     pub fn leaves(&self, like: Money, exact: Decimal) -> Result<Money, MoneyError> {
-        let round = |exact| Money::new(like.currency(), rounding::half_away(exact, like.currency().exponent()));
+        let round = |exact| {
+            Money::new(like.currency(), rounding::half_away(exact, like.currency().exponent()))
+        };
         match self.off {
             Off::Percent(percent) => {
                 let rest = Decimal::ONE_HUNDRED.checked_sub(percent).ok_or(MoneyError::Overflow)?;
-                let left = exact.checked_mul(rest).and_then(|left| left.checked_div(Decimal::ONE_HUNDRED));
+                let left =
+                    exact.checked_mul(rest).and_then(|left| left.checked_div(Decimal::ONE_HUNDRED));
                 round(left.ok_or(MoneyError::Overflow)?)
             }
             Off::Amount(amount) => round(exact)?.minus(amount),
@@ -51,8 +54,17 @@ impl Discount {
     pub fn taken_off(&self, sum: Money) -> Result<Money, MoneyError> {
         match self.off {
             Off::Percent(percent) => {
-                let part = sum.amount().checked_mul(percent).and_then(|part| part.checked_div(Decimal::ONE_HUNDRED));
-                Money::new(sum.currency(), rounding::half_away(part.ok_or(MoneyError::Overflow)?, sum.currency().exponent()))
+                let part = sum
+                    .amount()
+                    .checked_mul(percent)
+                    .and_then(|part| part.checked_div(Decimal::ONE_HUNDRED));
+                Money::new(
+                    sum.currency(),
+                    rounding::half_away(
+                        part.ok_or(MoneyError::Overflow)?,
+                        sum.currency().exponent(),
+                    ),
+                )
             }
             // Lines of another currency are refused where they are summed.
             Off::Amount(amount) => sum.compare(amount).map(|_| amount),

@@ -1,5 +1,5 @@
-//! Disputes of charges: what is open again is blocked until it is decided whether the payment stands
-//! (docs/domain/invoicing.md#disputes).
+//! Disputes of charges: what is open again is blocked until it is decided whether the payment
+//! stands (docs/domain/invoicing.md#disputes).
 
 use crate::{
     block::{Block, BlockReason},
@@ -50,7 +50,8 @@ pub struct Dispute {
 }
 
 impl Invoice {
-    /// What had paid it is disputed: nothing follows from what is open again. Where another block stands it stays.
+    /// What had paid it is disputed: nothing follows from what is open again. Where another block
+    /// stands it stays.
     pub fn dispute_opened(&mut self, dispute: &str, since: NaiveDate, now: DateTime<Utc>) {
         if self.state != InvoiceState::Open {
             return;
@@ -59,7 +60,11 @@ impl Invoice {
             dispute.clone_into(&mut self.disputed_by);
         }
         if self.block.is_none() {
-            self.block = Some(Block { reason: BlockReason::Disputed, owner: self.disputed_by.clone(), since });
+            self.block = Some(Block {
+                reason: BlockReason::Disputed,
+                owner: self.disputed_by.clone(),
+                since,
+            });
         }
         if self.collection.state == CollectionState::Scheduled {
             self.collection.next_at = None;
@@ -71,25 +76,37 @@ impl Invoice {
     ///
     /// # Errors
     /// None: only the dispute's own block is lifted.
-    pub fn dispute_ended(&mut self, dispute: &str, next: Option<&str>, today: NaiveDate, now: DateTime<Utc>) -> Result<(), Refusal> {
+    pub fn dispute_ended(
+        &mut self,
+        dispute: &str,
+        next: Option<&str>,
+        today: NaiveDate,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
         if self.disputed_by != dispute {
             return Ok(());
         }
         next.unwrap_or_default().clone_into(&mut self.disputed_by);
         self.touch(now);
         match (&mut self.block, next) {
-            (Some(block), Some(next)) if block.owner == dispute => next.clone_into(&mut block.owner),
-            (Some(block), None) if block.owner == dispute => self.lift_block(dispute, today, now)?,
+            (Some(block), Some(next)) if block.owner == dispute => {
+                next.clone_into(&mut block.owner)
+            }
+            (Some(block), None) if block.owner == dispute => {
+                self.lift_block(dispute, today, now)?
+            }
             _ => {}
         }
         Ok(())
     }
 
-    /// When what is open again is collected: on its due date, and not before an instant by which its customer knows. A try that is
-    /// planned later stays.
+    /// When what is open again is collected: on its due date, and not before an instant by which
+    /// its customer knows. A try that is planned later stays.
     pub fn collect_again(&mut self, zone: Tz, from: DateTime<Utc>, now: DateTime<Utc>) {
         let due = self.issue.as_ref().map(|issue| start_of_day(zone, issue.due_date));
-        if let Some(next) = self.collection.next_at.filter(|_| self.collection.state == CollectionState::Scheduled) {
+        if let Some(next) =
+            self.collection.next_at.filter(|_| self.collection.state == CollectionState::Scheduled)
+        {
             self.collection.next_at = Some(next.max(from).max(due.unwrap_or(from)));
             self.touch(now);
         }
@@ -97,8 +114,9 @@ impl Invoice {
 }
 
 impl Payment {
-    /// The payment stands again: what was taken back pays its invoices as far as they can take it, on its own day. What was paid
-    /// otherwise meanwhile is given back as credit. Returns those refunds.
+    /// The payment stands again: what was taken back pays its invoices as far as they can take it,
+    /// on its own day. What was paid otherwise meanwhile is given back as credit. Returns those
+    /// refunds.
     ///
     /// # Errors
     /// None that stored amounts can cause.
@@ -118,9 +136,16 @@ impl Payment {
             self.surplus = self.surplus.plus(surplus)?;
         }
         for (invoice, part) in &reversed.parts {
-            let Some(allocation) = self.allocations.iter_mut().find(|allocation| allocation.invoice == *invoice) else { continue };
-            let Some(invoice) = invoices.iter_mut().find(|each| each.id == *invoice) else { continue };
-            let takes = if matches!(invoice.state, InvoiceState::Open | InvoiceState::Uncollectible) {
+            let Some(allocation) =
+                self.allocations.iter_mut().find(|allocation| allocation.invoice == *invoice)
+            else {
+                continue;
+            };
+            let Some(invoice) = invoices.iter_mut().find(|each| each.id == *invoice) else {
+                continue;
+            };
+            let takes = if matches!(invoice.state, InvoiceState::Open | InvoiceState::Uncollectible)
+            {
                 invoice.collectable()?.min(*part)?
             } else {
                 Money::zero(part.currency())
@@ -129,7 +154,11 @@ impl Payment {
             allocation.paid = allocation.paid.plus(takes)?;
             if takes.is_positive() {
                 let reversed = invoice.reserve(takes, now)?;
-                invoice.take_payment(&Allocation { paid: takes, ..Allocation::of(invoice.id, takes, reversed) }, effective_on, now)?;
+                invoice.take_payment(
+                    &Allocation { paid: takes, ..Allocation::of(invoice.id, takes, reversed) },
+                    effective_on,
+                    now,
+                )?;
             }
             let beyond = part.minus(takes)?;
             if beyond.is_positive() {

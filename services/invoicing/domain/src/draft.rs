@@ -39,11 +39,13 @@ struct Share {
     amount: Money,
 }
 
-/// Says what a line of a discount is called: the discount, and the rate in percent where lines are of several rates.
+/// Says what a line of a discount is called: the discount, and the rate in percent where lines are
+/// of several rates.
 pub type NameDiscount<'a> = &'a dyn Fn(&Discount, Option<Decimal>) -> String;
 
 impl Invoice {
-    /// Computes a draft anew with the current tax rules, and stores why where it cannot be issued. An issued invoice is not changed.
+    /// Computes a draft anew with the current tax rules, and stores why where it cannot be issued.
+    /// An issued invoice is not changed.
     pub fn bring_up_to_date(&mut self, sides: (&Tenant, &Customer)) {
         if self.state != InvoiceState::Draft {
             return;
@@ -64,15 +66,25 @@ impl Invoice {
     /// None that stored amounts can cause; `CurrencyMismatch` for a draft with a problem.
     pub fn whole_discount(&self) -> Result<Money, MoneyError> {
         let lines = self.content.lines.iter().filter(|line| !line.of_whole_discount);
-        let sum = lines.map(Line::amount).try_fold(Money::zero(self.currency), |sum, amount| sum.plus(amount?))?;
-        self.content.discount.as_ref().map_or(Ok(Money::zero(self.currency)), |discount| discount.taken_off(sum))
+        let sum = lines
+            .map(Line::amount)
+            .try_fold(Money::zero(self.currency), |sum, amount| sum.plus(amount?))?;
+        self.content
+            .discount
+            .as_ref()
+            .map_or(Ok(Money::zero(self.currency)), |discount| discount.taken_off(sum))
     }
 
     /// Changes what a draft says.
     ///
     /// # Errors
     /// `INVOICE_STATE`, and those of [`Invoice::draft`].
-    pub fn rewrite(&mut self, sides: (&Tenant, &Customer), content: Content, now: DateTime<Utc>) -> Result<(), Refusal> {
+    pub fn rewrite(
+        &mut self,
+        sides: (&Tenant, &Customer),
+        content: Content,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
         self.must_be(&[InvoiceState::Draft])?;
         self.amounts = reckon(sides, self.currency, &content)?.amounts;
         (self.content, self.problem) = (content, None);
@@ -88,8 +100,8 @@ impl Invoice {
         }
     }
 
-    /// Issues a draft: number, dates, tax and parties are fixed from now on. A discount of the whole becomes one line for each
-    /// rate.
+    /// Issues a draft: number, dates, tax and parties are fixed from now on. A discount of the
+    /// whole becomes one line for each rate.
     ///
     /// # Errors
     /// `INVOICE_STATE`, `PROFILE_INCOMPLETE`, and those of [`Invoice::draft`].
@@ -127,14 +139,21 @@ impl Invoice {
 ///
 /// # Errors
 /// `TAX_UNKNOWN`, `INVOICE_BELOW_ZERO`, `INVOICE_EMPTY`, `CURRENCY_MISMATCH`, `BALANCE_OVERFLOW`.
-pub(crate) fn reckon(sides: (&Tenant, &Customer), currency: Currency, content: &Content) -> Result<Reckoned, Refusal> {
+pub(crate) fn reckon(
+    sides: (&Tenant, &Customer),
+    currency: Currency,
+    content: &Content,
+) -> Result<Reckoned, Refusal> {
     let (mut lines, categories) = rated(sides, content)?;
     let mut anything = false;
     for line in &content.lines {
         anything |= !line.before_discount()?.is_zero();
     }
     if !anything {
-        return Err(Refusal::precondition("INVOICE_EMPTY", "The lines come to nothing. Bill at least one minor unit."));
+        return Err(Refusal::precondition(
+            "INVOICE_EMPTY",
+            "The lines come to nothing. Bill at least one minor unit.",
+        ));
     }
     let sums = tax::sums(currency, &lines)?;
     let sum = sums.iter().try_fold(Money::zero(currency), |sum, (_, amount)| sum.plus(*amount))?;
@@ -144,9 +163,16 @@ pub(crate) fn reckon(sides: (&Tenant, &Customer), currency: Currency, content: &
     if let Some(off) = off.filter(|off| off.is_positive()) {
         let weights: Vec<_> = sums.iter().map(|(_, amount)| amount.amount()).collect();
         for ((rate, _), amount) in sums.iter().zip(split::by_weight(off, &weights)?) {
-            let first = lines.iter().position(|(_, each)| each == rate).and_then(|place| categories.get(place));
+            let first = lines
+                .iter()
+                .position(|(_, each)| each == rate)
+                .and_then(|place| categories.get(place));
             if amount.is_positive() {
-                shares.push(Share { rate: rate.clone(), category: first.cloned().unwrap_or_default(), amount });
+                shares.push(Share {
+                    rate: rate.clone(),
+                    category: first.cloned().unwrap_or_default(),
+                    amount,
+                });
             }
         }
     }
@@ -158,18 +184,26 @@ pub(crate) fn reckon(sides: (&Tenant, &Customer), currency: Currency, content: &
 type Rated = Vec<(Money, Rate)>;
 
 /// The lines with their rates, and the category of each; every category without a rule is named.
-fn rated((tenant, customer): (&Tenant, &Customer), content: &Content) -> Result<(Rated, Vec<String>), Refusal> {
+fn rated(
+    (tenant, customer): (&Tenant, &Customer),
+    content: &Content,
+) -> Result<(Rated, Vec<String>), Refusal> {
     let (mut lines, mut categories, mut missing) = (Vec::new(), Vec::new(), Vec::<&str>::new());
     for line in &content.lines {
         match tenant.tax_rule(customer, &line.tax_category) {
-            Some(rule) => lines.push((line.amount()?, Rate { percent: rule.rate_percent, sentence: rule.sentence.clone() })),
+            Some(rule) => lines.push((
+                line.amount()?,
+                Rate { percent: rule.rate_percent, sentence: rule.sentence.clone() },
+            )),
             None if missing.contains(&line.tax_category.as_str()) => {}
             None => missing.push(&line.tax_category),
         }
         categories.push(line.tax_category.clone());
     }
     let refusals = missing.iter().map(|category| {
-        let other = tenant.tax_rules.iter().any(|rule| rule.with_tax_id && rule.country == customer.country && rule.category == *category);
+        let other = tenant.tax_rules.iter().any(|rule| {
+            rule.with_tax_id && rule.country == customer.country && rule.category == *category
+        });
         Refusal::tax_unknown(&customer.country, category, other)
     });
     match Refusal::all(refusals.collect()) {
@@ -178,28 +212,50 @@ fn rated((tenant, customer): (&Tenant, &Customer), content: &Content) -> Result<
     }
 }
 
-/// Neither the lines of a rate nor all of them may come to less than nothing, before or after the discount of the whole
-/// (docs/domain/invoicing.md#not-below-zero).
-fn must_not_be_below_zero(sums: &[(Rate, Money)], sum: Money, off: Option<Money>) -> Result<(), Refusal> {
-    let condition = |subject: String, description: String| Condition { name: "INVOICE_BELOW_ZERO", subject, description };
+/// Neither the lines of a rate nor all of them may come to less than nothing, before or after the
+/// discount of the whole (docs/domain/invoicing.md#not-below-zero).
+fn must_not_be_below_zero(
+    sums: &[(Rate, Money)],
+    sum: Money,
+    off: Option<Money>,
+) -> Result<(), Refusal> {
+    let condition = |subject: String, description: String| Condition {
+        name: "INVOICE_BELOW_ZERO",
+        subject,
+        description,
+    };
     let mut conditions = Vec::new();
     for (rate, amount) in sums.iter().filter(|(_, amount)| amount.is_negative()) {
         let percent = rate.percent.normalize();
-        let sentence = format!("The lines taxed at {percent} % come to {amount}. Take less off them, or bill more at this rate.");
+        let sentence = format!(
+            "The lines taxed at {percent} % come to {amount}. Take less off them, or bill more at this rate."
+        );
         conditions.push(condition(format!("rates/{percent}"), sentence));
     }
     if sum.is_negative() {
-        conditions.push(condition("lines".to_owned(), format!("All lines come to {sum}. Give the rest back by a credit note.")));
+        conditions.push(condition(
+            "lines".to_owned(),
+            format!("All lines come to {sum}. Give the rest back by a credit note."),
+        ));
     }
     if let Some(off) = off.filter(|off| off.amount() > sum.amount().max(Decimal::ZERO)) {
-        conditions
-            .push(condition("discount".to_owned(), format!("The discount of {off} is more than the lines' {sum}. Take at most that off.")));
+        conditions.push(condition(
+            "discount".to_owned(),
+            format!("The discount of {off} is more than the lines' {sum}. Take at most that off."),
+        ));
     }
     if conditions.is_empty() {
         return Ok(());
     }
-    let message = conditions.iter().take(10).map(|condition| condition.description.as_str()).collect::<Vec<_>>().join(" ");
-    Err(Refusal::precondition("INVOICE_BELOW_ZERO", message).with("lines", sum.amount()).with_conditions(conditions))
+    let message = conditions
+        .iter()
+        .take(10)
+        .map(|condition| condition.description.as_str())
+        .collect::<Vec<_>>()
+        .join(" ");
+    Err(Refusal::precondition("INVOICE_BELOW_ZERO", message)
+        .with("lines", sum.amount())
+        .with_conditions(conditions))
 }
 
 #[cfg(test)]

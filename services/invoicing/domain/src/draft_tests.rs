@@ -58,25 +58,45 @@ fn content(lines: Vec<Line>, discount: Option<Discount>, inclusive: bool) -> Con
 }
 
 fn draft(content: Content) -> Result<Invoice, Refusal> {
-    Invoice::draft(Id::from_uuid(Uuid::nil()), (&seller(), &customer()), eur("0").currency(), content, NOW)
+    Invoice::draft(
+        Id::from_uuid(Uuid::nil()),
+        (&seller(), &customer()),
+        eur("0").currency(),
+        content,
+        NOW,
+    )
 }
 
 fn issue(invoice: &mut Invoice) -> Result<(), Refusal> {
-    let name = |_: &Discount, rate: Option<Decimal>| rate.map_or("Discount".to_owned(), |rate| format!("Discount ({rate} %)"));
+    let name = |_: &Discount, rate: Option<Decimal>| {
+        rate.map_or("Discount".to_owned(), |rate| format!("Discount ({rate} %)"))
+    };
     let today = NaiveDate::from_ymd_opt(2026, 1, 1).unwrap();
     invoice.finalize((&seller(), &customer()), &name, (&mut Series::new(INVOICES), today), NOW)
 }
 
 #[test]
 fn a_line_is_rounded_once_after_its_discount() {
-    // 3 × 3.335 is 10.005; less 10 % it is 9.0045, which is 9.00. Rounded twice it would be 10.01 − 1.00 = 9.01.
+    // 3 × 3.335 is 10.005; less 10 % it is 9.0045, which is 9.00. Rounded twice it would be 10.01 −
+    // 1.00 = 9.01.
     let line = Line {
         discount: percent("10"),
-        ..Line::plain("x".into(), Decimal::from(3), Money::parse(eur("0").currency(), "3.335").unwrap(), String::new())
+        ..Line::plain(
+            "x".into(),
+            Decimal::from(3),
+            Money::parse(eur("0").currency(), "3.335").unwrap(),
+            String::new(),
+        )
     };
-    assert_eq!((line.amount().unwrap(), line.before_discount().unwrap(), line.taken_off().unwrap()), (eur("9"), eur("10.01"), eur("1.01")));
+    assert_eq!(
+        (line.amount().unwrap(), line.before_discount().unwrap(), line.taken_off().unwrap()),
+        (eur("9"), eur("10.01"), eur("1.01"))
+    );
     let amount = Line { discount: off(Off::Amount(eur("4.50"))), ..line.clone() };
-    assert_eq!((amount.amount().unwrap(), amount.taken_off().unwrap(), amount.discount_fault()), (eur("5.51"), eur("4.50"), None));
+    assert_eq!(
+        (amount.amount().unwrap(), amount.taken_off().unwrap(), amount.discount_fault()),
+        (eur("5.51"), eur("4.50"), None)
+    );
     let whole = Line { discount: percent("100"), ..line.clone() };
     assert_eq!((whole.amount().unwrap(), whole.discount_fault()), (eur("0"), None));
     let more = Line { discount: off(Off::Amount(eur("10.02"))), ..line.clone() };
@@ -90,14 +110,33 @@ fn a_discount_of_the_whole_becomes_a_line_for_each_rate_before_tax() {
     // 100.00 at 20 % and 50.00 at 5.5 %; 10.00 off lies 6.67 and 3.33 on them.
     let lines = vec![line("60", ""), line("50", "books"), line("40", "")];
     let mut invoice = draft(content(lines, off(Off::Amount(eur("10"))), false)).unwrap();
-    let taxes = |invoice: &Invoice| invoice.amounts.taxes.iter().map(|tax_amount| (tax_amount.net, tax_amount.tax)).collect::<Vec<_>>();
+    let taxes = |invoice: &Invoice| {
+        invoice
+            .amounts
+            .taxes
+            .iter()
+            .map(|tax_amount| (tax_amount.net, tax_amount.tax))
+            .collect::<Vec<_>>()
+    };
     assert_eq!(taxes(&invoice), [(eur("93.33"), eur("18.67")), (eur("46.67"), eur("2.57"))]);
     assert_eq!((invoice.content.lines.len(), invoice.amounts.total), (3, eur("161.24")));
     issue(&mut invoice).unwrap();
-    let added: Vec<_> = invoice.content.lines.iter().skip(3).map(|line| (line.description.as_str(), line.unit_price)).collect();
+    let added: Vec<_> = invoice
+        .content
+        .lines
+        .iter()
+        .skip(3)
+        .map(|line| (line.description.as_str(), line.unit_price))
+        .collect();
     assert_eq!(added, [("Discount (20 %)", eur("-6.67")), ("Discount (5.5 %)", eur("-3.33"))]);
-    assert!(invoice.content.lines[3].of_whole_discount && invoice.content.lines[4].tax_category == "books");
-    assert_eq!((taxes(&invoice)[0], invoice.amounts.total), ((eur("93.33"), eur("18.67")), eur("161.24")));
+    assert!(
+        invoice.content.lines[3].of_whole_discount
+            && invoice.content.lines[4].tax_category == "books"
+    );
+    assert_eq!(
+        (taxes(&invoice)[0], invoice.amounts.total),
+        ((eur("93.33"), eur("18.67")), eur("161.24"))
+    );
     // Prices with tax: 10 % of 120.00 are 12.00, tax included.
     let mut inclusive = draft(content(vec![line("120", "")], percent("10"), true)).unwrap();
     assert_eq!((inclusive.amounts.net, inclusive.amounts.total), (eur("90"), eur("108")));
@@ -108,14 +147,28 @@ fn a_discount_of_the_whole_becomes_a_line_for_each_rate_before_tax() {
 #[test]
 fn neither_a_rate_nor_all_may_come_to_less_than_nothing() {
     let refused = |lines, discount| draft(content(lines, discount, false)).unwrap_err();
-    let refusal = refused(vec![line("10", ""), line("-12", "books"), line("-0.01", "food")], off(Off::Amount(eur("5"))));
-    let subjects: Vec<_> = refusal.conditions.iter().map(|condition| condition.subject.as_str()).collect();
-    assert_eq!((refusal.reason, subjects), ("INVOICE_BELOW_ZERO", vec!["rates/5.5", "rates/10", "lines", "discount"]));
-    assert!(refusal.message.contains("The lines taxed at 5.5 % come to -12.00 EUR."), "{}", refusal.message);
+    let refusal = refused(
+        vec![line("10", ""), line("-12", "books"), line("-0.01", "food")],
+        off(Off::Amount(eur("5"))),
+    );
+    let subjects: Vec<_> =
+        refusal.conditions.iter().map(|condition| condition.subject.as_str()).collect();
+    assert_eq!(
+        (refusal.reason, subjects),
+        ("INVOICE_BELOW_ZERO", vec!["rates/5.5", "rates/10", "lines", "discount"])
+    );
+    assert!(
+        refusal.message.contains("The lines taxed at 5.5 % come to -12.00 EUR."),
+        "{}",
+        refusal.message
+    );
     let rate = refused(vec![line("100", ""), line("-1", "books")], None);
     assert_eq!(rate.conditions.len(), 1, "a total above zero does not help");
     let discount = refused(vec![line("10", "")], off(Off::Amount(eur("10.01"))));
-    assert_eq!(discount.conditions[0].description, "The discount of 10.01 EUR is more than the lines' 10.00 EUR. Take at most that off.");
+    assert_eq!(
+        discount.conditions[0].description,
+        "The discount of 10.01 EUR is more than the lines' 10.00 EUR. Take at most that off."
+    );
     assert!(draft(content(vec![line("10", ""), line("-10", "")], None, false)).is_ok());
     let nothing = Line { quantity: Decimal::new(1, 6), ..line("1", "") };
     assert_eq!(refused(vec![nothing], None).reason, "INVOICE_EMPTY");
@@ -129,10 +182,14 @@ fn neither_a_rate_nor_all_may_come_to_less_than_nothing() {
 
 #[test]
 fn what_comes_to_nothing_is_paid_when_it_is_issued_and_takes_no_credit_note() {
-    let mut invoice = draft(content(vec![line("25", ""), line("5", "books")], percent("100"), false)).unwrap();
+    let mut invoice =
+        draft(content(vec![line("25", ""), line("5", "books")], percent("100"), false)).unwrap();
     issue(&mut invoice).unwrap();
     invoice.schedule_collection(NOW);
-    assert_eq!((invoice.state, invoice.amounts.total, invoice.collection.next_at), (InvoiceState::Paid, eur("0"), None));
+    assert_eq!(
+        (invoice.state, invoice.amounts.total, invoice.collection.next_at),
+        (InvoiceState::Paid, eur("0"), None)
+    );
     assert_eq!(invoice.issue.as_ref().unwrap().seller.bank_details, "");
     assert_eq!(invoice.credit(eur("0.01"), NOW).unwrap_err().reason, "CREDIT_NOTE_TOO_LARGE");
     assert_eq!(invoice.void(NOW).unwrap_err().reason, "INVOICE_STATE");
@@ -149,24 +206,39 @@ fn a_draft_is_brought_up_to_date_and_says_why_it_cannot_be_issued() {
     assert_eq!((invoice.amounts.total, invoice.problem.clone()), (eur("121"), None));
     seller.tax_rules.clear();
     invoice.bring_up_to_date((&seller, &customer()));
-    assert_eq!((invoice.amounts.total, invoice.problem.as_ref().map(|problem| problem.reason)), (eur("0"), Some("TAX_UNKNOWN")));
+    assert_eq!(
+        (invoice.amounts.total, invoice.problem.as_ref().map(|problem| problem.reason)),
+        (eur("0"), Some("TAX_UNKNOWN"))
+    );
     invoice.bring_up_to_date((&self::seller(), &customer()));
     issue(&mut invoice).unwrap();
     invoice.bring_up_to_date((&seller, &customer()));
-    assert_eq!((invoice.amounts.total, invoice.problem), (eur("120"), None), "what is issued stays");
+    assert_eq!(
+        (invoice.amounts.total, invoice.problem),
+        (eur("120"), None),
+        "what is issued stays"
+    );
 }
 
 /// Random lines: cents, rate, discount in hundredths of a percent.
 fn random_lines() -> impl Strategy<Value = Vec<(i64, usize, Option<u32>)>> {
-    prop::collection::vec((-30_000_i64..100_000, 0..RATES.len(), prop::option::of(1_u32..=10_000)), 1..12)
+    prop::collection::vec(
+        (-30_000_i64..100_000, 0..RATES.len(), prop::option::of(1_u32..=10_000)),
+        1..12,
+    )
 }
 
-fn drafted(lines: &[(i64, usize, Option<u32>)], discount: Option<Discount>, inclusive: bool) -> Content {
+fn drafted(
+    lines: &[(i64, usize, Option<u32>)],
+    discount: Option<Discount>,
+    inclusive: bool,
+) -> Content {
     let line = |(cents, rate, less): &(i64, usize, Option<u32>)| {
         let price = Money::from_micros(eur("0").currency(), cents * 10_000);
-        let discount = less
-            .filter(|_| *cents > 0)
-            .map(|less| Discount { off: Off::Percent(Decimal::new(less.into(), 2)), description: String::new() });
+        let discount = less.filter(|_| *cents > 0).map(|less| Discount {
+            off: Off::Percent(Decimal::new(less.into(), 2)),
+            description: String::new(),
+        });
         Line { discount, ..Line::plain("x".into(), Decimal::ONE, price, RATES[*rate].0.into()) }
     };
     content(lines.iter().map(line).collect(), discount, inclusive)
@@ -185,7 +257,8 @@ proptest! {
         let content = drafted(&lines, off(whole), inclusive);
         let before = sum(content.lines.iter().map(|line| line.amount().unwrap()));
         let Ok(mut invoice) = draft(content.clone()) else {
-            // Refused only where a rate, all, or what the discount leaves is below zero, or there is nothing.
+            // Refused only where a rate, all, or what the discount leaves is below zero, or there
+            // is nothing.
             let of_rate = |rate: usize| sum(lines.iter().zip(&content.lines).filter(|((_, number, _), _)| *number == rate).map(|(_, line)| line.amount().unwrap()));
             let too_much = matches!(whole, Off::Amount(amount) if amount.amount() > before.amount());
             let nothing = lines.iter().all(|(cents, ..)| *cents == 0);

@@ -13,8 +13,8 @@ use payterms_kernel::{DatedAmount, Money, dated, money::MoneyError};
 pub type PaidByDay = Vec<DatedAmount>;
 
 impl Shown {
-    /// The day on which the money counts as paid: that of its booking or its value, whichever is earlier. The day on which a
-    /// statement is imported says nothing about who paid when.
+    /// The day on which the money counts as paid: that of its booking or its value, whichever is
+    /// earlier. The day on which a statement is imported says nothing about who paid when.
     #[must_use]
     pub fn effective_on(&self) -> NaiveDate {
         self.value_on.map_or(self.booked_on, |value| value.min(self.booked_on))
@@ -27,7 +27,8 @@ impl Payment {
         self.effective_on.get_or_insert(today);
     }
 
-    /// The day on which it counts as made. Whoever closes a payment has said it; else it is that of its last change.
+    /// The day on which it counts as made. Whoever closes a payment has said it; else it is that of
+    /// its last change.
     pub(crate) fn effective_day(&self) -> NaiveDate {
         self.effective_on.unwrap_or_else(|| self.updated_at.date_naive())
     }
@@ -40,21 +41,31 @@ impl Invoice {
     }
 
     /// Dates what a payment has paid.
-    pub(crate) fn date_paid(&mut self, effective_on: NaiveDate, amount: Money) -> Result<(), MoneyError> {
+    pub(crate) fn date_paid(
+        &mut self,
+        effective_on: NaiveDate,
+        amount: Money,
+    ) -> Result<(), MoneyError> {
         let day = self.paid_on(effective_on);
         dated::add(&mut self.paid_by_day, day, amount)
     }
 
     /// What a payment has paid does not stand any more.
-    pub(crate) fn undate_paid(&mut self, effective_on: NaiveDate, amount: Money) -> Result<(), MoneyError> {
+    pub(crate) fn undate_paid(
+        &mut self,
+        effective_on: NaiveDate,
+        amount: Money,
+    ) -> Result<(), MoneyError> {
         let day = self.paid_on(effective_on);
         dated::take(&mut self.paid_by_day, day, amount)
     }
 
-    /// A match was taken back: nothing follows from what is open again before a day, by which its customer knows.
+    /// A match was taken back: nothing follows from what is open again before a day, by which its
+    /// customer knows.
     pub fn spare_until(&mut self, day: NaiveDate, now: DateTime<Utc>) {
         if self.state == InvoiceState::Open {
-            self.no_consequence_before = Some(self.no_consequence_before.map_or(day, |known| known.max(day)));
+            self.no_consequence_before =
+                Some(self.no_consequence_before.map_or(day, |known| known.max(day)));
             self.touch(now);
         }
     }
@@ -105,7 +116,12 @@ mod tests {
     fn pay(invoices: &mut [crate::Invoice], cents: i64, on: &str) -> Payment {
         let mut ids = IdSource::new(NOW, on.as_bytes(), "test");
         let tenders = vec![(Source::Card(Uuid::nil()), Some(usd(cents)))];
-        let asked = PaymentRequest { invoices: Vec::new(), tenders, surplus_allowed: true, deferred_on: None };
+        let asked = PaymentRequest {
+            invoices: Vec::new(),
+            tenders,
+            surplus_allowed: true,
+            deferred_on: None,
+        };
         let mut payment = ask(&mut ids, customer().id, invoices, &asked, NOW).unwrap();
         payment.tenders[0].state = TenderState::Succeeded;
         payment.took_effect(day(on));
@@ -133,7 +149,11 @@ mod tests {
         pay(&mut these_invoices, 2_000, "2025-12-30");
         let second = pay(&mut these_invoices, 3_000, "2026-01-07");
         pay(&mut these_invoices, 1_000, "2026-01-04");
-        let all = vec![(day("2026-01-01"), 2_000), (day("2026-01-04"), 1_000), (day("2026-01-07"), 3_000)];
+        let all = vec![
+            (day("2026-01-01"), 2_000),
+            (day("2026-01-04"), 1_000),
+            (day("2026-01-07"), 3_000),
+        ];
         assert_eq!((by_day(&these_invoices[0]), these_invoices[0].paid), (all, usd(6_000)));
         assert_eq!(second.effective_on, Some(day("2026-01-07")));
     }
@@ -144,14 +164,32 @@ mod tests {
         let mut first = pay(&mut these_invoices, 4_000, "2026-01-03");
         let later = pay(&mut these_invoices, 3_000, "2026-01-05");
         let taken = Taken { place: 0, from_invoices: usd(4_000), from_surplus: usd(0) };
-        assert_eq!(first.charged_back(taken, &mut these_invoices, (NOW, NOW)).map(|reversed| reversed.is_some()), Ok(true));
-        assert_eq!((by_day(&these_invoices[0]), these_invoices[0].paid), (vec![(day("2026-01-05"), 3_000)], usd(3_000)));
+        assert_eq!(
+            first
+                .charged_back(taken, &mut these_invoices, (NOW, NOW))
+                .map(|reversed| reversed.is_some()),
+            Ok(true)
+        );
+        assert_eq!(
+            (by_day(&these_invoices[0]), these_invoices[0].paid),
+            (vec![(day("2026-01-05"), 3_000)], usd(3_000))
+        );
         // A credit note gives back what is paid above the new total: the newest payment first.
         let mut again = pay(&mut these_invoices, 7_000, "2026-01-04");
         let (_, back) = these_invoices[0].credit(usd(1_000), NOW).unwrap();
         let mut payments = [again.clone(), later];
-        Refund::of(&mut IdSource::new(NOW, b"seed", "test"), &mut these_invoices[0], &mut payments, (back, None), NOW).unwrap();
-        assert_eq!(by_day(&these_invoices[0]), [(day("2026-01-04"), 6_000), (day("2026-01-05"), 3_000)]);
+        Refund::of(
+            &mut IdSource::new(NOW, b"seed", "test"),
+            &mut these_invoices[0],
+            &mut payments,
+            (back, None),
+            NOW,
+        )
+        .unwrap();
+        assert_eq!(
+            by_day(&these_invoices[0]),
+            [(day("2026-01-04"), 6_000), (day("2026-01-05"), 3_000)]
+        );
         again = payments[0].clone();
         assert_eq!(again.allocations[0].refunded, usd(1_000));
     }

@@ -72,7 +72,8 @@ pub enum Source {
     None,
     /// The collection method can be charged then.
     Method,
-    /// A dispute has taken the only method that could be charged, and may bring it back: nothing is collected before it is decided.
+    /// A dispute has taken the only method that could be charged, and may bring it back: nothing is
+    /// collected before it is decided.
     WaitsForDispute,
 }
 
@@ -85,9 +86,11 @@ pub struct Context {
     pub source: Source,
     /// The payment plan that blocks it.
     pub plan: Option<PlanOutlook>,
-    /// The transfer that is announced for it and reserves it: how much, and until when it is awaited.
+    /// The transfer that is announced for it and reserves it: how much, and until when it is
+    /// awaited.
     pub transfer: Option<(Money, DateTime<Utc>)>,
-    /// What came in by transfer and waits for a person of the tenant to say whether it is for this invoice. Only they are told.
+    /// What came in by transfer and waits for a person of the tenant to say whether it is for this
+    /// invoice. Only they are told.
     pub suggested: Vec<Money>,
     /// Whether something came in that waits so, whoever asks.
     pub is_suggested: bool,
@@ -97,25 +100,47 @@ pub struct Context {
     pub as_customer: bool,
 }
 
-/// Explains an invoice on a day of the tenant's. No name of a resource and no code stands in a sentence: customers read it
-/// (docs/domain/invoicing.md#no-codes).
+/// Explains an invoice on a day of the tenant's. No name of a resource and no code stands in a
+/// sentence: customers read it (docs/domain/invoicing.md#no-codes).
 ///
 /// # Errors
 /// None that stored amounts can cause.
-pub fn explain(invoice: &Invoice, calendar: Calendar<'_>, context: &Context) -> Result<Explanation, MoneyError> {
+pub fn explain(
+    invoice: &Invoice,
+    calendar: Calendar<'_>,
+    context: &Context,
+) -> Result<Explanation, MoneyError> {
     let fact = |topic, sentence: String| Fact { topic, sentence, at: None };
     let open = invoice.open()?;
     let mut facts = vec![fact(Topic::State, state_sentence(invoice)?)];
     facts.extend(due(invoice, calendar.today, context.plan.as_ref())?);
-    facts.extend(invoice.block.as_ref().map(|block| fact(Topic::Block, blocked(invoice, block, context.as_customer))));
-    if !invoice.disputed_by.is_empty() && invoice.block.as_ref().is_some_and(|block| block.owner != invoice.disputed_by) {
-        let sentence = "A charge that had paid it is disputed too: while that is open, nothing is late.";
+    facts.extend(
+        invoice
+            .block
+            .as_ref()
+            .map(|block| fact(Topic::Block, blocked(invoice, block, context.as_customer))),
+    );
+    if !invoice.disputed_by.is_empty()
+        && invoice.block.as_ref().is_some_and(|block| block.owner != invoice.disputed_by)
+    {
+        let sentence =
+            "A charge that had paid it is disputed too: while that is open, nothing is late.";
         facts.push(fact(Topic::Block, sentence.to_owned()));
     }
     facts.extend(pending(invoice, calendar.zone, context)?);
-    facts.extend(announced(invoice).filter(|_| open.is_positive()).map(|text| fact(Topic::Pending, text.to_owned())));
-    let came = suggested(&context.suggested, invoice).filter(|_| open.is_positive()).map(|text| fact(Topic::Pending, text));
-    let waiting = context.proposed.iter().map(|proposal| proposed(*proposal, invoice)).collect::<Result<Vec<_>, _>>()?;
+    facts.extend(
+        announced(invoice)
+            .filter(|_| open.is_positive())
+            .map(|text| fact(Topic::Pending, text.to_owned())),
+    );
+    let came = suggested(&context.suggested, invoice)
+        .filter(|_| open.is_positive())
+        .map(|text| fact(Topic::Pending, text));
+    let waiting = context
+        .proposed
+        .iter()
+        .map(|proposal| proposed(*proposal, invoice))
+        .collect::<Result<Vec<_>, _>>()?;
     let for_a_person: Vec<_> = came.into_iter().chain(waiting.into_iter().flatten()).collect();
     facts.extend(for_a_person.iter().cloned());
     match &context.plan {
@@ -128,10 +153,14 @@ pub fn explain(invoice: &Invoice, calendar: Calendar<'_>, context: &Context) -> 
             disputed: !invoice.disputed_by.is_empty(),
         })),
         // A plan of which nothing has been told yet.
-        None if invoice.block.as_ref().is_some_and(|block| block.reason == BlockReason::PlanActive) => {}
+        None if invoice
+            .block
+            .as_ref()
+            .is_some_and(|block| block.reason == BlockReason::PlanActive) => {}
         None => facts.extend(collection(invoice, calendar.zone, context)),
     }
-    let ends = lapse(invoice, calendar, context.is_suggested).filter(|_| invoice.state == InvoiceState::Open);
+    let ends = lapse(invoice, calendar, context.is_suggested)
+        .filter(|_| invoice.state == InvoiceState::Open);
     if invoice.state == InvoiceState::Open {
         facts.extend(ends.iter().cloned());
         facts.push(reminder(invoice, calendar, context)?);
@@ -169,7 +198,8 @@ fn pending(invoice: &Invoice, zone: Tz, context: &Context) -> Result<Vec<Fact>, 
         facts.push(Fact { topic: Topic::Pending, sentence, at: None });
     }
     if let Some(last) = facts.last_mut() {
-        last.sentence = format!("{} {} can be paid otherwise.", last.sentence, invoice.payable()?.grouped());
+        last.sentence =
+            format!("{} {} can be paid otherwise.", last.sentence, invoice.payable()?.grouped());
     }
     Ok(facts)
 }
@@ -182,7 +212,9 @@ fn suggested(amounts: &[Money], invoice: &Invoice) -> Option<String> {
         several => format!("{several} transfers came in that may be for it"),
     };
     let waits = if invoice.top_up.is_some() { " The offer does not end before that." } else { "" };
-    Some(format!("{came}: a person of the tenant says whether it is, with MatchBankLine or DismissBankLine.{waits}"))
+    Some(format!(
+        "{came}: a person of the tenant says whether it is, with MatchBankLine or DismissBankLine.{waits}"
+    ))
 }
 
 /// What waits for a second person; nothing of what the invoice cannot take any more.
@@ -196,22 +228,34 @@ fn proposed(proposal: Proposal, invoice: &Invoice) -> Result<Option<Fact>, Money
         Proposal::CreditNote(_) => ("A credit note", amount.min(open)?),
     };
     let decide = if proposal.must_cover(open).is_err() {
-        format!(", but {} are open now: a second person refuses it, with DecideApproval, and it is proposed again.", open.grouped())
+        format!(
+            ", but {} are open now: a second person refuses it, with DecideApproval, and it is proposed again.",
+            open.grouped()
+        )
     } else if invoice.payable()?.compare(taken)?.is_lt() {
         ": once the payment under way has ended, a second person approves or refuses it, with DecideApproval.".to_owned()
     } else {
         ": a second person approves or refuses it, with DecideApproval.".to_owned()
     };
     // What was proposed is the most: of a write-off only what is open is given up.
-    let amount = if proposal.must_cover(open).is_err() { amount } else { proposal.of_what_is_open(open)?.amount() };
+    let amount = if proposal.must_cover(open).is_err() {
+        amount
+    } else {
+        proposal.of_what_is_open(open)?.amount()
+    };
     let sentence = format!("{what} of {} is proposed{decide}", amount.grouped());
     Ok(Some(Fact { topic: Topic::State, sentence, at: None }))
 }
 
 /// When an offer of credit is over: not while what came in waits for a person.
-fn lapse(invoice: &Invoice, Calendar { zone, today, .. }: Calendar<'_>, is_suggested: bool) -> Option<Fact> {
+fn lapse(
+    invoice: &Invoice,
+    Calendar { zone, today, .. }: Calendar<'_>,
+    is_suggested: bool,
+) -> Option<Fact> {
     let due = invoice.issue.as_ref().filter(|_| invoice.top_up.is_some())?.due_date;
-    // Where its last day passed while a person had to say what came in, it ends at the next midnight.
+    // Where its last day passed while a person had to say what came in, it ends at the next
+    // midnight.
     let at = due.max(today).succ_opt().map(|day| start_of_day(zone, day)).filter(|_| !is_suggested);
     let sentence = match (is_suggested, due < today) {
         (true, true) => {
@@ -228,28 +272,45 @@ fn lapse(invoice: &Invoice, Calendar { zone, today, .. }: Calendar<'_>, is_sugge
     Some(Fact { topic: Topic::State, sentence, at })
 }
 
-fn due(invoice: &Invoice, today: NaiveDate, plan: Option<&PlanOutlook>) -> Result<Option<Fact>, MoneyError> {
+fn due(
+    invoice: &Invoice,
+    today: NaiveDate,
+    plan: Option<&PlanOutlook>,
+) -> Result<Option<Fact>, MoneyError> {
     let open = invoice.open()?.is_positive();
     let Some(issue) = invoice.issue.as_ref().filter(|_| open) else { return Ok(None) };
     let due = issue.due_date;
-    let in_plan = invoice.block.as_ref().is_some_and(|block| block.reason == BlockReason::PlanActive);
+    let in_plan =
+        invoice.block.as_ref().is_some_and(|block| block.reason == BlockReason::PlanActive);
     let disputed = invoice.rests_for_dispute();
     let late = match (invoice.past_due(today)?, due < today) {
-        // While a plan is kept its dates count; nothing is late while a dispute is open (docs/domain/invoicing.md#statement-lists).
-        (_, true) if disputed => format!("It was due on {due}; while the dispute is open it is not late."),
+        // While a plan is kept its dates count; nothing is late while a dispute is open
+        // (docs/domain/invoicing.md#statement-lists).
+        (_, true) if disputed => {
+            format!("It was due on {due}; while the dispute is open it is not late.")
+        }
         (_, is_over) if in_plan && plan.is_none_or(|plan| !plan.late) => {
             let was = if is_over { "was due" } else { "falls due" };
-            format!("Without the payment plan it {was} on {due}: the plan's own dates count, and it is not late while they are kept.")
+            format!(
+                "Without the payment plan it {was} on {due}: the plan's own dates count, and it is not late while they are kept."
+            )
         }
         (true, _) => {
             let days = (today - due).num_days();
-            format!("It was due on {due} and is past due by {days} {}.", if days == 1 { "day" } else { "days" })
+            format!(
+                "It was due on {due} and is past due by {days} {}.",
+                if days == 1 { "day" } else { "days" }
+            )
         }
         _ => format!("It falls due on {due}."),
     };
-    let bought = invoice.deferral.map(|deferral| (deferral.amount.grouped(), deferral.purchased_on));
-    let deferred = bought.map(|(amount, on)| format!(" A credit line deferred it: {amount} were bought on {on}."));
-    let spared = invoice.spared_until(today).map(|day| format!(" There is time to act: nothing follows from that before {day}."));
+    let bought =
+        invoice.deferral.map(|deferral| (deferral.amount.grouped(), deferral.purchased_on));
+    let deferred = bought
+        .map(|(amount, on)| format!(" A credit line deferred it: {amount} were bought on {on}."));
+    let spared = invoice
+        .spared_until(today)
+        .map(|day| format!(" There is time to act: nothing follows from that before {day}."));
     let sentence = format!("{late}{}{}", deferred.unwrap_or_default(), spared.unwrap_or_default());
     Ok(Some(Fact { topic: Topic::Due, sentence, at: None }))
 }
@@ -280,7 +341,10 @@ fn blocked(invoice: &Invoice, block: &Block, as_customer: bool) -> String {
         BlockReason::PlanActive => "only the plan collects it, and it is not reminded",
         _ => "it is not collected by itself and not reminded",
     };
-    format!("It is blocked since {} because {why}: {follows}. The customer may pay it. {owner}", block.since)
+    format!(
+        "It is blocked since {} because {why}: {follows}. The customer may pay it. {owner}",
+        block.since
+    )
 }
 
 fn announced(invoice: &Invoice) -> Option<&'static str> {
@@ -302,7 +366,11 @@ fn reminder(
     context: &Context,
 ) -> Result<Fact, MoneyError> {
     let next = invoice.next_reminder(days, today);
-    let last = invoice.reminders.last_on.map(|day| format!(" The last reminder went out on {day}.")).unwrap_or_default();
+    let last = invoice
+        .reminders
+        .last_on
+        .map(|day| format!(" The last reminder went out on {day}."))
+        .unwrap_or_default();
     let waits = next.is_some() && !invoice.payable()?.is_positive();
     // A reminder that waited for a transfer goes out at once when that is awaited no more.
     let awaited = context.transfer.map(|(_, until)| until.with_timezone(&zone).date_naive());
@@ -310,12 +378,18 @@ fn reminder(
         Some(day) if waits => {
             let day = awaited.map_or(day, |awaited| awaited.max(day));
             let least = if awaited.is_some() { "" } else { " at the earliest" };
-            format!("It is not reminded while the payment under way has reserved it; where that comes to nothing, it is on {day}{least}.")
+            format!(
+                "It is not reminded while the payment under way has reserved it; where that comes to nothing, it is on {day}{least}."
+            )
         }
         Some(day) => format!("It is reminded on {day}."),
         None if invoice.top_up.is_some() => "It is not reminded: it is no debt.".to_owned(),
-        None if days.is_empty() => "It is not reminded: the tenant has set no reminder days.".to_owned(),
-        None if invoice.block.is_some() => "It is not reminded while it is blocked; blocked days do not count.".to_owned(),
+        None if days.is_empty() => {
+            "It is not reminded: the tenant has set no reminder days.".to_owned()
+        }
+        None if invoice.block.is_some() => {
+            "It is not reminded while it is blocked; blocked days do not count.".to_owned()
+        }
         None => "It is not reminded again: every step is done.".to_owned(),
     };
     let at = next.filter(|_| !waits).map(|day| start_of_day(zone, day));
@@ -328,7 +402,10 @@ fn collection(invoice: &Invoice, zone: Tz, context: &Context) -> Option<Fact> {
         1 => format!("One try has failed: {failure}."),
         tries => format!("{tries} tries have failed, the last one for this reason: {failure}."),
     };
-    let when = collection.next_at.map(|at| format!(" on {}", at.with_timezone(&zone).date_naive())).unwrap_or_default();
+    let when = collection
+        .next_at
+        .map(|at| format!(" on {}", at.with_timezone(&zone).date_naive()))
+        .unwrap_or_default();
     let sentence = match collection.state {
         CollectionState::Off if invoice.state == InvoiceState::Open => "It is not collected by itself: the customer pays it.".to_owned(),
         CollectionState::Off => return None,
@@ -362,7 +439,11 @@ fn collection(invoice: &Invoice, zone: Tz, context: &Context) -> Option<Fact> {
             )
         }
     };
-    Some(Fact { topic: Topic::Collection, sentence, at: collection.next_at.filter(|_| invoice.block.is_none()) })
+    Some(Fact {
+        topic: Topic::Collection,
+        sentence,
+        at: collection.next_at.filter(|_| invoice.block.is_none()),
+    })
 }
 
 #[cfg(test)]

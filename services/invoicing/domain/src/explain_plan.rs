@@ -14,12 +14,16 @@ pub struct NextInstalment {
     pub due: NaiveDate,
 }
 
-/// The next of a plan's instalments where so much is open of its invoices: what is paid has paid the earliest ones
-/// (docs/domain/plans.md#money-order). Each is given as it was agreed, in the order of its date.
+/// The next of a plan's instalments where so much is open of its invoices: what is paid has paid
+/// the earliest ones (docs/domain/plans.md#money-order). Each is given as it was agreed, in the
+/// order of its date.
 ///
 /// # Errors
 /// None that stored amounts can cause.
-pub fn next_of(instalments: &[(NaiveDate, Money)], open: Money) -> Result<Option<NextInstalment>, MoneyError> {
+pub fn next_of(
+    instalments: &[(NaiveDate, Money)],
+    open: Money,
+) -> Result<Option<NextInstalment>, MoneyError> {
     let (mut left, mut next) = (open, None);
     for (due, amount) in instalments.iter().rev() {
         let unpaid = amount.min(left)?;
@@ -74,7 +78,9 @@ impl PlanOutlook {
         let fact = |topic, sentence: String, at| Fact { topic, sentence, at };
         if let Some(by) = self.answer_by {
             let day = by.with_timezone(&around.zone).date_naive();
-            let sentence = format!("The proposal of the payment plan is to be answered by {day}; unanswered, it lapses then.");
+            let sentence = format!(
+                "The proposal of the payment plan is to be answered by {day}; unanswered, it lapses then."
+            );
             return vec![fact(Topic::Block, sentence, Some(by))];
         }
         let Some(next) = self.next else { return Vec::new() };
@@ -87,33 +93,48 @@ impl PlanOutlook {
                             collected or late. The customer may pay it, or choose another collection method.";
             return vec![fact(Topic::Collection, sentence.to_owned(), None)];
         }
-        // What is taken by itself is taken on the first day on which anything follows; who pays by hand has until the day before.
-        let last = around.spared_until.and_then(|spared| if self.automatic { Some(spared) } else { spared.pred_opt() });
+        // What is taken by itself is taken on the first day on which anything follows; who pays by
+        // hand has until the day before.
+        let last = around
+            .spared_until
+            .and_then(|spared| if self.automatic { Some(spared) } else { spared.pred_opt() });
         let due = last.map_or(next.due, |last| last.max(next.due));
         let (sentence, at) = self.collection(next, due, around);
         let mut facts = vec![fact(Topic::Collection, sentence, at)];
         if let Some(last) = self.last_day.filter(|_| !self.under_way) {
-            let sentence =
-                format!("Where that instalment is unpaid after {last}, the payment plan ends, and the invoice is due by itself again.");
+            let sentence = format!(
+                "Where that instalment is unpaid after {last}, the payment plan ends, and the invoice is due by itself again."
+            );
             let at = last.succ_opt().map(|day| start_of_day(around.zone, day));
             facts.push(fact(Topic::Block, sentence, at));
         }
         facts
     }
 
-    fn collection(&self, next: NextInstalment, due: NaiveDate, around: Surroundings) -> (String, Option<DateTime<Utc>>) {
+    fn collection(
+        &self,
+        next: NextInstalment,
+        due: NaiveDate,
+        around: Surroundings,
+    ) -> (String, Option<DateTime<Utc>>) {
         let Surroundings { zone, today, now, source, .. } = around;
         let of = format!("payment plan's instalment of {}", next.unpaid.grouped());
         if !self.automatic && due < today {
             let by = self.last_day.map(|last| format!(" by {last}")).unwrap_or_default();
             return (
-                format!("The {of} was due on {} and is late: the customer pays it{by}. It is not collected by itself.", next.due),
+                format!(
+                    "The {of} was due on {} and is late: the customer pays it{by}. It is not collected by itself.",
+                    next.due
+                ),
                 None,
             );
         }
         let at = Some(start_of_day(zone, due)).filter(|_| due > today);
         if !self.automatic {
-            return (format!("The customer pays the {of} by {due}: it is not collected by itself."), at);
+            return (
+                format!("The customer pays the {of} by {due}: it is not collected by itself."),
+                at,
+            );
         }
         // What is open again is tried when its customer knows, whenever it was due.
         let planned = self.next_try.filter(|try_at| *try_at > now && self.failures == 0);
@@ -132,14 +153,26 @@ impl PlanOutlook {
         };
         let failure = self.failure;
         match self.failures {
-            0 if source == Source::Method => (format!("The {of} is collected from the customer's collection method on {due}."), at),
+            0 if source == Source::Method => (
+                format!("The {of} is collected from the customer's collection method on {due}."),
+                at,
+            ),
             0 => {
                 let sentence = "but no saved payment method can be charged: the customer chooses or saves one, or pays it.";
                 (format!("The {of} is to be collected on {due}, {sentence}"), at)
             }
-            1 => (format!("One try to collect the {of}, due on {}, has failed: {failure}. {again}", next.due), self.next_try),
+            1 => (
+                format!(
+                    "One try to collect the {of}, due on {}, has failed: {failure}. {again}",
+                    next.due
+                ),
+                self.next_try,
+            ),
             tries => {
-                let failed = format!("due on {}, have failed, the last one for this reason: {failure}.", next.due);
+                let failed = format!(
+                    "due on {}, have failed, the last one for this reason: {failure}.",
+                    next.due
+                );
                 (format!("{tries} tries to collect the {of}, {failed} {again}"), self.next_try)
             }
         }

@@ -1,4 +1,5 @@
-//! Invoices: drafts, their issue, and what becomes of what is open (docs/domain/invoicing.md#invoices).
+//! Invoices: drafts, their issue, and what becomes of what is open
+//! (docs/domain/invoicing.md#invoices).
 
 use crate::{
     announced::Announcements,
@@ -18,7 +19,9 @@ use crate::{
     usage_month::UsageMonth,
 };
 use chrono::{DateTime, NaiveDate, Utc};
-use payterms_kernel::{Currency, Id, Marks, Money, Refusal, calendar::PaymentTerm, money::MoneyError, rounding};
+use payterms_kernel::{
+    Currency, Id, Marks, Money, Refusal, calendar::PaymentTerm, money::MoneyError, rounding,
+};
 use rust_decimal::Decimal;
 
 /// Where an invoice is in its lifecycle.
@@ -46,9 +49,15 @@ impl InvoiceState {
     fn allowed(self) -> &'static [&'static str] {
         match self {
             Self::Draft => &["UpdateInvoice", "DeleteInvoice", "FinalizeInvoice"],
-            Self::Open => {
-                &["VoidInvoice", "WriteOffInvoice", "CreateCreditNote", "CorrectInvoice", "CreatePayment", "UnapplyPayment", "BlockInvoice"]
-            }
+            Self::Open => &[
+                "VoidInvoice",
+                "WriteOffInvoice",
+                "CreateCreditNote",
+                "CorrectInvoice",
+                "CreatePayment",
+                "UnapplyPayment",
+                "BlockInvoice",
+            ],
             Self::Uncollectible => &["CreatePayment", "CorrectInvoice"],
             Self::Paid => &["CreateCreditNote", "CorrectInvoice", "UnapplyPayment"],
             Self::Void => &[],
@@ -69,15 +78,28 @@ pub struct Line {
     pub tax_category: String,
     /// What is taken off it.
     pub discount: Option<Discount>,
-    /// Whether it is a part of the discount of the whole invoice, which became lines when it was issued.
+    /// Whether it is a part of the discount of the whole invoice, which became lines when it was
+    /// issued.
     pub of_whole_discount: bool,
 }
 
 impl Line {
     /// A line without a discount.
     #[must_use]
-    pub fn plain(description: String, quantity: Decimal, unit_price: Money, tax_category: String) -> Self {
-        Self { description, quantity, unit_price, tax_category, discount: None, of_whole_discount: false }
+    pub fn plain(
+        description: String,
+        quantity: Decimal,
+        unit_price: Money,
+        tax_category: String,
+    ) -> Self {
+        Self {
+            description,
+            quantity,
+            unit_price,
+            tax_category,
+            discount: None,
+            of_whole_discount: false,
+        }
     }
 
     fn exact(&self) -> Result<Decimal, MoneyError> {
@@ -104,12 +126,15 @@ impl Line {
         }
     }
 
-    /// What is wrong with its discount: a line below zero is a discount itself, and no line is lowered below nothing.
+    /// What is wrong with its discount: a line below zero is a discount itself, and no line is
+    /// lowered below nothing.
     #[must_use]
     pub fn discount_fault(&self) -> Option<String> {
         self.discount.as_ref()?;
         if self.unit_price.is_negative() {
-            return Some("A line below zero takes something off already. Remove its discount.".to_owned());
+            return Some(
+                "A line below zero takes something off already. Remove its discount.".to_owned(),
+            );
         }
         let (most, left) = (self.before_discount().ok()?, self.amount().ok()?);
         left.is_negative().then(|| format!("Take at most the line's {most} off."))
@@ -156,7 +181,8 @@ pub struct Party {
     pub tax_id: String,
     /// Where transfers go; only of the seller of what is to be paid.
     pub bank_details: String,
-    /// The language of its documents, such as `fr`; only of the buyer, and empty on those from before it was kept.
+    /// The language of its documents, such as `fr`; only of the buyer, and empty on those from
+    /// before it was kept.
     pub language: String,
 }
 
@@ -224,7 +250,8 @@ pub struct Invoice {
     pub announcements: Announcements,
     /// How its reminders stand.
     pub reminders: Reminders,
-    /// The day from which anything follows from what is open, after a match or a charge was taken back.
+    /// The day from which anything follows from what is open, after a match or a charge was taken
+    /// back.
     pub no_consequence_before: Option<NaiveDate>,
     /// Name of the open dispute of a charge that had paid it; empty: there is none.
     pub disputed_by: String,
@@ -242,7 +269,8 @@ impl Invoice {
     /// Writes a draft.
     ///
     /// # Errors
-    /// `TAX_UNKNOWN`, `INVOICE_BELOW_ZERO`, `INVOICE_EMPTY`, `CURRENCY_MISMATCH`, `BALANCE_OVERFLOW`.
+    /// `TAX_UNKNOWN`, `INVOICE_BELOW_ZERO`, `INVOICE_EMPTY`, `CURRENCY_MISMATCH`,
+    /// `BALANCE_OVERFLOW`.
     pub fn draft(
         id: Id<Self>,
         (tenant, customer): (&Tenant, &Customer),
@@ -296,21 +324,35 @@ impl Invoice {
     }
 
     /// Gives it number, dates and parties, for ever.
-    pub(crate) fn issue_to(&mut self, tenant: &Tenant, buyer: Party, (series, today): (&mut Series, NaiveDate), now: DateTime<Utc>) {
+    pub(crate) fn issue_to(
+        &mut self,
+        tenant: &Tenant,
+        buyer: Party,
+        (series, today): (&mut Series, NaiveDate),
+        now: DateTime<Utc>,
+    ) {
         let (number, issue_date) = series.take(today);
         let due_date = self.content.term.due(issue_date).unwrap_or(issue_date);
-        let (seller, mentions) = (self.seller(tenant, self.amounts.total), tenant.business.legal_mentions.clone());
+        let (seller, mentions) =
+            (self.seller(tenant, self.amounts.total), tenant.business.legal_mentions.clone());
         self.issue = Some(Issue { number, issue_date, due_date, seller, buyer, mentions });
-        // What comes to nothing is paid from the beginning (docs/domain/invoicing.md#nothing-to-pay).
-        self.state = if self.amounts.total.is_zero() { InvoiceState::Paid } else { InvoiceState::Open };
+        // What comes to nothing is paid from the beginning
+        // (docs/domain/invoicing.md#nothing-to-pay).
+        self.state =
+            if self.amounts.total.is_zero() { InvoiceState::Paid } else { InvoiceState::Open };
         self.touch(now);
     }
 
-    /// The tenant as a document of this invoice names it, with where transfers go if so much is to be paid. What deposits have
-    /// paid is never to be paid (docs/domain/invoicing.md#where-to-pay).
+    /// The tenant as a document of this invoice names it, with where transfers go if so much is to
+    /// be paid. What deposits have paid is never to be paid
+    /// (docs/domain/invoicing.md#where-to-pay).
     pub(crate) fn seller(&self, tenant: &Tenant, to_pay: Money) -> Party {
         let paid_already = self.usage.is_some_and(|usage_month| usage_month.agreement.is_none());
-        let bank_details = if paid_already || !to_pay.is_positive() { String::new() } else { tenant.business.bank_details.clone() };
+        let bank_details = if paid_already || !to_pay.is_positive() {
+            String::new()
+        } else {
+            tenant.business.bank_details.clone()
+        };
         Party { bank_details, ..tenant.party() }
     }
 
@@ -353,12 +395,14 @@ impl Invoice {
         Err(Refusal::state("INVOICE_STATE", "The invoice", self.state.name(), self.allowed()))
     }
 
-    /// The verbs that it allows: one over nothing was never paid, and nothing of it can be credited.
+    /// The verbs that it allows: one over nothing was never paid, and nothing of it can be
+    /// credited.
     fn allowed(&self) -> &'static [&'static str] {
         if self.is_over_nothing() { &["CorrectInvoice"] } else { self.state.allowed() }
     }
 
-    /// Whether it was issued over nothing: there is nothing to pay (docs/domain/invoicing.md#nothing-to-pay).
+    /// Whether it was issued over nothing: there is nothing to pay
+    /// (docs/domain/invoicing.md#nothing-to-pay).
     #[must_use]
     pub fn is_over_nothing(&self) -> bool {
         self.issue.is_some() && self.amounts.total.is_zero()

@@ -97,7 +97,11 @@ impl Mail {
         attachments: Vec<Attachment>,
         now: DateTime<Utc>,
     ) -> Self {
-        let (state, failure) = if to.is_empty() { (MailState::Failed, "NO_ADDRESS") } else { (MailState::Pending, "") };
+        let (state, failure) = if to.is_empty() {
+            (MailState::Failed, "NO_ADDRESS")
+        } else {
+            (MailState::Pending, "")
+        };
         Self {
             id,
             kind,
@@ -122,7 +126,9 @@ impl Mail {
         self.touch(now);
         let (state, failure, next) = match (tried, pause) {
             (Tried::Sent, _) => (MailState::Sent, "", None),
-            (Tried::Unreachable, Some(minutes)) => (MailState::Pending, "UNREACHABLE", Some(now + TimeDelta::minutes(*minutes))),
+            (Tried::Unreachable, Some(minutes)) => {
+                (MailState::Pending, "UNREACHABLE", Some(now + TimeDelta::minutes(*minutes)))
+            }
             (Tried::Unreachable, None) => (MailState::Failed, "UNREACHABLE", None),
             (Tried::Refused, _) => (MailState::Failed, "REFUSED", None),
         };
@@ -151,12 +157,20 @@ impl Mail {
 }
 
 impl Customer {
-    /// Where documents and notices go: the billing address and the contacts who want them, each once.
+    /// Where documents and notices go: the billing address and the contacts who want them, each
+    /// once.
     #[must_use]
     pub fn mail_addresses(&self) -> Vec<String> {
-        let contacts = self.contacts.iter().filter(|contact| contact.receives_documents).map(|contact| &contact.email);
+        let contacts = self
+            .contacts
+            .iter()
+            .filter(|contact| contact.receives_documents)
+            .map(|contact| &contact.email);
         let mut to: Vec<String> = Vec::new();
-        for address in std::iter::once(&self.billing_email).chain(contacts).filter(|address| !address.is_empty()) {
+        for address in std::iter::once(&self.billing_email)
+            .chain(contacts)
+            .filter(|address| !address.is_empty())
+        {
             if !to.contains(address) {
                 to.push(address.clone());
             }

@@ -183,6 +183,13 @@ impl MailKind {
     /// Whether it goes to the tenant itself.
     #[must_use]
     pub fn is_for_the_tenant(self) -> bool {
-        matches!(self, Self::PrepaymentTurnedOff | Self::PlanReceived | Self::PlanAnswered | Self::DisputeReported | Self::WebhookDisabled)
+        matches!(
+            self,
+            Self::PrepaymentTurnedOff
+                | Self::PlanReceived
+                | Self::PlanAnswered
+                | Self::DisputeReported
+                | Self::WebhookDisabled
+        )
     }
 }

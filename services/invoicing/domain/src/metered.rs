@@ -1,5 +1,5 @@
-//! Metered services: what a customer uses and pays after the month's end, each with its own status and
-//! bill (docs/domain/invoicing.md#metered-services).
+//! Metered services: what a customer uses and pays after the month's end, each with its own status
+//! and bill (docs/domain/invoicing.md#metered-services).
 
 use crate::{customer::Customer, invoice::Invoice, tenant::Tenant};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
@@ -79,18 +79,28 @@ pub struct Standing {
     pub failed_unblocked: i64,
     /// Open invoices with a failure behind them, those that are tried again too.
     pub troubled: i64,
-    /// The last day before which nothing follows from a failed one, because a payment of it was taken back.
+    /// The last day before which nothing follows from a failed one, because a payment of it was
+    /// taken back.
     pub spared_until: Option<NaiveDate>,
 }
 
 /// Refuses where what billing needs is missing, naming each thing.
 ///
 /// # Errors
-/// `PROFILE_INCOMPLETE`, `COLLECTION_METHOD_REQUIRED`, `TAX_UNKNOWN`: the first is the reason, all are conditions.
-pub fn must_be_billable((tenant, customer): (&Tenant, &Customer), terms: &Terms, has_method: bool) -> Result<(), Refusal> {
+/// `PROFILE_INCOMPLETE`, `COLLECTION_METHOD_REQUIRED`, `TAX_UNKNOWN`: the first is the reason, all
+/// are conditions.
+pub fn must_be_billable(
+    (tenant, customer): (&Tenant, &Customer),
+    terms: &Terms,
+    has_method: bool,
+) -> Result<(), Refusal> {
     let mut refusal = customer.must_have_billing_profile().err();
     let mut missing = |against: Refusal, subject: &str| {
-        let condition = Condition { name: against.reason, subject: subject.to_owned(), description: against.message.clone() };
+        let condition = Condition {
+            name: against.reason,
+            subject: subject.to_owned(),
+            description: against.message.clone(),
+        };
         refusal.get_or_insert(against).conditions.push(condition);
     };
     if !has_method {
@@ -108,7 +118,16 @@ impl MeteredService {
     #[must_use]
     pub fn enable(id: Id<Self>, customer: Id<Customer>, terms: Terms, now: DateTime<Utc>) -> Self {
         let state = ServiceState::Active;
-        Self { id, customer, terms, state, overdue_since: None, version: 1, created_at: now, updated_at: now }
+        Self {
+            id,
+            customer,
+            terms,
+            state,
+            overdue_since: None,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        }
     }
 
     /// Enables it again after it was disabled, on new terms.
@@ -135,12 +154,14 @@ impl MeteredService {
         Refusal::state("SERVICE_STATE", "The metered service", self.state.name(), allowed)
     }
 
-    /// Judges it by its invoices: overdue while one has failed, active again when none is in trouble.
-    /// True where that changed it.
+    /// Judges it by its invoices: overdue while one has failed, active again when none is in
+    /// trouble. True where that changed it.
     pub fn evaluate(&mut self, standing: Standing, now: DateTime<Utc>) -> bool {
         let next = match self.state {
             ServiceState::Active if standing.failed_unblocked > 0 => ServiceState::Overdue,
-            ServiceState::Overdue | ServiceState::Suspended if standing.troubled == 0 => ServiceState::Active,
+            ServiceState::Overdue | ServiceState::Suspended if standing.troubled == 0 => {
+                ServiceState::Active
+            }
             _ => return false,
         };
         self.set(next, now);
@@ -207,20 +228,39 @@ mod tests {
     fn a_failure_makes_it_overdue_then_suspended_and_payment_restores_it() {
         let mut metered_service = service();
         let failed = Standing { failed: 1, failed_unblocked: 1, troubled: 1, spared_until: None };
-        assert!(!metered_service.evaluate(Standing { troubled: 1, ..Standing::default() }, NOW), "a rung is left");
+        assert!(
+            !metered_service.evaluate(Standing { troubled: 1, ..Standing::default() }, NOW),
+            "a rung is left"
+        );
         assert!(metered_service.evaluate(failed, NOW));
         assert_eq!(
-            (metered_service.state, metered_service.suspended_at(Some(3)), metered_service.suspended_at(None)),
+            (
+                metered_service.state,
+                metered_service.suspended_at(Some(3)),
+                metered_service.suspended_at(None)
+            ),
             (ServiceState::Overdue, Some(NOW + TimeDelta::days(3)), None)
         );
-        assert!(!metered_service.suspend(Standing { failed_unblocked: 0, ..failed }, NOW), "a block keeps it from new consequences");
+        assert!(
+            !metered_service.suspend(Standing { failed_unblocked: 0, ..failed }, NOW),
+            "a block keeps it from new consequences"
+        );
         assert!(metered_service.suspend(failed, NOW));
-        assert!(!metered_service.evaluate(Standing { troubled: 1, ..Standing::default() }, NOW), "a retry under way restores nothing");
+        assert!(
+            !metered_service.evaluate(Standing { troubled: 1, ..Standing::default() }, NOW),
+            "a retry under way restores nothing"
+        );
         assert!(metered_service.evaluate(Standing::default(), NOW));
-        assert_eq!((metered_service.state, metered_service.overdue_since), (ServiceState::Active, None));
+        assert_eq!(
+            (metered_service.state, metered_service.overdue_since),
+            (ServiceState::Active, None)
+        );
         metered_service.disable(NOW);
         assert!(!metered_service.evaluate(failed, NOW), "what is off has no status to lose");
         assert!(metered_service.enable_again(metered_service.terms.clone(), NOW).is_ok());
-        assert_eq!(metered_service.enable_again(metered_service.terms.clone(), NOW).unwrap_err().reason, "SERVICE_STATE");
+        assert_eq!(
+            metered_service.enable_again(metered_service.terms.clone(), NOW).unwrap_err().reason,
+            "SERVICE_STATE"
+        );
     }
 }

@@ -60,7 +60,11 @@ mod tests {
         };
         assert_eq!(take("2025-12-31"), "INV-2025-000001 2025-12-31");
         assert_eq!(take("2026-01-01"), "INV-2026-000001 2026-01-01");
-        assert_eq!(take("2025-12-31"), "INV-2026-000002 2026-01-01", "never before the last one's date");
+        assert_eq!(
+            take("2025-12-31"),
+            "INV-2026-000002 2026-01-01",
+            "never before the last one's date"
+        );
         assert_eq!(take("2026-02-01"), "INV-2026-000003 2026-02-01");
     }
 }

@@ -57,7 +57,15 @@ impl Allocation {
     /// What is reserved on an invoice, and nothing paid yet.
     pub(crate) fn of(invoice: Id<Invoice>, amount: Money, reversed: Money) -> Self {
         let zero = Money::zero(amount.currency());
-        Self { invoice, amount, reversed, paid: zero, refunded: zero, deferred: zero, repays_line: false }
+        Self {
+            invoice,
+            amount,
+            reversed,
+            paid: zero,
+            refunded: zero,
+            deferred: zero,
+            repays_line: false,
+        }
     }
 }
 
@@ -86,8 +94,8 @@ pub struct Payment {
     pub surplus: Money,
     /// What a transfer buys, where its invoice sells credit.
     pub bought: Option<Bought>,
-    /// The reference of an announced transfer, what was said of a payment outside, or its owner's word for the try; empty
-    /// otherwise.
+    /// The reference of an announced transfer, what was said of a payment outside, or its owner's
+    /// word for the try; empty otherwise.
     pub reference: String,
     /// Where an announced transfer goes, as it was when it was announced; empty otherwise.
     pub bank_details: String,
@@ -105,8 +113,8 @@ pub struct Payment {
     pub updated_at: DateTime<Utc>,
 }
 
-/// What is asked: invoices (none: all that are open) with the amount for each (none: what is payable), tenders with the amount
-/// from each (none, for one of them: the rest).
+/// What is asked: invoices (none: all that are open) with the amount for each (none: what is
+/// payable), tenders with the amount from each (none, for one of them: the rest).
 #[derive(Debug, Clone)]
 pub struct PaymentRequest {
     /// The invoices.
@@ -122,9 +130,10 @@ pub struct PaymentRequest {
 /// Plans a payment over locked invoices and reserves on them.
 ///
 /// # Errors
-/// `RESOURCE_NOT_FOUND`, `TOP_UP_INVOICE`, `TRANSFER_ONLY`, `INVOICE_STATE`, `CURRENCY_MISMATCH`, `NOTHING_PAYABLE`, `PAYMENT_PENDING`,
-/// `ALLOCATION_TOO_LARGE`, `TENDERS_MISMATCH`, `OVERPAYMENT_NOT_ALLOWED`; `INVOICE_PAST_DUE`, `INVOICE_BLOCKED`,
-/// `INVOICE_DEFERRED` for what a credit line is to pay.
+/// `RESOURCE_NOT_FOUND`, `TOP_UP_INVOICE`, `TRANSFER_ONLY`, `INVOICE_STATE`, `CURRENCY_MISMATCH`,
+/// `NOTHING_PAYABLE`, `PAYMENT_PENDING`, `ALLOCATION_TOO_LARGE`, `TENDERS_MISMATCH`,
+/// `OVERPAYMENT_NOT_ALLOWED`; `INVOICE_PAST_DUE`, `INVOICE_BLOCKED`, `INVOICE_DEFERRED` for what a
+/// credit line is to pay.
 pub fn ask(
     ids: &mut IdSource,
     customer: Id<Customer>,
@@ -139,33 +148,51 @@ pub fn ask(
     let tenders = tenders(&asked.tenders, wanted)?;
     must_cover(&tenders, &instructed, invoices, (wanted, asked.deferred_on))?;
     let paying = tenders.iter().try_fold(zero, |sum, tender| sum.plus(tender.amount))?;
-    if asked.invoices.iter().any(|(_, amount)| amount.is_some()) && paying.compare(wanted)?.is_lt() {
-        let message = format!("The tenders come to {paying}, the invoices to {wanted}. Let both agree.");
-        return Err(Refusal::precondition("TENDERS_MISMATCH", message).with("tenders", paying.amount()).with("invoices", wanted.amount()));
+    if asked.invoices.iter().any(|(_, amount)| amount.is_some()) && paying.compare(wanted)?.is_lt()
+    {
+        let message =
+            format!("The tenders come to {paying}, the invoices to {wanted}. Let both agree.");
+        return Err(Refusal::precondition("TENDERS_MISMATCH", message)
+            .with("tenders", paying.amount())
+            .with("invoices", wanted.amount()));
     }
     let surplus = paying.minus(wanted.min(paying)?)?;
-    let by_card = tenders.iter().filter(|tender| tender.source != Source::Credit).try_fold(zero, |sum, tender| sum.plus(tender.amount))?;
+    let by_card = tenders
+        .iter()
+        .filter(|tender| tender.source != Source::Credit)
+        .try_fold(zero, |sum, tender| sum.plus(tender.amount))?;
     if surplus.is_positive() && (!asked.surplus_allowed || by_card.compare(surplus)?.is_lt()) {
-        let message = format!("Only {wanted} can be paid now; {paying} were offered. Offer at most that.");
-        return Err(Refusal::precondition("OVERPAYMENT_NOT_ALLOWED", message).with("payable", wanted.amount()));
+        let message =
+            format!("Only {wanted} can be paid now; {paying} were offered. Offer at most that.");
+        return Err(Refusal::precondition("OVERPAYMENT_NOT_ALLOWED", message)
+            .with("payable", wanted.amount()));
     }
     let mut left = paying.minus(surplus)?;
-    let by_line =
-        tenders.iter().filter(|tender| matches!(tender.source, Source::Line(_))).try_fold(zero, |sum, tender| sum.plus(tender.amount))?;
+    let by_line = tenders
+        .iter()
+        .filter(|tender| matches!(tender.source, Source::Line(_)))
+        .try_fold(zero, |sum, tender| sum.plus(tender.amount))?;
     let mut to_pay = left.minus(by_line)?;
     let mut allocations = Vec::new();
     for (id, amount) in instructed {
         let part = amount.min(left)?;
-        let Some(invoice) = invoices.iter_mut().find(|invoice| invoice.id == id).filter(|_| part.is_positive()) else { continue };
+        let Some(invoice) =
+            invoices.iter_mut().find(|invoice| invoice.id == id).filter(|_| part.is_positive())
+        else {
+            continue;
+        };
         let (reserved, reversed) = invoice.reserve_for(&tenders, part, now)?;
         left = left.minus(part)?;
         let deferred = split(part, to_pay)?;
         to_pay = to_pay.minus(part.minus(deferred)?)?;
         allocations.push(Allocation { deferred, ..Allocation::of(id, reserved, reversed) });
     }
-    let covered = |invoice: &Invoice| allocations.iter().any(|allocation| allocation.invoice == invoice.id);
-    let taxed =
-        invoices.iter().filter(|invoice| covered(invoice)).any(|invoice| invoice.amounts.taxes.iter().any(|tax| !tax.tax.is_zero()));
+    let covered =
+        |invoice: &Invoice| allocations.iter().any(|allocation| allocation.invoice == invoice.id);
+    let taxed = invoices
+        .iter()
+        .filter(|invoice| covered(invoice))
+        .any(|invoice| invoice.amounts.taxes.iter().any(|tax| !tax.tax.is_zero()));
     Ok(Payment {
         id: ids.make(),
         customer,
@@ -198,7 +225,10 @@ fn one_currency(invoices: &[Invoice]) -> Result<Currency, Refusal> {
 }
 
 fn nothing_payable() -> Refusal {
-    Refusal::precondition("NOTHING_PAYABLE", "Nothing of these invoices can be paid now: they are paid, or a payment is under way.")
+    Refusal::precondition(
+        "NOTHING_PAYABLE",
+        "Nothing of these invoices can be paid now: they are paid, or a payment is under way.",
+    )
 }
 
 /// What a payment would pay, and whether an invoice of it is taxed.
@@ -215,31 +245,53 @@ pub fn wanted(invoices: &[Invoice], asked: &PaymentRequest) -> Result<(Money, bo
 }
 
 /// What goes to which invoice: as instructed, each at most what is payable, oldest due first.
-fn instructed(invoices: &[Invoice], asked: &PaymentRequest) -> Result<Vec<(Id<Invoice>, Money)>, Refusal> {
+fn instructed(
+    invoices: &[Invoice],
+    asked: &PaymentRequest,
+) -> Result<Vec<(Id<Invoice>, Money)>, Refusal> {
     let mut order: Vec<&Invoice> = invoices.iter().collect();
     order.sort_by_key(|invoice| {
-        (invoice.issue.as_ref().map(|issue| issue.due_date), invoice.issue.as_ref().map(|issue| issue.number.clone()))
+        (
+            invoice.issue.as_ref().map(|issue| issue.due_date),
+            invoice.issue.as_ref().map(|issue| issue.number.clone()),
+        )
     });
     let mut parts = Vec::with_capacity(order.len());
     for invoice in order {
         let mut sources = asked.tenders.iter().map(|(source, _)| *source);
-        let takes = sources.try_for_each(|source| invoice.must_take(source).and_then(|()| invoice.must_not_wait_for_another(source)));
-        if asked.invoices.is_empty() && (invoice.state != InvoiceState::Open || invoice.top_up.is_some() || takes.is_err()) {
+        let takes = sources.try_for_each(|source| {
+            invoice.must_take(source).and_then(|()| invoice.must_not_wait_for_another(source))
+        });
+        if asked.invoices.is_empty()
+            && (invoice.state != InvoiceState::Open || invoice.top_up.is_some() || takes.is_err())
+        {
             continue;
         }
         invoice.must_ask_for_a_debt()?;
         takes?;
         invoice.must_be(&[InvoiceState::Open, InvoiceState::Uncollectible])?;
         let payable = invoice.collectable()?;
-        let this_amount = asked.invoices.iter().find(|(id, _)| *id == invoice.id).and_then(|(_, amount)| *amount);
+        let this_amount =
+            asked.invoices.iter().find(|(id, _)| *id == invoice.id).and_then(|(_, amount)| *amount);
         let amount = this_amount.unwrap_or(payable);
         if amount.compare(payable)?.is_gt() {
             let (reason, message) = if invoice.pending.is_positive() {
-                ("PAYMENT_PENDING", format!("A payment under way has reserved {}; {payable} can be paid now.", invoice.pending))
+                (
+                    "PAYMENT_PENDING",
+                    format!(
+                        "A payment under way has reserved {}; {payable} can be paid now.",
+                        invoice.pending
+                    ),
+                )
             } else {
-                ("ALLOCATION_TOO_LARGE", format!("Only {payable} of the invoice can be paid. Ask for at most that."))
+                (
+                    "ALLOCATION_TOO_LARGE",
+                    format!("Only {payable} of the invoice can be paid. Ask for at most that."),
+                )
             };
-            return Err(Refusal::precondition(reason, message).with("payable", payable.amount()).with("invoice", invoice.id));
+            return Err(Refusal::precondition(reason, message)
+                .with("payable", payable.amount())
+                .with("invoice", invoice.id));
         }
         if amount.is_positive() {
             parts.push((invoice.id, amount));
@@ -258,7 +310,8 @@ impl Payment {
     /// None that stored amounts can cause.
     pub fn credit(&self) -> Result<Option<Money>, MoneyError> {
         let credit = self.tenders.iter().filter(|tender| tender.source == Source::Credit);
-        let sum = credit.map(|tender| tender.amount).try_fold(Money::zero(self.currency), Money::plus)?;
+        let sum =
+            credit.map(|tender| tender.amount).try_fold(Money::zero(self.currency), Money::plus)?;
         Ok(sum.is_positive().then_some(sum))
     }
 
@@ -270,12 +323,16 @@ impl Payment {
         let zero = Money::zero(self.currency);
         let mut taken = self.tenders.iter().filter(|tender| tender.pays());
         let paid = taken.try_fold(zero, |sum, tender| sum.plus(tender.amount))?;
-        let beyond = paid.minus(self.allocations.iter().try_fold(zero, |sum, allocation| sum.plus(allocation.amount))?)?;
+        let beyond = paid.minus(
+            self.allocations
+                .iter()
+                .try_fold(zero, |sum, allocation| sum.plus(allocation.amount))?,
+        )?;
         Ok(beyond.is_positive().then_some(beyond))
     }
 
-    /// Closes the payment after its tenders have ended: what succeeded pays the invoices in order, and
-    /// what is reserved beyond it is free again.
+    /// Closes the payment after its tenders have ended: what succeeded pays the invoices in order,
+    /// and what is reserved beyond it is free again.
     ///
     /// # Errors
     /// None that a planned payment can cause.
@@ -287,12 +344,20 @@ impl Payment {
         for allocation in self.allocations.iter_mut().filter(|_| !covered) {
             allocation.deferred = zero;
         }
-        let reserved = self.allocations.iter().try_fold(zero, |sum, allocation| sum.plus(allocation.to_pay()?))?;
-        let all = self.tenders.iter().all(|tender| tender.state == TenderState::Succeeded) && paid.compare(reserved)?.is_ge();
+        let reserved = self
+            .allocations
+            .iter()
+            .try_fold(zero, |sum, allocation| sum.plus(allocation.to_pay()?))?;
+        let all = self.tenders.iter().all(|tender| tender.state == TenderState::Succeeded)
+            && paid.compare(reserved)?.is_ge();
         let effective_on = self.effective_on.unwrap_or_else(|| now.date_naive());
         let mut left = paid;
         for allocation in &mut self.allocations {
-            let Some(invoice) = invoices.iter_mut().find(|invoice| invoice.id == allocation.invoice) else { continue };
+            let Some(invoice) =
+                invoices.iter_mut().find(|invoice| invoice.id == allocation.invoice)
+            else {
+                continue;
+            };
             allocation.paid = allocation.to_pay()?.min(left)?;
             allocation.repays_line = invoice.deferral.is_some();
             left = left.minus(allocation.paid)?;
@@ -307,7 +372,9 @@ impl Payment {
         };
         self.effective_on = (self.state != PaymentState::Failed).then_some(effective_on);
         self.touch(now);
-        if let Some(invoice) = collects(self).and_then(|id| invoices.iter_mut().find(|invoice| invoice.id == id)) {
+        if let Some(invoice) =
+            collects(self).and_then(|id| invoices.iter_mut().find(|invoice| invoice.id == id))
+        {
             invoice.collection_ended(self, now);
         }
         Ok(())
@@ -340,7 +407,12 @@ impl Invoice {
     }
 
     /// Ends a reservation: what was paid is paid, what was not is open or written off again.
-    pub(crate) fn take_payment(&mut self, allocation: &Allocation, effective_on: NaiveDate, now: DateTime<Utc>) -> Result<(), Refusal> {
+    pub(crate) fn take_payment(
+        &mut self,
+        allocation: &Allocation,
+        effective_on: NaiveDate,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
         let free = allocation.amount.minus(allocation.paid)?;
         self.pending = self.pending.minus(allocation.amount)?;
         self.paid = self.paid.plus(allocation.paid)?;

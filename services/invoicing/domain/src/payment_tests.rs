@@ -22,8 +22,13 @@ fn usd(cents: i64) -> Money {
 }
 
 pub(crate) fn tenant() -> Tenant {
-    let rule =
-        TaxRule { country: "GB".into(), rate_percent: Decimal::ZERO, sentence: String::new(), category: String::new(), with_tax_id: false };
+    let rule = TaxRule {
+        country: "GB".into(),
+        rate_percent: Decimal::ZERO,
+        sentence: String::new(),
+        category: String::new(),
+        with_tax_id: false,
+    };
     Tenant {
         id: "acme".parse().unwrap(),
         display_name: "Acme".into(),
@@ -94,8 +99,11 @@ pub(crate) fn invoices(cents: &[i64]) -> Vec<Invoice> {
                 collect_automatically: false,
             };
             let id = Id::from_uuid(Uuid::from_u128(place + 1));
-            let mut invoice = Invoice::draft(id, (&tenant, &customer), usd(0).currency(), content, NOW).unwrap();
-            invoice.finalize((&tenant, &customer), &|_, _| String::new(), (&mut series, today), NOW).unwrap();
+            let mut invoice =
+                Invoice::draft(id, (&tenant, &customer), usd(0).currency(), content, NOW).unwrap();
+            invoice
+                .finalize((&tenant, &customer), &|_, _| String::new(), (&mut series, today), NOW)
+                .unwrap();
             invoice
         })
         .collect()
@@ -106,18 +114,34 @@ fn all(tenders: &[(Source, Option<i64>)]) -> PaymentRequest {
     PaymentRequest { invoices: Vec::new(), tenders, surplus_allowed: true, deferred_on: None }
 }
 
-fn plan(invoices: &mut [Invoice], asked: &PaymentRequest) -> Result<super::Payment, payterms_kernel::Refusal> {
+fn plan(
+    invoices: &mut [Invoice],
+    asked: &PaymentRequest,
+) -> Result<super::Payment, payterms_kernel::Refusal> {
     ask(&mut IdSource::new(NOW, b"seed", "test"), customer().id, invoices, asked, NOW)
 }
 
 #[test]
 fn thirty_by_credit_and_seventy_by_card() {
     let mut these_invoices = invoices(&[10_000]);
-    let mut payment = plan(&mut these_invoices, &all(&[(CARD, None), (Source::Credit, Some(3_000))])).unwrap();
-    let amounts: Vec<_> = payment.tenders.iter().map(|tender| (tender.source, tender.amount)).collect();
-    assert_eq!(amounts, [(Source::Credit, usd(3_000)), (CARD, usd(7_000))], "credit first: it can be given back");
-    assert_eq!((these_invoices[0].pending, these_invoices[0].payable().unwrap()), (usd(10_000), usd(0)));
-    assert_eq!(plan(&mut these_invoices, &all(&[(CARD, None)])).unwrap_err().reason, "NOTHING_PAYABLE", "a second browser finds nothing");
+    let mut payment =
+        plan(&mut these_invoices, &all(&[(CARD, None), (Source::Credit, Some(3_000))])).unwrap();
+    let amounts: Vec<_> =
+        payment.tenders.iter().map(|tender| (tender.source, tender.amount)).collect();
+    assert_eq!(
+        amounts,
+        [(Source::Credit, usd(3_000)), (CARD, usd(7_000))],
+        "credit first: it can be given back"
+    );
+    assert_eq!(
+        (these_invoices[0].pending, these_invoices[0].payable().unwrap()),
+        (usd(10_000), usd(0))
+    );
+    assert_eq!(
+        plan(&mut these_invoices, &all(&[(CARD, None)])).unwrap_err().reason,
+        "NOTHING_PAYABLE",
+        "a second browser finds nothing"
+    );
     assert_eq!(these_invoices[0].write_off(NOW).unwrap_err().reason, "PAYMENT_PENDING");
     for tender in &mut payment.tenders {
         tender.state = TenderState::Succeeded;
@@ -132,7 +156,8 @@ fn thirty_by_credit_and_seventy_by_card() {
 #[test]
 fn a_decline_releases_everything() {
     let mut these_invoices = invoices(&[10_000]);
-    let mut payment = plan(&mut these_invoices, &all(&[(Source::Credit, Some(3_000)), (CARD, None)])).unwrap();
+    let mut payment =
+        plan(&mut these_invoices, &all(&[(Source::Credit, Some(3_000)), (CARD, None)])).unwrap();
     payment.tenders[0].state = TenderState::Released;
     payment.tenders[1].state = TenderState::Failed("card_declined".into());
     payment.close(&mut these_invoices, NOW).unwrap();
@@ -145,18 +170,26 @@ fn a_decline_releases_everything() {
 #[test]
 fn two_cards_may_end_partial() {
     let mut these_invoices = invoices(&[10_000]);
-    let mut payment = plan(&mut these_invoices, &all(&[(CARD, Some(4_000)), (OTHER, None)])).unwrap();
+    let mut payment =
+        plan(&mut these_invoices, &all(&[(CARD, Some(4_000)), (OTHER, None)])).unwrap();
     payment.tenders[0].state = TenderState::Succeeded;
     payment.tenders[1].state = TenderState::Failed("card_declined".into());
     payment.close(&mut these_invoices, NOW).unwrap();
-    assert_eq!((payment.state, these_invoices[0].paid, these_invoices[0].open().unwrap()), (PaymentState::Partial, usd(4_000), usd(6_000)));
+    assert_eq!(
+        (payment.state, these_invoices[0].paid, these_invoices[0].open().unwrap()),
+        (PaymentState::Partial, usd(4_000), usd(6_000))
+    );
 }
 
 #[test]
 fn money_goes_to_the_oldest_due_first_and_the_rest_becomes_credit() {
     let mut these_invoices = invoices(&[1_000, 2_000, 3_000]);
     let mut payment = plan(&mut these_invoices, &all(&[(CARD, Some(3_500))])).unwrap();
-    let parts: Vec<_> = payment.allocations.iter().map(|allocation| (allocation.invoice.uuid().as_u128(), allocation.amount)).collect();
+    let parts: Vec<_> = payment
+        .allocations
+        .iter()
+        .map(|allocation| (allocation.invoice.uuid().as_u128(), allocation.amount))
+        .collect();
     assert_eq!(parts, [(3, usd(3_000)), (2, usd(500))]);
     payment.tenders[0].state = TenderState::Succeeded;
     payment.close(&mut these_invoices, NOW).unwrap();
@@ -169,18 +202,29 @@ fn money_goes_to_the_oldest_due_first_and_the_rest_becomes_credit() {
 #[test]
 fn what_does_not_add_up_is_refused() {
     let mut these_invoices = invoices(&[1_000]);
-    let only = |asked: PaymentRequest, invoices: &mut [Invoice]| plan(invoices, &asked).unwrap_err().reason;
+    let only = |asked: PaymentRequest, invoices: &mut [Invoice]| {
+        plan(invoices, &asked).unwrap_err().reason
+    };
     assert_eq!(
         only(all(&[(Source::Credit, Some(1_001))]), &mut these_invoices),
         "OVERPAYMENT_NOT_ALLOWED",
         "credit is not paid into credit"
     );
-    assert_eq!(only(all(&[(Source::Credit, Some(1_000)), (CARD, None)]), &mut these_invoices), "TENDERS_MISMATCH");
-    let instructed = |cents| PaymentRequest { invoices: vec![(own_id(1), Some(usd(cents)))], ..all(&[(CARD, Some(400))]) };
+    assert_eq!(
+        only(all(&[(Source::Credit, Some(1_000)), (CARD, None)]), &mut these_invoices),
+        "TENDERS_MISMATCH"
+    );
+    let instructed = |cents| PaymentRequest {
+        invoices: vec![(own_id(1), Some(usd(cents)))],
+        ..all(&[(CARD, Some(400))])
+    };
     assert_eq!(only(instructed(500), &mut these_invoices), "TENDERS_MISMATCH");
     assert_eq!(only(instructed(1_001), &mut these_invoices), "ALLOCATION_TOO_LARGE");
     assert_eq!(
-        only(PaymentRequest { surplus_allowed: false, ..all(&[(CARD, Some(1_001))]) }, &mut these_invoices),
+        only(
+            PaymentRequest { surplus_allowed: false, ..all(&[(CARD, Some(1_001))]) },
+            &mut these_invoices
+        ),
         "OVERPAYMENT_NOT_ALLOWED"
     );
 }
@@ -206,7 +250,10 @@ fn a_payment_first_reverses_a_write_off() {
     let mut paid = plan(&mut these_invoices, &one(None)).unwrap();
     paid.tenders[0].state = TenderState::Succeeded;
     paid.close(&mut these_invoices, NOW).unwrap();
-    assert_eq!((these_invoices[0].state, these_invoices[0].written_off, these_invoices[0].paid), (InvoiceState::Paid, usd(0), usd(1_000)));
+    assert_eq!(
+        (these_invoices[0].state, these_invoices[0].written_off, these_invoices[0].paid),
+        (InvoiceState::Paid, usd(0), usd(1_000))
+    );
 }
 
 proptest! {

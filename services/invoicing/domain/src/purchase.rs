@@ -1,5 +1,5 @@
-//! The invoice of a purchase on a credit line: its lines and their tax were settled when the purchase was authorised, so
-//! that nothing can refuse it now (docs/domain/credit.md#purchase).
+//! The invoice of a purchase on a credit line: its lines and their tax were settled when the
+//! purchase was authorised, so that nothing can refuse it now (docs/domain/credit.md#purchase).
 
 use crate::{
     customer::Customer,
@@ -26,7 +26,8 @@ pub struct Sale {
 }
 
 impl Invoice {
-    /// Issues the invoice of a captured purchase, OPEN and deferred. It is made out to the customer as it is now.
+    /// Issues the invoice of a captured purchase, OPEN and deferred. It is made out to the customer
+    /// as it is now.
     ///
     /// # Errors
     /// `BALANCE_OVERFLOW` for a sum that no purchase can have.
@@ -41,7 +42,13 @@ impl Invoice {
             lines.push((line.amount()?, rate));
         }
         let amounts = tax::amounts(sale.currency, sale.content.prices_include_tax, &lines)?;
-        let mut invoice = Self::written(sale.deferred.invoice, customer.id, sale.currency, (sale.content, amounts), now);
+        let mut invoice = Self::written(
+            sale.deferred.invoice,
+            customer.id,
+            sale.currency,
+            (sale.content, amounts),
+            now,
+        );
         invoice.issue_to(tenant, customer.party(), (series, today), now);
         invoice.defer(&sale.deferred, now);
         Ok(invoice)

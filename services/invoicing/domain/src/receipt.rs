@@ -1,5 +1,6 @@
-//! Receipts for credit that was bought: what the wallet charged and taxed, printed and never recomputed
-//! (docs/domain/wallet.md#receipt); and for payments of invoices (docs/domain/invoicing.md#payment-notice).
+//! Receipts for credit that was bought: what the wallet charged and taxed, printed and never
+//! recomputed (docs/domain/wallet.md#receipt); and for payments of invoices
+//! (docs/domain/invoicing.md#payment-notice).
 
 use crate::{
     customer::Customer,
@@ -52,7 +53,8 @@ pub enum Subject {
         top_up: Uuid,
         /// The wallet that the credit is in.
         wallet: Uuid,
-        /// What it stands for, where a won dispute has given the credit back; none for the purchase itself.
+        /// What it stands for, where a won dispute has given the credit back; none for the purchase
+        /// itself.
         replaces: Option<Replaced>,
         /// The last day on which the credit can be used; none where it does not expire.
         expires_on: Option<NaiveDate>,
@@ -127,7 +129,13 @@ impl Receipt {
             number,
             issue_date,
             taxed: bought.taxed,
-            tax: TaxAmount { rate: bought.rate, net, tax: bought.tax, credited_net: zero, credited_tax: zero },
+            tax: TaxAmount {
+                rate: bought.rate,
+                net,
+                tax: bought.tax,
+                credited_net: zero,
+                credited_tax: zero,
+            },
             amount: bought.amount,
             seller: tenant.party(),
             buyer: customer.party(),
@@ -141,7 +149,9 @@ impl Receipt {
     pub fn paid_on(&self) -> NaiveDate {
         match &self.subject {
             Subject::Payment { paid_on, .. } => *paid_on,
-            Subject::TopUp { replaces, .. } => replaces.as_ref().and_then(|replaced| replaced.paid_on).unwrap_or(self.issue_date),
+            Subject::TopUp { replaces, .. } => {
+                replaces.as_ref().and_then(|replaced| replaced.paid_on).unwrap_or(self.issue_date)
+            }
         }
     }
 

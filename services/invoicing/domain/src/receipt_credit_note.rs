@@ -1,5 +1,5 @@
-//! Credit notes of receipts: what the wallet gave back of bought credit, printed and never recomputed
-//! (docs/domain/wallet.md#refund-of-top-up).
+//! Credit notes of receipts: what the wallet gave back of bought credit, printed and never
+//! recomputed (docs/domain/wallet.md#refund-of-top-up).
 
 use crate::{customer::Customer, number::Series, receipt::Receipt, tax::TaxAmount};
 use chrono::{DateTime, NaiveDate, Utc};
@@ -51,8 +51,9 @@ pub struct GivenBack {
     pub explanation: String,
 }
 
-/// Splits what was given back over the receipts that stand, `receipts` with the newest first: never more than credit notes have left of
-/// one. `None` where that is not enough, since the receipt of a won dispute is still to come.
+/// Splits what was given back over the receipts that stand, `receipts` with the newest first: never
+/// more than credit notes have left of one. `None` where that is not enough, since the receipt of a
+/// won dispute is still to come.
 ///
 /// # Errors
 /// `CurrencyMismatch`, `Overflow`.
@@ -65,12 +66,17 @@ pub fn split<'a>(
     let zero = Money::zero(credit.currency());
     for receipt in receipts {
         let of_receipt = || notes.iter().filter(|note| note.receipt == receipt.id);
-        let rest = |whole: Money, taken: fn(&TaxAmount) -> Money| of_receipt().try_fold(whole, |left, note| left.minus(taken(&note.tax)));
+        let rest = |whole: Money, taken: fn(&TaxAmount) -> Money| {
+            of_receipt().try_fold(whole, |left, note| left.minus(taken(&note.tax)))
+        };
         let part_of_credit = rest(receipt.tax.net, |tax| tax.net)?.max(zero)?.min(credit)?;
         let part_of_tax = rest(receipt.tax.tax, |tax| tax.tax)?.max(zero)?.min(tax)?;
         (credit, tax) = (credit.minus(part_of_credit)?, tax.minus(part_of_tax)?);
         if part_of_credit.is_positive() || part_of_tax.is_positive() {
-            parts.push((receipt, GivenBack { credit: part_of_credit, tax: part_of_tax, ..given_back.clone() }));
+            parts.push((
+                receipt,
+                GivenBack { credit: part_of_credit, tax: part_of_tax, ..given_back.clone() },
+            ));
         }
     }
     Ok((credit.is_zero() && tax.is_zero()).then_some(parts))
@@ -100,7 +106,13 @@ impl ReceiptCreditNote {
             of_dispute,
             number,
             issue_date,
-            tax: TaxAmount { rate: receipt.tax.rate.clone(), net: credit, tax, credited_net: zero, credited_tax: zero },
+            tax: TaxAmount {
+                rate: receipt.tax.rate.clone(),
+                net: credit,
+                tax,
+                credited_net: zero,
+                credited_tax: zero,
+            },
             amount: credit.plus(tax)?,
             explanation,
             created_at: now,
@@ -129,35 +141,77 @@ mod tests {
     fn receipt(number: u128, cents: i64, tax: i64, series: &mut Series) -> Receipt {
         let rate = Rate { percent: Decimal::TEN, sentence: String::new() };
         let (amount, tax) = (usd(cents), usd(tax));
-        let bought = Bought { top_up: Uuid::nil(), wallet: Uuid::nil(), replaces: None, expires_on: None, taxed: true, amount, tax, rate };
+        let bought = Bought {
+            top_up: Uuid::nil(),
+            wallet: Uuid::nil(),
+            replaces: None,
+            expires_on: None,
+            taxed: true,
+            amount,
+            tax,
+            rate,
+        };
         let today = "2026-02-03".parse().unwrap();
-        Receipt::issue(Id::from_uuid(Uuid::from_u128(number)), (&tenant(), &customer()), bought, (series, today), DateTime::UNIX_EPOCH)
-            .unwrap()
+        Receipt::issue(
+            Id::from_uuid(Uuid::from_u128(number)),
+            (&tenant(), &customer()),
+            bought,
+            (series, today),
+            DateTime::UNIX_EPOCH,
+        )
+        .unwrap()
     }
 
     fn given(credit: i64, tax: i64) -> GivenBack {
-        GivenBack { refund: Uuid::nil(), of_dispute: false, credit: usd(credit), tax: usd(tax), explanation: String::new() }
+        GivenBack {
+            refund: Uuid::nil(),
+            of_dispute: false,
+            credit: usd(credit),
+            tax: usd(tax),
+            explanation: String::new(),
+        }
     }
 
     #[test]
     fn no_receipt_is_credited_beyond_what_is_left_of_it() {
         let mut series = Series::new(RECEIPTS);
-        let mut standing = vec![receipt(1, 55_00, 5_00, &mut series), receipt(2, 22_00, 2_00, &mut series)];
+        let mut standing =
+            vec![receipt(1, 55_00, 5_00, &mut series), receipt(2, 22_00, 2_00, &mut series)];
         standing.sort_by(|one, other| other.place().cmp(&one.place()));
         let mut notes_series = Series::new(RECEIPT_CREDIT_NOTES);
         let today = "2026-02-03".parse().unwrap();
         let mut note = |receipt: &Receipt, part| {
             let id = Id::from_uuid(Uuid::from_u128(9));
-            ReceiptCreditNote::issue(id, receipt, part, (&mut notes_series, today), DateTime::UNIX_EPOCH).unwrap()
+            ReceiptCreditNote::issue(
+                id,
+                receipt,
+                part,
+                (&mut notes_series, today),
+                DateTime::UNIX_EPOCH,
+            )
+            .unwrap()
         };
-        let notes = vec![note(&standing[1], given(20_00, 2_00)), note(&standing[0], given(10_00, 1_00))];
+        let notes =
+            vec![note(&standing[1], given(20_00, 2_00)), note(&standing[0], given(10_00, 1_00))];
         let parts = |credit, tax| {
             let found = split(&standing, &notes, &given(credit, tax)).unwrap();
-            found.map(|found| found.into_iter().map(|(receipt, part)| (receipt.number.clone(), part.credit, part.tax)).collect::<Vec<_>>())
+            found.map(|found| {
+                found
+                    .into_iter()
+                    .map(|(receipt, part)| (receipt.number.clone(), part.credit, part.tax))
+                    .collect::<Vec<_>>()
+            })
         };
         let (first, second) = ("RC-2026-000001".to_owned(), "RC-2026-000002".to_owned());
-        assert_eq!(parts(4_00, 40), Some(vec![(second.clone(), usd(4_00), usd(40))]), "the newest first");
-        assert_eq!(parts(40_00, 4_00), Some(vec![(second, usd(10_00), usd(1_00)), (first, usd(30_00), usd(3_00))]));
+        assert_eq!(
+            parts(4_00, 40),
+            Some(vec![(second.clone(), usd(4_00), usd(40))]),
+            "the newest first"
+        );
+        assert_eq!(
+            parts(40_00, 4_00),
+            Some(vec![(second, usd(10_00), usd(1_00)), (first, usd(30_00), usd(3_00))])
+        );
         assert_eq!(parts(40_01, 4_00), None, "more than is left: a receipt is still to come");
     }
 }

@@ -59,18 +59,32 @@ impl ReceiptVersion {
         (series, today, explanation): (&mut Series, NaiveDate, String),
         now: DateTime<Utc>,
     ) -> Result<Self, Refusal> {
-        let (seller, buyer, mentions) = (tenant.party(), customer.party(), tenant.business.legal_mentions.clone());
+        let (seller, buyer, mentions) =
+            (tenant.party(), customer.party(), tenant.business.legal_mentions.clone());
         // The language that the customer reads now is no detail of business.
         let read_now = Party { language: buyer.language.clone(), ..before.buyer.clone() };
         if (&before.seller, &read_now, &before.mentions) == (&seller, &buyer, &mentions) {
-            let message = "The receipt carries the present business details already. Change them first.";
+            let message =
+                "The receipt carries the present business details already. Change them first.";
             return Err(Refusal::precondition("DETAILS_UNCHANGED", message));
         }
         // In the European Union what is issued stays, and another document corrects it.
         let numbered = tenant.voids_by_credit_note().then(|| series.take(today));
-        let (number, issue_date) = numbered.unwrap_or_else(|| (receipt.number.clone(), today.max(receipt.issue_date)));
+        let (number, issue_date) =
+            numbered.unwrap_or_else(|| (receipt.number.clone(), today.max(receipt.issue_date)));
         let version = before.version.saturating_add(1);
-        Ok(Self { id, receipt: receipt.id, version, number, issue_date, seller, buyer, mentions, explanation, created_at: now })
+        Ok(Self {
+            id,
+            receipt: receipt.id,
+            version,
+            number,
+            issue_date,
+            seller,
+            buyer,
+            mentions,
+            explanation,
+            created_at: now,
+        })
     }
 
     /// Whether it is a document of its own that corrects the first.
@@ -97,23 +111,50 @@ mod tests {
         let (mut seller, mut buyer, now) = (tenant(), customer(), DateTime::UNIX_EPOCH);
         let today = "2026-02-03".parse().unwrap();
         let amount = Money::from_micros(Currency::parse("USD").unwrap(), 20_000_000);
-        let subject = Subject::TopUp { top_up: Uuid::nil(), wallet: Uuid::nil(), replaces: None, expires_on: None };
+        let subject = Subject::TopUp {
+            top_up: Uuid::nil(),
+            wallet: Uuid::nil(),
+            replaces: None,
+            expires_on: None,
+        };
         let taken = (&mut Series::new(RECEIPTS), today);
-        let receipt = Receipt::of_payment(Id::from_uuid(Uuid::max()), (&seller, &buyer), (subject, amount), taken, now);
+        let receipt = Receipt::of_payment(
+            Id::from_uuid(Uuid::max()),
+            (&seller, &buyer),
+            (subject, amount),
+            taken,
+            now,
+        );
         let first = ReceiptVersion::first(&receipt);
         let mut series = Series::new(CORRECTIONS);
         let mut correct = |seller: &_, buyer: &_, before: &ReceiptVersion| {
             let id = Id::from_uuid(Uuid::nil());
-            ReceiptVersion::correct(id, (&receipt, before), (seller, buyer), (&mut series, today, "moved".into()), now)
+            ReceiptVersion::correct(
+                id,
+                (&receipt, before),
+                (seller, buyer),
+                (&mut series, today, "moved".into()),
+                now,
+            )
         };
         buyer.locale = "fr".into();
-        assert_eq!(correct(&seller, &buyer, &first).unwrap_err().reason, "DETAILS_UNCHANGED", "a language is no detail");
+        assert_eq!(
+            correct(&seller, &buyer, &first).unwrap_err().reason,
+            "DETAILS_UNCHANGED",
+            "a language is no detail"
+        );
         buyer.legal_name = "Brightside Holdings".into();
         let second = correct(&seller, &buyer, &first).unwrap();
-        assert_eq!((second.version, &second.number, second.is_corrective(&receipt)), (2, &receipt.number, false));
+        assert_eq!(
+            (second.version, &second.number, second.is_corrective(&receipt)),
+            (2, &receipt.number, false)
+        );
         assert_eq!(correct(&seller, &buyer, &second).unwrap_err().reason, "DETAILS_UNCHANGED");
         seller.country = "FR".into();
         let third = correct(&seller, &buyer, &second).unwrap();
-        assert_eq!((third.version, third.number.as_str(), third.is_corrective(&receipt)), (3, "COR-2026-000001", true));
+        assert_eq!(
+            (third.version, third.number.as_str(), third.is_corrective(&receipt)),
+            (3, "COR-2026-000001", true)
+        );
     }
 }

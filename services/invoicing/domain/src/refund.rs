@@ -1,5 +1,5 @@
-//! Refunds: what payments had paid of an invoice is given back, in the reverse order of payments and
-//! tenders, at most what each paid (docs/domain/invoicing.md#refund-order).
+//! Refunds: what payments had paid of an invoice is given back, in the reverse order of payments
+//! and tenders, at most what each paid (docs/domain/invoicing.md#refund-order).
 
 use crate::{
     collection::CollectionState,
@@ -38,7 +38,8 @@ pub struct RefundPart {
     pub place: usize,
     /// Whether credit had paid it.
     pub from_credit: bool,
-    /// Whether it becomes credit, whatever had paid it: money that repaid a credit line never becomes cash.
+    /// Whether it becomes credit, whatever had paid it: money that repaid a credit line never
+    /// becomes cash.
     pub to_credit: bool,
     /// How much.
     pub amount: Money,
@@ -47,19 +48,27 @@ pub struct RefundPart {
 }
 
 impl RefundPart {
-    /// Notes where the money is: at a destination, but for what the issuer of the card had taken back before. That the payer has
-    /// already; it is a part of its own.
+    /// Notes where the money is: at a destination, but for what the issuer of the card had taken
+    /// back before. That the payer has already; it is a part of its own.
     ///
     /// # Errors
     /// None that stored amounts can cause.
-    pub fn arrived(&mut self, destination: Destination, taken_back: Money) -> Result<Option<Self>, MoneyError> {
+    pub fn arrived(
+        &mut self,
+        destination: Destination,
+        taken_back: Money,
+    ) -> Result<Option<Self>, MoneyError> {
         if taken_back.compare(self.amount)?.is_ge() {
             self.destination = Destination::Card;
             return Ok(None);
         }
         self.destination = destination;
         self.amount = self.amount.minus(taken_back)?;
-        Ok(taken_back.is_positive().then(|| Self { amount: taken_back, destination: Destination::Card, ..self.clone() }))
+        Ok(taken_back.is_positive().then(|| Self {
+            amount: taken_back,
+            destination: Destination::Card,
+            ..self.clone()
+        }))
     }
 }
 
@@ -72,7 +81,8 @@ pub struct Refund {
     pub invoice: Id<Invoice>,
     /// Whose it is.
     pub customer: Id<Customer>,
-    /// The credit note that it belongs to; none where a payment was unapplied: then all becomes credit.
+    /// The credit note that it belongs to; none where a payment was unapplied: then all becomes
+    /// credit.
     pub credit_note: Option<Id<CreditNote>>,
     /// Whether all of it is where it belongs.
     pub ended: bool,
@@ -108,8 +118,10 @@ impl Refund {
         let zero = Money::zero(self.currency());
         let mut ways = Ways { to_method: zero, to_credit: zero, outside: zero };
         for part in &self.parts {
-            let becomes_credit =
-                self.credit_note.is_none() || part.from_credit || part.to_credit || part.destination == Destination::Credit;
+            let becomes_credit = self.credit_note.is_none()
+                || part.from_credit
+                || part.to_credit
+                || part.destination == Destination::Credit;
             let way = match part.destination {
                 Destination::Outside => &mut ways.outside,
                 _ if becomes_credit => &mut ways.to_credit,
@@ -120,8 +132,8 @@ impl Refund {
         Ok(ways)
     }
 
-    /// Takes an amount back from the payments of an invoice, the newest first. What is paid of the invoice has been lowered
-    /// already; here it is taken off the days of those payments.
+    /// Takes an amount back from the payments of an invoice, the newest first. What is paid of the
+    /// invoice has been lowered already; here it is taken off the days of those payments.
     ///
     /// # Errors
     /// `REFUND_TOO_LARGE` beyond what they have paid of it.
@@ -159,7 +171,8 @@ impl Refund {
         })
     }
 
-    /// What a payment that stands again had paid of an invoice that was paid otherwise meanwhile: it becomes credit.
+    /// What a payment that stands again had paid of an invoice that was paid otherwise meanwhile:
+    /// it becomes credit.
     pub(crate) fn beyond(
         ids: &mut IdSource,
         invoice: &Invoice,
@@ -175,7 +188,14 @@ impl Refund {
             credit_note: None,
             ended: false,
             amount,
-            parts: vec![RefundPart { payment, place, from_credit: false, to_credit: true, amount, destination }],
+            parts: vec![RefundPart {
+                payment,
+                place,
+                from_credit: false,
+                to_credit: true,
+                amount,
+                destination,
+            }],
             version: 1,
             created_at: now,
             updated_at: now,
@@ -209,12 +229,28 @@ impl Payment {
         allocation.map_or_else(|| Money::zero(self.currency), |allocation| allocation.paid)
     }
 
-    /// Gives back at most `left` of what it paid of an invoice, its last tender first; answers what it
-    /// could not.
-    fn give_back(&mut self, invoice: Id<Invoice>, mut left: Money, parts: &mut Vec<RefundPart>) -> Result<Money, MoneyError> {
-        let Some(allocation) = self.allocations.iter_mut().find(|allocation| allocation.invoice == invoice) else { return Ok(left) };
-        for (place, tender) in self.tenders.iter_mut().enumerate().rev().filter(|(_, tender)| tender.pays()) {
-            let amount = tender.amount.minus(tender.refunded)?.minus(tender.charged_back)?.min(allocation.paid)?.min(left)?;
+    /// Gives back at most `left` of what it paid of an invoice, its last tender first; answers what
+    /// it could not.
+    fn give_back(
+        &mut self,
+        invoice: Id<Invoice>,
+        mut left: Money,
+        parts: &mut Vec<RefundPart>,
+    ) -> Result<Money, MoneyError> {
+        let Some(allocation) =
+            self.allocations.iter_mut().find(|allocation| allocation.invoice == invoice)
+        else {
+            return Ok(left);
+        };
+        for (place, tender) in
+            self.tenders.iter_mut().enumerate().rev().filter(|(_, tender)| tender.pays())
+        {
+            let amount = tender
+                .amount
+                .minus(tender.refunded)?
+                .minus(tender.charged_back)?
+                .min(allocation.paid)?
+                .min(left)?;
             if !amount.is_positive() {
                 continue;
             }
@@ -224,20 +260,37 @@ impl Payment {
             left = left.minus(amount)?;
             // What arrived by transfer becomes credit too: the wallet knows it by its payment.
             let from_credit = matches!(tender.source, Source::Credit | Source::Transfer(_));
-            let destination = if tender.source == Source::Outside { Destination::Outside } else { Destination::Processing };
+            let destination = if tender.source == Source::Outside {
+                Destination::Outside
+            } else {
+                Destination::Processing
+            };
             let to_credit = allocation.repays_line;
-            parts.push(RefundPart { payment: self.id, place, from_credit, to_credit, amount, destination });
+            parts.push(RefundPart {
+                payment: self.id,
+                place,
+                from_credit,
+                to_credit,
+                amount,
+                destination,
+            });
         }
         Ok(left)
     }
 }
 
 impl Invoice {
-    /// Takes what was paid off again: as much is open; automatic collection begins anew at that instant.
+    /// Takes what was paid off again: as much is open; automatic collection begins anew at that
+    /// instant.
     ///
     /// # Errors
     /// `INVOICE_STATE`, `TOP_UP_INVOICE`, `REFUND_TOO_LARGE`.
-    pub fn reopen(&mut self, amount: Money, collect_at: DateTime<Utc>, now: DateTime<Utc>) -> Result<(), Refusal> {
+    pub fn reopen(
+        &mut self,
+        amount: Money,
+        collect_at: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
         self.must_be(&[InvoiceState::Open, InvoiceState::Paid])?;
         self.must_ask_for_a_debt()?;
         if !amount.is_positive() || self.paid.compare(amount)?.is_lt() {
@@ -247,7 +300,12 @@ impl Invoice {
     }
 
     /// What was paid is not any more, whatever state the invoice is in.
-    pub(crate) fn payment_gone(&mut self, amount: Money, collect_at: DateTime<Utc>, now: DateTime<Utc>) -> Result<(), Refusal> {
+    pub(crate) fn payment_gone(
+        &mut self,
+        amount: Money,
+        collect_at: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
         self.paid = self.paid.minus(amount)?;
         self.settle_state()?;
         if self.state == InvoiceState::Open && self.collection.state == CollectionState::Off {

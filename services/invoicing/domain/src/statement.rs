@@ -46,9 +46,13 @@ impl Movement {
         }
     }
 
-    /// A purchase of credit is never owed. What comes of it is invoiced and paid at once, and what is taken back of that is credited; a
-    /// credit note on what never came moves nothing.
-    fn of_purchase(self, invoice: &Invoice, noted: impl Fn(Self) -> Money) -> Result<Money, MoneyError> {
+    /// A purchase of credit is never owed. What comes of it is invoiced and paid at once, and what
+    /// is taken back of that is credited; a credit note on what never came moves nothing.
+    fn of_purchase(
+        self,
+        invoice: &Invoice,
+        noted: impl Fn(Self) -> Money,
+    ) -> Result<Money, MoneyError> {
         let zero = Money::zero(invoice.currency);
         let more = invoice.paid.minus(noted(Self::Paid))?;
         match self {
@@ -102,7 +106,8 @@ pub struct OpenInvoice {
 /// Something that was given back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GivenBack {
-    /// The credit note; empty where a payment was taken off an invoice, and for credit that no invoice had sold.
+    /// The credit note; empty where a payment was taken off an invoice, and for credit that no
+    /// invoice had sold.
     pub note: String,
     /// The invoice; empty for credit that no invoice had sold.
     pub invoice: String,
@@ -119,7 +124,8 @@ pub struct GivenBack {
 pub enum TakenFor {
     /// A charge is disputed.
     Dispute,
-    /// A charge was disputed, and the dispute was lost before the month ended: so a statement says of a dispute.
+    /// A charge was disputed, and the dispute was lost before the month ended: so a statement says
+    /// of a dispute.
     DisputeLost,
     /// A dispute was won.
     DisputeWon,
@@ -166,7 +172,8 @@ pub struct TakenBack {
     pub on: NaiveDate,
     /// How much; below zero where it is there again.
     pub amount: Money,
-    /// The numbers of the invoices that a disputed or returned charge had paid, apart by commas; empty otherwise.
+    /// The numbers of the invoices that a disputed or returned charge had paid, apart by commas;
+    /// empty otherwise.
     pub invoices: String,
 }
 
@@ -185,7 +192,8 @@ pub struct Statement {
     pub moved: Moved,
     /// What is owed at its end.
     pub closing: Money,
-    /// Who draws it up, with where transfers go if something is owed; none on those from before it was kept.
+    /// Who draws it up, with where transfers go if something is owed; none on those from before it
+    /// was kept.
     pub seller: Option<Party>,
     /// Whom it is for, likewise.
     pub buyer: Option<Party>,
@@ -205,10 +213,28 @@ impl Statement {
         (tenant, buyer): (&Tenant, &Customer),
         now: DateTime<Utc>,
     ) -> Result<Self, MoneyError> {
-        let closing = opening.plus(moved.issued)?.minus(moved.credited)?.minus(moved.written_off)?.minus(moved.paid)?;
-        let bank_details = if closing.is_positive() { tenant.business.bank_details.clone() } else { String::new() };
+        let closing = opening
+            .plus(moved.issued)?
+            .minus(moved.credited)?
+            .minus(moved.written_off)?
+            .minus(moved.paid)?;
+        let bank_details = if closing.is_positive() {
+            tenant.business.bank_details.clone()
+        } else {
+            String::new()
+        };
         let seller = Some(Party { bank_details, ..tenant.party() });
-        Ok(Self { id, customer, month, opening, moved, closing, seller, buyer: Some(buyer.party()), created_at: now })
+        Ok(Self {
+            id,
+            customer,
+            month,
+            opening,
+            moved,
+            closing,
+            seller,
+            buyer: Some(buyer.party()),
+            created_at: now,
+        })
     }
 
     /// The currency of all amounts.

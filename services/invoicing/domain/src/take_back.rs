@@ -17,24 +17,34 @@ impl Invoice {
         self.must_be(&[InvoiceState::Open])?;
         self.must_not_be_blocked()?;
         if !self.paid.is_zero() || !self.credited.is_zero() {
-            let message = "A part of the invoice is paid or credited. Take the rest off by a credit note.";
-            return Err(Refusal::precondition("INVOICE_STATE", message).with("state", self.state.name()));
+            let message =
+                "A part of the invoice is paid or credited. Take the rest off by a credit note.";
+            return Err(
+                Refusal::precondition("INVOICE_STATE", message).with("state", self.state.name())
+            );
         }
         Ok(self.credit(self.amounts.total, now)?.0)
     }
 
-    /// Takes an amount off what is open, and the rest off what is paid; answers the part of each rate,
-    /// and what is to be given back.
+    /// Takes an amount off what is open, and the rest off what is paid; answers the part of each
+    /// rate, and what is to be given back.
     ///
     /// # Errors
     /// `INVOICE_STATE`, `CURRENCY_MISMATCH`, `CREDIT_NOTE_TOO_LARGE` above what is open and paid,
     /// `PAYMENT_PENDING` where a payment has reserved it.
-    pub fn credit(&mut self, amount: Money, now: DateTime<Utc>) -> Result<(Vec<TaxAmount>, Money), Refusal> {
+    pub fn credit(
+        &mut self,
+        amount: Money,
+        now: DateTime<Utc>,
+    ) -> Result<(Vec<TaxAmount>, Money), Refusal> {
         self.must_be(&[InvoiceState::Open, InvoiceState::Paid])?;
         let (open, most) = (self.open()?, self.most_credit()?);
         if amount.compare(most)?.is_gt() {
-            let message = format!("Only {most} of the invoice is open or paid. Take off at most that.");
-            return Err(Refusal::precondition("CREDIT_NOTE_TOO_LARGE", message).with("most", most.amount()));
+            let message =
+                format!("Only {most} of the invoice is open or paid. Take off at most that.");
+            return Err(
+                Refusal::precondition("CREDIT_NOTE_TOO_LARGE", message).with("most", most.amount())
+            );
         }
         if self.pending.is_positive() {
             self.must_leave_pending(amount)?;
@@ -72,8 +82,12 @@ impl Invoice {
 
     fn must_leave_pending(&self, taken: Money) -> Result<(), Refusal> {
         if self.payable()?.compare(taken)?.is_lt() {
-            let message = format!("A payment under way has reserved {} of the invoice. Wait for its end.", self.pending);
-            return Err(Refusal::precondition("PAYMENT_PENDING", message).with("pending", self.pending.amount()));
+            let message = format!(
+                "A payment under way has reserved {} of the invoice. Wait for its end.",
+                self.pending
+            );
+            return Err(Refusal::precondition("PAYMENT_PENDING", message)
+                .with("pending", self.pending.amount()));
         }
         Ok(())
     }

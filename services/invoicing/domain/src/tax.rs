@@ -1,4 +1,5 @@
-//! Tax of a document: once per rate on the sum of its lines (docs/domain/money-and-time.md#half-away).
+//! Tax of a document: once per rate on the sum of its lines
+//! (docs/domain/money-and-time.md#half-away).
 
 use payterms_kernel::{Currency, Money, money::MoneyError, rounding, split};
 use rust_decimal::Decimal;
@@ -71,7 +72,11 @@ pub fn sums(currency: Currency, lines: &[(Money, Rate)]) -> Result<Vec<(Rate, Mo
 ///
 /// # Errors
 /// `Overflow`, `CurrencyMismatch`.
-pub fn amounts(currency: Currency, inclusive: bool, lines: &[(Money, Rate)]) -> Result<Amounts, MoneyError> {
+pub fn amounts(
+    currency: Currency,
+    inclusive: bool,
+    lines: &[(Money, Rate)],
+) -> Result<Amounts, MoneyError> {
     let zero = Money::zero(currency);
     let sums = sums(currency, lines)?;
     let (mut taxes, mut net, mut total) = (Vec::with_capacity(sums.len()), zero, zero);
@@ -102,13 +107,17 @@ pub fn tax_in(gross: Money, percent: Decimal) -> Result<Money, MoneyError> {
 }
 
 fn part(of: Money, times: Decimal, over: Decimal) -> Result<Money, MoneyError> {
-    let exact = of.amount().checked_mul(times).and_then(|part| part.checked_div(over)).ok_or(MoneyError::Overflow)?;
+    let exact = of
+        .amount()
+        .checked_mul(times)
+        .and_then(|part| part.checked_div(over))
+        .ok_or(MoneyError::Overflow)?;
     Money::new(of.currency(), rounding::half_away(exact, of.currency().exponent()))
 }
 
-/// Takes `amount` off the taxes of a document, in proportion: over the rates by largest remainder of
-/// what each has left, and of each rate round(tax × credited so far ÷ total) less the tax credited
-/// before, so that the last note takes the rest. Answers the note's own part of each rate.
+/// Takes `amount` off the taxes of a document, in proportion: over the rates by largest remainder
+/// of what each has left, and of each rate round(tax × credited so far ÷ total) less the tax
+/// credited before, so that the last note takes the rest. Answers the note's own part of each rate.
 ///
 /// # Errors
 /// `Overflow` where more is taken off than there is.
@@ -117,7 +126,10 @@ pub fn credit(taxes: &mut [TaxAmount], amount: Money) -> Result<Vec<TaxAmount>, 
         .iter()
         .map(|tax_amount| Ok(tax_amount.gross()?.minus(tax_amount.credited()?)?.amount()))
         .collect::<Result<Vec<_>, MoneyError>>()?;
-    let sum = left.iter().try_fold(Decimal::ZERO, |sum, left| sum.checked_add(*left)).ok_or(MoneyError::Overflow)?;
+    let sum = left
+        .iter()
+        .try_fold(Decimal::ZERO, |sum, left| sum.checked_add(*left))
+        .ok_or(MoneyError::Overflow)?;
     if amount.amount() > sum {
         return Err(MoneyError::Overflow);
     }
@@ -127,13 +139,20 @@ pub fn credit(taxes: &mut [TaxAmount], amount: Money) -> Result<Vec<TaxAmount>, 
             continue;
         }
         let credited = tax_amount.credited()?.plus(gross)?;
-        let tax = part(tax_amount.tax, credited.amount(), tax_amount.gross()?.amount())?.minus(tax_amount.credited_tax)?;
+        let tax = part(tax_amount.tax, credited.amount(), tax_amount.gross()?.amount())?
+            .minus(tax_amount.credited_tax)?;
         let net = gross.minus(tax)?;
         tax_amount.credited_tax = tax_amount.credited_tax.plus(tax)?;
         tax_amount.credited_net = tax_amount.credited_net.plus(net)?;
         if !gross.is_zero() {
             let zero = Money::zero(amount.currency());
-            note.push(TaxAmount { rate: tax_amount.rate.clone(), net, tax, credited_net: zero, credited_tax: zero });
+            note.push(TaxAmount {
+                rate: tax_amount.rate.clone(),
+                net,
+                tax,
+                credited_net: zero,
+                credited_tax: zero,
+            });
         }
     }
     Ok(note)
@@ -155,7 +174,10 @@ mod tests {
     }
 
     fn sums(currency: &str, inclusive: bool, lines: &[(&str, &str)]) -> Amounts {
-        let lines: Vec<_> = lines.iter().map(|(amount, percent)| (money(currency, amount), rate(percent))).collect();
+        let lines: Vec<_> = lines
+            .iter()
+            .map(|(amount, percent)| (money(currency, amount), rate(percent)))
+            .collect();
         amounts(Currency::parse(currency).unwrap(), inclusive, &lines).unwrap()
     }
 
@@ -170,7 +192,10 @@ mod tests {
         let inclusive = sums("AUD", true, &[("55.00", "10")]);
         assert_eq!((inclusive.net, inclusive.total), (money("AUD", "50"), money("AUD", "55")));
         let exclusive = sums("AUD", false, &[("50.00", "10")]);
-        assert_eq!((exclusive.taxes[0].tax, exclusive.total), (money("AUD", "5"), money("AUD", "55")));
+        assert_eq!(
+            (exclusive.taxes[0].tax, exclusive.total),
+            (money("AUD", "5"), money("AUD", "55"))
+        );
         // Half a cent goes away from zero: 0.05 × 10 % is 0.005.
         assert_eq!(sums("AUD", false, &[("0.05", "10")]).taxes[0].tax, money("AUD", "0.01"));
     }
@@ -178,9 +203,16 @@ mod tests {
     #[test]
     fn france_twenty_and_five_and_a_half_on_one_invoice() {
         let amounts = sums("EUR", false, &[("10.01", "20"), ("10.01", "5.5"), ("10.01", "20")]);
-        let taxes: Vec<_> = amounts.taxes.iter().map(|tax_amount| (tax_amount.net, tax_amount.tax)).collect();
+        let taxes: Vec<_> =
+            amounts.taxes.iter().map(|tax_amount| (tax_amount.net, tax_amount.tax)).collect();
         // Tax is rounded once per rate on the sum of its lines: 20.02 × 20 % = 4.004.
-        assert_eq!(taxes, [(money("EUR", "20.02"), money("EUR", "4")), (money("EUR", "10.01"), money("EUR", "0.55"))]);
+        assert_eq!(
+            taxes,
+            [
+                (money("EUR", "20.02"), money("EUR", "4")),
+                (money("EUR", "10.01"), money("EUR", "0.55"))
+            ]
+        );
         assert_eq!(amounts.total, money("EUR", "34.58"));
     }
 
@@ -188,7 +220,8 @@ mod tests {
     fn three_notes_of_a_third_take_the_whole_tax() {
         let mut amounts = sums("AUD", true, &[("100.00", "10")]);
         assert_eq!(amounts.taxes[0].tax, money("AUD", "9.09"));
-        let thirds = ["33.33", "33.33", "33.34"].map(|part| credit(&mut amounts.taxes, money("AUD", part)).unwrap()[0].tax);
+        let thirds = ["33.33", "33.33", "33.34"]
+            .map(|part| credit(&mut amounts.taxes, money("AUD", part)).unwrap()[0].tax);
         assert_eq!(thirds, [money("AUD", "3.03"), money("AUD", "3.03"), money("AUD", "3.03")]);
         assert!(credit(&mut amounts.taxes, money("AUD", "0.01")).is_err(), "nothing is left");
     }

@@ -68,20 +68,31 @@ fn numbers_as_they_are_published_have_the_right_form() {
         assert_eq!(form_fault(country, number), None, "{country} {number}");
     }
     // Of countries whose forms are not known here every text is taken.
-    for (country, number) in [("SI", "SI 5022 3054"), ("SK", "SK 202 274 96 19"), ("US", "12-3456789"), ("LI", "x")] {
+    for (country, number) in
+        [("SI", "SI 5022 3054"), ("SK", "SK 202 274 96 19"), ("US", "12-3456789"), ("LI", "x")]
+    {
         assert_eq!(form_fault(country, number), None, "{country} {number}");
     }
-    // Belgium begins numbers with a 1 since those with a 0 run out: 10000234 modulo 97 is 19, so 78.
+    // Belgium begins numbers with a 1 since those with a 0 run out: 10000234 modulo 97 is 19, so
+    // 78.
     assert_eq!(form_fault("BE", "BE 1000.023.478"), None);
 }
 
 #[test]
 fn a_digit_that_is_mistyped_is_told_from_a_form_that_is_wrong() {
     let digits = |country: &str, number: &str| form_fault(country, number).unwrap();
-    for (country, number) in
-        [("DE", "DE136695967"), ("AU", "51824753557"), ("BE", "0403019262"), ("NO", "988077918"), ("CH", "CHE107787578")]
-    {
-        assert!(digits(country, number).starts_with("Its check digits do not fit"), "{country} {number}: {}", digits(country, number));
+    for (country, number) in [
+        ("DE", "DE136695967"),
+        ("AU", "51824753557"),
+        ("BE", "0403019262"),
+        ("NO", "988077918"),
+        ("CH", "CHE107787578"),
+    ] {
+        assert!(
+            digits(country, number).starts_with("Its check digits do not fit"),
+            "{country} {number}: {}",
+            digits(country, number)
+        );
     }
     for (country, number) in [
         ("DE", "DE12345"),
@@ -92,14 +103,20 @@ fn a_digit_that_is_mistyped_is_told_from_a_form_that_is_wrong() {
         ("CH", "107787577X"),
         ("CH", "CHE107787577MVA"),
     ] {
-        assert!(digits(country, number).starts_with(&format!("It is no tax number of {country}")), "{}", digits(country, number));
+        assert!(
+            digits(country, number).starts_with(&format!("It is no tax number of {country}")),
+            "{}",
+            digits(country, number)
+        );
     }
     assert!(digits("GB", "GB12").contains("begin with GB or XI"));
 }
 
 #[test]
 fn a_number_is_spelled_in_one_way() {
-    let parts = |country: &str, number: &str| spelled(country, number).map(|spelled| (spelled.prefix, spelled.rest));
+    let parts = |country: &str, number: &str| {
+        spelled(country, number).map(|spelled| (spelled.prefix, spelled.rest))
+    };
     assert_eq!(parts("GR", "094259216"), Some(("EL", "094259216".into())));
     assert_eq!(parts("GB", "xi 980-7806-84"), Some(("XI", "980780684".into())));
     assert_eq!(parts("US", "12-3456789"), None);
@@ -122,11 +139,27 @@ fn only_a_verified_number_changes_the_treatment_and_another_one_begins_anew() {
     (buyer.country, buyer.tax_id) = ("DE".into(), "DE 136695976".into());
     buyer.number_set(("DE", ""));
     let rate = |buyer: &crate::Customer| seller.tax_rule(buyer, "").unwrap().rate_percent;
-    assert_eq!((buyer.tax_number.clone(), rate(&buyer)), (Some(TaxNumber::unverified()), Decimal::from(19)));
-    let other = buyer.clone().number_judged(("DE123456788", TaxNumberState::Verified), ("kim", "Seen"), NOW);
+    assert_eq!(
+        (buyer.tax_number.clone(), rate(&buyer)),
+        (Some(TaxNumber::unverified()), Decimal::from(19))
+    );
+    let other = buyer.clone().number_judged(
+        ("DE123456788", TaxNumberState::Verified),
+        ("kim", "Seen"),
+        NOW,
+    );
     assert_eq!(other.unwrap_err().reason, "TAX_NUMBER_CHANGED");
-    buyer.number_judged(("DE 136695976", TaxNumberState::Verified), ("kim", "Certificate of 2 June"), NOW).unwrap();
-    assert_eq!((rate(&buyer), buyer.number_due_at()), (Decimal::ZERO, Some(NOW + TimeDelta::days(90))));
+    buyer
+        .number_judged(
+            ("DE 136695976", TaxNumberState::Verified),
+            ("kim", "Certificate of 2 June"),
+            NOW,
+        )
+        .unwrap();
+    assert_eq!(
+        (rate(&buyer), buyer.number_due_at()),
+        (Decimal::ZERO, Some(NOW + TimeDelta::days(90)))
+    );
     // Another spelling is the same number.
     buyer.tax_id = "136695976".into();
     buyer.number_set(("DE", "DE 136695976"));
@@ -140,7 +173,10 @@ fn only_a_verified_number_changes_the_treatment_and_another_one_begins_anew() {
     buyer.tax_id.clear();
     buyer.number_set(("DE", "DE123456788"));
     assert_eq!(buyer.tax_number, None);
-    assert_eq!(buyer.number_judged(("", TaxNumberState::Verified), ("kim", "x"), NOW).unwrap_err().reason, "TAX_NUMBER_REQUIRED");
+    assert_eq!(
+        buyer.number_judged(("", TaxNumberState::Verified), ("kim", "x"), NOW).unwrap_err().reason,
+        "TAX_NUMBER_REQUIRED"
+    );
 }
 
 #[test]
@@ -151,7 +187,9 @@ fn a_register_that_is_silent_leaves_what_was_known() {
     let asked = buyer.number_to_ask_for(&seller).unwrap();
     assert_eq!((asked.prefix, asked.rest.as_str()), ("DE", "136695976"));
     buyer.number_answered(TaxNumberState::Verified, "WAPIAAAAW1".into(), NOW);
-    let pauses: Vec<_> = (0..7).map(|_| (buyer.number_unanswered("MS_UNAVAILABLE", NOW) - NOW).num_hours()).collect();
+    let pauses: Vec<_> = (0..7)
+        .map(|_| (buyer.number_unanswered("MS_UNAVAILABLE", NOW) - NOW).num_hours())
+        .collect();
     assert_eq!(pauses, [1, 2, 4, 8, 16, 24, 24]);
     let tax_number = buyer.tax_number.clone().unwrap();
     assert!(buyer.has_verified_tax_number() && tax_number.failure == "MS_UNAVAILABLE");
@@ -160,8 +198,12 @@ fn a_register_that_is_silent_leaves_what_was_known() {
     assert!(!buyer.has_verified_tax_number() && buyer.tax_number.unwrap().failure.is_empty());
     // Where no rule asks for a number, nobody does; nor for one that the register does not have.
     let unasked = Tenant { tax_rules: vec![seller.tax_rules[0].clone()], ..seller.clone() };
-    let german = crate::Customer { country: "DE".into(), tax_id: "DE136695976".into(), ..customer() };
-    assert_eq!((german.number_to_ask_for(&unasked), german.number_to_ask_for(&seller).is_some()), (None, true));
+    let german =
+        crate::Customer { country: "DE".into(), tax_id: "DE136695976".into(), ..customer() };
+    assert_eq!(
+        (german.number_to_ask_for(&unasked), german.number_to_ask_for(&seller).is_some()),
+        (None, true)
+    );
     assert_eq!(Tenant { country: "AU".into(), ..seller }.number_to_ask_with(), None);
 }
 

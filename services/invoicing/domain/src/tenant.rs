@@ -130,8 +130,13 @@ impl Tenant {
     /// for those whose number is verified (docs/domain/invoicing.md#tax-number).
     #[must_use]
     pub fn tax_rule(&self, customer: &Customer, category: &str) -> Option<&TaxRule> {
-        let rules = || self.tax_rules.iter().filter(|rule| rule.country == customer.country && rule.category == category);
-        let with_tax_number = || rules().find(|rule| rule.with_tax_id && customer.has_verified_tax_number());
+        let rules = || {
+            self.tax_rules
+                .iter()
+                .filter(|rule| rule.country == customer.country && rule.category == category)
+        };
+        let with_tax_number =
+            || rules().find(|rule| rule.with_tax_id && customer.has_verified_tax_number());
         with_tax_number().or_else(|| rules().find(|rule| !rule.with_tax_id))
     }
 
@@ -139,7 +144,8 @@ impl Tenant {
     #[must_use]
     pub fn countries_taxed_unlike(&self, other: &Self) -> BTreeSet<String> {
         let rules = self.tax_rules.iter().chain(&other.tax_rules);
-        let unlike = rules.filter(|rule| !self.tax_rules.contains(rule) || !other.tax_rules.contains(rule));
+        let unlike =
+            rules.filter(|rule| !self.tax_rules.contains(rule) || !other.tax_rules.contains(rule));
         unlike.map(|rule| rule.country.clone()).collect()
     }
 
@@ -148,13 +154,24 @@ impl Tenant {
     pub fn party(&self) -> Party {
         let Business { legal_name, address, tax_id, .. } = self.business.clone();
         let legal_name = if legal_name.is_empty() { self.display_name.clone() } else { legal_name };
-        Party { legal_name, address, country: self.country.clone(), tax_id, bank_details: String::new(), language: String::new() }
+        Party {
+            legal_name,
+            address,
+            country: self.country.clone(),
+            tax_id,
+            bank_details: String::new(),
+            language: String::new(),
+        }
     }
 
     /// What a transfer in a currency may be short of.
     #[must_use]
     pub fn transfer_tolerance(&self, currency: Currency) -> Money {
-        self.transfer_tolerances.iter().find(|amount| amount.currency() == currency).copied().unwrap_or_else(|| Money::zero(currency))
+        self.transfer_tolerances
+            .iter()
+            .find(|amount| amount.currency() == currency)
+            .copied()
+            .unwrap_or_else(|| Money::zero(currency))
     }
 
     /// Above what a write-off or a refund takes a second person; none: never.

@@ -12,7 +12,8 @@ pub enum Source {
     Card(Uuid),
     /// A bank account, by the method's id: it settles after days, and never takes the rest with it.
     BankDebit(Uuid),
-    /// The customer's collection method, with nobody present; its id once a charge of it has failed.
+    /// The customer's collection method, with nobody present; its id once a charge of it has
+    /// failed.
     Collection(Option<Uuid>),
     /// A line of a bank statement, by its id: the money is there already.
     Transfer(Uuid),
@@ -83,20 +84,36 @@ impl Tender {
 }
 
 /// The tenders with their amounts; the one without an amount pays the rest.
-pub(crate) fn tenders(asked: &[(Source, Option<Money>)], wanted: Money) -> Result<Vec<Tender>, Refusal> {
-    let given = asked.iter().filter_map(|(_, amount)| *amount).try_fold(Money::zero(wanted.currency()), Money::plus)?;
+pub(crate) fn tenders(
+    asked: &[(Source, Option<Money>)],
+    wanted: Money,
+) -> Result<Vec<Tender>, Refusal> {
+    let given = asked
+        .iter()
+        .filter_map(|(_, amount)| *amount)
+        .try_fold(Money::zero(wanted.currency()), Money::plus)?;
     let rest = wanted.minus(given)?;
     let mut tenders = Vec::with_capacity(asked.len());
     for (source, amount) in asked {
         let amount = amount.unwrap_or(rest);
         if !amount.is_positive() {
-            let message = format!("The other tenders pay all of {wanted}: nothing is left for the one without an amount. Leave it out.");
-            return Err(Refusal::precondition("TENDERS_MISMATCH", message).with("invoices", wanted.amount()));
+            let message = format!(
+                "The other tenders pay all of {wanted}: nothing is left for the one without an amount. Leave it out."
+            );
+            return Err(Refusal::precondition("TENDERS_MISMATCH", message)
+                .with("invoices", wanted.amount()));
         }
         let zero = Money::zero(amount.currency());
-        tenders.push(Tender { source: *source, amount, state: TenderState::Processing, refunded: zero, charged_back: zero });
+        tenders.push(Tender {
+            source: *source,
+            amount,
+            state: TenderState::Processing,
+            refunded: zero,
+            charged_back: zero,
+        });
     }
-    // Credit is held before a card is charged: it can be given back. A bank account is debited last.
+    // Credit is held before a card is charged: it can be given back. A bank account is debited
+    // last.
     tenders.sort_by_key(|tender| match tender.source {
         Source::Credit => 0,
         Source::BankDebit(_) | Source::Line(_) => 2,

@@ -47,7 +47,15 @@ impl TestClock {
     /// A clock that stands.
     #[must_use]
     pub fn standing(now: DateTime<Utc>, seed: Vec<u8>) -> Self {
-        Self { now, target: now, seed, state: ClockState::Ready, run_id: String::new(), round: 0, stuck_rows: Vec::new() }
+        Self {
+            now,
+            target: now,
+            seed,
+            state: ClockState::Ready,
+            run_id: String::new(),
+            round: 0,
+            stuck_rows: Vec::new(),
+        }
     }
 
     /// Sets out for a target.
@@ -56,10 +64,19 @@ impl TestClock {
     /// `CLOCK_STATE` while advancing, `TIME_IN_PAST`, `TIME_OUT_OF_RANGE`.
     pub fn set_out(&mut self, target: DateTime<Utc>, run_id: String) -> Result<(), Refusal> {
         if self.state == ClockState::Advancing {
-            return Err(Refusal::state("CLOCK_STATE", "The test clock", self.state.name(), &["GetTestClock"]));
+            return Err(Refusal::state(
+                "CLOCK_STATE",
+                "The test clock",
+                self.state.name(),
+                &["GetTestClock"],
+            ));
         }
         let wrong = |reason, description: &str| {
-            Err(Refusal::invalid(vec![Violation { field: "target_time".into(), reason, description: description.into() }]))
+            Err(Refusal::invalid(vec![Violation {
+                field: "target_time".into(),
+                reason,
+                description: description.into(),
+            }]))
         };
         if target < self.now {
             return wrong("TIME_IN_PAST", "Name an instant not before the clock's now.");
@@ -67,12 +84,24 @@ impl TestClock {
         if target > self.now + TimeDelta::days(MOST_DAYS) {
             return wrong("TIME_OUT_OF_RANGE", "Name an instant at most ten years ahead.");
         }
-        *self = Self { target, run_id, state: ClockState::Advancing, round: 0, stuck_rows: Vec::new(), ..self.clone() };
+        *self = Self {
+            target,
+            run_id,
+            state: ClockState::Advancing,
+            round: 0,
+            stuck_rows: Vec::new(),
+            ..self.clone()
+        };
         Ok(())
     }
 
     /// Takes in what a whole round over all services found; answers whether to go on.
-    pub fn after_round(&mut self, moved: i64, next_due: Option<DateTime<Utc>>, stuck_rows: Vec<String>) -> bool {
+    pub fn after_round(
+        &mut self,
+        moved: i64,
+        next_due: Option<DateTime<Utc>>,
+        stuck_rows: Vec<String>,
+    ) -> bool {
         if moved > 0 {
             self.round = self.round.saturating_add(1);
             if self.round >= MOST_ROUNDS {
@@ -116,7 +145,9 @@ mod tests {
     fn it_is_stuck_after_a_hundred_rounds_and_may_try_again() {
         let mut clock = TestClock::standing(at(0), Vec::new());
         clock.set_out(at(1), "run".into()).unwrap();
-        let rounds = (1..=1_000).find(|_| !clock.after_round(1, None, vec!["wallet: job/1".into()])).unwrap();
+        let rounds = (1..=1_000)
+            .find(|_| !clock.after_round(1, None, vec!["wallet: job/1".into()]))
+            .unwrap();
         assert_eq!((rounds, clock.state), (MOST_ROUNDS, ClockState::Stuck));
         assert_eq!(clock.stuck_rows.len(), 1);
         assert!(clock.set_out(at(1), "again".into()).is_ok());
@@ -126,7 +157,10 @@ mod tests {
     fn it_does_not_set_out_twice_backwards_or_too_far() {
         let mut clock = TestClock::standing(at(5), Vec::new());
         assert_eq!(clock.set_out(at(4), "run".into()).unwrap_err().reason, "TIME_IN_PAST");
-        assert_eq!(clock.set_out(at(24 * 3_700), "run".into()).unwrap_err().reason, "TIME_OUT_OF_RANGE");
+        assert_eq!(
+            clock.set_out(at(24 * 3_700), "run".into()).unwrap_err().reason,
+            "TIME_OUT_OF_RANGE"
+        );
         clock.set_out(at(6), "run".into()).unwrap();
         assert_eq!(clock.set_out(at(7), "run".into()).unwrap_err().reason, "CLOCK_STATE");
     }

@@ -62,19 +62,29 @@ impl Offer {
     /// `FEATURE_DISABLED`, `METHOD_NOT_OFFERED`, `CURRENCY_NOT_OFFERED`, `BELOW_MINIMUM`.
     pub fn must_sell(&self, amount: Money, as_customer: bool) -> Result<(), Refusal> {
         if as_customer && !self.prepayment {
-            return Err(Refusal::precondition("FEATURE_DISABLED", "The tenant has not turned prepayment on."));
+            return Err(Refusal::precondition(
+                "FEATURE_DISABLED",
+                "The tenant has not turned prepayment on.",
+            ));
         }
         if as_customer && !self.by_transfer {
-            return Err(Refusal::precondition("METHOD_NOT_OFFERED", "The tenant does not offer bank transfers for prepayment."));
+            return Err(Refusal::precondition(
+                "METHOD_NOT_OFFERED",
+                "The tenant does not offer bank transfers for prepayment.",
+            ));
         }
         let currency = amount.currency();
         let least = self.minimum.ok_or_else(|| {
-            let message = format!("The tenant has set no least transfer in {currency}, so nothing is sold in it.");
+            let message = format!(
+                "The tenant has set no least transfer in {currency}, so nothing is sold in it."
+            );
             Refusal::precondition("CURRENCY_NOT_OFFERED", message).with("currency", currency)
         })?;
         if amount.compare(least)?.is_lt() {
             let message = format!("The least transfer is {least}; {amount} were asked.");
-            return Err(Refusal::precondition("BELOW_MINIMUM", message).with("minimum", least.amount()).with("currency", currency));
+            return Err(Refusal::precondition("BELOW_MINIMUM", message)
+                .with("minimum", least.amount())
+                .with("currency", currency));
         }
         Ok(())
     }
@@ -122,7 +132,11 @@ impl Invoice {
             legal_name: top_up.company_name.clone(),
             address: top_up.address.clone(),
             country: customer.country.clone(),
-            tax_id: if top_up.company_id.is_empty() { customer.tax_id.clone() } else { top_up.company_id.clone() },
+            tax_id: if top_up.company_id.is_empty() {
+                customer.tax_id.clone()
+            } else {
+                top_up.company_id.clone()
+            },
             bank_details: String::new(),
             language: customer.locale.clone(),
         };
@@ -144,15 +158,16 @@ impl Invoice {
         Err(Refusal::precondition("TOP_UP_INVOICE", message).with("invoice", self.id))
     }
 
-    /// What the next part of a transfer buys: the tax of what is still missing is that of a credit note over
-    /// it, and what has come keeps the remainder.
+    /// What the next part of a transfer buys: the tax of what is still missing is that of a credit
+    /// note over it, and what has come keeps the remainder.
     ///
     /// # Errors
     /// None that stored amounts can cause.
     pub(crate) fn buys(&self, part: Money) -> Result<Option<Bought>, MoneyError> {
         let Some(top_up) = &self.top_up else { return Ok(None) };
         let before = self.paid.plus(self.pending)?;
-        let tax = self.tax_of_the_first(before.plus(part)?)?.minus(self.tax_of_the_first(before)?)?;
+        let tax =
+            self.tax_of_the_first(before.plus(part)?)?.minus(self.tax_of_the_first(before)?)?;
         Ok(Some(Bought { amount: part, tax, taxed: top_up.taxed }))
     }
 
@@ -162,17 +177,23 @@ impl Invoice {
         for tax_amount in &mut taxes {
             (tax_amount.credited_net, tax_amount.credited_tax) = (zero, zero);
         }
-        let sum = |taxes: &[TaxAmount]| taxes.iter().try_fold(zero, |sum, tax_amount| sum.plus(tax_amount.tax));
+        let sum = |taxes: &[TaxAmount]| {
+            taxes.iter().try_fold(zero, |sum, tax_amount| sum.plus(tax_amount.tax))
+        };
         let missing = tax::credit(&mut taxes, self.amounts.total.minus(came)?)?;
         sum(&taxes)?.minus(sum(&missing)?)
     }
 
-    /// A transfer has come: takes off what is missing where that is a bank's fees, up to the tolerance.
-    /// Answers what is credit-noted, with its part of each rate.
+    /// A transfer has come: takes off what is missing where that is a bank's fees, up to the
+    /// tolerance. Answers what is credit-noted, with its part of each rate.
     ///
     /// # Errors
     /// None that stored amounts can cause.
-    pub(crate) fn forgive(&mut self, tolerance: Money, now: DateTime<Utc>) -> Result<Option<(Money, Vec<TaxAmount>)>, Refusal> {
+    pub(crate) fn forgive(
+        &mut self,
+        tolerance: Money,
+        now: DateTime<Utc>,
+    ) -> Result<Option<(Money, Vec<TaxAmount>)>, Refusal> {
         let short = self.payable()?;
         if self.top_up.is_none() || !short.is_positive() || short.compare(tolerance)?.is_gt() {
             return Ok(None);
@@ -184,7 +205,10 @@ impl Invoice {
     ///
     /// # Errors
     /// None that stored amounts can cause.
-    pub fn lapse(&mut self, now: DateTime<Utc>) -> Result<Option<(Money, Vec<TaxAmount>)>, Refusal> {
+    pub fn lapse(
+        &mut self,
+        now: DateTime<Utc>,
+    ) -> Result<Option<(Money, Vec<TaxAmount>)>, Refusal> {
         let open = self.open()?;
         if self.top_up.is_none() || self.state != InvoiceState::Open || self.pending.is_positive() {
             return Ok(None);

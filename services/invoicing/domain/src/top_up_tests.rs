@@ -40,7 +40,14 @@ fn raised(cents: i64, percent: i64, taxed: bool) -> Invoice {
     };
     let today = NaiveDate::from_ymd_opt(2026, 6, 1).unwrap();
     let id = Id::from_uuid(Uuid::from_u128(1));
-    Invoice::raise(id, (&tenant, &customer), (usd(cents), "Prepaid credit", top_up), (&mut series, today), NOW).unwrap()
+    Invoice::raise(
+        id,
+        (&tenant, &customer),
+        (usd(cents), "Prepaid credit", top_up),
+        (&mut series, today),
+        NOW,
+    )
+    .unwrap()
 }
 
 /// A transfer comes: what it buys, the tax in that, what a note takes off and the tax in that.
@@ -49,13 +56,16 @@ fn comes(invoice: &mut Invoice, cents: i64, tolerance: i64) -> (i64, i64, i64, i
     let mut line = BankLine::new(Id::from_uuid(Uuid::nil()), shown, NOW);
     line.match_to(&[&*invoice]).unwrap();
     let order = std::slice::from_mut(invoice);
-    let (mut payment, short) = line.pay(&mut IdSource::new(NOW, b"seed", "test"), order, usd(tolerance), NOW).unwrap();
+    let (mut payment, short) =
+        line.pay(&mut IdSource::new(NOW, b"seed", "test"), order, usd(tolerance), NOW).unwrap();
     payment.tenders[0].state = TenderState::Succeeded;
     payment.close(std::slice::from_mut(invoice), NOW).unwrap();
     let micros = |money: Money| money.micros() / 10_000;
-    let (bought, tax) = payment.bought.map_or((0, 0), |bought| (micros(bought.amount), micros(bought.tax)));
-    let (note, of_note) =
-        short.map_or((0, 0), |(amount, taxes)| (micros(amount), taxes.iter().map(|tax_amount| micros(tax_amount.tax)).sum()));
+    let (bought, tax) =
+        payment.bought.map_or((0, 0), |bought| (micros(bought.amount), micros(bought.tax)));
+    let (note, of_note) = short.map_or((0, 0), |(amount, taxes)| {
+        (micros(amount), taxes.iter().map(|tax_amount| micros(tax_amount.tax)).sum())
+    });
     (bought, tax, note, of_note)
 }
 
@@ -66,7 +76,11 @@ fn a_bank_s_fees_are_taken_off_with_their_tax_and_what_came_keeps_the_remainder(
     assert_eq!(comes(&mut invoice, 21_000, 5_000), (21_000, 1_909, 1_000, 91));
     assert_eq!((invoice.state, invoice.credited), (InvoiceState::Paid, usd(1_000)));
     let mut exact = raised(22_000, 10, true);
-    assert_eq!(comes(&mut exact, 25_000, 5_000), (22_000, 2_000, 0, 0), "what is more becomes a surplus");
+    assert_eq!(
+        comes(&mut exact, 25_000, 5_000),
+        (22_000, 2_000, 0, 0),
+        "what is more becomes a surplus"
+    );
     let mut deposit = raised(22_000, 10, false);
     assert_eq!(comes(&mut deposit, 17_000, 5_000), (17_000, 0, 5_000, 0), "a deposit has no tax");
 }
@@ -77,23 +91,43 @@ fn what_is_short_of_more_waits_and_lapses() {
     assert_eq!(comes(&mut invoice, 10_000, 5_000), (10_000, 909, 0, 0));
     assert_eq!((invoice.state, invoice.open().unwrap()), (InvoiceState::Open, usd(12_000)));
     let late = NaiveDate::from_ymd_opt(2030, 1, 1).unwrap();
-    assert!(!invoice.past_due(late).unwrap() && invoice.next_reminder(&[1], late).is_none(), "it is never past due or reminded");
+    assert!(
+        !invoice.past_due(late).unwrap() && invoice.next_reminder(&[1], late).is_none(),
+        "it is never past due or reminded"
+    );
     for refused in [invoice.write_off(NOW), invoice.reopen(usd(1), NOW, NOW)] {
         assert_eq!(refused.unwrap_err().reason, "TOP_UP_INVOICE");
     }
-    assert_eq!(invoice.credit(usd(12_001), NOW).unwrap_err().reason, "CREDIT_NOTE_TOO_LARGE", "what came is credit already");
+    assert_eq!(
+        invoice.credit(usd(12_001), NOW).unwrap_err().reason,
+        "CREDIT_NOTE_TOO_LARGE",
+        "what came is credit already"
+    );
     let (amount, taxes) = invoice.lapse(NOW).unwrap().unwrap();
-    assert_eq!((amount, taxes[0].tax, invoice.state), (usd(12_000), usd(1_091), InvoiceState::Paid));
+    assert_eq!(
+        (amount, taxes[0].tax, invoice.state),
+        (usd(12_000), usd(1_091), InvoiceState::Paid)
+    );
     assert_eq!(invoice.lapse(NOW).unwrap(), None);
     let mut nothing = raised(22_000, 10, true);
     nothing.lapse(NOW).unwrap();
     assert_eq!(nothing.state, InvoiceState::Void);
-    assert_eq!(comes(&mut nothing, 22_000, 5_000), (0, 0, 0, 0), "what comes later is a surplus, never refused");
+    assert_eq!(
+        comes(&mut nothing, 22_000, 5_000),
+        (0, 0, 0, 0),
+        "what comes later is a surplus, never refused"
+    );
 }
 
 #[test]
 fn staff_sell_what_customers_are_not_offered() {
-    let offer = Offer { prepayment: false, by_transfer: false, minimum: Some(usd(20_000)), taxed: true, valid_days: 0 };
+    let offer = Offer {
+        prepayment: false,
+        by_transfer: false,
+        minimum: Some(usd(20_000)),
+        taxed: true,
+        valid_days: 0,
+    };
     assert_eq!(offer.must_sell(usd(20_000), true).unwrap_err().reason, "FEATURE_DISABLED");
     assert!(offer.must_sell(usd(20_000), false).is_ok());
     assert_eq!(offer.must_sell(usd(19_999), false).unwrap_err().reason, "BELOW_MINIMUM");

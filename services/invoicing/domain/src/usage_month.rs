@@ -1,5 +1,5 @@
-//! The invoices of a wallet's month: what deposits have paid already, and what accrued to a postpaid
-//! agreement (docs/domain/wallet.md#prepaid-prices, docs/domain/wallet.md#postpaid-month).
+//! The invoices of a wallet's month: what deposits have paid already, and what accrued to a
+//! postpaid agreement (docs/domain/wallet.md#prepaid-prices, docs/domain/wallet.md#postpaid-month).
 
 use crate::{
     invoice::{Content, Invoice, Line},
@@ -33,8 +33,9 @@ pub struct UsageMonth {
 }
 
 impl UsageMonth {
-    /// What its invoice says: prices include tax where deposits paid; else tax is added, and it is to be
-    /// transferred. An agreement that ends within its month is billed before the month is over.
+    /// What its invoice says: prices include tax where deposits paid; else tax is added, and it is
+    /// to be transferred. An agreement that ends within its month is billed before the month is
+    /// over.
     #[must_use]
     pub fn content(&self, lines: Vec<Line>, today: NaiveDate) -> Content {
         let term = PaymentTerm::NetDays(if self.agreement.is_some() { POSTPAID_DAYS } else { 0 });
@@ -69,12 +70,21 @@ pub fn lines(used: &[Used], rest: &str) -> Result<Vec<Line>, MoneyError> {
     let mut lines = Vec::with_capacity(used.len());
     for this_used in used {
         let description: String =
-            if this_used.label.is_empty() { rest } else { this_used.label.as_str() }.chars().take(MOST_TEXT).collect();
+            if this_used.label.is_empty() { rest } else { this_used.label.as_str() }
+                .chars()
+                .take(MOST_TEXT)
+                .collect();
         let whole = Line::plain(description, Decimal::ONE, this_used.amount, String::new());
-        let priced = this_used.priced.map(|(quantity, unit_price)| Line { quantity, unit_price, ..whole.clone() });
+        let priced = this_used.priced.map(|(quantity, unit_price)| Line {
+            quantity,
+            unit_price,
+            ..whole.clone()
+        });
         // The wallet has settled the amount: a price that comes to another is not shown.
         let line = priced.map(|line| Ok::<_, MoneyError>((line.amount()?, line))).transpose()?;
-        lines.push(line.filter(|(amount, _)| *amount == this_used.amount).map_or(whole, |(_, line)| line));
+        lines.push(
+            line.filter(|(amount, _)| *amount == this_used.amount).map_or(whole, |(_, line)| line),
+        );
     }
     Ok(lines)
 }
@@ -89,7 +99,10 @@ impl Invoice {
     /// Whether the turn of a month issued it: it bills a month that ended on the day before.
     #[must_use]
     pub fn is_of_month_turn(&self) -> bool {
-        let month = self.usage.map(|usage_month| usage_month.month).or(self.billed.map(|billed| billed.month));
+        let month = self
+            .usage
+            .map(|usage_month| usage_month.month)
+            .or(self.billed.map(|billed| billed.month));
         let turn = month.and_then(|month| month_end(month).succ_opt());
         turn.is_some() && turn == self.issue.as_ref().map(|issue| issue.issue_date)
     }
@@ -99,7 +112,9 @@ impl Invoice {
     /// # Errors
     /// `TRANSFER_ONLY`.
     pub fn must_take(&self, source: Source) -> Result<(), Refusal> {
-        if !self.is_postpaid() || matches!(source, Source::Announced | Source::Transfer(_) | Source::Outside) {
+        if !self.is_postpaid()
+            || matches!(source, Source::Announced | Source::Transfer(_) | Source::Outside)
+        {
             return Ok(());
         }
         let message = "The invoice bills a postpaid month: only a bank transfer pays it. Transfer the amount with the invoice's payment \
@@ -109,11 +124,16 @@ impl Invoice {
 }
 
 impl Payment {
-    /// What deposits have paid of a month's invoice: the wallet has settled it when it closed the month.
+    /// What deposits have paid of a month's invoice: the wallet has settled it when it closed the
+    /// month.
     ///
     /// # Errors
     /// None that an issued invoice can cause.
-    pub fn by_deposits(month: UsageMonth, invoice: &mut Invoice, now: DateTime<Utc>) -> Result<Self, Refusal> {
+    pub fn by_deposits(
+        month: UsageMonth,
+        invoice: &mut Invoice,
+        now: DateTime<Utc>,
+    ) -> Result<Self, Refusal> {
         let issued_on = invoice.issue.as_ref().map(|issue| issue.issue_date);
         let (amount, zero) = (invoice.amounts.total, Money::zero(invoice.currency));
         let reversed = invoice.reserve(amount, now)?;
@@ -125,7 +145,13 @@ impl Payment {
             taxed: false,
             automatic: false,
             allocations: vec![Allocation::of(invoice.id, amount, reversed)],
-            tenders: vec![Tender { source: Source::Credit, amount, state: TenderState::Succeeded, refunded: zero, charged_back: zero }],
+            tenders: vec![Tender {
+                source: Source::Credit,
+                amount,
+                state: TenderState::Succeeded,
+                refunded: zero,
+                charged_back: zero,
+            }],
             surplus: zero,
             deferred: Vec::new(),
             bought: None,
@@ -154,9 +180,17 @@ mod tests {
     #[test]
     fn what_deposits_paid_is_paid_and_what_accrued_is_to_be_transferred() {
         let mut invoice = invoices(&[1_000]).remove(0);
-        let month = UsageMonth { closing: Uuid::max(), wallet: Uuid::nil(), month: "2026-06-01".parse().unwrap(), agreement: None };
+        let month = UsageMonth {
+            closing: Uuid::max(),
+            wallet: Uuid::nil(),
+            month: "2026-06-01".parse().unwrap(),
+            agreement: None,
+        };
         let payment = Payment::by_deposits(month, &mut invoice, DateTime::UNIX_EPOCH).unwrap();
-        assert_eq!((payment.state, payment.id.uuid(), invoice.state), (PaymentState::Succeeded, Uuid::max(), InvoiceState::Paid));
+        assert_eq!(
+            (payment.state, payment.id.uuid(), invoice.state),
+            (PaymentState::Succeeded, Uuid::max(), InvoiceState::Paid)
+        );
         assert_eq!(payment.charged_beyond(), Ok(None));
         let paid = month.content(Vec::new(), "2026-07-01".parse().unwrap());
         let due = UsageMonth { agreement: Some(Uuid::nil()), ..month };
@@ -171,17 +205,32 @@ mod tests {
     #[test]
     fn a_line_has_quantity_and_price_where_they_come_to_the_amount() {
         let usd = |micros| Money::from_micros(Currency::parse("USD").unwrap(), micros);
-        let used = |label: &str, amount, priced| Used { label: label.to_owned(), amount: usd(amount), priced };
+        let used = |label: &str, amount, priced| Used {
+            label: label.to_owned(),
+            amount: usd(amount),
+            priced,
+        };
         let sums = [
             used("calls", 3_010_000, Some((3.into(), usd(1_002_345)))),
             used("texts", 3_010_000, Some((3.into(), usd(1_000_000)))),
             used("", 20_000, None),
         ];
         let lines = lines(&sums, "Other use, June 2026").unwrap();
-        let shown: Vec<_> =
-            lines.iter().map(|line| (line.description.as_str(), line.quantity.to_string(), line.unit_price.micros())).collect();
+        let shown: Vec<_> = lines
+            .iter()
+            .map(|line| {
+                (line.description.as_str(), line.quantity.to_string(), line.unit_price.micros())
+            })
+            .collect();
         let one = || "1".to_owned();
-        assert_eq!(shown, [("calls", "3".to_owned(), 1_002_345), ("texts", one(), 3_010_000), ("Other use, June 2026", one(), 20_000)]);
+        assert_eq!(
+            shown,
+            [
+                ("calls", "3".to_owned(), 1_002_345),
+                ("texts", one(), 3_010_000),
+                ("Other use, June 2026", one(), 20_000)
+            ]
+        );
     }
 
     #[test]
@@ -189,20 +238,37 @@ mod tests {
         use crate::Source;
         let mut invoice = invoices(&[1_000]).remove(0);
         assert!(invoice.must_take(Source::Credit).is_ok());
-        let month =
-            UsageMonth { closing: Uuid::max(), wallet: Uuid::nil(), month: "2026-06-01".parse().unwrap(), agreement: Some(Uuid::nil()) };
+        let month = UsageMonth {
+            closing: Uuid::max(),
+            wallet: Uuid::nil(),
+            month: "2026-06-01".parse().unwrap(),
+            agreement: Some(Uuid::nil()),
+        };
         invoice.usage = Some(month);
-        for refused in [Source::Credit, Source::Card(Uuid::nil()), Source::BankDebit(Uuid::nil()), Source::Line(Uuid::nil())] {
+        for refused in [
+            Source::Credit,
+            Source::Card(Uuid::nil()),
+            Source::BankDebit(Uuid::nil()),
+            Source::Line(Uuid::nil()),
+        ] {
             assert_eq!(invoice.must_take(refused).unwrap_err().reason, "TRANSFER_ONLY");
         }
-        assert!(invoice.must_take(Source::Announced).is_ok() && invoice.must_take(Source::Outside).is_ok());
+        assert!(
+            invoice.must_take(Source::Announced).is_ok()
+                && invoice.must_take(Source::Outside).is_ok()
+        );
     }
 
     #[test]
     fn an_invoice_of_the_turn_is_dated_on_the_day_after_its_month() {
         let mut invoice = invoices(&[1_000]).remove(0);
         assert!(!invoice.is_of_month_turn());
-        let month = |month: &str| UsageMonth { closing: Uuid::max(), wallet: Uuid::nil(), month: month.parse().unwrap(), agreement: None };
+        let month = |month: &str| UsageMonth {
+            closing: Uuid::max(),
+            wallet: Uuid::nil(),
+            month: month.parse().unwrap(),
+            agreement: None,
+        };
         invoice.issue.as_mut().unwrap().issue_date = "2026-07-01".parse().unwrap();
         invoice.usage = Some(month("2026-06-01"));
         assert!(invoice.is_of_month_turn());

@@ -1,5 +1,5 @@
-//! Versions of issued invoices: the first, and later ones with other business details and the same amounts
-//! (docs/domain/invoicing.md#business-details).
+//! Versions of issued invoices: the first, and later ones with other business details and the same
+//! amounts (docs/domain/invoicing.md#business-details).
 
 use crate::{
     customer::Customer,
@@ -72,22 +72,29 @@ impl InvoiceVersion {
         customer.must_have_billing_profile()?;
         let Some(issue) = &invoice.issue else { return Err(Refusal::not_found()) };
         let open = invoice.open()?.plus(invoice.written_off)?;
-        let (seller, buyer, mentions) = (invoice.seller(tenant, open), customer.party(), tenant.business.legal_mentions.clone());
-        let last = before.map_or((&issue.seller, &issue.buyer, &issue.mentions), |invoice_version| {
-            (&invoice_version.seller, &invoice_version.buyer, &invoice_version.mentions)
-        });
+        let (seller, buyer, mentions) = (
+            invoice.seller(tenant, open),
+            customer.party(),
+            tenant.business.legal_mentions.clone(),
+        );
+        let last =
+            before.map_or((&issue.seller, &issue.buyer, &issue.mentions), |invoice_version| {
+                (&invoice_version.seller, &invoice_version.buyer, &invoice_version.mentions)
+            });
         // Where transfers go is no reason for a version of what is paid.
         let paid = Party { bank_details: String::new(), ..last.0.clone() };
         let same_seller = *last.0 == seller || paid == seller;
         // Nor is the language that the customer reads now.
         let read_now = Party { language: buyer.language.clone(), ..last.1.clone() };
         if same_seller && (&read_now, last.2) == (&buyer, &mentions) {
-            let message = "The invoice carries the present business details already. Change them first.";
+            let message =
+                "The invoice carries the present business details already. Change them first.";
             return Err(Refusal::precondition("DETAILS_UNCHANGED", message));
         }
         // In the European Union what is issued stays, and another document corrects it.
         let numbered = tenant.voids_by_credit_note().then(|| series.take(today));
-        let (number, issue_date) = numbered.unwrap_or_else(|| (issue.number.clone(), today.max(issue.issue_date)));
+        let (number, issue_date) =
+            numbered.unwrap_or_else(|| (issue.number.clone(), today.max(issue.issue_date)));
         let version = before.map_or(1, |invoice_version| invoice_version.version).saturating_add(1);
         Ok(Self {
             id,
@@ -131,22 +138,43 @@ mod tests {
         let today = "2026-02-03".parse().unwrap();
         let mut correct = |seller: &_, buyer: &_, before: Option<&InvoiceVersion>| {
             let id = Id::from_uuid(Uuid::nil());
-            InvoiceVersion::correct(id, (&invoice, before), (seller, buyer), (&mut series, today, "moved".into()), now)
+            InvoiceVersion::correct(
+                id,
+                (&invoice, before),
+                (seller, buyer),
+                (&mut series, today, "moved".into()),
+                now,
+            )
         };
         assert_eq!(correct(&seller, &buyer, None).unwrap_err().reason, "DETAILS_UNCHANGED");
         buyer.legal_name = "Brightside Holdings".into();
         let second = correct(&seller, &buyer, None).unwrap();
-        assert_eq!((second.version, second.number.as_str(), second.is_corrective(&invoice)), (2, "INV-2026-000001", false));
-        assert_eq!(correct(&seller, &buyer, Some(&second)).unwrap_err().reason, "DETAILS_UNCHANGED");
+        assert_eq!(
+            (second.version, second.number.as_str(), second.is_corrective(&invoice)),
+            (2, "INV-2026-000001", false)
+        );
+        assert_eq!(
+            correct(&seller, &buyer, Some(&second)).unwrap_err().reason,
+            "DETAILS_UNCHANGED"
+        );
         seller.country = "FR".into();
         let third = correct(&seller, &buyer, Some(&second)).unwrap();
-        assert_eq!((third.version, third.number.as_str(), third.is_corrective(&invoice)), (3, "COR-2026-000001", true));
-        assert_eq!((third.open_micros, third.seller.bank_details.as_str()), (invoice.amounts.total.micros(), ""));
+        assert_eq!(
+            (third.version, third.number.as_str(), third.is_corrective(&invoice)),
+            (3, "COR-2026-000001", true)
+        );
+        assert_eq!(
+            (third.open_micros, third.seller.bank_details.as_str()),
+            (invoice.amounts.total.micros(), "")
+        );
         seller.business.bank_details = "Bank 1".into();
         let fourth = correct(&seller, &buyer, Some(&third)).unwrap();
         assert_eq!((fourth.version, fourth.seller.bank_details.as_str()), (4, "Bank 1"));
         buyer.billing_email.clear();
-        assert_eq!(correct(&seller, &buyer, Some(&fourth)).unwrap_err().reason, "PROFILE_INCOMPLETE");
+        assert_eq!(
+            correct(&seller, &buyer, Some(&fourth)).unwrap_err().reason,
+            "PROFILE_INCOMPLETE"
+        );
     }
 
     #[test]
@@ -161,7 +189,13 @@ mod tests {
         let today = "2026-02-03".parse().unwrap();
         let mut correct = |invoice: &Invoice| {
             let id = Id::from_uuid(Uuid::nil());
-            InvoiceVersion::correct(id, (invoice, None), (&seller, &buyer), (&mut series, today, "moved".into()), now)
+            InvoiceVersion::correct(
+                id,
+                (invoice, None),
+                (&seller, &buyer),
+                (&mut series, today, "moved".into()),
+                now,
+            )
         };
         assert_eq!(correct(&before).unwrap().seller.bank_details, "Bank 1");
         assert_eq!(correct(&invoice).unwrap_err().reason, "DETAILS_UNCHANGED");

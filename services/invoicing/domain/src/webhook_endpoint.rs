@@ -96,9 +96,23 @@ pub struct WebhookEndpoint {
 impl WebhookEndpoint {
     /// A new endpoint, which is delivered to.
     #[must_use]
-    pub fn create(id: Id<Self>, fields: EndpointFields, (sealed, made_by): (Vec<u8>, Uuid), now: DateTime<Utc>) -> Self {
+    pub fn create(
+        id: Id<Self>,
+        fields: EndpointFields,
+        (sealed, made_by): (Vec<u8>, Uuid),
+        now: DateTime<Utc>,
+    ) -> Self {
         let secrets = vec![HeldSecret { sealed, made_by, expires_at: None }];
-        Self { id, fields, state: EndpointState::Enabled, generation: 1, secrets, version: 1, created_at: now, updated_at: now }
+        Self {
+            id,
+            fields,
+            state: EndpointState::Enabled,
+            generation: 1,
+            secrets,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        }
     }
 
     /// Changes what a person says of it.
@@ -128,14 +142,21 @@ impl WebhookEndpoint {
         true
     }
 
-    /// A service has given it up. What it met before the endpoint was enabled again disables nothing.
+    /// A service has given it up. What it met before the endpoint was enabled again disables
+    /// nothing.
     pub fn fail(&mut self, generation: i64, reason: DisabledReason, now: DateTime<Utc>) -> bool {
         generation == self.generation && self.disable(reason, now)
     }
 
-    /// Signs with another secret from now on. Those so far sign too until `old_until`, and none longer than it would have; `real` is the
-    /// machine's time, by which secrets expire.
-    pub fn rotate(&mut self, (sealed, made_by): (Vec<u8>, Uuid), old_until: DateTime<Utc>, real: DateTime<Utc>, now: DateTime<Utc>) {
+    /// Signs with another secret from now on. Those so far sign too until `old_until`, and none
+    /// longer than it would have; `real` is the machine's time, by which secrets expire.
+    pub fn rotate(
+        &mut self,
+        (sealed, made_by): (Vec<u8>, Uuid),
+        old_until: DateTime<Utc>,
+        real: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) {
         for old in &mut self.secrets {
             old.expires_at = Some(old.expires_at.map_or(old_until, |until| until.min(old_until)));
         }
@@ -154,7 +175,11 @@ impl WebhookEndpoint {
     /// Until when a secret that was replaced signs too.
     #[must_use]
     pub fn old_secret_expires_at(&self, real: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        self.secrets.iter().filter_map(|held_secret| held_secret.expires_at).max().filter(|until| *until > real)
+        self.secrets
+            .iter()
+            .filter_map(|held_secret| held_secret.expires_at)
+            .max()
+            .filter(|until| *until > real)
     }
 
     /// Refuses where nothing is delivered.
@@ -165,7 +190,10 @@ impl WebhookEndpoint {
         if self.state == EndpointState::Enabled {
             return Ok(());
         }
-        Err(Refusal::precondition("WEBHOOK_ENDPOINT_DISABLED", "The endpoint is disabled. Enable it first."))
+        Err(Refusal::precondition(
+            "WEBHOOK_ENDPOINT_DISABLED",
+            "The endpoint is disabled. Enable it first.",
+        ))
     }
 
     fn touch(&mut self, now: DateTime<Utc>) {
@@ -182,31 +210,50 @@ pub fn must_have_room(count: usize) -> Result<(), Refusal> {
     if count < MOST_ENDPOINTS {
         return Ok(());
     }
-    let message = "The tenant has 16 endpoints. Delete one, or have one receiver distribute the events.";
+    let message =
+        "The tenant has 16 endpoints. Delete one, or have one receiver distribute the events.";
     Err(Refusal::precondition("TOO_MANY_WEBHOOK_ENDPOINTS", message).with("most", MOST_ENDPOINTS))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{DisabledReason, EndpointFields, EndpointState, MOST_ENDPOINTS, WebhookEndpoint, must_have_room};
+    use super::{
+        DisabledReason, EndpointFields, EndpointState, MOST_ENDPOINTS, WebhookEndpoint,
+        must_have_room,
+    };
     use chrono::{DateTime, TimeDelta};
     use payterms_kernel::Id;
     use uuid::Uuid;
 
     fn endpoint() -> WebhookEndpoint {
-        let fields = EndpointFields { url: "https://example.com".to_owned(), types: Vec::new(), description: String::new() };
-        WebhookEndpoint::create(Id::from_uuid(Uuid::max()), fields, (vec![1], Uuid::nil()), DateTime::UNIX_EPOCH)
+        let fields = EndpointFields {
+            url: "https://example.com".to_owned(),
+            types: Vec::new(),
+            description: String::new(),
+        };
+        WebhookEndpoint::create(
+            Id::from_uuid(Uuid::max()),
+            fields,
+            (vec![1], Uuid::nil()),
+            DateTime::UNIX_EPOCH,
+        )
     }
 
     #[test]
     fn a_failure_of_an_earlier_generation_disables_nothing() {
         let (mut webhook_endpoint, now) = (endpoint(), DateTime::UNIX_EPOCH);
-        assert!(webhook_endpoint.fail(1, DisabledReason::Gone, now) && !webhook_endpoint.fail(1, DisabledReason::Failing, now));
+        assert!(
+            webhook_endpoint.fail(1, DisabledReason::Gone, now)
+                && !webhook_endpoint.fail(1, DisabledReason::Failing, now)
+        );
         assert_eq!(webhook_endpoint.state, EndpointState::Disabled(DisabledReason::Gone));
         assert!(webhook_endpoint.must_be_enabled().is_err());
         assert!(webhook_endpoint.enable(now) && !webhook_endpoint.enable(now));
         assert!(!webhook_endpoint.fail(1, DisabledReason::Failing, now), "it was met before");
-        assert!(webhook_endpoint.must_be_enabled().is_ok() && webhook_endpoint.fail(2, DisabledReason::Failing, now));
+        assert!(
+            webhook_endpoint.must_be_enabled().is_ok()
+                && webhook_endpoint.fail(2, DisabledReason::Failing, now)
+        );
         assert_eq!(webhook_endpoint.version, 4);
     }
 
@@ -216,10 +263,17 @@ mod tests {
         let hours = |hours| start + TimeDelta::hours(hours);
         webhook_endpoint.rotate((vec![2], Uuid::from_u128(2)), hours(24), start, start);
         webhook_endpoint.rotate((vec![3], Uuid::from_u128(3)), hours(48), hours(1), hours(1));
-        let held: Vec<_> = webhook_endpoint.secrets.iter().map(|held_secret| (held_secret.sealed[0], held_secret.expires_at)).collect();
+        let held: Vec<_> = webhook_endpoint
+            .secrets
+            .iter()
+            .map(|held_secret| (held_secret.sealed[0], held_secret.expires_at))
+            .collect();
         assert_eq!(held, [(3, None), (2, Some(hours(48))), (1, Some(hours(24)))]);
         assert_eq!(
-            (webhook_endpoint.old_secret_expires_at(hours(30)), webhook_endpoint.old_secret_expires_at(hours(48))),
+            (
+                webhook_endpoint.old_secret_expires_at(hours(30)),
+                webhook_endpoint.old_secret_expires_at(hours(48))
+            ),
             (Some(hours(48)), None)
         );
         assert_eq!(webhook_endpoint.secret_of(Uuid::from_u128(2)).unwrap().sealed, [2]);
@@ -227,16 +281,29 @@ mod tests {
         assert_eq!(webhook_endpoint.secret_of(Uuid::from_u128(2)), None);
         assert_eq!(webhook_endpoint.secrets.len(), 1, "a secret that leaked signs no more");
         for number in 5..20 {
-            webhook_endpoint.rotate((vec![number], Uuid::from_u128(u128::from(number))), hours(100), hours(31), hours(31));
+            webhook_endpoint.rotate(
+                (vec![number], Uuid::from_u128(u128::from(number))),
+                hours(100),
+                hours(31),
+                hours(31),
+            );
         }
-        assert_eq!((webhook_endpoint.secrets.len(), webhook_endpoint.secrets[0].sealed[0]), (5, 19));
+        assert_eq!(
+            (webhook_endpoint.secrets.len(), webhook_endpoint.secrets[0].sealed[0]),
+            (5, 19)
+        );
     }
 
     #[test]
     fn a_tenant_has_so_many_endpoints_and_no_more() {
-        assert!(must_have_room(MOST_ENDPOINTS - 1).is_ok() && must_have_room(MOST_ENDPOINTS).is_err());
+        assert!(
+            must_have_room(MOST_ENDPOINTS - 1).is_ok() && must_have_room(MOST_ENDPOINTS).is_err()
+        );
         for state in EndpointState::ALL {
-            assert_eq!(EndpointState::ALL.iter().filter(|other| other.name() == state.name()).count(), 1);
+            assert_eq!(
+                EndpointState::ALL.iter().filter(|other| other.name() == state.name()).count(),
+                1
+            );
         }
     }
 }

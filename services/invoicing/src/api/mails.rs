@@ -17,26 +17,36 @@ use crate::{
 };
 use payterms_chassis::handler;
 use payterms_proto::invoicing::v1::{
-    GetMailRequest, GetMailResponse, GetMailTemplateRequest, GetMailTemplateResponse, ListMailsRequest, ListMailsResponse,
-    PreviewMailTemplateRequest, PreviewMailTemplateResponse, ResetMailTemplateRequest, ResetMailTemplateResponse, RetryMailRequest,
-    RetryMailResponse, UpdateMailTemplateRequest, UpdateMailTemplateResponse, mail_service_server::MailService,
+    GetMailRequest, GetMailResponse, GetMailTemplateRequest, GetMailTemplateResponse,
+    ListMailsRequest, ListMailsResponse, PreviewMailTemplateRequest, PreviewMailTemplateResponse,
+    ResetMailTemplateRequest, ResetMailTemplateResponse, RetryMailRequest, RetryMailResponse,
+    UpdateMailTemplateRequest, UpdateMailTemplateResponse, mail_service_server::MailService,
     mail_template_service_server::MailTemplateService,
 };
 use tonic::{Request, Response, Status};
 
 #[tonic::async_trait]
 impl MailService for Api {
-    async fn list_mails(&self, request: Request<ListMailsRequest>) -> Result<Response<ListMailsResponse>, Status> {
+    async fn list_mails(
+        &self,
+        request: Request<ListMailsRequest>,
+    ) -> Result<Response<ListMailsResponse>, Status> {
         let (tenant, customer, page) = messages::mails::list_mails(request)?;
         handler::read(list_mails(&self.app, &tenant, customer, &page)).await
     }
 
-    async fn get_mail(&self, request: Request<GetMailRequest>) -> Result<Response<GetMailResponse>, Status> {
+    async fn get_mail(
+        &self,
+        request: Request<GetMailRequest>,
+    ) -> Result<Response<GetMailResponse>, Status> {
         let (tenant, mail) = messages::mails::get_mail(request)?;
         handler::read(get_mail(&self.app, &tenant, mail)).await
     }
 
-    async fn retry_mail(&self, request: Request<RetryMailRequest>) -> Result<Response<RetryMailResponse>, Status> {
+    async fn retry_mail(
+        &self,
+        request: Request<RetryMailRequest>,
+    ) -> Result<Response<RetryMailResponse>, Status> {
         let (call, mail) = messages::mails::retry_mail(request)?;
         handler::write(&self.app.flows, &call, || retry_mail(&self.app, &call, mail)).await
     }
@@ -44,7 +54,10 @@ impl MailService for Api {
 
 #[tonic::async_trait]
 impl MailTemplateService for Api {
-    async fn get_mail_template(&self, request: Request<GetMailTemplateRequest>) -> Result<Response<GetMailTemplateResponse>, Status> {
+    async fn get_mail_template(
+        &self,
+        request: Request<GetMailTemplateRequest>,
+    ) -> Result<Response<GetMailTemplateResponse>, Status> {
         let (tenant, which) = messages::mail_templates::get_mail_template(request)?;
         handler::read(get_mail_template(&self.app, &tenant, which)).await
     }
@@ -54,12 +67,17 @@ impl MailTemplateService for Api {
         request: Request<UpdateMailTemplateRequest>,
     ) -> Result<Response<UpdateMailTemplateResponse>, Status> {
         let (call, given) = messages::mail_templates::update_mail_template(request)?;
-        handler::write(&self.app.flows, &call, || update_mail_template(&self.app, &call, &given)).await
+        handler::write(&self.app.flows, &call, || update_mail_template(&self.app, &call, &given))
+            .await
     }
 
-    async fn reset_mail_template(&self, request: Request<ResetMailTemplateRequest>) -> Result<Response<ResetMailTemplateResponse>, Status> {
+    async fn reset_mail_template(
+        &self,
+        request: Request<ResetMailTemplateRequest>,
+    ) -> Result<Response<ResetMailTemplateResponse>, Status> {
         let (call, which) = messages::mail_templates::reset_mail_template(request)?;
-        handler::write(&self.app.flows, &call, || reset_mail_template(&self.app, &call, which)).await
+        handler::write(&self.app.flows, &call, || reset_mail_template(&self.app, &call, which))
+            .await
     }
 
     async fn preview_mail_template(

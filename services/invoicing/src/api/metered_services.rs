@@ -11,8 +11,9 @@ use crate::{
 };
 use payterms_chassis::handler;
 use payterms_proto::invoicing::v1::{
-    DisableMeteredServiceRequest, DisableMeteredServiceResponse, EnableMeteredServiceRequest, EnableMeteredServiceResponse,
-    GetMeteredServiceRequest, GetMeteredServiceResponse, ListMeteredServicesRequest, ListMeteredServicesResponse,
+    DisableMeteredServiceRequest, DisableMeteredServiceResponse, EnableMeteredServiceRequest,
+    EnableMeteredServiceResponse, GetMeteredServiceRequest, GetMeteredServiceResponse,
+    ListMeteredServicesRequest, ListMeteredServicesResponse,
     metered_service_service_server::MeteredServiceService,
 };
 use tonic::{Request, Response, Status};
@@ -24,7 +25,8 @@ impl MeteredServiceService for Api {
         request: Request<EnableMeteredServiceRequest>,
     ) -> Result<Response<EnableMeteredServiceResponse>, Status> {
         let (call, enable) = messages::metered_services::enable_metered_service(request)?;
-        handler::write(&self.app.flows, &call, || enable_metered_service(&self.app, &call, &enable)).await
+        handler::write(&self.app.flows, &call, || enable_metered_service(&self.app, &call, &enable))
+            .await
     }
 
     async fn disable_metered_service(
@@ -32,10 +34,14 @@ impl MeteredServiceService for Api {
         request: Request<DisableMeteredServiceRequest>,
     ) -> Result<Response<DisableMeteredServiceResponse>, Status> {
         let (call, named) = messages::metered_services::disable_metered_service(request)?;
-        handler::write(&self.app.flows, &call, || disable_metered_service(&self.app, &call, &named)).await
+        handler::write(&self.app.flows, &call, || disable_metered_service(&self.app, &call, &named))
+            .await
     }
 
-    async fn get_metered_service(&self, request: Request<GetMeteredServiceRequest>) -> Result<Response<GetMeteredServiceResponse>, Status> {
+    async fn get_metered_service(
+        &self,
+        request: Request<GetMeteredServiceRequest>,
+    ) -> Result<Response<GetMeteredServiceResponse>, Status> {
         let named = messages::metered_services::get_metered_service(request)?;
         handler::read(get_metered_service(&self.app, &named)).await
     }

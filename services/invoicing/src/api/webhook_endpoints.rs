@@ -15,11 +15,13 @@ use crate::{
 };
 use payterms_chassis::handler;
 use payterms_proto::invoicing::v1::{
-    CreateWebhookEndpointRequest, CreateWebhookEndpointResponse, DeleteWebhookEndpointRequest, DeleteWebhookEndpointResponse,
-    DisableWebhookEndpointRequest, DisableWebhookEndpointResponse, EnableWebhookEndpointRequest, EnableWebhookEndpointResponse,
-    GetWebhookEndpointRequest, GetWebhookEndpointResponse, ListWebhookEndpointsRequest, ListWebhookEndpointsResponse,
-    RotateWebhookSecretRequest, RotateWebhookSecretResponse, TestWebhookEndpointRequest, TestWebhookEndpointResponse,
-    UpdateWebhookEndpointRequest, UpdateWebhookEndpointResponse, webhook_endpoint_service_server::WebhookEndpointService,
+    CreateWebhookEndpointRequest, CreateWebhookEndpointResponse, DeleteWebhookEndpointRequest,
+    DeleteWebhookEndpointResponse, DisableWebhookEndpointRequest, DisableWebhookEndpointResponse,
+    EnableWebhookEndpointRequest, EnableWebhookEndpointResponse, GetWebhookEndpointRequest,
+    GetWebhookEndpointResponse, ListWebhookEndpointsRequest, ListWebhookEndpointsResponse,
+    RotateWebhookSecretRequest, RotateWebhookSecretResponse, TestWebhookEndpointRequest,
+    TestWebhookEndpointResponse, UpdateWebhookEndpointRequest, UpdateWebhookEndpointResponse,
+    webhook_endpoint_service_server::WebhookEndpointService,
 };
 use tonic::{Request, Response, Status};
 
@@ -30,9 +32,13 @@ impl WebhookEndpointService for Api {
         request: Request<CreateWebhookEndpointRequest>,
     ) -> Result<Response<CreateWebhookEndpointResponse>, Status> {
         let (call, fields) = messages::create_webhook_endpoint(request, &self.app.webhooks)?;
-        let mut answer = handler::write(&self.app.flows, &call, || create_webhook_endpoint(&self.app, &call, &fields)).await?;
+        let mut answer = handler::write(&self.app.flows, &call, || {
+            create_webhook_endpoint(&self.app, &call, &fields)
+        })
+        .await?;
         let this_answer = answer.get_mut();
-        this_answer.secret = reveal(&self.app, &call, this_answer.webhook_endpoint.as_ref()).await?;
+        this_answer.secret =
+            reveal(&self.app, &call, this_answer.webhook_endpoint.as_ref()).await?;
         Ok(answer)
     }
 
@@ -57,7 +63,10 @@ impl WebhookEndpointService for Api {
         request: Request<UpdateWebhookEndpointRequest>,
     ) -> Result<Response<UpdateWebhookEndpointResponse>, Status> {
         let (call, change) = messages::update_webhook_endpoint(request, &self.app.webhooks)?;
-        handler::write(&self.app.flows, &call, || update_webhook_endpoint(&self.app, &call, &change)).await
+        handler::write(&self.app.flows, &call, || {
+            update_webhook_endpoint(&self.app, &call, &change)
+        })
+        .await
     }
 
     async fn delete_webhook_endpoint(
@@ -65,7 +74,8 @@ impl WebhookEndpointService for Api {
         request: Request<DeleteWebhookEndpointRequest>,
     ) -> Result<Response<DeleteWebhookEndpointResponse>, Status> {
         let (call, named) = messages::delete_webhook_endpoint(request)?;
-        handler::write(&self.app.flows, &call, || delete_webhook_endpoint(&self.app, &call, &named)).await
+        handler::write(&self.app.flows, &call, || delete_webhook_endpoint(&self.app, &call, &named))
+            .await
     }
 
     async fn enable_webhook_endpoint(
@@ -73,7 +83,8 @@ impl WebhookEndpointService for Api {
         request: Request<EnableWebhookEndpointRequest>,
     ) -> Result<Response<EnableWebhookEndpointResponse>, Status> {
         let (call, named) = messages::enable_webhook_endpoint(request)?;
-        handler::write(&self.app.flows, &call, || enable_webhook_endpoint(&self.app, &call, &named)).await
+        handler::write(&self.app.flows, &call, || enable_webhook_endpoint(&self.app, &call, &named))
+            .await
     }
 
     async fn disable_webhook_endpoint(
@@ -81,7 +92,10 @@ impl WebhookEndpointService for Api {
         request: Request<DisableWebhookEndpointRequest>,
     ) -> Result<Response<DisableWebhookEndpointResponse>, Status> {
         let (call, named) = messages::disable_webhook_endpoint(request)?;
-        handler::write(&self.app.flows, &call, || disable_webhook_endpoint(&self.app, &call, &named)).await
+        handler::write(&self.app.flows, &call, || {
+            disable_webhook_endpoint(&self.app, &call, &named)
+        })
+        .await
     }
 
     async fn rotate_webhook_secret(
@@ -89,9 +103,13 @@ impl WebhookEndpointService for Api {
         request: Request<RotateWebhookSecretRequest>,
     ) -> Result<Response<RotateWebhookSecretResponse>, Status> {
         let (call, rotation) = messages::rotate_webhook_secret(request)?;
-        let mut answer = handler::write(&self.app.flows, &call, || rotate_webhook_secret(&self.app, &call, &rotation)).await?;
+        let mut answer = handler::write(&self.app.flows, &call, || {
+            rotate_webhook_secret(&self.app, &call, &rotation)
+        })
+        .await?;
         let this_answer = answer.get_mut();
-        this_answer.secret = reveal(&self.app, &call, this_answer.webhook_endpoint.as_ref()).await?;
+        this_answer.secret =
+            reveal(&self.app, &call, this_answer.webhook_endpoint.as_ref()).await?;
         Ok(answer)
     }
 
@@ -100,6 +118,7 @@ impl WebhookEndpointService for Api {
         request: Request<TestWebhookEndpointRequest>,
     ) -> Result<Response<TestWebhookEndpointResponse>, Status> {
         let (call, named) = messages::test_webhook_endpoint(request)?;
-        handler::write(&self.app.flows, &call, || test_webhook_endpoint(&self.app, &call, &named)).await
+        handler::write(&self.app.flows, &call, || test_webhook_endpoint(&self.app, &call, &named))
+            .await
     }
 }

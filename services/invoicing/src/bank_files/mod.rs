@@ -1,5 +1,6 @@
-//! Files of banks: which credits and returns of credits they hold, as lines. A file is hostile until it is read; the crate of
-//! bank files reads it. Bookings are the unit of comparison; a batch booking has several lines.
+//! Files of banks: which credits and returns of credits they hold, as lines. A file is hostile
+//! until it is read; the crate of bank files reads it. Bookings are the unit of comparison; a batch
+//! booking has several lines.
 
 mod seen;
 #[cfg(test)]
@@ -9,7 +10,8 @@ pub use seen::{Account, StoredBooking, Taken};
 
 use chrono::NaiveDate;
 use payterms_bank_files::{
-    BankFile, Entry, FindingKind, Limits, Place, Preset, Reference, ReferenceKind, Statement, Status, account_key,
+    BankFile, Entry, FindingKind, Limits, Place, Preset, Reference, ReferenceKind, Statement,
+    Status, account_key,
     identity::{Booking, Claim},
     read,
 };
@@ -27,8 +29,12 @@ pub const RETURNED: &str = "RETURNED";
 /// Lines in one file.
 const MOST_LINES: usize = 1_000;
 /// The references of an entry, the best first.
-const REFERENCES: [ReferenceKind; 4] =
-    [ReferenceKind::AccountServicer, ReferenceKind::Transaction, ReferenceKind::Bank, ReferenceKind::EndToEnd];
+const REFERENCES: [ReferenceKind; 4] = [
+    ReferenceKind::AccountServicer,
+    ReferenceKind::Transaction,
+    ReferenceKind::Bank,
+    ReferenceKind::EndToEnd,
+];
 /// Numbers of documents that a line names.
 const MOST_NUMBERS: usize = 100;
 
@@ -133,36 +139,66 @@ fn invalid(what: impl Into<String>) -> Refusal {
 ///
 /// # Errors
 /// `BANK_FILE_INVALID` with what is wrong.
-pub fn read_bank_file(content: &[u8], reading: &Reading, newest_day: NaiveDate) -> Result<ReadFile, Refusal> {
-    let file = read(content, reading.source(), newest_day, Limits::default()).map_err(|error| invalid(error.message))?;
+pub fn read_bank_file(
+    content: &[u8],
+    reading: &Reading,
+    newest_day: NaiveDate,
+) -> Result<ReadFile, Refusal> {
+    let file = read(content, reading.source(), newest_day, Limits::default())
+        .map_err(|error| invalid(error.message))?;
     if !file.entries().any(|entry| entry.status == Status::Booked)
-        && let Some(first) = file.findings.iter().find(|finding| finding.kind != FindingKind::NoEntries)
+        && let Some(first) =
+            file.findings.iter().find(|finding| finding.kind != FindingKind::NoEntries)
     {
-        return Err(invalid(format!("Nothing of the file can be used. {}: {}", first.place, first.message)));
+        return Err(invalid(format!(
+            "Nothing of the file can be used. {}: {}",
+            first.place, first.message
+        )));
     }
-    let shown = file.findings.iter().map(|finding| (finding.place, bank_finding(&finding.place, finding.kind.name(), &finding.message)));
+    let shown = file.findings.iter().map(|finding| {
+        (finding.place, bank_finding(&finding.place, finding.kind.name(), &finding.message))
+    });
     let ignored = file.findings.iter().filter(|finding| is_no_booking(finding.kind)).count();
-    let mut found = Found { findings: shown.collect(), ignored, went_out: Vec::new(), came_back: Vec::new() };
+    let mut found =
+        Found { findings: shown.collect(), ignored, went_out: Vec::new(), came_back: Vec::new() };
     let mut statements = Vec::new();
     for (number, statement) in file.statements.iter().enumerate() {
-        let Some(currency) = statement.currency.or(statement.entries.first().map(|entry| entry.amount.currency())) else { continue };
+        let Some(currency) =
+            statement.currency.or(statement.entries.first().map(|entry| entry.amount.currency()))
+        else {
+            continue;
+        };
         let stated = reading.mapping.as_ref().map_or("", |mapping| mapping.account.as_str());
-        let account = if statement.account.is_empty() { stated.to_owned() } else { statement.account.clone() };
+        let account = if statement.account.is_empty() {
+            stated.to_owned()
+        } else {
+            statement.account.clone()
+        };
         let key = account_key(&account);
         // An export that names no account is of the one account of that bank's exports.
-        let key = if key.is_empty() { file.preset.map_or("", Preset::name).to_owned() } else { key };
+        let key =
+            if key.is_empty() { file.preset.map_or("", Preset::name).to_owned() } else { key };
         let before = found.came_back.len();
         let bookings = bookings(statement, (&account, &key, currency), &mut found);
-        found.came_back.iter_mut().skip(before).for_each(|came_back| came_back.statement = statements.len());
+        found
+            .came_back
+            .iter_mut()
+            .skip(before)
+            .for_each(|came_back| came_back.statement = statements.len());
         let claim = claim(&file, statement, (content, number));
         statements.push(ReadStatement { account, account_key: key, currency, claim, bookings });
     }
-    let lines: usize = statements.iter().flat_map(|read_statement| &read_statement.bookings).map(|booking| booking.lines.len()).sum();
+    let lines: usize = statements
+        .iter()
+        .flat_map(|read_statement| &read_statement.bookings)
+        .map(|booking| booking.lines.len())
+        .sum();
     if lines > MOST_LINES {
         return Err(invalid("The file has more than 1,000 lines. Cut it in two."));
     }
     found.findings.sort_by_key(|pair| pair.0);
-    let findings = std::mem::take(&mut found.findings).into_iter().map(|(_, finding)| finding).collect();
+    let findings =
+        std::mem::take(&mut found.findings).into_iter().map(|(_, finding)| finding).collect();
     let Found { ignored, went_out, came_back, .. } = found;
     Ok(ReadFile { format: file.format.name(), statements, findings, ignored, went_out, came_back })
 }
@@ -176,7 +212,8 @@ struct Found {
 }
 
 impl Found {
-    /// Notes money that went out and may be a transfer back: the bank names its account, or it has such a reference.
+    /// Notes money that went out and may be a transfer back: the bank names its account, or it has
+    /// such a reference.
     fn note_outgoing(&mut self, entry: &Entry) {
         let party_account = account_key(&entry.party_account);
         let refund_references: BTreeSet<_> = texts(entry).flat_map(refund_references_in).collect();
@@ -189,7 +226,11 @@ impl Found {
             amount: entry.amount.negated(),
             party_account,
             refund_references,
-            reference: REFERENCES.into_iter().find_map(|kind| entry.reference(kind)).unwrap_or_default().to_owned(),
+            reference: REFERENCES
+                .into_iter()
+                .find_map(|kind| entry.reference(kind))
+                .unwrap_or_default()
+                .to_owned(),
         });
     }
 
@@ -210,40 +251,70 @@ impl Found {
 /// Whether a finding names an entry that is no line for it.
 fn is_no_booking(kind: FindingKind) -> bool {
     let names_no_entry = matches!(kind, FindingKind::NoAccount | FindingKind::OtherVersion);
-    !names_no_entry && (kind.sets_apart() || matches!(kind, FindingKind::NotBooked | FindingKind::NoStatus))
+    !names_no_entry
+        && (kind.sets_apart() || matches!(kind, FindingKind::NotBooked | FindingKind::NoStatus))
 }
 
 fn claim(file: &BankFile, statement: &Statement, (content, number): (&[u8], usize)) -> Claim {
-    // Balances, where there are both, know better than a stated period whether bookings are missing.
-    let whole = if statement.opening.is_some() && statement.closing.is_some() { statement.is_whole() } else { statement.period.is_some() };
-    let has_id = !statement.id.is_empty() && (statement.period.is_some() || !statement.sequence.is_empty());
+    // Balances, where there are both, know better than a stated period whether bookings are
+    // missing.
+    let whole = if statement.opening.is_some() && statement.closing.is_some() {
+        statement.is_whole()
+    } else {
+        statement.period.is_some()
+    };
+    let has_id =
+        !statement.id.is_empty() && (statement.period.is_some() || !statement.sequence.is_empty());
     let id = if has_id {
         format!("{}|{}|{}|{:?}", statement.id, statement.sequence, statement.page, statement.period)
     } else {
-        // The same bytes are the same statement. An id alone is not: some banks give all their statements one.
+        // The same bytes are the same statement. An id alone is not: some banks give all their
+        // statements one.
         format!("{}#{number}", hex::encode(Sha256::digest(content).get(..16).unwrap_or_default()))
     };
-    Claim { source: file.format.name().to_owned(), fingerprint: id, covers: statement.period, whole }
+    Claim {
+        source: file.format.name().to_owned(),
+        fingerprint: id,
+        covers: statement.period,
+        whole,
+    }
 }
 
-/// The booked credits and those that the bank takes back: a batch once, with a line for each of its parts.
-fn bookings(statement: &Statement, (account, key, currency): (&str, &str, Currency), found: &mut Found) -> Vec<ReadBooking> {
+/// The booked credits and those that the bank takes back: a batch once, with a line for each of its
+/// parts.
+fn bookings(
+    statement: &Statement,
+    (account, key, currency): (&str, &str, Currency),
+    found: &mut Found,
+) -> Vec<ReadBooking> {
     let mut batches: BTreeMap<usize, usize> = BTreeMap::new();
     let mut bookings: Vec<ReadBooking> = Vec::new();
-    for entry in statement.entries.iter().filter(|entry| entry.status == Status::Booked && entry.amount.currency() == currency) {
+    for entry in statement
+        .entries
+        .iter()
+        .filter(|entry| entry.status == Status::Booked && entry.amount.currency() == currency)
+    {
         let whole = entry.part_of.as_ref().map_or(entry.amount, |batch| batch.entry_amount);
         let came_back = entry.reversal || entry.returned.is_some();
         let is_return = came_back && whole.is_negative() && entry.amount.is_negative();
         if came_back && !is_return {
-            let code = entry.returned.as_ref().map_or("REVERSAL", |returned| returned.code.as_str());
-            let message = format!("A payment of yours came back ({code}): {} of {}.", entry.amount, entry.booked_on);
+            let code =
+                entry.returned.as_ref().map_or("REVERSAL", |returned| returned.code.as_str());
+            let message = format!(
+                "A payment of yours came back ({code}): {} of {}.",
+                entry.amount, entry.booked_on
+            );
             found.note_return(entry, || whole_booking(entry, line(entry, account, key), whole));
             found.pass_over(entry, RETURNED, &message);
             continue;
         }
         if !is_return && (!whole.is_positive() || !entry.amount.is_positive()) {
             found.note_outgoing(entry);
-            found.pass_over(entry, OUTGOING, &format!("{} of {} went out.", entry.amount, entry.booked_on));
+            found.pass_over(
+                entry,
+                OUTGOING,
+                &format!("{} of {} went out.", entry.amount, entry.booked_on),
+            );
             continue;
         }
         let line = line(entry, account, key);
@@ -252,7 +323,9 @@ fn bookings(statement: &Statement, (account, key, currency): (&str, &str, Curren
             if batch.compared.party != entry.party {
                 batch.compared.party.clear();
             }
-            batch.compared.references.retain(|reference| reference.kind == ReferenceKind::Document || entry.references.contains(reference));
+            batch.compared.references.retain(|reference| {
+                reference.kind == ReferenceKind::Document || entry.references.contains(reference)
+            });
             batch.compared.references.extend(documents(&line.shown));
             batch.lines.push(line);
             continue;
@@ -285,30 +358,52 @@ fn texts(entry: &Entry) -> impl Iterator<Item = &str> {
 
 /// The documents that a line names: a booking that names others is another one.
 fn documents(shown: &Shown) -> impl Iterator<Item = Reference> {
-    shown.numbers.iter().map(|number| Reference { kind: ReferenceKind::Document, value: number.clone() })
+    shown
+        .numbers
+        .iter()
+        .map(|number| Reference { kind: ReferenceKind::Document, value: number.clone() })
 }
 
 fn line(entry: &Entry, account: &str, key: &str) -> ReadLine {
     let mut numbers: Vec<String> = Vec::new();
     for text in entry.search.iter().chain([&entry.text]) {
-        let new: Vec<_> = numbers_in(text).into_iter().filter(|number| !numbers.contains(number)).collect();
+        let new: Vec<_> =
+            numbers_in(text).into_iter().filter(|number| !numbers.contains(number)).collect();
         numbers.extend(new);
     }
     numbers.truncate(MOST_NUMBERS);
-    let stated = entry.named_amounts.iter().filter_map(|(number, amount)| Some((numbers_in(number).into_iter().next()?, *amount)));
+    let stated = entry
+        .named_amounts
+        .iter()
+        .filter_map(|(number, amount)| Some((numbers_in(number).into_iter().next()?, *amount)));
     let shown = Shown {
         account: account.to_owned(),
         account_key: key.to_owned(),
-        reference: REFERENCES.into_iter().find_map(|kind| entry.reference(kind)).unwrap_or_default().to_owned(),
+        reference: REFERENCES
+            .into_iter()
+            .find_map(|kind| entry.reference(kind))
+            .unwrap_or_default()
+            .to_owned(),
         value_on: entry.value_on,
         payer: entry.party.clone(),
         text: entry.text.clone(),
-        stated: stated.filter(|(_, amount)| amount.currency() == entry.amount.currency()).take(MOST_NUMBERS).collect(),
+        stated: stated
+            .filter(|(_, amount)| amount.currency() == entry.amount.currency())
+            .take(MOST_NUMBERS)
+            .collect(),
         numbers,
         charges: entry.charges,
-        parts_differ: entry.part_of.as_ref().is_some_and(|batch| batch.difference.is_some() && !batch.by_charges),
+        parts_differ: entry
+            .part_of
+            .as_ref()
+            .is_some_and(|batch| batch.difference.is_some() && !batch.by_charges),
         ..Shown::plain(entry.booked_on, entry.amount)
     };
     let refund_references = texts(entry).flat_map(refund_references_in).collect();
-    ReadLine { shown, payer_account: account_key(&entry.party_account), refund_references, came_back: None }
+    ReadLine {
+        shown,
+        payer_account: account_key(&entry.party_account),
+        refund_references,
+        came_back: None,
+    }
 }

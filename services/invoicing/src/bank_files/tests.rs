@@ -12,11 +12,18 @@ fn read(file: &[u8]) -> Result<ReadFile, payterms_kernel::Refusal> {
 #[test]
 fn credits_are_lines_and_all_else_is_listed() {
     let found = read(FILE.as_bytes()).unwrap();
-    let lines: Vec<_> =
-        found.statements.iter().flat_map(|read_statement| &read_statement.bookings).flat_map(|booking| &booking.lines).collect();
+    let lines: Vec<_> = found
+        .statements
+        .iter()
+        .flat_map(|read_statement| &read_statement.bookings)
+        .flat_map(|booking| &booking.lines)
+        .collect();
     assert_eq!((lines.len(), found.ignored, found.findings.len()), (4, 2, 2), "{found:?}");
     let first = &lines[0].shown;
-    assert_eq!((first.amount.to_string().as_str(), first.payer.as_str()), ("1210.00 USD", "Müller & Söhne GmbH"));
+    assert_eq!(
+        (first.amount.to_string().as_str(), first.payer.as_str()),
+        ("1210.00 USD", "Müller & Söhne GmbH")
+    );
     assert_eq!(first.numbers, ["INV-2026-000099"], "{first:?}");
 }
 
@@ -30,7 +37,9 @@ fn part(amount: &str, side: &str) -> String {
 }
 
 fn file(entries: &str) -> String {
-    format!("<Document><BkToCstmrStmt><Stmt><Acct><Id><IBAN>GB01</IBAN></Id></Acct>{entries}</Stmt></BkToCstmrStmt></Document>")
+    format!(
+        "<Document><BkToCstmrStmt><Stmt><Acct><Id><IBAN>GB01</IBAN></Id></Acct>{entries}</Stmt></BkToCstmrStmt></Document>"
+    )
 }
 
 #[test]
@@ -40,12 +49,21 @@ fn a_batch_is_one_booking_with_a_line_for_each_part() {
         let found = read(file(&entry("2026-06-01", &details)).as_bytes()).unwrap();
         let bookings = &found.statements[0].bookings;
         assert_eq!((bookings.len(), bookings[0].compared.amount), (1, 98_000_000), "{found:?}");
-        let shown = bookings[0].lines.iter().map(|line| (line.shown.amount.to_string(), line.shown.parts_differ));
+        let shown = bookings[0]
+            .lines
+            .iter()
+            .map(|line| (line.shown.amount.to_string(), line.shown.parts_differ));
         shown.collect::<Vec<_>>()
     };
     let of = |amount: &str, differ| (format!("{amount} EUR"), differ);
-    assert_eq!(amounts(&[part("90.00", "CRDT"), part("8.00", "CRDT")]), [of("90.00", false), of("8.00", false)]);
-    assert_eq!(amounts(&[part("90.00", "CRDT"), part("9.00", "CRDT")]), [of("90.00", true), of("9.00", true)]);
+    assert_eq!(
+        amounts(&[part("90.00", "CRDT"), part("8.00", "CRDT")]),
+        [of("90.00", false), of("8.00", false)]
+    );
+    assert_eq!(
+        amounts(&[part("90.00", "CRDT"), part("9.00", "CRDT")]),
+        [of("90.00", true), of("9.00", true)]
+    );
     assert_eq!(amounts(&["<TxDtls/>".to_owned(), "<TxDtls/>".to_owned()]), [of("98.00", false)]);
 }
 
@@ -61,7 +79,14 @@ fn the_same_bytes_are_the_same_statement_and_other_bytes_are_not() {
 fn what_is_hostile_or_no_statement_is_refused_with_a_sentence() {
     let deep = format!("<Document>{}", "<a>".repeat(5_000));
     let bomb = "<!DOCTYPE d [<!ENTITY a \"aaaa\">]><Document>&a;</Document>";
-    for text in ["", "not xml at all", "<Document><BkToCstmrStmt>", "<Document><Other/></Document>", bomb, deep.as_str()] {
+    for text in [
+        "",
+        "not xml at all",
+        "<Document><BkToCstmrStmt>",
+        "<Document><Other/></Document>",
+        bomb,
+        deep.as_str(),
+    ] {
         let refused = read(text.as_bytes()).unwrap_err();
         assert_eq!(refused.reason, "BANK_FILE_INVALID", "{text}");
         assert!(refused.message.len() > 10, "{}", refused.message);

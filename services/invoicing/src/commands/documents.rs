@@ -2,7 +2,9 @@
 
 use super::{invoices::InvoiceRef, receipts::ReceiptRef, statements::StatementRef};
 use chrono::NaiveDate;
-use payterms_invoicing_domain::{CreditNote, Customer, InvoiceVersion, ReceiptCreditNote, ReceiptVersion};
+use payterms_invoicing_domain::{
+    CreditNote, Customer, InvoiceVersion, ReceiptCreditNote, ReceiptVersion,
+};
 use payterms_kernel::{Id, TenantId};
 
 /// A document that is named.
@@ -29,9 +31,13 @@ impl DocumentRef {
     #[must_use]
     pub fn of(&self) -> (&TenantId, Id<Customer>) {
         match self {
-            Self::Invoice(named) | Self::CreditNote(named, _) | Self::Version(named, _) => (&named.tenant, named.customer),
+            Self::Invoice(named) | Self::CreditNote(named, _) | Self::Version(named, _) => {
+                (&named.tenant, named.customer)
+            }
             Self::Statement(named) => (&named.tenant, named.customer),
-            Self::Receipt(named) | Self::ReceiptVersion(named, _) | Self::ReceiptCreditNote(named, _) => (&named.tenant, named.customer),
+            Self::Receipt(named)
+            | Self::ReceiptVersion(named, _)
+            | Self::ReceiptCreditNote(named, _) => (&named.tenant, named.customer),
         }
     }
 }

@@ -1,4 +1,5 @@
-//! What use cases are asked for: references, commands and filters. Plain data, without parsing and without I/O.
+//! What use cases are asked for: references, commands and filters. Plain data, without parsing and
+//! without I/O.
 
 pub mod ageing;
 pub mod api_keys;

@@ -33,7 +33,8 @@ pub struct ToPay {
     pub currency: Option<Currency>,
     /// Whether a member of the customer asks: drafts and hidden invoices are not for them.
     pub as_customer: bool,
-    /// Whether the credit that there is pays what it can, instead of all that is payable or nothing.
+    /// Whether the credit that there is pays what it can, instead of all that is payable or
+    /// nothing.
     pub as_far_as_credit_goes: bool,
     /// The tenant's own id of the payment, and labels.
     pub marks: Marks,

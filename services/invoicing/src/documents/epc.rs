@@ -29,20 +29,33 @@ pub struct Transfer<'a> {
 }
 
 impl Transfer<'_> {
-    /// What the code says; none for an amount that it cannot hold: other than euros, less than a cent, parts of a cent, a
-    /// thousand millions or more.
+    /// What the code says; none for an amount that it cannot hold: other than euros, less than a
+    /// cent, parts of a cent, a thousand millions or more.
     #[must_use]
     pub fn content(&self) -> Option<String> {
-        let (cents, rest) = (self.amount.micros().checked_div(CENT)?, self.amount.micros().checked_rem(CENT)?);
-        if self.amount.currency().code() != "EUR" || rest != 0 || !(1..=MOST_CENTS).contains(&cents) {
+        let (cents, rest) =
+            (self.amount.micros().checked_div(CENT)?, self.amount.micros().checked_rem(CENT)?);
+        if self.amount.currency().code() != "EUR" || rest != 0 || !(1..=MOST_CENTS).contains(&cents)
+        {
             return None;
         }
         let (euros, cents) = (cents.checked_div(100)?, cents.checked_rem(100)?);
-        let name: String = self.name.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(MOST_NAME).collect();
+        let name: String = self
+            .name
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+            .chars()
+            .take(MOST_NAME)
+            .collect();
         let mut name = name.trim_end().to_owned();
         loop {
-            // The BIC and the purpose are empty; so is the text, and lines after the last one that holds something are left out.
-            let content = format!("BCD\n002\n1\nSCT\n\n{name}\n{}\nEUR{euros}.{cents:02}\n\n{}", self.iban, self.reference);
+            // The BIC and the purpose are empty; so is the text, and lines after the last one that
+            // holds something are left out.
+            let content = format!(
+                "BCD\n002\n1\nSCT\n\n{name}\n{}\nEUR{euros}.{cents:02}\n\n{}",
+                self.iban, self.reference
+            );
             if content.len() <= MOST_BYTES {
                 return (!name.is_empty()).then_some(content);
             }
@@ -88,7 +101,9 @@ impl Code {
         for (row, modules) in (0_u16..).zip(self.dark.chunks(usize::from(self.width.max(1)))) {
             for (column, _) in (0_u16..).zip(modules).filter(|(_, dark)| **dark) {
                 match bars.last_mut() {
-                    Some((last, first, length)) if *last == row && first.saturating_add(*length) == column => {
+                    Some((last, first, length))
+                        if *last == row && first.saturating_add(*length) == column =>
+                    {
                         *length = length.saturating_add(1);
                     }
                     _ => bars.push((row, column, 1)),
@@ -119,10 +134,23 @@ mod tests {
             (long, "100", cut, "EUR100.00"),
             ("Two\nlines  Ltd ", "999999999.99", "Two lines Ltd", "EUR999999999.99"),
         ] {
-            let expected = format!("BCD\n002\n1\nSCT\n\n{shown}\nDE89370400440532013000\n{euros}\n\nRF54INV2026000042");
-            assert_eq!(transfer(name, "EUR", amount).content().as_deref(), Some(expected.as_str()), "{name}");
+            let expected = format!(
+                "BCD\n002\n1\nSCT\n\n{shown}\nDE89370400440532013000\n{euros}\n\nRF54INV2026000042"
+            );
+            assert_eq!(
+                transfer(name, "EUR", amount).content().as_deref(),
+                Some(expected.as_str()),
+                "{name}"
+            );
         }
-        for (code, amount) in [("USD", "10"), ("EUR", "0"), ("EUR", "-1"), ("EUR", "0.001"), ("EUR", "1.005"), ("EUR", "1000000000")] {
+        for (code, amount) in [
+            ("USD", "10"),
+            ("EUR", "0"),
+            ("EUR", "-1"),
+            ("EUR", "0.001"),
+            ("EUR", "1.005"),
+            ("EUR", "1000000000"),
+        ] {
             assert_eq!(transfer("Acme", code, amount).content(), None, "{code} {amount}");
         }
         assert_eq!(transfer(" ", "EUR", "1").content(), None);
@@ -130,7 +158,11 @@ mod tests {
 
     #[test]
     fn no_name_makes_it_larger_than_version_thirteen() {
-        for (name, most) in [("A".repeat(200), 33 + 4 * 7), ("😀".repeat(70), 17 + 4 * 13), ("東".repeat(70), 17 + 4 * 13)] {
+        for (name, most) in [
+            ("A".repeat(200), 33 + 4 * 7),
+            ("😀".repeat(70), 17 + 4 * 13),
+            ("東".repeat(70), 17 + 4 * 13),
+        ] {
             let transfer = transfer(&name, "EUR", "999999999.99");
             assert!(transfer.content().unwrap().len() <= 331);
             let code = transfer.code().unwrap();
@@ -142,7 +174,14 @@ mod tests {
     fn the_modules_are_those_of_a_code_with_its_three_corners() {
         let code = transfer("Acme GmbH", "EUR", "10").code().unwrap();
         let (bars, last) = (code.bars(), code.width() - 7);
-        for corner in [(0, 0, 7), (6, 0, 7), (0, last, 7), (6, last, 7), (last, 0, 7), (code.width() - 1, 0, 7)] {
+        for corner in [
+            (0, 0, 7),
+            (6, 0, 7),
+            (0, last, 7),
+            (6, last, 7),
+            (last, 0, 7),
+            (code.width() - 1, 0, 7),
+        ] {
             assert!(bars.contains(&corner), "{corner:?}");
         }
         let dark: usize = bars.iter().map(|(_, _, length)| usize::from(*length)).sum();

@@ -1,4 +1,5 @@
-//! What is printed: the sheets of each document, the words on them, codes for payment apps, and the paper that they are laid out on.
+//! What is printed: the sheets of each document, the words on them, codes for payment apps, and the
+//! paper that they are laid out on.
 
 pub mod countries;
 pub mod epc;

@@ -123,8 +123,12 @@ fn wrap_line(text: &str, most: f32, size: f32) -> Vec<String> {
                 lines.push(String::new());
                 continue;
             }
-            let fits = rest.char_indices().skip(1).take_while(|(at, _)| width(rest.get(..*at).unwrap_or_default(), size, false) <= most);
-            let cut = fits.last().map_or_else(|| rest.chars().next().map_or(0, char::len_utf8), |(at, _)| at);
+            let fits = rest.char_indices().skip(1).take_while(|(at, _)| {
+                width(rest.get(..*at).unwrap_or_default(), size, false) <= most
+            });
+            let cut = fits
+                .last()
+                .map_or_else(|| rest.chars().next().map_or(0, char::len_utf8), |(at, _)| at);
             let (head, tail) = rest.split_at(cut);
             if let Some(last) = lines.last_mut() {
                 head.clone_into(last);
@@ -294,7 +298,8 @@ fn sums(pages: &mut Pages, sheet: &Sheet) {
 /// What krilla says.
 pub fn print(sheet: &Sheet) -> Result<Vec<u8>, PaperError> {
     let wrong = |what: &str| PaperError(what.to_owned());
-    let font = |bytes: &'static [u8]| Font::new(bytes.to_vec().into(), 0).ok_or_else(|| wrong("the font"));
+    let font =
+        |bytes: &'static [u8]| Font::new(bytes.to_vec().into(), 0).ok_or_else(|| wrong("the font"));
     let (regular, bold) = (font(REGULAR)?, font(BOLD)?);
     let pages = lay_out(sheet);
     let count = pages.len();
@@ -315,10 +320,20 @@ pub fn print(sheet: &Sheet) -> Result<Vec<u8>, PaperError> {
         }
         let foot = foot(sheet);
         for (line, text) in (0_u8..).zip(foot.iter().filter(|_| foot.len() <= FOOT_LINES)) {
-            write(&mut surface, (MARGIN, FLOOR + 20.0 + f32::from(line) * 11.0, 8.0), &regular, text);
+            write(
+                &mut surface,
+                (MARGIN, FLOOR + 20.0 + f32::from(line) * 11.0, 8.0),
+                &regular,
+                text,
+            );
         }
         let counted = format!("{} {place}/{count}", sheet.page);
-        write(&mut surface, (RIGHT - width(&counted, 8.0, false), FLOOR + 20.0, 8.0), &regular, &counted);
+        write(
+            &mut surface,
+            (RIGHT - width(&counted, 8.0, false), FLOOR + 20.0, 8.0),
+            &regular,
+            &counted,
+        );
         surface.finish();
         page.finish();
     }
@@ -337,7 +352,11 @@ fn rule(surface: &mut Surface<'_>, y: f32) {
     line.line_to(RIGHT, y);
     if let Some(line) = line.finish() {
         surface.set_fill(None);
-        surface.set_stroke(Some(Stroke { paint: rgb::Color::new(150, 150, 150).into(), width: 0.6, ..Stroke::default() }));
+        surface.set_stroke(Some(Stroke {
+            paint: rgb::Color::new(150, 150, 150).into(),
+            width: 0.6,
+            ..Stroke::default()
+        }));
         surface.draw_path(&line);
     }
 }

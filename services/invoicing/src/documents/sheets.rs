@@ -8,8 +8,8 @@ use super::{
 use chrono::NaiveDate;
 use payterms_chassis::AppError;
 use payterms_invoicing_domain::{
-    CreditNote, Invoice, InvoiceVersion, Issue, Line, Party, Receipt, ReceiptCreditNote, ReceiptVersion, TaxAmount,
-    bank::creditor_reference, receipt::Subject,
+    CreditNote, Invoice, InvoiceVersion, Issue, Line, Party, Receipt, ReceiptCreditNote,
+    ReceiptVersion, TaxAmount, bank::creditor_reference, receipt::Subject,
 };
 use payterms_kernel::{Money, text::find_iban};
 
@@ -17,8 +17,11 @@ fn party(party: &Party, language: Language) -> Vec<String> {
     let mut lines = vec![party.legal_name.clone()];
     if let Some(address) = &party.address {
         lines.extend(address.lines.iter().cloned());
-        let place: Vec<_> =
-            [&address.postal_code, &address.city, &address.region].into_iter().filter(|part| !part.is_empty()).cloned().collect();
+        let place: Vec<_> = [&address.postal_code, &address.city, &address.region]
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .cloned()
+            .collect();
         lines.push(place.join(" "));
     }
     // An address lies in its own country, wherever the party is taxed.
@@ -30,7 +33,11 @@ fn party(party: &Party, language: Language) -> Vec<String> {
     lines
 }
 
-pub(super) fn sheet(language: Language, title: String, (seller, buyer, mentions): (&Party, &Party, &str)) -> Sheet {
+pub(super) fn sheet(
+    language: Language,
+    title: String,
+    (seller, buyer, mentions): (&Party, &Party, &str),
+) -> Sheet {
     Sheet {
         title,
         seller: party(seller, language),
@@ -52,10 +59,17 @@ pub(super) fn sheet(language: Language, title: String, (seller, buyer, mentions)
 fn taxes(sheet: &mut Sheet, language: Language, (net, taxes, total): (Money, &[TaxAmount], Money)) {
     sheet.sums.push((language.say("Net", "Total HT").to_owned(), language.money(net)));
     for tax_amount in taxes {
-        let label = format!("{} {} %", language.say("Tax", "TVA"), language.number(tax_amount.rate.percent));
-        let label = format!("{label} {} {}", language.say("on", "sur"), language.money(tax_amount.net));
+        let label = format!(
+            "{} {} %",
+            language.say("Tax", "TVA"),
+            language.number(tax_amount.rate.percent)
+        );
+        let label =
+            format!("{label} {} {}", language.say("on", "sur"), language.money(tax_amount.net));
         sheet.sums.push((label, language.money(tax_amount.tax)));
-        if !tax_amount.rate.sentence.is_empty() && !sheet.sentences.contains(&tax_amount.rate.sentence) {
+        if !tax_amount.rate.sentence.is_empty()
+            && !sheet.sentences.contains(&tax_amount.rate.sentence)
+        {
             sheet.sentences.push(tax_amount.rate.sentence.clone());
         }
     }
@@ -65,7 +79,8 @@ fn taxes(sheet: &mut Sheet, language: Language, (net, taxes, total): (Money, &[T
 /// A line before its discount, and the discount below it: the last column sums to the lines' sum.
 fn rows(language: Language, line: &Line) -> Result<Vec<[String; 4]>, AppError> {
     let (quantity, price) = (language.number(line.quantity), language.money(line.unit_price));
-    let mut rows = vec![[line.description.clone(), quantity, price, language.money(line.before_discount()?)]];
+    let mut rows =
+        vec![[line.description.clone(), quantity, price, language.money(line.before_discount()?)]];
     if let Some(discount) = &line.discount {
         let taken_off = language.money(line.taken_off()?.negated());
         rows.push([language.discount(discount), String::new(), String::new(), taken_off]);
@@ -73,7 +88,8 @@ fn rows(language: Language, line: &Line) -> Result<Vec<[String; 4]>, AppError> {
     Ok(rows)
 }
 
-/// How to pay so much by transfer; none where nothing is to be paid, or the seller has not said where transfers go.
+/// How to pay so much by transfer; none where nothing is to be paid, or the seller has not said
+/// where transfers go.
 fn slip(language: Language, invoice: &Invoice, issue: &Issue, open: Money) -> Option<Slip> {
     let details = &issue.seller.bank_details;
     if details.is_empty() || !open.is_positive() {
@@ -85,7 +101,8 @@ fn slip(language: Language, invoice: &Invoice, issue: &Issue, open: Money) -> Op
     } else {
         language.say("By bank transfer", "Par virement bancaire").to_owned()
     };
-    let labelled = |english, french, value: &str| format!("{} {value}", language.say(english, french));
+    let labelled =
+        |english, french, value: &str| format!("{} {value}", language.say(english, french));
     let mut lines = vec![
         details.clone(),
         labelled("Payment reference:", "Référence du virement :", &grouped(&reference)),
@@ -99,10 +116,18 @@ fn slip(language: Language, invoice: &Invoice, issue: &Issue, open: Money) -> Op
         lines.push(sentence.to_owned());
     }
     let iban = find_iban(details);
-    let transfer = iban.as_ref().map(|iban| Transfer { name: &issue.seller.legal_name, iban, amount: open, reference: &reference });
+    let transfer = iban.as_ref().map(|iban| Transfer {
+        name: &issue.seller.legal_name,
+        iban,
+        amount: open,
+        reference: &reference,
+    });
     let code = transfer.and_then(|transfer| transfer.code());
     if code.is_some() {
-        let sentence = language.say("Or scan the code with a banking app.", "Ou scannez le code avec une application bancaire.");
+        let sentence = language.say(
+            "Or scan the code with a banking app.",
+            "Ou scannez le code avec une application bancaire.",
+        );
         lines.push(sentence.to_owned());
     }
     Some(Slip { title, lines, code })
@@ -118,14 +143,26 @@ pub fn invoice(language: Language, invoice: &Invoice, issue: &Issue) -> Result<S
 
 /// What the document asks for: nothing of what deposits have paid already.
 fn to_pay(invoice: &Invoice, open: Money) -> Money {
-    if invoice.usage.is_some_and(|usage_month| usage_month.agreement.is_none()) { Money::zero(invoice.currency) } else { open }
+    if invoice.usage.is_some_and(|usage_month| usage_month.agreement.is_none()) {
+        Money::zero(invoice.currency)
+    } else {
+        open
+    }
 }
 
-fn invoice_of(language: Language, invoice: &Invoice, issue: &Issue, open: Money) -> Result<Sheet, AppError> {
+fn invoice_of(
+    language: Language,
+    invoice: &Invoice,
+    issue: &Issue,
+    open: Money,
+) -> Result<Sheet, AppError> {
     let title = format!("{} {}", language.say("Invoice", "Facture"), issue.number);
     let mut sheet = sheet(language, title, (&issue.seller, &issue.buyer, &issue.mentions));
     let supplied = invoice.content.supply_date.unwrap_or(issue.issue_date);
-    let due = (language.say("Amount due", "Montant à payer").to_owned(), language.money(to_pay(invoice, open)));
+    let due = (
+        language.say("Amount due", "Montant à payer").to_owned(),
+        language.money(to_pay(invoice, open)),
+    );
     sheet.facts = vec![
         (language.say("Issue date", "Date d’émission").to_owned(), language.date(issue.issue_date)),
         (language.say("Supply date", "Date de la prestation").to_owned(), language.date(supplied)),
@@ -135,21 +172,37 @@ fn invoice_of(language: Language, invoice: &Invoice, issue: &Issue, open: Money)
     } else {
         sheet.facts.extend([
             (language.say("Due date", "Échéance").to_owned(), language.date(issue.due_date)),
-            (language.say("Payment term", "Conditions de paiement").to_owned(), language.term(invoice.content.term)),
+            (
+                language.say("Payment term", "Conditions de paiement").to_owned(),
+                language.term(invoice.content.term),
+            ),
             due,
-            (language.say("Payment reference", "Référence de paiement").to_owned(), grouped(&creditor_reference(&issue.number))),
+            (
+                language.say("Payment reference", "Référence de paiement").to_owned(),
+                grouped(&creditor_reference(&issue.number)),
+            ),
         ]);
     }
     for line in &invoice.content.lines {
         sheet.rows.extend(rows(language, line)?);
     }
     if invoice.content.prices_include_tax {
-        sheet.sentences.push(language.say("Prices include tax.", "Les prix s’entendent toutes taxes comprises.").to_owned());
+        sheet.sentences.push(
+            language
+                .say("Prices include tax.", "Les prix s’entendent toutes taxes comprises.")
+                .to_owned(),
+        );
     }
-    taxes(&mut sheet, language, (invoice.amounts.net, &invoice.amounts.taxes, invoice.amounts.total));
+    taxes(
+        &mut sheet,
+        language,
+        (invoice.amounts.net, &invoice.amounts.taxes, invoice.amounts.total),
+    );
     if invoice.is_postpaid() {
-        let sentence =
-            language.say("This invoice is paid by bank transfer only.", "Cette facture se règle uniquement par virement bancaire.");
+        let sentence = language.say(
+            "This invoice is paid by bank transfer only.",
+            "Cette facture se règle uniquement par virement bancaire.",
+        );
         sheet.sentences.push(sentence.to_owned());
     }
     if !invoice.content.memo.is_empty() {
@@ -163,15 +216,29 @@ fn invoice_of(language: Language, invoice: &Invoice, issue: &Issue, open: Money)
 ///
 /// # Errors
 /// None that stored amounts can cause.
-pub fn credit_note(language: Language, (issue, note): (&Issue, &CreditNote)) -> Result<Sheet, AppError> {
+pub fn credit_note(
+    language: Language,
+    (issue, note): (&Issue, &CreditNote),
+) -> Result<Sheet, AppError> {
     let title = format!("{} {}", language.say("Credit note", "Avoir"), note.number);
     let mut sheet = sheet(language, title, (&issue.seller, &issue.buyer, &issue.mentions));
     sheet.facts = vec![
         (language.say("Issue date", "Date d’émission").to_owned(), language.date(note.issue_date)),
-        (language.say("Invoice", "Facture").to_owned(), format!("{} ({})", issue.number, language.date(issue.issue_date))),
+        (
+            language.say("Invoice", "Facture").to_owned(),
+            format!("{} ({})", issue.number, language.date(issue.issue_date)),
+        ),
     ];
-    let net = note.taxes.iter().try_fold(Money::zero(note.amount.currency()), |sum, tax_amount| sum.plus(tax_amount.net))?;
-    sheet.rows = vec![[language.note_reason(&note.explanation), "1".to_owned(), language.money(net), language.money(net)]];
+    let net =
+        note.taxes.iter().try_fold(Money::zero(note.amount.currency()), |sum, tax_amount| {
+            sum.plus(tax_amount.net)
+        })?;
+    sheet.rows = vec![[
+        language.note_reason(&note.explanation),
+        "1".to_owned(),
+        language.money(net),
+        language.money(net),
+    ]];
     taxes(&mut sheet, language, (net, &note.taxes, note.amount));
     Ok(sheet)
 }
@@ -187,24 +254,50 @@ pub fn receipt(language: Language, receipt: &Receipt) -> Result<Sheet, AppError>
         paid_invoices(&mut sheet, language, (*paid_on, receipt), invoices);
         return Ok(sheet);
     }
-    sheet.facts = vec![(language.say("Paid on", "Payé le").to_owned(), language.date(receipt.paid_on()))];
+    sheet.facts =
+        vec![(language.say("Paid on", "Payé le").to_owned(), language.date(receipt.paid_on()))];
     if let Subject::TopUp { replaces: Some(replaced), .. } = &receipt.subject {
-        sheet.facts.insert(0, (language.say("Issue date", "Date d’émission").to_owned(), language.date(receipt.issue_date)));
-        // It restores what the dispute took off those, which may stand for the rest: it does not replace them.
+        sheet.facts.insert(
+            0,
+            (
+                language.say("Issue date", "Date d’émission").to_owned(),
+                language.date(receipt.issue_date),
+            ),
+        );
+        // It restores what the dispute took off those, which may stand for the rest: it does not
+        // replace them.
         let after_dispute = language.say("Dispute won, about receipt", "Contestation gagnée, reçu");
         // Those from before the numbers were kept name the dispute.
-        let of = if replaced.numbers.is_empty() { replaced.dispute.to_string() } else { replaced.numbers.join(", ") };
+        let of = if replaced.numbers.is_empty() {
+            replaced.dispute.to_string()
+        } else {
+            replaced.numbers.join(", ")
+        };
         sheet.facts.push((after_dispute.to_owned(), of));
     }
     if let Subject::TopUp { expires_on: Some(day), .. } = &receipt.subject {
-        sheet.facts.push((language.say("Credit can be used until", "Crédit utilisable jusqu’au").to_owned(), language.date(*day)));
+        sheet.facts.push((
+            language.say("Credit can be used until", "Crédit utilisable jusqu’au").to_owned(),
+            language.date(*day),
+        ));
     }
     let net = language.money(receipt.tax.net);
-    sheet.rows = vec![[language.say("Prepaid credit", "Crédit prépayé").to_owned(), "1".to_owned(), net.clone(), net]];
+    sheet.rows = vec![[
+        language.say("Prepaid credit", "Crédit prépayé").to_owned(),
+        "1".to_owned(),
+        net.clone(),
+        net,
+    ]];
     if receipt.taxed {
-        taxes(&mut sheet, language, (receipt.tax.net, std::slice::from_ref(&receipt.tax), receipt.amount));
+        taxes(
+            &mut sheet,
+            language,
+            (receipt.tax.net, std::slice::from_ref(&receipt.tax), receipt.amount),
+        );
     } else {
-        sheet.sums.push((language.say("Total", "Total").to_owned(), language.money(receipt.amount)));
+        sheet
+            .sums
+            .push((language.say("Total", "Total").to_owned(), language.money(receipt.amount)));
         let sentence = language.say(
             "No tax is taken here: it is on the invoices that this credit pays.",
             "Aucune taxe n’est perçue ici : elle figure sur les factures que ce crédit paie.",
@@ -218,12 +311,18 @@ pub fn receipt(language: Language, receipt: &Receipt) -> Result<Sheet, AppError>
 ///
 /// # Errors
 /// None that stored amounts can cause.
-pub fn receipt_credit_note(language: Language, (receipt, note): (&Receipt, &ReceiptCreditNote)) -> Result<Sheet, AppError> {
+pub fn receipt_credit_note(
+    language: Language,
+    (receipt, note): (&Receipt, &ReceiptCreditNote),
+) -> Result<Sheet, AppError> {
     let title = format!("{} {}", language.say("Credit note", "Avoir"), note.number);
     let mut sheet = sheet(language, title, (&receipt.seller, &receipt.buyer, &receipt.mentions));
     sheet.facts = vec![
         (language.say("Issue date", "Date d’émission").to_owned(), language.date(note.issue_date)),
-        (language.say("Receipt", "Reçu").to_owned(), format!("{} ({})", receipt.number, language.date(receipt.issue_date))),
+        (
+            language.say("Receipt", "Reçu").to_owned(),
+            format!("{} ({})", receipt.number, language.date(receipt.issue_date)),
+        ),
     ];
     let net = language.money(note.tax.net);
     sheet.rows = vec![[language.note_reason(&note.explanation), "1".to_owned(), net.clone(), net]];
@@ -236,13 +335,24 @@ pub fn receipt_credit_note(language: Language, (receipt, note): (&Receipt, &Rece
 }
 
 /// What a payment paid of each invoice.
-fn paid_invoices(sheet: &mut Sheet, language: Language, (paid_on, receipt): (NaiveDate, &Receipt), invoices: &[(String, Money)]) {
+fn paid_invoices(
+    sheet: &mut Sheet,
+    language: Language,
+    (paid_on, receipt): (NaiveDate, &Receipt),
+    invoices: &[(String, Money)],
+) {
     sheet.facts = vec![
-        (language.say("Issue date", "Date d’émission").to_owned(), language.date(receipt.issue_date)),
+        (
+            language.say("Issue date", "Date d’émission").to_owned(),
+            language.date(receipt.issue_date),
+        ),
         (language.say("Paid on", "Payé le").to_owned(), language.date(paid_on)),
     ];
-    sheet.heads = [language.say("Invoice", "Facture"), "", "", language.say("Paid", "Payé")].map(str::to_owned);
-    let row = |(number, paid): &(String, Money)| [number.clone(), String::new(), String::new(), language.money(*paid)];
+    sheet.heads = [language.say("Invoice", "Facture"), "", "", language.say("Paid", "Payé")]
+        .map(str::to_owned);
+    let row = |(number, paid): &(String, Money)| {
+        [number.clone(), String::new(), String::new(), language.money(*paid)]
+    };
     sheet.rows = invoices.iter().map(row).collect();
     sheet.sums.push((language.say("Total", "Total").to_owned(), language.money(receipt.amount)));
     let sentence = language.say("The tax is on the invoices.", "La taxe figure sur les factures.");
@@ -253,18 +363,40 @@ fn paid_invoices(sheet: &mut Sheet, language: Language, (paid_on, receipt): (Nai
 ///
 /// # Errors
 /// None that stored amounts can cause.
-pub fn version(language: Language, invoice: &Invoice, (issue, invoice_version): (&Issue, &InvoiceVersion)) -> Result<Sheet, AppError> {
-    let (seller, buyer, mentions) = (invoice_version.seller.clone(), invoice_version.buyer.clone(), invoice_version.mentions.clone());
+pub fn version(
+    language: Language,
+    invoice: &Invoice,
+    (issue, invoice_version): (&Issue, &InvoiceVersion),
+) -> Result<Sheet, AppError> {
+    let (seller, buyer, mentions) = (
+        invoice_version.seller.clone(),
+        invoice_version.buyer.clone(),
+        invoice_version.mentions.clone(),
+    );
     let open = Money::from_micros(invoice.currency, invoice_version.open_micros);
-    let mut sheet = invoice_of(language, invoice, &Issue { seller, buyer, mentions, ..issue.clone() }, open)?;
+    let mut sheet =
+        invoice_of(language, invoice, &Issue { seller, buyer, mentions, ..issue.clone() }, open)?;
     if invoice_version.is_corrective(invoice) {
-        sheet.title = format!("{} {}", language.say("Corrective invoice", "Facture rectificative"), invoice_version.number);
+        sheet.title = format!(
+            "{} {}",
+            language.say("Corrective invoice", "Facture rectificative"),
+            invoice_version.number
+        );
         let first = format!("{} ({})", issue.number, language.date(issue.issue_date));
         sheet.facts.insert(0, (language.say("Corrects", "Rectifie").to_owned(), first));
-        sheet.facts.insert(0, (language.say("Corrected on", "Rectifiée le").to_owned(), language.date(invoice_version.issue_date)));
+        sheet.facts.insert(
+            0,
+            (
+                language.say("Corrected on", "Rectifiée le").to_owned(),
+                language.date(invoice_version.issue_date),
+            ),
+        );
     } else {
         let text = format!("{} {}", invoice_version.version, language.say("of", "du"));
-        sheet.facts.push((language.say("Version", "Version").to_owned(), format!("{text} {}", language.date(invoice_version.issue_date))));
+        sheet.facts.push((
+            language.say("Version", "Version").to_owned(),
+            format!("{text} {}", language.date(invoice_version.issue_date)),
+        ));
     }
     sheet.sentences.push(invoice_version.explanation.clone());
     Ok(sheet)
@@ -274,20 +406,40 @@ pub fn version(language: Language, invoice: &Invoice, (issue, invoice_version): 
 ///
 /// # Errors
 /// None that stored amounts can cause.
-pub fn receipt_version(language: Language, (first, receipt_version): (&Receipt, &ReceiptVersion)) -> Result<Sheet, AppError> {
-    let (seller, buyer, mentions) = (receipt_version.seller.clone(), receipt_version.buyer.clone(), receipt_version.mentions.clone());
+pub fn receipt_version(
+    language: Language,
+    (first, receipt_version): (&Receipt, &ReceiptVersion),
+) -> Result<Sheet, AppError> {
+    let (seller, buyer, mentions) = (
+        receipt_version.seller.clone(),
+        receipt_version.buyer.clone(),
+        receipt_version.mentions.clone(),
+    );
     let mut sheet = receipt(language, &Receipt { seller, buyer, mentions, ..first.clone() })?;
     if receipt_version.version == 1 {
         return Ok(sheet);
     }
     if receipt_version.is_corrective(first) {
-        sheet.title = format!("{} {}", language.say("Corrective receipt", "Reçu rectificatif"), receipt_version.number);
+        sheet.title = format!(
+            "{} {}",
+            language.say("Corrective receipt", "Reçu rectificatif"),
+            receipt_version.number
+        );
         let corrected = format!("{} ({})", first.number, language.date(first.issue_date));
         sheet.facts.insert(0, (language.say("Corrects", "Rectifie").to_owned(), corrected));
-        sheet.facts.insert(0, (language.say("Corrected on", "Rectifié le").to_owned(), language.date(receipt_version.issue_date)));
+        sheet.facts.insert(
+            0,
+            (
+                language.say("Corrected on", "Rectifié le").to_owned(),
+                language.date(receipt_version.issue_date),
+            ),
+        );
     } else {
         let text = format!("{} {}", receipt_version.version, language.say("of", "du"));
-        sheet.facts.push((language.say("Version", "Version").to_owned(), format!("{text} {}", language.date(receipt_version.issue_date))));
+        sheet.facts.push((
+            language.say("Version", "Version").to_owned(),
+            format!("{text} {}", language.date(receipt_version.issue_date)),
+        ));
     }
     sheet.sentences.push(receipt_version.explanation.clone());
     Ok(sheet)

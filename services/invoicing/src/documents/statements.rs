@@ -1,4 +1,5 @@
-//! What a statement shows on paper: what was invoiced, what is past due, what was given back, and where transfers go.
+//! What a statement shows on paper: what was invoiced, what is past due, what was given back, and
+//! where transfers go.
 
 use super::{
     paper::{Section, Sheet, Slip},
@@ -24,9 +25,11 @@ pub struct StatementPage {
     pub billed: Vec<(Id<Invoice>, Money)>,
     /// What is past due on the day after it.
     pub past_due: Vec<OpenInvoice>,
-    /// What is disputed on that day, or waits for a dispute, past due or not: nothing follows from it.
+    /// What is disputed on that day, or waits for a dispute, past due or not: nothing follows from
+    /// it.
     pub disputed: Vec<OpenInvoice>,
-    /// What an active payment plan pays on that day, no instalment being late, past due or not: its instalments have mails of their own.
+    /// What an active payment plan pays on that day, no instalment being late, past due or not: its
+    /// instalments have mails of their own.
     pub in_plans: Vec<OpenInvoice>,
     /// What falls due later and is collected by itself then.
     pub collected: Vec<OpenInvoice>,
@@ -41,13 +44,16 @@ pub struct StatementPage {
 }
 
 impl StatementPage {
-    /// Whether anything is to be paid by a transfer beside what is disputed, what plans pay and what is collected.
+    /// Whether anything is to be paid by a transfer beside what is disputed, what plans pay and
+    /// what is collected.
     ///
     /// # Errors
     /// None that stored amounts can cause.
     fn is_to_be_paid(&self) -> Result<bool, MoneyError> {
         let apart = self.disputed.iter().chain(&self.in_plans).chain(&self.collected);
-        let apart = apart.map(|open_invoice| open_invoice.open).try_fold(Money::zero(self.statement.currency()), Money::plus)?;
+        let apart = apart
+            .map(|open_invoice| open_invoice.open)
+            .try_fold(Money::zero(self.statement.currency()), Money::plus)?;
         Ok(self.statement.closing.minus(apart)?.is_positive())
     }
 
@@ -64,12 +70,23 @@ impl StatementPage {
 /// None that stored amounts can cause.
 pub fn statement(language: Language, page: &StatementPage) -> Result<Sheet, AppError> {
     let statement = &page.statement;
-    let title = format!("{} {}", language.say("Statement for", "Relevé"), language.of_month(statement.month));
+    let title = format!(
+        "{} {}",
+        language.say("Statement for", "Relevé"),
+        language.of_month(statement.month)
+    );
     let mut sheet = sheet(language, title, (&page.seller, &page.buyer, ""));
-    sheet.heads = heads(language, [("Invoice", "Facture"), ("Issued", "Émise le"), ("Due", "Échéance"), ("Total", "Total")]);
+    sheet.heads = heads(
+        language,
+        [("Invoice", "Facture"), ("Issued", "Émise le"), ("Due", "Échéance"), ("Total", "Total")],
+    );
     for invoice in &page.invoices {
         let Some(issue) = &invoice.issue else { continue };
-        let due = if invoice.is_over_nothing() { String::new() } else { language.short_date(issue.due_date) };
+        let due = if invoice.is_over_nothing() {
+            String::new()
+        } else {
+            language.short_date(issue.due_date)
+        };
         let issued = language.short_date(issue.issue_date);
         let amount = page.billed_by(invoice).unwrap_or(invoice.amounts.total);
         sheet.rows.push([issue.number.clone(), issued, due, language.money(amount)]);
@@ -85,8 +102,10 @@ pub fn statement(language: Language, page: &StatementPage) -> Result<Sheet, AppE
         (language.say("Owed now", "Solde"), statement.closing),
     ];
     let always = |place: usize| place == 0 || place == sums.len().saturating_sub(1);
-    let shown = sums.iter().enumerate().filter(|(place, (_, amount))| always(*place) || !amount.is_zero());
-    sheet.sums = shown.map(|(_, (label, amount))| ((*label).to_owned(), language.money(*amount))).collect();
+    let shown =
+        sums.iter().enumerate().filter(|(place, (_, amount))| always(*place) || !amount.is_zero());
+    sheet.sums =
+        shown.map(|(_, (label, amount))| ((*label).to_owned(), language.money(*amount))).collect();
     sheet.sections.extend(past_due(language, page));
     sheet.sections.extend(disputed(language, page));
     sheet.sections.extend(in_plans(language, page));
@@ -102,7 +121,8 @@ fn heads(language: Language, heads: [(&'static str, &'static str); 4]) -> [Strin
 }
 
 fn past_due(language: Language, page: &StatementPage) -> Option<Section> {
-    let day = page.statement.month.checked_add_months(Months::new(1)).unwrap_or(page.statement.month);
+    let day =
+        page.statement.month.checked_add_months(Months::new(1)).unwrap_or(page.statement.month);
     let row = |open_invoice: &OpenInvoice| {
         [
             open_invoice.number.clone(),
@@ -113,7 +133,15 @@ fn past_due(language: Language, page: &StatementPage) -> Option<Section> {
     };
     (!page.past_due.is_empty()).then(|| Section {
         title: format!("{} {}", language.say("Past due on", "En retard au"), language.date(day)),
-        heads: heads(language, [("Invoice", "Facture"), ("Due", "Échéance"), ("Days past due", "Jours de retard"), ("Open", "Reste dû")]),
+        heads: heads(
+            language,
+            [
+                ("Invoice", "Facture"),
+                ("Due", "Échéance"),
+                ("Days past due", "Jours de retard"),
+                ("Open", "Reste dû"),
+            ],
+        ),
         rows: page.past_due.iter().map(row).collect(),
     })
 }
@@ -145,22 +173,38 @@ fn collected(language: Language, page: &StatementPage) -> Option<Section> {
 /// What is open, and not listed as past due.
 fn open_apart(language: Language, title: &str, open_invoices: &[OpenInvoice]) -> Option<Section> {
     let row = |open_invoice: &OpenInvoice| {
-        [open_invoice.number.clone(), String::new(), language.short_date(open_invoice.due), language.money(open_invoice.open)]
+        [
+            open_invoice.number.clone(),
+            String::new(),
+            language.short_date(open_invoice.due),
+            language.money(open_invoice.open),
+        ]
     };
     (!open_invoices.is_empty()).then(|| Section {
         title: title.to_owned(),
-        heads: heads(language, [("Invoice", "Facture"), ("", ""), ("Due", "Échéance"), ("Open", "Reste dû")]),
+        heads: heads(
+            language,
+            [("Invoice", "Facture"), ("", ""), ("Due", "Échéance"), ("Open", "Reste dû")],
+        ),
         rows: open_invoices.iter().map(row).collect(),
     })
 }
 
 fn given_back(language: Language, page: &StatementPage) -> Option<Section> {
     let row = |given_back: &GivenBack| {
-        [language.given_back(given_back), given_back.invoice.clone(), language.short_date(given_back.on), language.money(given_back.amount)]
+        [
+            language.given_back(given_back),
+            given_back.invoice.clone(),
+            language.short_date(given_back.on),
+            language.money(given_back.amount),
+        ]
     };
     (!page.given_back.is_empty()).then(|| Section {
         title: language.say("Given back", "Remboursé").to_owned(),
-        heads: heads(language, [("Credit note", "Avoir"), ("Invoice", "Facture"), ("On", "Le"), ("Amount", "Montant")]),
+        heads: heads(
+            language,
+            [("Credit note", "Avoir"), ("Invoice", "Facture"), ("On", "Le"), ("Amount", "Montant")],
+        ),
         rows: page.given_back.iter().map(row).collect(),
     })
 }
@@ -176,7 +220,10 @@ fn taken_back(language: Language, page: &StatementPage) -> Option<Section> {
     };
     (!page.taken_back.is_empty()).then(|| Section {
         title: language.say("Taken back", "Repris").to_owned(),
-        heads: heads(language, [("What", "Objet"), ("Invoice", "Facture"), ("On", "Le"), ("Amount", "Montant")]),
+        heads: heads(
+            language,
+            [("What", "Objet"), ("Invoice", "Facture"), ("On", "Le"), ("Amount", "Montant")],
+        ),
         rows: page.taken_back.iter().map(row).collect(),
     })
 }

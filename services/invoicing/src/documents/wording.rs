@@ -15,8 +15,20 @@ pub enum Language {
 }
 
 /// The months in French; English has chrono's.
-const MOIS: [&str; 12] =
-    ["janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre", "décembre"];
+const MOIS: [&str; 12] = [
+    "janvier",
+    "février",
+    "mars",
+    "avril",
+    "mai",
+    "juin",
+    "juillet",
+    "août",
+    "septembre",
+    "octobre",
+    "novembre",
+    "décembre",
+];
 
 impl Language {
     /// All languages.
@@ -54,11 +66,21 @@ impl Language {
             (Self::French, PaymentTerm::NetDays(0)) => "À réception".to_owned(),
             (Self::English, PaymentTerm::NetDays(days)) => format!("{days} days"),
             (Self::French, PaymentTerm::NetDays(days)) => format!("{days} jours"),
-            (Self::English, PaymentTerm::NetDaysEndOfMonth(days)) => format!("{days} days, end of month"),
-            (Self::French, PaymentTerm::NetDaysEndOfMonth(days)) => format!("{days} jours fin de mois"),
-            (Self::English, PaymentTerm::EndOfMonthNetDays(days)) => format!("End of month, {days} days"),
-            (Self::French, PaymentTerm::EndOfMonthNetDays(days)) => format!("Fin de mois {days} jours"),
-            (Self::English, PaymentTerm::EndOfFollowingMonth) => "End of the following month".to_owned(),
+            (Self::English, PaymentTerm::NetDaysEndOfMonth(days)) => {
+                format!("{days} days, end of month")
+            }
+            (Self::French, PaymentTerm::NetDaysEndOfMonth(days)) => {
+                format!("{days} jours fin de mois")
+            }
+            (Self::English, PaymentTerm::EndOfMonthNetDays(days)) => {
+                format!("End of month, {days} days")
+            }
+            (Self::French, PaymentTerm::EndOfMonthNetDays(days)) => {
+                format!("Fin de mois {days} jours")
+            }
+            (Self::English, PaymentTerm::EndOfFollowingMonth) => {
+                "End of the following month".to_owned()
+            }
             (Self::French, PaymentTerm::EndOfFollowingMonth) => "Fin du mois suivant".to_owned(),
         }
     }
@@ -89,14 +111,19 @@ impl Language {
     pub fn discount(self, discount: &Discount) -> String {
         let this_text = discount.description.as_str();
         let name = if this_text.is_empty() { self.say("Discount", "Remise") } else { this_text };
-        discount.percent().map_or_else(|| name.to_owned(), |percent| format!("{name} {}\u{a0}%", self.number(percent)))
+        discount.percent().map_or_else(
+            || name.to_owned(),
+            |percent| format!("{name} {}\u{a0}%", self.number(percent)),
+        )
     }
 
-    /// What a line of the discount of a whole invoice is called; the rate is named where there are several.
+    /// What a line of the discount of a whole invoice is called; the rate is named where there are
+    /// several.
     #[must_use]
     pub fn discount_line(self, discount: &Discount, rate: Option<Decimal>) -> String {
         let name = self.discount(discount);
-        let rated = |rate| format!("{name} ({} {}\u{a0}%)", self.say("tax", "TVA"), self.number(rate));
+        let rated =
+            |rate| format!("{name} ({} {}\u{a0}%)", self.say("tax", "TVA"), self.number(rate));
         rate.map_or_else(|| name.clone(), rated)
     }
 
@@ -113,7 +140,11 @@ impl Language {
         match self {
             Self::English => month.format("%B %Y").to_string(),
             Self::French => {
-                let name = usize::try_from(month.month0()).ok().and_then(|month| MOIS.get(month)).copied().unwrap_or_default();
+                let name = usize::try_from(month.month0())
+                    .ok()
+                    .and_then(|month| MOIS.get(month))
+                    .copied()
+                    .unwrap_or_default();
                 format!("{name} {}", month.year())
             }
         }
@@ -145,7 +176,11 @@ impl Language {
         match self {
             Self::English => date.format("%-d %B %Y").to_string(),
             Self::French => {
-                let month = usize::try_from(date.month0()).ok().and_then(|month| MOIS.get(month)).copied().unwrap_or_default();
+                let month = usize::try_from(date.month0())
+                    .ok()
+                    .and_then(|month| MOIS.get(month))
+                    .copied()
+                    .unwrap_or_default();
                 let first = if date.day() == 1 { "er" } else { "" };
                 format!("{}{first} {month} {}", date.day(), date.year())
             }
@@ -169,18 +204,29 @@ mod tests {
 
     #[test]
     fn discounts_are_named_in_both_languages() {
-        let percent = Discount { off: Off::Percent(Decimal::new(125, 1)), description: String::new() };
-        let discount = Discount { off: Off::Amount(Money::zero(Currency::parse("EUR").unwrap())), description: "Loyalty".into() };
+        let percent =
+            Discount { off: Off::Percent(Decimal::new(125, 1)), description: String::new() };
+        let discount = Discount {
+            off: Off::Amount(Money::zero(Currency::parse("EUR").unwrap())),
+            description: "Loyalty".into(),
+        };
         let told = |text: String| text.replace('\u{a0}', " ");
-        assert_eq!(told(Language::English.discount_line(&percent, Some(Decimal::from(20)))), "Discount 12.5 % (tax 20 %)");
-        assert_eq!(told(Language::French.discount_line(&percent, Some(Decimal::new(55, 1)))), "Remise 12,5 % (TVA 5,5 %)");
+        assert_eq!(
+            told(Language::English.discount_line(&percent, Some(Decimal::from(20)))),
+            "Discount 12.5 % (tax 20 %)"
+        );
+        assert_eq!(
+            told(Language::French.discount_line(&percent, Some(Decimal::new(55, 1)))),
+            "Remise 12,5 % (TVA 5,5 %)"
+        );
         assert_eq!(told(Language::French.discount_line(&percent, None)), "Remise 12,5 %");
         assert_eq!(told(Language::English.discount(&discount)), "Loyalty");
     }
 
     #[test]
     fn amounts_and_dates_are_written_as_people_write_them() {
-        let money = |code: &str, text: &str| Money::parse(Currency::parse(code).unwrap(), text).unwrap();
+        let money =
+            |code: &str, text: &str| Money::parse(Currency::parse(code).unwrap(), text).unwrap();
         let told = |language: Language, money| language.money(money).replace('\u{a0}', " ");
         assert_eq!(told(Language::English, money("USD", "1234567.5")), "1,234,567.50 USD");
         assert_eq!(told(Language::French, money("EUR", "-1234.5")), "-1 234,50 EUR");
@@ -188,9 +234,18 @@ mod tests {
         assert_eq!(told(Language::English, money("USD", "0.000125")), "0.000125 USD");
         let months = ["2026-01-01", "2026-04-01", "2026-05-01", "2026-08-01", "2026-10-01"]
             .map(|month| Language::French.of_month(month.parse().unwrap()));
-        assert_eq!(months, ["de janvier 2026", "d’avril 2026", "de mai 2026", "d’août 2026", "d’octobre 2026"]);
+        assert_eq!(
+            months,
+            ["de janvier 2026", "d’avril 2026", "de mai 2026", "d’août 2026", "d’octobre 2026"]
+        );
         let first = "2026-06-01".parse().unwrap();
-        assert_eq!((Language::English.short_date(first), Language::French.short_date(first)), ("1 Jun 2026".into(), "01/06/2026".into()));
-        assert_eq!((Language::English.date(first), Language::French.date(first)), ("1 June 2026".into(), "1er juin 2026".into()));
+        assert_eq!(
+            (Language::English.short_date(first), Language::French.short_date(first)),
+            ("1 Jun 2026".into(), "01/06/2026".into())
+        );
+        assert_eq!(
+            (Language::English.date(first), Language::French.date(first)),
+            ("1 June 2026".into(), "1er juin 2026".into())
+        );
     }
 }

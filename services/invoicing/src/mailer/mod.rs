@@ -47,15 +47,22 @@ pub struct Outgoing {
     pub written_at: SystemTime,
 }
 
-/// Objects to a place where nobody gets the mails, and to a line on which others could read them, with what logs in to the mail server.
-/// A line that ends on this machine may be plain text. A place that is malformed is [`Mailer::new`]'s matter.
+/// Objects to a place where nobody gets the mails, and to a line on which others could read them,
+/// with what logs in to the mail server. A line that ends on this machine may be plain text. A
+/// place that is malformed is [`Mailer::new`]'s matter.
 pub fn check_for_production((setting, place): (&'static str, &str), objections: &mut Objections) {
     if place.starts_with("file:") {
         objections.refuse(setting, "mails go to a folder, where no customer reads them; name a mail server with --mail-file");
     }
-    let Some(server) = place.strip_prefix("smtp://").and_then(|_| Url::parse(place).ok()) else { return };
-    // The first one counts, as for the transport; `opportunistic` is plain text where somebody in between takes STARTTLS away.
-    let has_tls = server.query_pairs().find(|(key, _)| key == "tls").is_some_and(|(_, value)| value == "required");
+    let Some(server) = place.strip_prefix("smtp://").and_then(|_| Url::parse(place).ok()) else {
+        return;
+    };
+    // The first one counts, as for the transport; `opportunistic` is plain text where somebody in
+    // between takes STARTTLS away.
+    let has_tls = server
+        .query_pairs()
+        .find(|(key, _)| key == "tls")
+        .is_some_and(|(_, value)| value == "required");
     if !has_tls && !server.host_str().is_some_and(is_this_machine) {
         objections.refuse(
             setting,
@@ -71,8 +78,12 @@ fn tls_with(place: &str, file: &Path) -> Result<Tls, String> {
     let certificates = std::fs::read(file).map_err(|error| fault(&error))?;
     let certificates = Certificate::from_pem(&certificates).map_err(|error| fault(&error))?;
     let host = server.host_str().unwrap_or_default().to_owned();
-    let parameters = TlsParameters::builder(host).add_root_certificate(certificates).build().map_err(|error| fault(&error))?;
-    let wanted = server.query_pairs().find(|(key, _)| key == "tls").map(|(_, value)| value.into_owned());
+    let parameters = TlsParameters::builder(host)
+        .add_root_certificate(certificates)
+        .build()
+        .map_err(|error| fault(&error))?;
+    let wanted =
+        server.query_pairs().find(|(key, _)| key == "tls").map(|(_, value)| value.into_owned());
     match (server.scheme(), wanted.as_deref()) {
         ("smtps", _) => Ok(Tls::Wrapper(parameters)),
         ("smtp", Some("required")) => Ok(Tls::Required(parameters)),
@@ -116,13 +127,14 @@ impl Mailer {
     pub fn open(place: &str, from: &str, authorities: Option<&Path>) -> Result<Self, String> {
         let mailer = Self::new(place, from, authorities)?;
         if let Way::Folder(folder) = &mailer.way {
-            std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+            std::fs::create_dir_all(folder)
+                .map_err(|error| format!("{}: {error}", folder.display()))?;
         }
         Ok(mailer)
     }
 
-    /// A mailer for `file:FOLDER`, `smtp://host:port` or `smtps://user:password@host`, from an address. The server's certificate is of a public
-    /// authority, or of one in the file.
+    /// A mailer for `file:FOLDER`, `smtp://host:port` or `smtps://user:password@host`, from an
+    /// address. The server's certificate is of a public authority, or of one in the file.
     ///
     /// # Errors
     /// A sentence that says what is wrong with the place, without its password, or with the file.
@@ -132,15 +144,16 @@ impl Mailer {
         let way = if let Some(folder) = place.strip_prefix("file:") {
             Way::Folder(PathBuf::from(folder))
         } else if place.starts_with("smtp://") || place.starts_with("smtps://") {
-            let transport =
-                AsyncSmtpTransport::<Tokio1Executor>::from_url(place).map_err(|_| "the mail server's address is wrong".to_owned())?;
+            let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(place)
+                .map_err(|_| "the mail server's address is wrong".to_owned())?;
             let transport = match tls {
                 Some(tls) => transport.tls(tls),
                 None => transport,
             };
             Way::Smtp(Server { transport: transport.build(), faults: Arc::default() })
         } else {
-            return Err("mail goes to file:FOLDER, smtp://HOST:PORT or smtps://USER:PASSWORD@HOST".to_owned());
+            return Err("mail goes to file:FOLDER, smtp://HOST:PORT or smtps://USER:PASSWORD@HOST"
+                .to_owned());
         };
         Ok(Self { from: from.to_owned(), way })
     }
@@ -153,7 +166,10 @@ impl Mailer {
         let message = self.message(mail).ok_or(MailError::Refused)?;
         match &self.way {
             Way::Folder(folder) => {
-                let (file, passing) = (folder.join(format!("{}.eml", mail.id)), folder.join(format!("{}.part", mail.id)));
+                let (file, passing) = (
+                    folder.join(format!("{}.eml", mail.id)),
+                    folder.join(format!("{}.part", mail.id)),
+                );
                 // Whole or not at all: it gets its name when it is written.
                 let written = async {
                     tokio::fs::write(&passing, message.formatted()).await?;
@@ -164,8 +180,11 @@ impl Mailer {
             Way::Smtp(server) => {
                 let (whole, bytes) = (message.envelope().clone(), message.formatted());
                 match deliver(server, &whole, &bytes).await {
-                    // One address that is refused keeps the mail from all: the others get it by themselves.
-                    Err(MailError::Refused) if whole.to().len() > 1 => each(server, &whole, &bytes).await,
+                    // One address that is refused keeps the mail from all: the others get it by
+                    // themselves.
+                    Err(MailError::Refused) if whole.to().len() > 1 => {
+                        each(server, &whole, &bytes).await
+                    }
                     done => done,
                 }
             }
@@ -175,7 +194,10 @@ impl Mailer {
     fn message(&self, mail: &Outgoing) -> Option<Message> {
         let domain = self.from.split_once('@')?.1;
         let from = Mailbox::new(Some(mail.from_name.clone()), self.from.parse().ok()?);
-        let mut message = Message::builder().message_id(Some(format!("<{}@{domain}>", mail.id))).date(mail.written_at).from(from);
+        let mut message = Message::builder()
+            .message_id(Some(format!("<{}@{domain}>", mail.id)))
+            .date(mail.written_at)
+            .from(from);
         if !mail.reply_to.is_empty() {
             message = match mail.reply_to.parse() {
                 Ok(reply_to) => message.reply_to(reply_to),
@@ -185,8 +207,14 @@ impl Mailer {
         for address in mail.to.iter().filter_map(|address| address.parse().ok()) {
             message = message.to(address);
         }
-        let words = Words { language: mail.language, seller: &mail.from_name, subject: &mail.subject, text: &mail.text };
-        let mut alternatives = MultiPart::alternative().singlepart(SinglePart::plain(mail.text.clone()));
+        let words = Words {
+            language: mail.language,
+            seller: &mail.from_name,
+            subject: &mail.subject,
+            text: &mail.text,
+        };
+        let mut alternatives =
+            MultiPart::alternative().singlepart(SinglePart::plain(mail.text.clone()));
         if let Some(html) = html(words) {
             alternatives = alternatives.singlepart(SinglePart::html(html));
         }
@@ -212,7 +240,8 @@ struct Server {
     faults: Arc<LoggedFaults>,
 }
 
-/// What the server answers to a wrong or missing login: the operator's to mend, and no word about the mail.
+/// What the server answers to a wrong or missing login: the operator's to mend, and no word about
+/// the mail.
 const LOGIN: [u16; 4] = [530, 534, 535, 538];
 
 async fn deliver(server: &Server, envelope: &Envelope, bytes: &[u8]) -> Result<(), MailError> {
@@ -253,7 +282,9 @@ async fn each(server: &Server, whole: &Envelope, bytes: &[u8]) -> Result<(), Mai
         let Ok(one) = Envelope::new(whole.from().cloned(), vec![to.clone()]) else { continue };
         done = match (done, deliver(server, &one, bytes).await) {
             (Ok(()), _) | (_, Ok(())) => Ok(()),
-            (Err(MailError::Unreachable), _) | (_, Err(MailError::Unreachable)) => Err(MailError::Unreachable),
+            (Err(MailError::Unreachable), _) | (_, Err(MailError::Unreachable)) => {
+                Err(MailError::Unreachable)
+            }
             (Err(MailError::Refused), Err(MailError::Refused)) => Err(MailError::Refused),
         };
     }
@@ -279,8 +310,10 @@ mod tests {
                 line.write_all(answer.as_bytes()).await.unwrap();
             }
         });
-        let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(&url).unwrap().build::<Tokio1Executor>();
-        let [from, to] = ["a@shop.example", "canary@customer.example"].map(|address| address.parse::<Address>().unwrap());
+        let transport =
+            AsyncSmtpTransport::<Tokio1Executor>::from_url(&url).unwrap().build::<Tokio1Executor>();
+        let [from, to] = ["a@shop.example", "canary@customer.example"]
+            .map(|address| address.parse::<Address>().unwrap());
         let envelope = Envelope::new(Some(from), vec![to]).unwrap();
         let error = transport.send_raw(&envelope, b"a").await.unwrap_err();
         server.await.unwrap();
@@ -290,7 +323,12 @@ mod tests {
     #[tokio::test]
     async fn a_login_that_is_refused_is_told_from_a_server_that_is_away() {
         let wrong = said_of("535 canary@customer.example may not\r\n").await;
-        assert!(LOGIN.contains(&535) && wrong.contains("refuses the user or the password (535)") && !wrong.contains("canary"), "{wrong}");
+        assert!(
+            LOGIN.contains(&535)
+                && wrong.contains("refuses the user or the password (535)")
+                && !wrong.contains("canary"),
+            "{wrong}"
+        );
         assert_eq!(said_of("454 later, canary\r\n").await, "the mail server says later (454)");
         assert!(said_of("").await.starts_with("there is no connection to the mail server"));
     }

@@ -14,7 +14,12 @@ pub fn address(fields: &mut Fields, field: &str, address: &pb::Address) -> Addre
         fields.wrong(&at("lines"), "TOO_MANY_ITEMS", "Write at most 5 lines.");
     }
     Address {
-        lines: address.lines.iter().take(5).map(|line| fields.printed(&at("lines"), line, 1, 200)).collect(),
+        lines: address
+            .lines
+            .iter()
+            .take(5)
+            .map(|line| fields.printed(&at("lines"), line, 1, 200))
+            .collect(),
         city: fields.printed(&at("city"), &address.city, 1, 200),
         region: fields.printed(&at("region"), &address.region, 0, 200),
         postal_code: fields.printed(&at("postal_code"), &address.postal_code, 0, 20),

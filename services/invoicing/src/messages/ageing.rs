@@ -13,7 +13,12 @@ pub fn list_ageing(request: Request<pb::ListAgeingRequest>) -> Result<ListAgeing
     let (mut fields, message) = Fields::open(request)?;
     let parent = fields.parent("parent", &message.parent, &["customers"]);
     let as_of = fields.optional_date("as_of", message.as_of.as_ref());
-    let page = Page::parse(&mut fields, &format!("{} {as_of:?}", message.parent), message.page_size, &message.page_token);
+    let page = Page::parse(
+        &mut fields,
+        &format!("{} {as_of:?}", message.parent),
+        message.page_size,
+        &message.page_token,
+    );
     let as_customer = fields.scope().grant == Grant::OwnCustomer;
     fields.finish()?;
     let customer = parent.id(0).map(Id::from_uuid);

@@ -32,17 +32,24 @@ const HASH_BYTES: usize = 32;
 ///
 /// # Errors
 /// What is wrong with the fields; `RESOURCE_NOT_FOUND` for a customer of another tenant.
-pub fn create_api_key(request: Request<pb::CreateApiKeyRequest>) -> Result<(Call, CreateApiKey), AppError> {
+pub fn create_api_key(
+    request: Request<pb::CreateApiKeyRequest>,
+) -> Result<(Call, CreateApiKey), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("parent", &message.parent, &[]);
     let display_name = fields.text("display_name", &message.display_name, 1, 100);
     let roles = roles(&mut fields, &message.roles);
     let methods = methods(&mut fields, &message.methods);
-    let customer = (!message.customer.is_empty()).then(|| fields.name("customer", &message.customer, &["customers"]));
+    let customer = (!message.customer.is_empty())
+        .then(|| fields.name("customer", &message.customer, &["customers"]));
     check_reach(&mut fields, &roles, customer.is_some());
     let expires_at = fields.optional_instant("expire_time", message.expire_time.as_ref());
     let is_foreign = customer.as_ref().is_some_and(|customer| customer.tenant != name.tenant);
-    let permission = Permission { roles, methods, customer: customer.map(|customer| Id::from_uuid(customer.id(0))) };
+    let permission = Permission {
+        roles,
+        methods,
+        customer: customer.map(|customer| Id::from_uuid(customer.id(0))),
+    };
     let call = fields.write(&message.request_id, name.tenant)?;
     if is_foreign {
         return Err(Refusal::not_found().into());
@@ -66,11 +73,16 @@ fn roles(fields: &mut Fields, numbers: &[i32]) -> Vec<Role> {
     chosen.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// Roles of the tenant see all of it, and roles of a customer that customer: a key is one or the other.
+/// Roles of the tenant see all of it, and roles of a customer that customer: a key is one or the
+/// other.
 fn check_reach(fields: &mut Fields, roles: &[Role], has_customer: bool) {
     let of_customer = roles.iter().filter(|role| role.is_of_customer()).count();
     if of_customer > 0 && !has_customer {
-        fields.wrong("customer", "FIELD_REQUIRED", "Name the customer that the key acts for, or give it roles of the tenant.");
+        fields.wrong(
+            "customer",
+            "FIELD_REQUIRED",
+            "Name the customer that the key acts for, or give it roles of the tenant.",
+        );
     }
     if of_customer < roles.len() && has_customer {
         fields.wrong(
@@ -83,17 +95,22 @@ fn check_reach(fields: &mut Fields, roles: &[Role], has_customer: bool) {
 
 fn methods(fields: &mut Fields, patterns: &[String]) -> Vec<String> {
     if patterns.len() > MOST_METHODS {
-        fields.wrong("methods", "TOO_MANY_ITEMS", format!("Name at most {MOST_METHODS} methods; * at the end stands for many."));
+        fields.wrong(
+            "methods",
+            "TOO_MANY_ITEMS",
+            format!("Name at most {MOST_METHODS} methods; * at the end stands for many."),
+        );
         return Vec::new();
     }
     let access = AccessTable::load();
     for (place, pattern) in patterns.iter().enumerate() {
         let field = format!("methods[{place}]");
         fields.token(&field, pattern, 1, LONGEST_METHOD);
-        let names = |path: &str| !is_for_peers(path) && is_of_pattern(pattern, path.trim_start_matches('/'));
+        let names = |path: &str| {
+            !is_for_peers(path) && is_of_pattern(pattern, path.trim_start_matches('/'))
+        };
         if !access.as_ref().is_ok_and(|access| access.cells().any(|(path, _)| names(path))) {
-            let sentence =
-                "Write the name of a method, such as payterms.wallet.v1.PostingService/PostDebit, or the beginning of some and *.";
+            let sentence = "Write the name of a method, such as payterms.wallet.v1.PostingService/PostDebit, or the beginning of some and *.";
             fields.wrong(&field, "METHOD_PATTERN_INVALID", sentence);
         }
     }
@@ -104,10 +121,13 @@ fn methods(fields: &mut Fields, patterns: &[String]) -> Vec<String> {
 ///
 /// # Errors
 /// What is wrong with the fields.
-pub fn rotate_api_key(request: Request<pb::RotateApiKeyRequest>) -> Result<(Call, RotateApiKey), AppError> {
+pub fn rotate_api_key(
+    request: Request<pb::RotateApiKeyRequest>,
+) -> Result<(Call, RotateApiKey), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, API_KEY);
-    let previous_until = fields.optional_instant("previous_expire_time", message.previous_expire_time.as_ref());
+    let previous_until =
+        fields.optional_instant("previous_expire_time", message.previous_expire_time.as_ref());
     let rotation = RotateApiKey { key: Id::from_uuid(name.id(0)), previous_until };
     Ok((fields.write(&message.request_id, name.tenant)?, rotation))
 }
@@ -116,7 +136,9 @@ pub fn rotate_api_key(request: Request<pb::RotateApiKeyRequest>) -> Result<(Call
 ///
 /// # Errors
 /// What is wrong with the fields.
-pub fn revoke_api_key(request: Request<pb::RevokeApiKeyRequest>) -> Result<(Call, Id<ApiKey>), AppError> {
+pub fn revoke_api_key(
+    request: Request<pb::RevokeApiKeyRequest>,
+) -> Result<(Call, Id<ApiKey>), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, API_KEY);
     let id = Id::from_uuid(name.id(0));
@@ -127,7 +149,9 @@ pub fn revoke_api_key(request: Request<pb::RevokeApiKeyRequest>) -> Result<(Call
 ///
 /// # Errors
 /// What is wrong with the fields.
-pub fn get_api_key(request: Request<pb::GetApiKeyRequest>) -> Result<(TenantId, Id<ApiKey>), AppError> {
+pub fn get_api_key(
+    request: Request<pb::GetApiKeyRequest>,
+) -> Result<(TenantId, Id<ApiKey>), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, API_KEY);
     fields.finish()?;
@@ -138,7 +162,9 @@ pub fn get_api_key(request: Request<pb::GetApiKeyRequest>) -> Result<(TenantId, 
 ///
 /// # Errors
 /// What is wrong with the fields.
-pub fn list_api_keys(request: Request<pb::ListApiKeysRequest>) -> Result<(TenantId, Page), AppError> {
+pub fn list_api_keys(
+    request: Request<pb::ListApiKeysRequest>,
+) -> Result<(TenantId, Page), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let tenant = fields.name("parent", &message.parent, &[]).tenant;
     let page = Page::parse(&mut fields, &message.parent, message.page_size, &message.page_token);
@@ -189,7 +215,11 @@ pub fn api_key(tenant: &TenantId, api_key: &ApiKey, now: DateTime<Utc>) -> pb::A
         display_name: api_key.display_name.clone(),
         roles: api_key.permission.roles.iter().map(|role| role_message(*role).into()).collect(),
         methods: api_key.permission.methods.clone(),
-        customer: api_key.permission.customer.map(|customer| customer_name(tenant, customer)).unwrap_or_default(),
+        customer: api_key
+            .permission
+            .customer
+            .map(|customer| customer_name(tenant, customer))
+            .unwrap_or_default(),
         state: state.into(),
         expire_time: api_key.expires_at.map(timestamp),
         secrets: secrets.collect(),
@@ -203,13 +233,21 @@ pub fn api_key(tenant: &TenantId, api_key: &ApiKey, now: DateTime<Utc>) -> pb::A
 
 /// What who holds a secret of a key may do.
 #[must_use]
-pub fn resolved(tenant: &TenantId, api_key: &ApiKey, ends_at: Option<DateTime<Utc>>) -> peers::ResolvedApiKey {
+pub fn resolved(
+    tenant: &TenantId,
+    api_key: &ApiKey,
+    ends_at: Option<DateTime<Utc>>,
+) -> peers::ResolvedApiKey {
     peers::ResolvedApiKey {
         id: api_key.id.to_string(),
         tenant: tenant.to_string(),
         roles: api_key.permission.roles.iter().map(|role| role.name().to_owned()).collect(),
         methods: api_key.permission.methods.clone(),
-        customer: api_key.permission.customer.map(|customer| customer.to_string()).unwrap_or_default(),
+        customer: api_key
+            .permission
+            .customer
+            .map(|customer| customer.to_string())
+            .unwrap_or_default(),
         expire_time: ends_at.map(timestamp),
     }
 }

@@ -8,7 +8,10 @@ use super::{
 use crate::{
     bank_files::{ReadFile, Taken},
     commands::{
-        bank_lines::{BankStatementFile, CreditBankLine, DismissBankLine, MatchBankLine, Matching, ReturnBankLine, SplitBankLine},
+        bank_lines::{
+            BankStatementFile, CreditBankLine, DismissBankLine, MatchBankLine, Matching,
+            ReturnBankLine, SplitBankLine,
+        },
         invoices::InvoiceRef,
     },
 };
@@ -33,24 +36,32 @@ use tonic::Request;
 const MOST_LISTED: usize = 1_000;
 
 /// Takes a file in.
-pub fn import_bank_statement(request: Request<pb::ImportBankStatementRequest>) -> Result<(Call, BankStatementFile), AppError> {
+pub fn import_bank_statement(
+    request: Request<pb::ImportBankStatementRequest>,
+) -> Result<(Call, BankStatementFile), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let tenant = fields.name("parent", &message.parent, &[]).tenant;
-    let (content, reading) = bank_file(&mut fields, &message.content, (message.csv.as_ref(), message.preset));
+    let (content, reading) =
+        bank_file(&mut fields, &message.content, (message.csv.as_ref(), message.preset));
     Ok((fields.write(&message.request_id, tenant)?, BankStatementFile { content, reading }))
 }
 
 /// Describes a file.
-pub fn describe_bank_statement(request: Request<pb::DescribeBankStatementRequest>) -> Result<(TenantId, BankStatementFile), AppError> {
+pub fn describe_bank_statement(
+    request: Request<pb::DescribeBankStatementRequest>,
+) -> Result<(TenantId, BankStatementFile), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let tenant = fields.name("parent", &message.parent, &[]).tenant;
-    let (content, reading) = bank_file(&mut fields, &message.content, (message.csv.as_ref(), message.preset));
+    let (content, reading) =
+        bank_file(&mut fields, &message.content, (message.csv.as_ref(), message.preset));
     fields.finish()?;
     Ok((tenant, BankStatementFile { content, reading }))
 }
 
 /// Names a suspected duplicate.
-pub fn confirm_bank_line(request: Request<pb::ConfirmBankLineRequest>) -> Result<(Call, Id<BankLine>), AppError> {
+pub fn confirm_bank_line(
+    request: Request<pb::ConfirmBankLineRequest>,
+) -> Result<(Call, Id<BankLine>), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let line = line_of(&mut fields, &message.name);
     Ok((fields.write(&message.request_id, line.tenant.clone())?, id_of(&line)))
@@ -66,7 +77,9 @@ fn id_of(line: &Name) -> Id<BankLine> {
 }
 
 /// Matches a line to invoices, or a return to the line that it takes back.
-pub fn match_bank_line(request: Request<pb::MatchBankLineRequest>) -> Result<(Call, Matching), AppError> {
+pub fn match_bank_line(
+    request: Request<pb::MatchBankLineRequest>,
+) -> Result<(Call, Matching), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let line = line_of(&mut fields, &message.name);
     if !message.returned_line.is_empty() {
@@ -100,27 +113,42 @@ pub fn match_bank_line(request: Request<pb::MatchBankLineRequest>) -> Result<(Ca
     Ok((call, Matching::Invoices(MatchBankLine { line: id_of(&line), invoices })))
 }
 
-fn return_bank_line(mut fields: Fields, line: &Name, message: &pb::MatchBankLineRequest) -> Result<(Call, Matching), AppError> {
+fn return_bank_line(
+    mut fields: Fields,
+    line: &Name,
+    message: &pb::MatchBankLineRequest,
+) -> Result<(Call, Matching), AppError> {
     if !message.invoice.is_empty() || !message.invoices.is_empty() {
-        fields.wrong("returned_line", "DUPLICATE_ITEM", "Name invoices, or the line that a return takes back.");
+        fields.wrong(
+            "returned_line",
+            "DUPLICATE_ITEM",
+            "Name invoices, or the line that a return takes back.",
+        );
     }
     let returned = fields.name("returned_line", &message.returned_line, &["bankLines"]);
     let call = fields.write(&message.request_id, line.tenant.clone())?;
     if returned.tenant != line.tenant {
         return Err(Refusal::not_found().into());
     }
-    Ok((call, Matching::Return(ReturnBankLine { line: id_of(line), returned_line: id_of(&returned) })))
+    Ok((
+        call,
+        Matching::Return(ReturnBankLine { line: id_of(line), returned_line: id_of(&returned) }),
+    ))
 }
 
 /// Takes the match of a line back.
-pub fn unmatch_bank_line(request: Request<pb::UnmatchBankLineRequest>) -> Result<(Call, Id<BankLine>), AppError> {
+pub fn unmatch_bank_line(
+    request: Request<pb::UnmatchBankLineRequest>,
+) -> Result<(Call, Id<BankLine>), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let line = line_of(&mut fields, &message.name);
     Ok((fields.write(&message.request_id, line.tenant.clone())?, id_of(&line)))
 }
 
 /// Makes a line money on account of a customer.
-pub fn credit_bank_line(request: Request<pb::CreditBankLineRequest>) -> Result<(Call, CreditBankLine), AppError> {
+pub fn credit_bank_line(
+    request: Request<pb::CreditBankLineRequest>,
+) -> Result<(Call, CreditBankLine), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let line = line_of(&mut fields, &message.name);
     let customer = fields.name("customer", &message.customer, &["customers"]);
@@ -132,19 +160,30 @@ pub fn credit_bank_line(request: Request<pb::CreditBankLineRequest>) -> Result<(
 }
 
 /// Cuts a line into parts.
-pub fn split_bank_line(request: Request<pb::SplitBankLineRequest>) -> Result<(Call, SplitBankLine), AppError> {
+pub fn split_bank_line(
+    request: Request<pb::SplitBankLineRequest>,
+) -> Result<(Call, SplitBankLine), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let line = line_of(&mut fields, &message.name);
     if !(2..=MOST_PARTS).contains(&message.parts.len()) {
         fields.wrong("parts", "FIELD_OUT_OF_RANGE", "Cut it into 2 to 20 parts.");
     }
     let parts = message.parts.iter().take(MOST_PARTS).enumerate();
-    let parts = parts.map(|(index, part)| fields.money(&format!("parts[{index}]"), Some(part), Digits::MinorUnit)).collect();
-    Ok((fields.write(&message.request_id, line.tenant.clone())?, SplitBankLine { line: id_of(&line), parts }))
+    let parts = parts
+        .map(|(index, part)| {
+            fields.money(&format!("parts[{index}]"), Some(part), Digits::MinorUnit)
+        })
+        .collect();
+    Ok((
+        fields.write(&message.request_id, line.tenant.clone())?,
+        SplitBankLine { line: id_of(&line), parts },
+    ))
 }
 
 /// Dismisses a line.
-pub fn dismiss_bank_line(request: Request<pb::DismissBankLineRequest>) -> Result<(Call, DismissBankLine), AppError> {
+pub fn dismiss_bank_line(
+    request: Request<pb::DismissBankLineRequest>,
+) -> Result<(Call, DismissBankLine), AppError> {
     use pb::bank_line::DismissReason;
     let (mut fields, message) = Fields::open(request)?;
     let line = line_of(&mut fields, &message.name);
@@ -158,11 +197,16 @@ pub fn dismiss_bank_line(request: Request<pb::DismissBankLineRequest>) -> Result
     };
     let least = usize::from(reason == Dismissal::Other);
     let explanation = fields.text("explanation", &message.explanation, least, 1_000);
-    Ok((fields.write(&message.request_id, line.tenant.clone())?, DismissBankLine { line: id_of(&line), reason, explanation }))
+    Ok((
+        fields.write(&message.request_id, line.tenant.clone())?,
+        DismissBankLine { line: id_of(&line), reason, explanation },
+    ))
 }
 
 /// Names a line to read.
-pub fn get_bank_line(request: Request<pb::GetBankLineRequest>) -> Result<(TenantId, Id<BankLine>), AppError> {
+pub fn get_bank_line(
+    request: Request<pb::GetBankLineRequest>,
+) -> Result<(TenantId, Id<BankLine>), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, &["bankLines"]);
     fields.finish()?;
@@ -170,11 +214,14 @@ pub fn get_bank_line(request: Request<pb::GetBankLineRequest>) -> Result<(Tenant
 }
 
 /// Asks for lines: of one state, or of any.
-pub fn list_bank_lines(request: Request<pb::ListBankLinesRequest>) -> Result<(TenantId, Option<LineState>, Page), AppError> {
+pub fn list_bank_lines(
+    request: Request<pb::ListBankLinesRequest>,
+) -> Result<(TenantId, Option<LineState>, Page), AppError> {
     use pb::bank_line::State;
     let (mut fields, message) = Fields::open(request)?;
     let tenant = fields.name("parent", &message.parent, &[]).tenant;
-    let state = if message.state == 0 { None } else { fields.choice::<State>("state", message.state) };
+    let state =
+        if message.state == 0 { None } else { fields.choice::<State>("state", message.state) };
     let state = state.and_then(|state| match state {
         State::Unspecified => None,
         State::Unmatched => Some(LineState::Unmatched),
@@ -186,7 +233,12 @@ pub fn list_bank_lines(request: Request<pb::ListBankLinesRequest>) -> Result<(Te
         State::SuspectedDuplicate => Some(LineState::SuspectedDuplicate),
         State::Returned => Some(LineState::Returned),
     });
-    let page = Page::parse(&mut fields, &format!("{} {}", message.parent, message.state), message.page_size, &message.page_token);
+    let page = Page::parse(
+        &mut fields,
+        &format!("{} {}", message.parent, message.state),
+        message.page_size,
+        &message.page_token,
+    );
     fields.finish()?;
     Ok((tenant, state, page))
 }
@@ -243,8 +295,10 @@ pub fn line_name(tenant: &TenantId, id: Id<BankLine>) -> String {
 }
 
 fn duplicates(tenant: &TenantId, taken: &Taken) -> Vec<pb::DuplicateEntry> {
-    let entry =
-        |(place, line): &(Place, Id<BankLine>)| pb::DuplicateEntry { place: place.to_string(), bank_line: line_name(tenant, *line) };
+    let entry = |(place, line): &(Place, Id<BankLine>)| pb::DuplicateEntry {
+        place: place.to_string(),
+        bank_line: line_name(tenant, *line),
+    };
     taken.duplicates.iter().take(MOST_LISTED).map(entry).collect()
 }
 
@@ -254,7 +308,11 @@ fn count(count: usize) -> i32 {
 
 /// What became of a file.
 #[must_use]
-pub fn imported(tenant: &TenantId, file: &ReadFile, taken: &Taken) -> pb::ImportBankStatementResponse {
+pub fn imported(
+    tenant: &TenantId,
+    file: &ReadFile,
+    taken: &Taken,
+) -> pb::ImportBankStatementResponse {
     pb::ImportBankStatementResponse {
         bank_lines: taken.lines.iter().map(|line| bank_line(tenant, line)).collect(),
         duplicate_count: count(taken.duplicates.len()),
@@ -266,12 +324,18 @@ pub fn imported(tenant: &TenantId, file: &ReadFile, taken: &Taken) -> pb::Import
     }
 }
 
-/// What would become of a file. Its lines have no names yet; one that may be another of the file names none.
+/// What would become of a file. Its lines have no names yet; one that may be another of the file
+/// names none.
 #[must_use]
-pub fn described(tenant: &TenantId, file: &ReadFile, taken: &Taken) -> pb::DescribeBankStatementResponse {
+pub fn described(
+    tenant: &TenantId,
+    file: &ReadFile,
+    taken: &Taken,
+) -> pb::DescribeBankStatementResponse {
     let unnamed = |line: &BankLine| {
         let is_new = |id: &Id<BankLine>| id.uuid().is_nil();
-        let shown = BankLine { duplicate_of: line.duplicate_of.filter(|id| !is_new(id)), ..line.clone() };
+        let shown =
+            BankLine { duplicate_of: line.duplicate_of.filter(|id| !is_new(id)), ..line.clone() };
         pb::BankLine { name: String::new(), create_time: None, ..bank_line(tenant, &shown) }
     };
     pb::DescribeBankStatementResponse {
@@ -287,9 +351,13 @@ pub fn described(tenant: &TenantId, file: &ReadFile, taken: &Taken) -> pb::Descr
 /// A line.
 #[must_use]
 pub fn bank_line(tenant: &TenantId, line: &BankLine) -> pb::BankLine {
-    let customer = line.customer.map(|customer| customer_name(tenant, customer)).unwrap_or_default();
-    let invoices: Vec<_> = line.pays.iter().map(|paid| format!("{customer}/invoices/{}", paid.invoice)).collect();
-    let candidate = |candidate: &Candidate| format!("{}/invoices/{}", customer_name(tenant, candidate.customer), candidate.invoice);
+    let customer =
+        line.customer.map(|customer| customer_name(tenant, customer)).unwrap_or_default();
+    let invoices: Vec<_> =
+        line.pays.iter().map(|paid| format!("{customer}/invoices/{}", paid.invoice)).collect();
+    let candidate = |candidate: &Candidate| {
+        format!("{}/invoices/{}", customer_name(tenant, candidate.customer), candidate.invoice)
+    };
     let line_name = |id| line_name(tenant, id);
     pb::BankLine {
         name: line_name(line.id),
@@ -301,7 +369,10 @@ pub fn bank_line(tenant: &TenantId, line: &BankLine) -> pb::BankLine {
         payer: line.shown.payer.clone(),
         text: line.shown.text.clone(),
         invoice: invoices.first().cloned().unwrap_or_default(),
-        payment: line.payment.map(|payment| format!("{customer}/payments/{payment}")).unwrap_or_default(),
+        payment: line
+            .payment
+            .map(|payment| format!("{customer}/payments/{payment}"))
+            .unwrap_or_default(),
         create_time: Some(timestamp(line.created_at)),
         invoices,
         candidates: line.candidates.iter().map(candidate).collect(),
@@ -317,7 +388,12 @@ pub fn bank_line(tenant: &TenantId, line: &BankLine) -> pb::BankLine {
         value_date: line.shown.value_on.map(date),
         transfer_refund: line
             .refund
-            .map(|refund_of_customer| transfer_refund_name(tenant, (refund_of_customer.customer, refund_of_customer.refund)))
+            .map(|refund_of_customer| {
+                transfer_refund_name(
+                    tenant,
+                    (refund_of_customer.customer, refund_of_customer.refund),
+                )
+            })
             .unwrap_or_default(),
         customer,
     }

@@ -20,7 +20,9 @@ use payterms_proto::invoicing::v1::{self as pb, credit_note::Reason};
 use tonic::Request;
 
 /// Takes a part off.
-pub fn create_credit_note(request: Request<pb::CreateCreditNoteRequest>) -> Result<(Call, CreateCreditNote), AppError> {
+pub fn create_credit_note(
+    request: Request<pb::CreateCreditNoteRequest>,
+) -> Result<(Call, CreateCreditNote), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("parent", &message.parent, INVOICE);
     let amount = fields.money("amount", message.amount.as_ref(), Digits::MinorUnit);
@@ -47,7 +49,11 @@ pub fn credit_note_of(invoice: &str, invoice_number: String, note: &CreditNote) 
         issue_date: Some(date(note.issue_date)),
         amount: Some(money(note.amount)),
         taxes: note.taxes.iter().map(tax_amount).collect(),
-        explanation: if reason == Reason::Unspecified { note.explanation.clone() } else { String::new() },
+        explanation: if reason == Reason::Unspecified {
+            note.explanation.clone()
+        } else {
+            String::new()
+        },
         create_time: Some(timestamp(note.created_at)),
         reason: reason.into(),
     }

@@ -23,9 +23,17 @@ use std::collections::BTreeMap;
 use tonic::Request;
 
 /// A field is checked when it will be used.
-pub fn customer_fields(fields: &mut Fields, customer: &pb::Customer, used: impl Fn(&str) -> bool) -> CustomerFields {
+pub fn customer_fields(
+    fields: &mut Fields,
+    customer: &pb::Customer,
+    used: impl Fn(&str) -> bool,
+) -> CustomerFields {
     let text = |fields: &mut Fields, name: &str, text: &str, most: usize| {
-        if used(name) { fields.printed(&format!("customer.{name}"), text, 0, most) } else { String::new() }
+        if used(name) {
+            fields.printed(&format!("customer.{name}"), text, 0, most)
+        } else {
+            String::new()
+        }
     };
     let locale = text(fields, "locale", &customer.locale, 10);
     if !matches!(locale.as_str(), "" | "en" | "fr") {
@@ -47,15 +55,31 @@ pub fn customer_fields(fields: &mut Fields, customer: &pb::Customer, used: impl 
             .as_ref()
             .filter(|_| used("billing_address"))
             .map(|own| address(fields, "customer.billing_address", own)),
-        billing_email: if used("billing_email") { fields.email("customer.billing_email", &customer.billing_email) } else { String::new() },
-        country: if used("country") { fields.country("customer.country", &customer.country) } else { String::new() },
+        billing_email: if used("billing_email") {
+            fields.email("customer.billing_email", &customer.billing_email)
+        } else {
+            String::new()
+        },
+        country: if used("country") {
+            fields.country("customer.country", &customer.country)
+        } else {
+            String::new()
+        },
         tax_id: text(fields, "tax_id", &customer.tax_id, 40),
         tier: text(fields, "tier", &customer.tier, 40),
         locale: if locale.is_empty() { "en".to_owned() } else { locale },
         contacts: if used("contacts") { contacts(fields, &customer.contacts) } else { Vec::new() },
         marks: Marks {
-            external_id: if used("external_id") { fields.external_id("customer.external_id", &customer.external_id) } else { None },
-            labels: if used("labels") { fields.labels("customer.labels", &customer.labels) } else { BTreeMap::new() },
+            external_id: if used("external_id") {
+                fields.external_id("customer.external_id", &customer.external_id)
+            } else {
+                None
+            },
+            labels: if used("labels") {
+                fields.labels("customer.labels", &customer.labels)
+            } else {
+                BTreeMap::new()
+            },
         },
         etag: fields.token("customer.etag", &customer.etag, 0, 100),
     }
@@ -82,7 +106,9 @@ fn contacts(fields: &mut Fields, contacts: &[pb::Contact]) -> Vec<Contact> {
 }
 
 /// Adds a customer.
-pub fn create_customer(request: Request<pb::CreateCustomerRequest>) -> Result<(Call, CustomerFields), AppError> {
+pub fn create_customer(
+    request: Request<pb::CreateCustomerRequest>,
+) -> Result<(Call, CustomerFields), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let tenant = fields.name("parent", &message.parent, &[]).tenant;
     if message.customer.is_none() {
@@ -94,27 +120,50 @@ pub fn create_customer(request: Request<pb::CreateCustomerRequest>) -> Result<(C
 
 /// The fields of the own profile, and those that only the tenant may change.
 fn changeable_fields(caller: &Caller) -> &'static [&'static str] {
-    const OWN: &[&str] = &["legal_name", "billing_address", "billing_email", "tax_id", "locale", "contacts"];
-    const ALL: &[&str] =
-        &["legal_name", "billing_address", "billing_email", "tax_id", "locale", "contacts", "country", "tier", "external_id", "labels"];
-    if ["OWNER", "ADMIN", "STAFF", "SERVICE"].iter().any(|role| caller.has(role)) { ALL } else { OWN }
+    const OWN: &[&str] =
+        &["legal_name", "billing_address", "billing_email", "tax_id", "locale", "contacts"];
+    const ALL: &[&str] = &[
+        "legal_name",
+        "billing_address",
+        "billing_email",
+        "tax_id",
+        "locale",
+        "contacts",
+        "country",
+        "tier",
+        "external_id",
+        "labels",
+    ];
+    if ["OWNER", "ADMIN", "STAFF", "SERVICE"].iter().any(|role| caller.has(role)) {
+        ALL
+    } else {
+        OWN
+    }
 }
 
 /// Changes a customer.
-pub fn update_customer(request: Request<pb::UpdateCustomerRequest>) -> Result<(Call, UpdateCustomer), AppError> {
+pub fn update_customer(
+    request: Request<pb::UpdateCustomerRequest>,
+) -> Result<(Call, UpdateCustomer), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let allowed = changeable_fields(&fields.scope().caller);
     let paths = fields.mask(message.update_mask.as_ref(), allowed);
     let customer = message.customer.unwrap_or_default();
     let name = fields.name("customer.name", &customer.name, &["customers"]);
-    let new = customer_fields(&mut fields, &customer, |path| paths.iter().any(|named| named == path));
+    let new =
+        customer_fields(&mut fields, &customer, |path| paths.iter().any(|named| named == path));
     let as_customer = fields.scope().grant == Grant::OwnCustomer;
     let call = fields.write(&message.request_id, name.tenant.clone())?;
-    Ok((call, UpdateCustomer { customer: Id::from_uuid(name.id(0)), fields: new, paths, as_customer }))
+    Ok((
+        call,
+        UpdateCustomer { customer: Id::from_uuid(name.id(0)), fields: new, paths, as_customer },
+    ))
 }
 
 /// Notes what a person found out about a tax number.
-pub fn verify_tax_number(request: Request<pb::VerifyTaxNumberRequest>) -> Result<(Call, VerifyTaxNumber), AppError> {
+pub fn verify_tax_number(
+    request: Request<pb::VerifyTaxNumberRequest>,
+) -> Result<(Call, VerifyTaxNumber), AppError> {
     use pb::tax_number::State;
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, &["customers"]);
@@ -130,7 +179,10 @@ pub fn verify_tax_number(request: Request<pb::VerifyTaxNumberRequest>) -> Result
     };
     let explanation = fields.text("explanation", &message.explanation, 1, 500);
     let customer = Id::from_uuid(name.id(0));
-    Ok((fields.write(&message.request_id, name.tenant.clone())?, VerifyTaxNumber { customer, number, state, explanation }))
+    Ok((
+        fields.write(&message.request_id, name.tenant.clone())?,
+        VerifyTaxNumber { customer, number, state, explanation },
+    ))
 }
 
 /// Names a customer to read.
@@ -158,7 +210,9 @@ const CUSTOMERS: ListSpec = ListSpec {
 };
 
 /// Asks for customers.
-pub fn list_customers(request: Request<pb::ListCustomersRequest>) -> Result<(TenantId, Listing), AppError> {
+pub fn list_customers(
+    request: Request<pb::ListCustomersRequest>,
+) -> Result<(TenantId, Listing), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let pb::ListCustomersRequest { parent, page_size, page_token, filter, order_by } = &message;
     let tenant = fields.name("parent", parent, &[]).tenant;

@@ -13,16 +13,25 @@ use rust_decimal::Decimal;
 /// The discount of a field.
 pub fn discount(fields: &mut Fields, field: &str, discount: &pb::Discount) -> Discount {
     let off = match &discount.off {
-        Some(pb::discount::Off::Percent(percent)) => {
-            Off::Percent(fields.decimal(&format!("{field}.percent"), Some(percent), 4, Decimal::new(1, 4), Decimal::ONE_HUNDRED))
+        Some(pb::discount::Off::Percent(percent)) => Off::Percent(fields.decimal(
+            &format!("{field}.percent"),
+            Some(percent),
+            4,
+            Decimal::new(1, 4),
+            Decimal::ONE_HUNDRED,
+        )),
+        Some(pb::discount::Off::Amount(amount)) => {
+            Off::Amount(fields.money(&format!("{field}.amount"), Some(amount), Digits::MinorUnit))
         }
-        Some(pb::discount::Off::Amount(amount)) => Off::Amount(fields.money(&format!("{field}.amount"), Some(amount), Digits::MinorUnit)),
         None => {
             fields.wrong(field, "FIELD_REQUIRED", "Set percent or amount.");
             Off::Percent(Decimal::ONE)
         }
     };
-    Discount { off, description: fields.printed(&format!("{field}.description"), &discount.description, 0, 100) }
+    Discount {
+        off,
+        description: fields.printed(&format!("{field}.description"), &discount.description, 0, 100),
+    }
 }
 
 /// A discount with what it takes off.
@@ -32,5 +41,9 @@ pub fn render_discount(discount: &Discount, taken_off: Option<Money>) -> pb::Dis
         Off::Percent(percent) => pb::discount::Off::Percent(decimal(percent)),
         Off::Amount(amount) => pb::discount::Off::Amount(money(amount)),
     };
-    pb::Discount { off: Some(off), description: discount.description.clone(), taken_off: taken_off.map(money) }
+    pb::Discount {
+        off: Some(off),
+        description: discount.description.clone(),
+        taken_off: taken_off.map(money),
+    }
 }

@@ -50,14 +50,23 @@ pub fn get_document(request: Request<pb::GetDocumentRequest>) -> Result<Document
 }
 
 /// Asks for all documents of a customer.
-pub fn download_documents(request: Request<pb::DownloadDocumentsRequest>) -> Result<DownloadDocuments, AppError> {
+pub fn download_documents(
+    request: Request<pb::DownloadDocumentsRequest>,
+) -> Result<DownloadDocuments, AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("parent", &message.parent, &["customers"]);
     let from = fields.optional_date("from_date", message.from_date.as_ref());
     let to = fields.optional_date("to_date", message.to_date.as_ref());
     let as_customer = fields.scope().grant == Grant::OwnCustomer;
     fields.finish()?;
-    let (least, most) = (NaiveDate::default(), NaiveDate::from_ymd_opt(9_999, 12, 31).unwrap_or_default());
+    let (least, most) =
+        (NaiveDate::default(), NaiveDate::from_ymd_opt(9_999, 12, 31).unwrap_or_default());
     let (from, to) = (from.unwrap_or(least), to.unwrap_or(most));
-    Ok(DownloadDocuments { tenant: name.tenant.clone(), customer: Id::from_uuid(name.id(0)), from, to, as_customer })
+    Ok(DownloadDocuments {
+        tenant: name.tenant.clone(),
+        customer: Id::from_uuid(name.id(0)),
+        from,
+        to,
+        as_customer,
+    })
 }

@@ -16,9 +16,23 @@ use tonic::Request;
 const INVOICES: ListSpec = ListSpec {
     filters: &[
         Field { name: "number", kind: Kind::Text },
-        Field { name: "state", kind: Kind::Choice(&["DRAFT", "OPEN", "PAID", "VOID", "UNCOLLECTIBLE"]) },
-        Field { name: "block_reason", kind: Kind::Choice(&["PAYMENT_PLAN_PROPOSED", "PAYMENT_PLAN_ACTIVE", "DISPUTED", "MANUAL"]) },
-        Field { name: "collection_state", kind: Kind::Choice(&["OFF", "SCHEDULED", "PROCESSING", "REQUIRES_ACTION", "FAILED"]) },
+        Field {
+            name: "state",
+            kind: Kind::Choice(&["DRAFT", "OPEN", "PAID", "VOID", "UNCOLLECTIBLE"]),
+        },
+        Field {
+            name: "block_reason",
+            kind: Kind::Choice(&[
+                "PAYMENT_PLAN_PROPOSED",
+                "PAYMENT_PLAN_ACTIVE",
+                "DISPUTED",
+                "MANUAL",
+            ]),
+        },
+        Field {
+            name: "collection_state",
+            kind: Kind::Choice(&["OFF", "SCHEDULED", "PROCESSING", "REQUIRES_ACTION", "FAILED"]),
+        },
         Field { name: "past_due", kind: Kind::Flag },
         Field { name: "customer", kind: Kind::Name(&["customers"]) },
         Field { name: "metered_service", kind: Kind::Name(METERED_SERVICE) },
@@ -41,7 +55,8 @@ pub fn list_invoices(request: Request<pb::ListInvoicesRequest>) -> Result<ListIn
     use pb::invoice::State;
     let (mut fields, message) = Fields::open(request)?;
     let parent = fields.parent("parent", &message.parent, &["customers"]);
-    let state = if message.state == 0 { None } else { fields.choice::<State>("state", message.state) };
+    let state =
+        if message.state == 0 { None } else { fields.choice::<State>("state", message.state) };
     let state = state.and_then(|state| match state {
         State::Unspecified => None,
         State::Draft => Some(InvoiceState::Draft),
@@ -50,7 +65,11 @@ pub fn list_invoices(request: Request<pb::ListInvoicesRequest>) -> Result<ListIn
         State::Void => Some(InvoiceState::Void),
         State::Uncollectible => Some(InvoiceState::Uncollectible),
     });
-    let blocked_for = if message.block_reason == 0 { None } else { block_reason(&mut fields, "block_reason", message.block_reason) };
+    let blocked_for = if message.block_reason == 0 {
+        None
+    } else {
+        block_reason(&mut fields, "block_reason", message.block_reason)
+    };
     let request = ListRequest {
         parent: &format!("{} {} {}", message.parent, message.state, message.block_reason),
         page_size: message.page_size,
@@ -66,13 +85,23 @@ pub fn list_invoices(request: Request<pb::ListInvoicesRequest>) -> Result<ListIn
 }
 
 /// Asks for an export of invoices.
-pub fn export_invoices(request: Request<pb::ExportInvoicesRequest>) -> Result<ListInvoices, AppError> {
+pub fn export_invoices(
+    request: Request<pb::ExportInvoicesRequest>,
+) -> Result<ListInvoices, AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let parent = fields.parent("parent", &message.parent, &["customers"]);
-    let request = ListRequest::export(&message.parent, &message.filter, &message.page_token, BY_CREATION);
+    let request =
+        ListRequest::export(&message.parent, &message.filter, &message.page_token, BY_CREATION);
     let listing = Listing::parse(&mut fields, &INVOICES, request);
     let as_customer = fields.scope().grant == Grant::OwnCustomer;
     fields.finish()?;
     let customer = parent.id(0).map(Id::from_uuid);
-    Ok(ListInvoices { tenant: parent.tenant, customer, state: None, blocked_for: None, as_customer, listing })
+    Ok(ListInvoices {
+        tenant: parent.tenant,
+        customer,
+        state: None,
+        blocked_for: None,
+        as_customer,
+        listing,
+    })
 }

@@ -16,7 +16,9 @@ use payterms_proto::invoicing::v1 as pb;
 use tonic::Request;
 
 /// Puts the present details on an invoice.
-pub fn correct_invoice(request: Request<pb::CorrectInvoiceRequest>) -> Result<(Call, InvoiceRef, String), AppError> {
+pub fn correct_invoice(
+    request: Request<pb::CorrectInvoiceRequest>,
+) -> Result<(Call, InvoiceRef, String), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, INVOICE);
     let explanation = fields.printed("explanation", &message.explanation, 1, 200);
@@ -25,7 +27,9 @@ pub fn correct_invoice(request: Request<pb::CorrectInvoiceRequest>) -> Result<(C
 }
 
 /// Asks for the later versions of an invoice.
-pub fn list_invoice_versions(request: Request<pb::ListInvoiceVersionsRequest>) -> Result<(InvoiceRef, Page), AppError> {
+pub fn list_invoice_versions(
+    request: Request<pb::ListInvoiceVersionsRequest>,
+) -> Result<(InvoiceRef, Page), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("parent", &message.parent, INVOICE);
     let page = Page::parse(&mut fields, &message.parent, message.page_size, &message.page_token);
@@ -36,7 +40,11 @@ pub fn list_invoice_versions(request: Request<pb::ListInvoiceVersionsRequest>) -
 
 /// A later version of an invoice.
 #[must_use]
-pub fn invoice_version(tenant: &TenantId, invoice: &Invoice, invoice_version: &InvoiceVersion) -> pb::InvoiceVersion {
+pub fn invoice_version(
+    tenant: &TenantId,
+    invoice: &Invoice,
+    invoice_version: &InvoiceVersion,
+) -> pb::InvoiceVersion {
     pb::InvoiceVersion {
         name: format!("{}/versions/{}", invoice_name(tenant, invoice), invoice_version.id),
         version: i32::try_from(invoice_version.version).unwrap_or(i32::MAX),

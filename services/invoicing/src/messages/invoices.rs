@@ -10,7 +10,9 @@ use super::{
     tenants::tax_category,
     top_ups::render_top_up,
 };
-use crate::commands::invoices::{BatchGetInvoices, CreateInvoice, DraftFields, InvoiceRef, UpdateInvoice};
+use crate::commands::invoices::{
+    BatchGetInvoices, CreateInvoice, DraftFields, InvoiceRef, UpdateInvoice,
+};
 use chrono::NaiveDate;
 use payterms_chassis::{
     AppError, Call, Fields,
@@ -40,7 +42,11 @@ const MOST_LINES: usize = 500;
 const MOST_QUANTITY: i64 = 1_000_000_000;
 
 /// A field is checked when it will be used.
-fn draft_fields(fields: &mut Fields, invoice: &pb::Invoice, used: impl Fn(&str) -> bool) -> DraftFields {
+fn draft_fields(
+    fields: &mut Fields,
+    invoice: &pb::Invoice,
+    used: impl Fn(&str) -> bool,
+) -> DraftFields {
     let term = if used("payment_term") {
         fields.term("invoice.payment_term", invoice.payment_term.as_ref())
     } else {
@@ -51,21 +57,45 @@ fn draft_fields(fields: &mut Fields, invoice: &pb::Invoice, used: impl Fn(&str) 
             prices_include_tax: invoice.prices_include_tax,
             term,
             lines: if used("lines") { lines(fields, &invoice.lines) } else { Vec::new() },
-            discount: invoice.discount.as_ref().filter(|_| used("discount")).map(|each| discount(fields, "invoice.discount", each)),
+            discount: invoice
+                .discount
+                .as_ref()
+                .filter(|_| used("discount"))
+                .map(|each| discount(fields, "invoice.discount", each)),
             supply_date: supply_date(fields, invoice, &used),
             collect_automatically: invoice.collect_automatically,
-            memo: if used("memo") { fields.printed("invoice.memo", &invoice.memo, 0, 1_000) } else { String::new() },
+            memo: if used("memo") {
+                fields.printed("invoice.memo", &invoice.memo, 0, 1_000)
+            } else {
+                String::new()
+            },
         },
         marks: Marks {
-            external_id: if used("external_id") { fields.external_id("invoice.external_id", &invoice.external_id) } else { None },
-            labels: if used("labels") { fields.labels("invoice.labels", &invoice.labels) } else { BTreeMap::new() },
+            external_id: if used("external_id") {
+                fields.external_id("invoice.external_id", &invoice.external_id)
+            } else {
+                None
+            },
+            labels: if used("labels") {
+                fields.labels("invoice.labels", &invoice.labels)
+            } else {
+                BTreeMap::new()
+            },
         },
         etag: fields.token("invoice.etag", &invoice.etag, 0, 100),
     }
 }
 
-fn supply_date(fields: &mut Fields, invoice: &pb::Invoice, used: impl Fn(&str) -> bool) -> Option<NaiveDate> {
-    if used("supply_date") { fields.optional_date("invoice.supply_date", invoice.supply_date.as_ref()) } else { None }
+fn supply_date(
+    fields: &mut Fields,
+    invoice: &pb::Invoice,
+    used: impl Fn(&str) -> bool,
+) -> Option<NaiveDate> {
+    if used("supply_date") {
+        fields.optional_date("invoice.supply_date", invoice.supply_date.as_ref())
+    } else {
+        None
+    }
 }
 
 fn lines(fields: &mut Fields, lines: &[pb::InvoiceLine]) -> Vec<Line> {
@@ -83,12 +113,22 @@ fn parse_line(fields: &mut Fields, place: usize, line: &pb::InvoiceLine) -> Line
     let at = |name: &str| format!("invoice.lines[{place}].{name}");
     let quantity = match &line.quantity {
         None => Decimal::ONE,
-        quantity => fields.decimal(&at("quantity"), quantity.as_ref(), 6, Decimal::new(1, 6), Decimal::from(MOST_QUANTITY)),
+        quantity => fields.decimal(
+            &at("quantity"),
+            quantity.as_ref(),
+            6,
+            Decimal::new(1, 6),
+            Decimal::from(MOST_QUANTITY),
+        ),
     };
     let parsed = Line {
         description: fields.printed(&at("description"), &line.description, 1, 200),
         quantity,
-        unit_price: fields.signed_money(&at("unit_price"), line.unit_price.as_ref(), Digits::Wallet),
+        unit_price: fields.signed_money(
+            &at("unit_price"),
+            line.unit_price.as_ref(),
+            Digits::Wallet,
+        ),
         tax_category: tax_category(fields, &at("tax_category"), &line.tax_category),
         discount: line.discount.as_ref().map(|each| discount(fields, &at("discount"), each)),
         of_whole_discount: false,
@@ -100,7 +140,9 @@ fn parse_line(fields: &mut Fields, place: usize, line: &pb::InvoiceLine) -> Line
 }
 
 /// Writes a draft.
-pub fn create_invoice(request: Request<pb::CreateInvoiceRequest>) -> Result<(Call, CreateInvoice), AppError> {
+pub fn create_invoice(
+    request: Request<pb::CreateInvoiceRequest>,
+) -> Result<(Call, CreateInvoice), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("parent", &message.parent, &["customers"]);
     if message.invoice.is_none() {
@@ -110,11 +152,21 @@ pub fn create_invoice(request: Request<pb::CreateInvoiceRequest>) -> Result<(Cal
     let currency = fields.currency("invoice.currency_code", &invoice.currency_code);
     let draft = draft_fields(&mut fields, &invoice, |_| true);
     let call = fields.write(&message.request_id, name.tenant.clone())?;
-    Ok((call, CreateInvoice { customer: Id::from_uuid(name.id(0)), currency, content: draft.content, marks: draft.marks }))
+    Ok((
+        call,
+        CreateInvoice {
+            customer: Id::from_uuid(name.id(0)),
+            currency,
+            content: draft.content,
+            marks: draft.marks,
+        },
+    ))
 }
 
 /// Changes a draft.
-pub fn update_invoice(request: Request<pb::UpdateInvoiceRequest>) -> Result<(Call, UpdateInvoice), AppError> {
+pub fn update_invoice(
+    request: Request<pb::UpdateInvoiceRequest>,
+) -> Result<(Call, UpdateInvoice), AppError> {
     const CHANGING: [&str; 9] = [
         "prices_include_tax",
         "payment_term",
@@ -136,7 +188,9 @@ pub fn update_invoice(request: Request<pb::UpdateInvoiceRequest>) -> Result<(Cal
 }
 
 /// Drops a draft.
-pub fn delete_invoice(request: Request<pb::DeleteInvoiceRequest>) -> Result<(Call, InvoiceRef), AppError> {
+pub fn delete_invoice(
+    request: Request<pb::DeleteInvoiceRequest>,
+) -> Result<(Call, InvoiceRef), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, INVOICE);
     let named = invoice_ref(&fields, &name);
@@ -144,7 +198,9 @@ pub fn delete_invoice(request: Request<pb::DeleteInvoiceRequest>) -> Result<(Cal
 }
 
 /// Issues a draft.
-pub fn finalize_invoice(request: Request<pb::FinalizeInvoiceRequest>) -> Result<(Call, InvoiceRef, String), AppError> {
+pub fn finalize_invoice(
+    request: Request<pb::FinalizeInvoiceRequest>,
+) -> Result<(Call, InvoiceRef, String), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, INVOICE);
     let etag = fields.token("etag", &message.etag, 0, 100);
@@ -153,7 +209,9 @@ pub fn finalize_invoice(request: Request<pb::FinalizeInvoiceRequest>) -> Result<
 }
 
 /// Takes an invoice back.
-pub fn void_invoice(request: Request<pb::VoidInvoiceRequest>) -> Result<(Call, InvoiceRef, String), AppError> {
+pub fn void_invoice(
+    request: Request<pb::VoidInvoiceRequest>,
+) -> Result<(Call, InvoiceRef, String), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, INVOICE);
     let explanation = fields.printed("explanation", &message.explanation, 1, 200);
@@ -162,7 +220,9 @@ pub fn void_invoice(request: Request<pb::VoidInvoiceRequest>) -> Result<(Call, I
 }
 
 /// Gives up what is open.
-pub fn write_off_invoice(request: Request<pb::WriteOffInvoiceRequest>) -> Result<(Call, InvoiceRef), AppError> {
+pub fn write_off_invoice(
+    request: Request<pb::WriteOffInvoiceRequest>,
+) -> Result<(Call, InvoiceRef), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, INVOICE);
     let named = invoice_ref(&fields, &name);
@@ -179,7 +239,9 @@ pub fn get_invoice(request: Request<pb::GetInvoiceRequest>) -> Result<InvoiceRef
 }
 
 /// Names invoices to read.
-pub fn batch_get_invoices(request: Request<pb::BatchGetInvoicesRequest>) -> Result<BatchGetInvoices, AppError> {
+pub fn batch_get_invoices(
+    request: Request<pb::BatchGetInvoicesRequest>,
+) -> Result<BatchGetInvoices, AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let parent = fields.name("parent", &message.parent, &["customers"]);
     let (invoices, foreign) = invoices_of_customer(&mut fields, &parent, "names", &message.names);
@@ -188,11 +250,18 @@ pub fn batch_get_invoices(request: Request<pb::BatchGetInvoicesRequest>) -> Resu
     if foreign {
         return Err(Refusal::not_found().into());
     }
-    Ok(BatchGetInvoices { tenant: parent.tenant.clone(), customer: Id::from_uuid(parent.id(0)), invoices, as_customer })
+    Ok(BatchGetInvoices {
+        tenant: parent.tenant.clone(),
+        customer: Id::from_uuid(parent.id(0)),
+        invoices,
+        as_customer,
+    })
 }
 
 /// Names an invoice to explain.
-pub fn explain_invoice(request: Request<pb::ExplainInvoiceRequest>) -> Result<InvoiceRef, AppError> {
+pub fn explain_invoice(
+    request: Request<pb::ExplainInvoiceRequest>,
+) -> Result<InvoiceRef, AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, INVOICE);
     let named = invoice_ref(&fields, &name);
@@ -217,11 +286,16 @@ fn invoice_state(state: InvoiceState) -> i32 {
     .into()
 }
 
-/// An invoice as it stands on a day of the tenant's. A draft must have been brought up to date: its etag covers what it shows.
+/// An invoice as it stands on a day of the tenant's. A draft must have been brought up to date: its
+/// etag covers what it shows.
 ///
 /// # Errors
 /// None that stored amounts can cause.
-pub fn invoice(tenant: &TenantId, invoice: &Invoice, today: NaiveDate) -> Result<pb::Invoice, AppError> {
+pub fn invoice(
+    tenant: &TenantId,
+    invoice: &Invoice,
+    today: NaiveDate,
+) -> Result<pb::Invoice, AppError> {
     let mut shown = without_etag(tenant, invoice, today)?;
     shown.etag = match invoice.state {
         InvoiceState::Draft => etag::etag_of(invoice.version, &shown.encode_to_vec()),
@@ -230,7 +304,11 @@ pub fn invoice(tenant: &TenantId, invoice: &Invoice, today: NaiveDate) -> Result
     Ok(shown)
 }
 
-fn without_etag(tenant: &TenantId, invoice: &Invoice, today: NaiveDate) -> Result<pb::Invoice, AppError> {
+fn without_etag(
+    tenant: &TenantId,
+    invoice: &Invoice,
+    today: NaiveDate,
+) -> Result<pb::Invoice, AppError> {
     let issue = invoice.issue.as_ref();
     Ok(pb::Invoice {
         name: invoice_name(tenant, invoice),
@@ -241,7 +319,11 @@ fn without_etag(tenant: &TenantId, invoice: &Invoice, today: NaiveDate) -> Resul
         prices_include_tax: invoice.content.prices_include_tax,
         payment_term: Some(term(invoice.content.term)),
         lines: invoice.content.lines.iter().map(line).collect::<Result<_, _>>()?,
-        discount: invoice.content.discount.as_ref().map(|discount| render_discount(discount, invoice.whole_discount().ok())),
+        discount: invoice
+            .content
+            .discount
+            .as_ref()
+            .map(|discount| render_discount(discount, invoice.whole_discount().ok())),
         draft_problem: invoice.problem.as_ref().map(draft_problem),
         supply_date: invoice.content.supply_date.map(date),
         memo: invoice.content.memo.clone(),
@@ -268,12 +350,19 @@ fn without_etag(tenant: &TenantId, invoice: &Invoice, today: NaiveDate) -> Resul
         collect_automatically: invoice.content.collect_automatically,
         collection: Some(collection(&invoice.collection)),
         block: invoice.block.as_ref().map(block),
-        usage_month: invoice.usage.map(|each| usage_month(&customer_name(tenant, invoice.customer), each)),
+        usage_month: invoice
+            .usage
+            .map(|each| usage_month(&customer_name(tenant, invoice.customer), each)),
         top_up: invoice.top_up.as_ref().map(render_top_up),
-        deferral: invoice.deferral.map(|each| deferral(&customer_name(tenant, invoice.customer), each)),
+        deferral: invoice
+            .deferral
+            .map(|each| deferral(&customer_name(tenant, invoice.customer), each)),
         external_id: invoice.marks.external_id.clone().unwrap_or_default(),
         labels: invoice.marks.labels.clone(),
-        metered_service: invoice.billed.map(|billed| metered_service_name(tenant, invoice.customer, billed.service)).unwrap_or_default(),
+        metered_service: invoice
+            .billed
+            .map(|billed| metered_service_name(tenant, invoice.customer, billed.service))
+            .unwrap_or_default(),
     })
 }
 
@@ -289,17 +378,33 @@ fn dated_amount(dated: &DatedAmount) -> pb::DatedAmount {
 #[must_use]
 pub fn usage_invoiced(tenant: &TenantId, this_invoice: &Invoice) -> Option<pb::UsageInvoiced> {
     let number = this_invoice.issue.as_ref()?.number.clone();
-    let usage = this_invoice.usage.map(|usage| (usage.closing.to_string(), usage.agreement.is_some(), String::new(), usage.month));
+    let usage = this_invoice.usage.map(|usage| {
+        (usage.closing.to_string(), usage.agreement.is_some(), String::new(), usage.month)
+    });
     let service = |service| metered_service_name(tenant, this_invoice.customer, service);
-    let metered = || this_invoice.billed.map(|billed| (String::new(), false, service(billed.service), billed.month));
+    let metered = || {
+        this_invoice
+            .billed
+            .map(|billed| (String::new(), false, service(billed.service), billed.month))
+    };
     let (closing_id, postpaid, metered_service, month) = usage.or_else(metered)?;
     let invoice = invoice_name(tenant, this_invoice);
-    Some(pb::UsageInvoiced { invoice, number, closing_id, postpaid, metered_service, month: Some(date(month)) })
+    Some(pb::UsageInvoiced {
+        invoice,
+        number,
+        closing_id,
+        postpaid,
+        metered_service,
+        month: Some(date(month)),
+    })
 }
 
 fn usage_month(customer: &str, usage_month: UsageMonth) -> pb::UsageMonth {
     let wallet = format!("{customer}/wallets/{}", usage_month.wallet);
-    let postpaid_agreement = usage_month.agreement.map(|id| format!("{wallet}/postpaidAgreements/{id}")).unwrap_or_default();
+    let postpaid_agreement = usage_month
+        .agreement
+        .map(|id| format!("{wallet}/postpaidAgreements/{id}"))
+        .unwrap_or_default();
     pb::UsageMonth { wallet, month: Some(date(usage_month.month)), postpaid_agreement }
 }
 
@@ -365,5 +470,9 @@ pub fn fact(fact: Fact) -> pb::explain_invoice_response::Fact {
         Topic::Collection => Told::Collection,
         Topic::Reminder => Told::Reminder,
     };
-    pb::explain_invoice_response::Fact { topic: topic.into(), sentence: fact.sentence, time: fact.at.map(timestamp) }
+    pb::explain_invoice_response::Fact {
+        topic: topic.into(),
+        sentence: fact.sentence,
+        time: fact.at.map(timestamp),
+    }
 }

@@ -15,7 +15,10 @@ use tonic::Request;
 
 const PAYMENTS: ListSpec = ListSpec {
     filters: &[
-        Field { name: "state", kind: Kind::Choice(&["PROCESSING", "SUCCEEDED", "PARTIAL", "FAILED", "CANCELLED"]) },
+        Field {
+            name: "state",
+            kind: Kind::Choice(&["PROCESSING", "SUCCEEDED", "PARTIAL", "FAILED", "CANCELLED"]),
+        },
         Field { name: "customer", kind: Kind::Name(&["customers"]) },
         Field { name: "invoice", kind: Kind::Name(INVOICE) },
         Field { name: "reference", kind: Kind::Text },
@@ -106,7 +109,9 @@ fn list(
 }
 
 /// Asks for payments.
-pub fn list_payments(request: Request<pb::ListPaymentsRequest>) -> Result<ListOfCustomers, AppError> {
+pub fn list_payments(
+    request: Request<pb::ListPaymentsRequest>,
+) -> Result<ListOfCustomers, AppError> {
     let (fields, message) = Fields::open(request)?;
     let pb::ListPaymentsRequest { parent, page_size, page_token, filter, order_by } = &message;
     let request = ListRequest { parent, page_size: *page_size, page_token, filter, order_by };
@@ -114,7 +119,9 @@ pub fn list_payments(request: Request<pb::ListPaymentsRequest>) -> Result<ListOf
 }
 
 /// Asks for receipts.
-pub fn list_receipts(request: Request<pb::ListReceiptsRequest>) -> Result<ListOfCustomers, AppError> {
+pub fn list_receipts(
+    request: Request<pb::ListReceiptsRequest>,
+) -> Result<ListOfCustomers, AppError> {
     let (fields, message) = Fields::open(request)?;
     let pb::ListReceiptsRequest { parent, page_size, page_token, filter, order_by } = &message;
     let request = ListRequest { parent, page_size: *page_size, page_token, filter, order_by };
@@ -122,15 +129,20 @@ pub fn list_receipts(request: Request<pb::ListReceiptsRequest>) -> Result<ListOf
 }
 
 /// Asks for transfers back.
-pub fn list_transfer_refunds(request: Request<pb::ListTransferRefundsRequest>) -> Result<ListOfCustomers, AppError> {
+pub fn list_transfer_refunds(
+    request: Request<pb::ListTransferRefundsRequest>,
+) -> Result<ListOfCustomers, AppError> {
     let (fields, message) = Fields::open(request)?;
-    let pb::ListTransferRefundsRequest { parent, page_size, page_token, filter, order_by } = &message;
+    let pb::ListTransferRefundsRequest { parent, page_size, page_token, filter, order_by } =
+        &message;
     let request = ListRequest { parent, page_size: *page_size, page_token, filter, order_by };
     Ok(list(fields, &TRANSFER_REFUNDS, &["customers"], request)?.1)
 }
 
 /// Asks for credit notes.
-pub fn list_credit_notes(request: Request<pb::ListCreditNotesRequest>) -> Result<ListOfInvoices, AppError> {
+pub fn list_credit_notes(
+    request: Request<pb::ListCreditNotesRequest>,
+) -> Result<ListOfInvoices, AppError> {
     let (fields, message) = Fields::open(request)?;
     let pb::ListCreditNotesRequest { parent, page_size, page_token, filter, order_by } = &message;
     let request = ListRequest { parent, page_size: *page_size, page_token, filter, order_by };
@@ -139,8 +151,11 @@ pub fn list_credit_notes(request: Request<pb::ListCreditNotesRequest>) -> Result
 }
 
 /// Asks for an export of payments.
-pub fn export_payments(request: Request<pb::ExportPaymentsRequest>) -> Result<ListOfCustomers, AppError> {
+pub fn export_payments(
+    request: Request<pb::ExportPaymentsRequest>,
+) -> Result<ListOfCustomers, AppError> {
     let (fields, message) = Fields::open(request)?;
-    let request = ListRequest::export(&message.parent, &message.filter, &message.page_token, BY_CREATION);
+    let request =
+        ListRequest::export(&message.parent, &message.filter, &message.page_token, BY_CREATION);
     Ok(list(fields, &PAYMENTS, &["customers"], request)?.1)
 }

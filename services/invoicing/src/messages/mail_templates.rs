@@ -13,7 +13,10 @@ use tonic::Request;
 
 fn template_ref(fields: &mut Fields, at: &str, (kind, locale): (i32, &str)) -> TemplateRef {
     let message = fields.choice::<pb::MailKind>(&format!("{at}kind"), kind);
-    let kind = MailKind::ALL.into_iter().find(|each| Some(mail_kind(*each)) == message).unwrap_or(MailKind::Receipt);
+    let kind = MailKind::ALL
+        .into_iter()
+        .find(|each| Some(mail_kind(*each)) == message)
+        .unwrap_or(MailKind::Receipt);
     if !matches!(locale, "en" | "fr") {
         fields.wrong(&format!("{at}locale"), "FIELD_INVALID_CHARS", "Use en or fr.");
     }
@@ -21,7 +24,9 @@ fn template_ref(fields: &mut Fields, at: &str, (kind, locale): (i32, &str)) -> T
 }
 
 /// Names a template to read.
-pub fn get_mail_template(request: Request<pb::GetMailTemplateRequest>) -> Result<(TenantId, TemplateRef), AppError> {
+pub fn get_mail_template(
+    request: Request<pb::GetMailTemplateRequest>,
+) -> Result<(TenantId, TemplateRef), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let tenant = fields.name("parent", &message.parent, &[]).tenant;
     let named = template_ref(&mut fields, "", (message.kind, &message.locale));
@@ -36,11 +41,17 @@ fn template_text(fields: &mut Fields, template: Option<pb::MailTemplate>) -> Tem
     let template = template.unwrap_or_default();
     let named = template_ref(fields, "mail_template.", (template.kind, &template.locale));
     let subject = fields.text("mail_template.subject", &template.subject, 1, 500);
-    TemplateText { template: named, subject, text: fields.lines("mail_template.text", &template.text, 1, 20_000) }
+    TemplateText {
+        template: named,
+        subject,
+        text: fields.lines("mail_template.text", &template.text, 1, 20_000),
+    }
 }
 
 /// Sets a template.
-pub fn update_mail_template(request: Request<pb::UpdateMailTemplateRequest>) -> Result<(Call, TemplateText), AppError> {
+pub fn update_mail_template(
+    request: Request<pb::UpdateMailTemplateRequest>,
+) -> Result<(Call, TemplateText), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let tenant = fields.name("parent", &message.parent, &[]).tenant;
     let text = template_text(&mut fields, message.mail_template);
@@ -48,7 +59,9 @@ pub fn update_mail_template(request: Request<pb::UpdateMailTemplateRequest>) -> 
 }
 
 /// Goes back to our template.
-pub fn reset_mail_template(request: Request<pb::ResetMailTemplateRequest>) -> Result<(Call, TemplateRef), AppError> {
+pub fn reset_mail_template(
+    request: Request<pb::ResetMailTemplateRequest>,
+) -> Result<(Call, TemplateRef), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let tenant = fields.name("parent", &message.parent, &[]).tenant;
     let named = template_ref(&mut fields, "", (message.kind, &message.locale));
@@ -56,7 +69,9 @@ pub fn reset_mail_template(request: Request<pb::ResetMailTemplateRequest>) -> Re
 }
 
 /// Tries a template.
-pub fn preview_mail_template(request: Request<pb::PreviewMailTemplateRequest>) -> Result<TemplateText, AppError> {
+pub fn preview_mail_template(
+    request: Request<pb::PreviewMailTemplateRequest>,
+) -> Result<TemplateText, AppError> {
     let (mut fields, message) = Fields::open(request)?;
     fields.name("parent", &message.parent, &[]);
     let text = template_text(&mut fields, message.mail_template);
@@ -66,7 +81,11 @@ pub fn preview_mail_template(request: Request<pb::PreviewMailTemplateRequest>) -
 
 /// A template.
 #[must_use]
-pub fn mail_template(named: TemplateRef, (subject, text): (&str, &str), customized: bool) -> pb::MailTemplate {
+pub fn mail_template(
+    named: TemplateRef,
+    (subject, text): (&str, &str),
+    customized: bool,
+) -> pb::MailTemplate {
     pb::MailTemplate {
         kind: mail_kind(named.kind).into(),
         locale: named.language.code().to_owned(),

@@ -8,10 +8,13 @@ use payterms_proto::invoicing::v1 as pb;
 use tonic::Request;
 
 /// Asks for mails: the tenant, a customer if one is named, the page.
-pub fn list_mails(request: Request<pb::ListMailsRequest>) -> Result<(TenantId, Option<Id<Customer>>, Page), AppError> {
+pub fn list_mails(
+    request: Request<pb::ListMailsRequest>,
+) -> Result<(TenantId, Option<Id<Customer>>, Page), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let tenant = fields.name("parent", &message.parent, &[]).tenant;
-    let customer = (!message.customer.is_empty()).then(|| fields.name("customer", &message.customer, &["customers"]));
+    let customer = (!message.customer.is_empty())
+        .then(|| fields.name("customer", &message.customer, &["customers"]));
     let list = format!("{} {}", message.parent, message.customer);
     let page = Page::parse(&mut fields, &list, message.page_size, &message.page_token);
     fields.finish()?;
@@ -103,7 +106,8 @@ pub fn mail_kind(kind: MailKind) -> pb::MailKind {
 /// A mail without anything personal, for events.
 #[must_use]
 pub fn anonymous_mail(tenant: &TenantId, mail: &Mail) -> pb::Mail {
-    let customer = mail.customer.map(|customer| customer_name(tenant, customer)).unwrap_or_default();
+    let customer =
+        mail.customer.map(|customer| customer_name(tenant, customer)).unwrap_or_default();
     let state = match mail.state {
         MailState::Pending => pb::mail::State::Pending,
         MailState::Sent => pb::mail::State::Sent,
@@ -112,9 +116,13 @@ pub fn anonymous_mail(tenant: &TenantId, mail: &Mail) -> pb::Mail {
     let attachment = |each: &Attachment| match each {
         Attachment::Invoice(id) => format!("{customer}/invoices/{id}"),
         Attachment::Receipt(id) => format!("{customer}/receipts/{id}"),
-        Attachment::ReceiptCreditNote(receipt, note) => format!("{customer}/receipts/{receipt}/creditNotes/{note}"),
+        Attachment::ReceiptCreditNote(receipt, note) => {
+            format!("{customer}/receipts/{receipt}/creditNotes/{note}")
+        }
         Attachment::Statement(id) => format!("{customer}/statements/{id}"),
-        Attachment::CreditNote { invoice, note } => format!("{customer}/invoices/{invoice}/creditNotes/{note}"),
+        Attachment::CreditNote { invoice, note } => {
+            format!("{customer}/invoices/{invoice}/creditNotes/{note}")
+        }
     };
     pb::Mail {
         name: format!("tenants/{tenant}/mails/{}", mail.id),
@@ -133,7 +141,11 @@ pub fn anonymous_mail(tenant: &TenantId, mail: &Mail) -> pb::Mail {
 /// A mail without its text, for lists.
 #[must_use]
 pub fn listed_mail(tenant: &TenantId, mail: &Mail) -> pb::Mail {
-    pb::Mail { recipients: mail.to.clone(), subject: mail.subject.clone(), ..anonymous_mail(tenant, mail) }
+    pb::Mail {
+        recipients: mail.to.clone(),
+        subject: mail.subject.clone(),
+        ..anonymous_mail(tenant, mail)
+    }
 }
 
 /// A whole mail.

@@ -21,11 +21,17 @@ use tonic::Request;
 pub(super) const METERED_SERVICE: &[&str] = &["customers", "meteredServices"];
 
 fn service_ref(name: &Name) -> MeteredServiceRef {
-    MeteredServiceRef { tenant: name.tenant.clone(), customer: Id::from_uuid(name.id(0)), service: Id::from_uuid(name.id(1)) }
+    MeteredServiceRef {
+        tenant: name.tenant.clone(),
+        customer: Id::from_uuid(name.id(0)),
+        service: Id::from_uuid(name.id(1)),
+    }
 }
 
 /// Enables a service.
-pub fn enable_metered_service(request: Request<pb::EnableMeteredServiceRequest>) -> Result<(Call, EnableService), AppError> {
+pub fn enable_metered_service(
+    request: Request<pb::EnableMeteredServiceRequest>,
+) -> Result<(Call, EnableService), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("parent", &message.parent, &["customers"]);
     if message.metered_service.is_none() {
@@ -40,17 +46,27 @@ pub fn enable_metered_service(request: Request<pb::EnableMeteredServiceRequest>)
     };
     let terms = Terms {
         product: fields.text("metered_service.product", &metered_service.product, 1, 100),
-        display_name: fields.printed("metered_service.display_name", &metered_service.display_name, 1, 200),
+        display_name: fields.printed(
+            "metered_service.display_name",
+            &metered_service.display_name,
+            1,
+            200,
+        ),
         currency: fields.currency("metered_service.currency_code", &metered_service.currency_code),
         prices_include_tax: metered_service.prices_include_tax,
-        tax_category: tax_category(&mut fields, "metered_service.tax_category", &metered_service.tax_category),
+        tax_category: tax_category(
+            &mut fields,
+            "metered_service.tax_category",
+            &metered_service.tax_category,
+        ),
         term,
     };
     let call = fields.write(&message.request_id, name.tenant.clone())?;
     Ok((call, EnableService { customer: Id::from_uuid(name.id(0)), terms, as_customer }))
 }
 
-/// The term of a service that the customer enables, who sets no terms (docs/domain/invoicing.md#enabling-by-the-customer).
+/// The term of a service that the customer enables, who sets no terms
+/// (docs/domain/invoicing.md#enabling-by-the-customer).
 fn billed_at_once(fields: &mut Fields, metered_service: &pb::MeteredService) -> PaymentTerm {
     let set = [
         ("metered_service.prices_include_tax", metered_service.prices_include_tax),
@@ -58,13 +74,19 @@ fn billed_at_once(fields: &mut Fields, metered_service: &pb::MeteredService) -> 
         ("metered_service.payment_term", metered_service.payment_term.is_some()),
     ];
     for (field, _) in set.into_iter().filter(|(_, set)| *set) {
-        fields.wrong(field, "TERMS_OF_TENANT", "Leave it out: the tenant sets the terms of a service.");
+        fields.wrong(
+            field,
+            "TERMS_OF_TENANT",
+            "Leave it out: the tenant sets the terms of a service.",
+        );
     }
     PaymentTerm::NetDays(0)
 }
 
 /// Switches a service off.
-pub fn disable_metered_service(request: Request<pb::DisableMeteredServiceRequest>) -> Result<(Call, MeteredServiceRef), AppError> {
+pub fn disable_metered_service(
+    request: Request<pb::DisableMeteredServiceRequest>,
+) -> Result<(Call, MeteredServiceRef), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, METERED_SERVICE);
     let named = service_ref(&name);
@@ -72,7 +94,9 @@ pub fn disable_metered_service(request: Request<pb::DisableMeteredServiceRequest
 }
 
 /// Names a service to read.
-pub fn get_metered_service(request: Request<pb::GetMeteredServiceRequest>) -> Result<MeteredServiceRef, AppError> {
+pub fn get_metered_service(
+    request: Request<pb::GetMeteredServiceRequest>,
+) -> Result<MeteredServiceRef, AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, METERED_SERVICE);
     fields.finish()?;
@@ -80,7 +104,9 @@ pub fn get_metered_service(request: Request<pb::GetMeteredServiceRequest>) -> Re
 }
 
 /// Asks for services.
-pub fn list_metered_services(request: Request<pb::ListMeteredServicesRequest>) -> Result<(CustomerRef, Page), AppError> {
+pub fn list_metered_services(
+    request: Request<pb::ListMeteredServicesRequest>,
+) -> Result<(CustomerRef, Page), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("parent", &message.parent, &["customers"]);
     let page = Page::parse(&mut fields, &message.parent, message.page_size, &message.page_token);
@@ -91,7 +117,11 @@ pub fn list_metered_services(request: Request<pb::ListMeteredServicesRequest>) -
 
 /// The name of a service.
 #[must_use]
-pub fn metered_service_name(tenant: &TenantId, customer: Id<Customer>, service: Id<MeteredService>) -> String {
+pub fn metered_service_name(
+    tenant: &TenantId,
+    customer: Id<Customer>,
+    service: Id<MeteredService>,
+) -> String {
     format!("{}/meteredServices/{service}", customer_name(tenant, customer))
 }
 

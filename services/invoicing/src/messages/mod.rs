@@ -1,6 +1,9 @@
-//! Both ways of each noun: requests of the contract → commands, with all violations of a request at once, and domain →
-//! messages.
-#![expect(clippy::missing_errors_doc, reason = "every function of requests refuses with all violations at once")]
+//! Both ways of each noun: requests of the contract → commands, with all violations of a request at
+//! once, and domain → messages.
+#![expect(
+    clippy::missing_errors_doc,
+    reason = "every function of requests refuses with all violations at once"
+)]
 
 pub mod addresses;
 pub mod ageing;

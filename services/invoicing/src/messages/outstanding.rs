@@ -11,7 +11,9 @@ use payterms_proto::invoicing::v1 as pb;
 use tonic::Request;
 
 /// Asks what is open of a customer's invoices.
-pub fn get_outstanding(request: Request<pb::GetOutstandingRequest>) -> Result<CustomerRef, AppError> {
+pub fn get_outstanding(
+    request: Request<pb::GetOutstandingRequest>,
+) -> Result<CustomerRef, AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("parent", &message.parent, &["customers"]);
     let customer = customer_ref(&fields, &name);

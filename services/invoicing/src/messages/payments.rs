@@ -9,7 +9,9 @@ use payterms_chassis::{
     names::Name,
     render::{date, money, timestamp},
 };
-use payterms_invoicing_domain::{Allocation, Customer, Invoice, Payment, PaymentState, Tender, TenderState, payment::Source};
+use payterms_invoicing_domain::{
+    Allocation, Customer, Invoice, Payment, PaymentState, Tender, TenderState, payment::Source,
+};
 use payterms_kernel::{Id, Marks, Money, Refusal, TenantId};
 use payterms_proto::invoicing::v1 as pb;
 use tonic::Request;
@@ -25,31 +27,48 @@ const MOST_TENDERS: usize = 5;
 type InvoicesToPay = (Vec<(Id<Invoice>, Option<Money>)>, bool);
 
 /// `named` is where an item names its invoice: `.invoice`, or nothing where the item is the name.
-fn invoices(fields: &mut Fields, parent: &Name, (requested, named): (&[pb::InvoiceToPay], &str), currency: &str) -> InvoicesToPay {
+fn invoices(
+    fields: &mut Fields,
+    parent: &Name,
+    (requested, named): (&[pb::InvoiceToPay], &str),
+    currency: &str,
+) -> InvoicesToPay {
     if requested.len() > MOST_INVOICES {
         fields.wrong("invoices", "TOO_MANY_ITEMS", "Name at most 100 invoices.");
     }
     if !requested.is_empty() && !currency.is_empty() {
-        fields.wrong("currency_code", "FIELD_OUT_OF_RANGE", "Leave it empty: the invoices have a currency.");
+        fields.wrong(
+            "currency_code",
+            "FIELD_OUT_OF_RANGE",
+            "Leave it empty: the invoices have a currency.",
+        );
     }
     let (mut parsed, mut foreign): InvoicesToPay = (Vec::new(), false);
     for (place, invoice_to_pay) in requested.iter().take(MOST_INVOICES).enumerate() {
-        let name = fields.name(&format!("invoices[{place}]{named}"), &invoice_to_pay.invoice, INVOICE);
+        let name =
+            fields.name(&format!("invoices[{place}]{named}"), &invoice_to_pay.invoice, INVOICE);
         foreign |= name.tenant != parent.tenant || name.id(0) != parent.id(0);
-        let amount = invoice_to_pay
-            .amount
-            .as_ref()
-            .map(|amount| fields.money(&format!("invoices[{place}].amount"), Some(amount), Digits::MinorUnit));
+        let amount = invoice_to_pay.amount.as_ref().map(|amount| {
+            fields.money(&format!("invoices[{place}].amount"), Some(amount), Digits::MinorUnit)
+        });
         let id = Id::from_uuid(name.id(1));
         if parsed.iter().any(|(other, _)| *other == id) {
-            fields.wrong(&format!("invoices[{place}]{named}"), "DUPLICATE_ITEM", "Name each invoice once.");
+            fields.wrong(
+                &format!("invoices[{place}]{named}"),
+                "DUPLICATE_ITEM",
+                "Name each invoice once.",
+            );
         }
         parsed.push((id, amount));
     }
     (parsed, foreign)
 }
 
-fn tenders(fields: &mut Fields, parent: &Name, requested: &[pb::TenderToUse]) -> (Vec<(Means, Option<Money>)>, bool) {
+fn tenders(
+    fields: &mut Fields,
+    parent: &Name,
+    requested: &[pb::TenderToUse],
+) -> (Vec<(Means, Option<Money>)>, bool) {
     use pb::tender_to_use::Source;
     if requested.is_empty() {
         fields.wrong("tenders", "FIELD_REQUIRED", "Name 1 to 5 tenders.");
@@ -64,25 +83,40 @@ fn tenders(fields: &mut Fields, parent: &Name, requested: &[pb::TenderToUse]) ->
             Some(Source::Credit(true)) => Means::Credit,
             Some(Source::PaymentMethod(method)) if method.is_empty() => Means::Card(None),
             Some(Source::PaymentMethod(method)) => {
-                let name = fields.name(&format!("{at}.payment_method"), method, &["customers", "paymentMethods"]);
+                let name = fields.name(
+                    &format!("{at}.payment_method"),
+                    method,
+                    &["customers", "paymentMethods"],
+                );
                 foreign |= name.tenant != parent.tenant || name.id(0) != parent.id(0);
                 Means::Card(Some(name.id(1)))
             }
             Some(Source::BankTransfer(true)) => {
                 if requested.len() > 1 {
-                    fields.wrong(&at, "TENDERS_MISMATCH", "Announce a transfer alone; pay the rest by a payment of its own.");
+                    fields.wrong(
+                        &at,
+                        "TENDERS_MISMATCH",
+                        "Announce a transfer alone; pay the rest by a payment of its own.",
+                    );
                 }
                 Means::Transfer
             }
             Some(Source::Credit(false) | Source::BankTransfer(false)) | None => {
-                fields.wrong(&format!("{at}.source"), "FIELD_REQUIRED", "Set credit or bank_transfer to true, or name a payment method.");
+                fields.wrong(
+                    &format!("{at}.source"),
+                    "FIELD_REQUIRED",
+                    "Set credit or bank_transfer to true, or name a payment method.",
+                );
                 Means::Credit
             }
         };
         if parsed.iter().any(|(other, _)| *other == means) {
             fields.wrong(&at, "DUPLICATE_ITEM", "Name each source once.");
         }
-        let amount = tender_to_use.amount.as_ref().map(|amount| fields.money(&format!("{at}.amount"), Some(amount), Digits::MinorUnit));
+        let amount = tender_to_use
+            .amount
+            .as_ref()
+            .map(|amount| fields.money(&format!("{at}.amount"), Some(amount), Digits::MinorUnit));
         parsed.push((means, amount));
     }
     if parsed.iter().filter(|(_, amount)| amount.is_none()).count() > 1 {
@@ -100,8 +134,13 @@ fn to_pay(
     let parent = fields.name("parent", parent, &["customers"]);
     let (invoices, foreign) = invoices(fields, &parent, (requested, ".invoice"), currency);
     let (tenders, alien) = tenders(fields, &parent, sources);
-    let currency = if requested.is_empty() { Some(fields.currency("currency_code", currency)) } else { None };
-    let customer = if parent.ids.is_empty() { Id::from_uuid(Uuid::nil()) } else { Id::from_uuid(parent.id(0)) };
+    let currency =
+        if requested.is_empty() { Some(fields.currency("currency_code", currency)) } else { None };
+    let customer = if parent.ids.is_empty() {
+        Id::from_uuid(Uuid::nil())
+    } else {
+        Id::from_uuid(parent.id(0))
+    };
     let as_customer = fields.scope().grant == Grant::OwnCustomer;
     let to_pay = ToPay {
         tenant: parent.tenant.clone(),
@@ -121,9 +160,16 @@ fn must_be_of_customer((to_pay, foreign): (ToPay, bool)) -> Result<ToPay, AppErr
 }
 
 /// Pays invoices.
-pub fn create_payment(request: Request<pb::CreatePaymentRequest>) -> Result<(Call, ToPay), AppError> {
+pub fn create_payment(
+    request: Request<pb::CreatePaymentRequest>,
+) -> Result<(Call, ToPay), AppError> {
     let (mut fields, message) = Fields::open(request)?;
-    let mut command = to_pay(&mut fields, (&message.parent, &message.currency_code), &message.invoices, &message.tenders);
+    let mut command = to_pay(
+        &mut fields,
+        (&message.parent, &message.currency_code),
+        &message.invoices,
+        &message.tenders,
+    );
     command.0.marks = fields.marks("", &message.external_id, &message.labels);
     let call = fields.write(&message.request_id, command.0.tenant.clone())?;
     Ok((call, must_be_of_customer(command)?))
@@ -135,7 +181,11 @@ pub fn pay_later(request: Request<pb::PayLaterRequest>) -> Result<(Call, ToPay),
     if message.invoices.is_empty() {
         fields.wrong("invoices", "FIELD_REQUIRED", "Name 1 to 100 invoices.");
     }
-    let named: Vec<_> = message.invoices.iter().map(|name| pb::InvoiceToPay { invoice: name.clone(), amount: None }).collect();
+    let named: Vec<_> = message
+        .invoices
+        .iter()
+        .map(|name| pb::InvoiceToPay { invoice: name.clone(), amount: None })
+        .collect();
     let parent = fields.name("parent", &message.parent, &["customers"]);
     let (invoices, foreign) = invoices(&mut fields, &parent, (&named, ""), "");
     let marks = fields.marks("", &message.external_id, &message.labels);
@@ -157,12 +207,22 @@ pub fn pay_later(request: Request<pb::PayLaterRequest>) -> Result<(Call, ToPay),
 /// Pays invoices with credit.
 pub fn apply_credit(request: Request<pb::ApplyCreditRequest>) -> Result<(Call, ToPay), AppError> {
     let (mut fields, message) = Fields::open(request)?;
-    let amount = message.amount.as_ref().map(|amount| fields.money("amount", Some(amount), Digits::MinorUnit));
-    let credit = pb::TenderToUse { source: Some(pb::tender_to_use::Source::Credit(true)), amount: None };
-    let mut command = to_pay(&mut fields, (&message.parent, &message.currency_code), &message.invoices, &[credit]);
+    let amount = message
+        .amount
+        .as_ref()
+        .map(|amount| fields.money("amount", Some(amount), Digits::MinorUnit));
+    let credit =
+        pb::TenderToUse { source: Some(pb::tender_to_use::Source::Credit(true)), amount: None };
+    let mut command = to_pay(
+        &mut fields,
+        (&message.parent, &message.currency_code),
+        &message.invoices,
+        &[credit],
+    );
     command.0.marks = fields.marks("", &message.external_id, &message.labels);
     command.0.tenders = vec![(Means::Credit, amount)];
-    command.0.as_far_as_credit_goes = amount.is_none() && message.invoices.iter().all(|invoice_to_pay| invoice_to_pay.amount.is_none());
+    command.0.as_far_as_credit_goes = amount.is_none()
+        && message.invoices.iter().all(|invoice_to_pay| invoice_to_pay.amount.is_none());
     let call = fields.write(&message.request_id, command.0.tenant.clone())?;
     Ok((call, must_be_of_customer(command)?))
 }
@@ -170,7 +230,12 @@ pub fn apply_credit(request: Request<pb::ApplyCreditRequest>) -> Result<(Call, T
 /// Asks what a payment would do.
 pub fn quote_payment(request: Request<pb::QuotePaymentRequest>) -> Result<ToPay, AppError> {
     let (mut fields, message) = Fields::open(request)?;
-    let command = to_pay(&mut fields, (&message.parent, &message.currency_code), &message.invoices, &message.tenders);
+    let command = to_pay(
+        &mut fields,
+        (&message.parent, &message.currency_code),
+        &message.invoices,
+        &message.tenders,
+    );
     fields.finish()?;
     must_be_of_customer(command)
 }
@@ -181,11 +246,18 @@ pub fn get_payment(request: Request<pb::GetPaymentRequest>) -> Result<PaymentRef
     let name = fields.name("name", &message.name, &["customers", "payments"]);
     let as_customer = fields.scope().grant == Grant::OwnCustomer;
     fields.finish()?;
-    Ok(PaymentRef { tenant: name.tenant.clone(), customer: Id::from_uuid(name.id(0)), payment: Id::from_uuid(name.id(1)), as_customer })
+    Ok(PaymentRef {
+        tenant: name.tenant.clone(),
+        customer: Id::from_uuid(name.id(0)),
+        payment: Id::from_uuid(name.id(1)),
+        as_customer,
+    })
 }
 
 /// Cancels a payment that waits for a transfer.
-pub fn cancel_payment(request: Request<pb::CancelPaymentRequest>) -> Result<(Call, PaymentRef), AppError> {
+pub fn cancel_payment(
+    request: Request<pb::CancelPaymentRequest>,
+) -> Result<(Call, PaymentRef), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, &["customers", "payments"]);
     let as_customer = fields.scope().grant == Grant::OwnCustomer;
@@ -195,14 +267,19 @@ pub fn cancel_payment(request: Request<pb::CancelPaymentRequest>) -> Result<(Cal
 }
 
 /// Records what was paid elsewhere.
-pub fn record_outside_payment(request: Request<pb::RecordOutsidePaymentRequest>) -> Result<(Call, OutsidePayment), AppError> {
+pub fn record_outside_payment(
+    request: Request<pb::RecordOutsidePaymentRequest>,
+) -> Result<(Call, OutsidePayment), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let parent = fields.name("parent", &message.parent, &["customers"]);
     if message.invoices.is_empty() {
         fields.wrong("invoices", "FIELD_REQUIRED", "Name 1 to 100 invoices.");
     }
     let (invoices, foreign) = invoices(&mut fields, &parent, (&message.invoices, ".invoice"), "");
-    let amount = message.amount.as_ref().map(|amount| fields.money("amount", Some(amount), Digits::MinorUnit));
+    let amount = message
+        .amount
+        .as_ref()
+        .map(|amount| fields.money("amount", Some(amount), Digits::MinorUnit));
     let reference = fields.reference("reference", &message.reference, 1, 200);
     let received_on = fields.optional_date("receive_date", message.receive_date.as_ref());
     let marks = fields.marks("", &message.external_id, &message.labels);
@@ -210,7 +287,17 @@ pub fn record_outside_payment(request: Request<pb::RecordOutsidePaymentRequest>)
     if foreign {
         return Err(Refusal::not_found().into());
     }
-    Ok((call, OutsidePayment { customer: Id::from_uuid(parent.id(0)), invoices, amount, reference, received_on, marks }))
+    Ok((
+        call,
+        OutsidePayment {
+            customer: Id::from_uuid(parent.id(0)),
+            invoices,
+            amount,
+            reference,
+            received_on,
+            marks,
+        },
+    ))
 }
 
 /// The name of a payment.
@@ -258,7 +345,10 @@ pub fn payment(tenant: &TenantId, payment: &Payment) -> pb::Payment {
         external_id: payment.marks.external_id.clone().unwrap_or_default(),
         labels: payment.marks.labels.clone(),
         // What is under way has not taken effect, though the day of a bank line is known.
-        effective_date: payment.effective_on.filter(|_| payment.state != PaymentState::Processing).map(date),
+        effective_date: payment
+            .effective_on
+            .filter(|_| payment.state != PaymentState::Processing)
+            .map(date),
     }
 }
 
@@ -274,7 +364,10 @@ fn tender(customer: &str, tender: &Tender) -> pb::PaymentTender {
         announced: tender.source == Source::Announced,
         outside: tender.source == Source::Outside,
         credit_line: matches!(tender.source, Source::Line(_)),
-        payment_method: if let Source::Card(method) | Source::BankDebit(method) | Source::Line(method) = tender.source {
+        payment_method: if let Source::Card(method)
+        | Source::BankDebit(method)
+        | Source::Line(method) = tender.source
+        {
             format!("{customer}/paymentMethods/{method}")
         } else {
             String::new()
@@ -288,6 +381,10 @@ fn tender(customer: &str, tender: &Tender) -> pb::PaymentTender {
         } else {
             String::new()
         },
-        decline_code: if let TenderState::Failed(code) = &tender.state { code.clone() } else { String::new() },
+        decline_code: if let TenderState::Failed(code) = &tender.state {
+            code.clone()
+        } else {
+            String::new()
+        },
     }
 }

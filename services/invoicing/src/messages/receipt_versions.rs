@@ -17,7 +17,9 @@ use payterms_proto::invoicing::v1 as pb;
 use tonic::Request;
 
 /// Puts the present details on a receipt.
-pub fn correct_receipt(request: Request<pb::CorrectReceiptRequest>) -> Result<(Call, ReceiptRef, String), AppError> {
+pub fn correct_receipt(
+    request: Request<pb::CorrectReceiptRequest>,
+) -> Result<(Call, ReceiptRef, String), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, RECEIPT);
     let explanation = fields.printed("explanation", &message.explanation, 1, 200);
@@ -25,7 +27,9 @@ pub fn correct_receipt(request: Request<pb::CorrectReceiptRequest>) -> Result<(C
 }
 
 /// Asks for the versions of a receipt.
-pub fn list_receipt_versions(request: Request<pb::ListReceiptVersionsRequest>) -> Result<(ReceiptRef, Page), AppError> {
+pub fn list_receipt_versions(
+    request: Request<pb::ListReceiptVersionsRequest>,
+) -> Result<(ReceiptRef, Page), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("parent", &message.parent, RECEIPT);
     let page = Page::parse(&mut fields, &message.parent, message.page_size, &message.page_token);
@@ -35,13 +39,26 @@ pub fn list_receipt_versions(request: Request<pb::ListReceiptVersionsRequest>) -
 
 /// The name of a version.
 #[must_use]
-pub fn receipt_version_name(tenant: &TenantId, receipt: &Receipt, receipt_version: &ReceiptVersion) -> String {
-    format!("{}/receipts/{}/versions/{}", customer_name(tenant, receipt.customer), receipt.id, receipt_version.id)
+pub fn receipt_version_name(
+    tenant: &TenantId,
+    receipt: &Receipt,
+    receipt_version: &ReceiptVersion,
+) -> String {
+    format!(
+        "{}/receipts/{}/versions/{}",
+        customer_name(tenant, receipt.customer),
+        receipt.id,
+        receipt_version.id
+    )
 }
 
 /// A version of a receipt.
 #[must_use]
-pub fn receipt_version(tenant: &TenantId, receipt: &Receipt, receipt_version: &ReceiptVersion) -> pb::ReceiptVersion {
+pub fn receipt_version(
+    tenant: &TenantId,
+    receipt: &Receipt,
+    receipt_version: &ReceiptVersion,
+) -> pb::ReceiptVersion {
     pb::ReceiptVersion {
         name: receipt_version_name(tenant, receipt, receipt_version),
         version: i32::try_from(receipt_version.version).unwrap_or(i32::MAX),

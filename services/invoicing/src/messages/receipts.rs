@@ -28,7 +28,11 @@ pub fn get_receipt(request: Request<pb::GetReceiptRequest>) -> Result<ReceiptRef
 
 /// A credit note of a receipt.
 #[must_use]
-pub fn receipt_credit_note(tenant: &TenantId, receipt: &Receipt, note: &ReceiptCreditNote) -> pb::ReceiptCreditNote {
+pub fn receipt_credit_note(
+    tenant: &TenantId,
+    receipt: &Receipt,
+    note: &ReceiptCreditNote,
+) -> pb::ReceiptCreditNote {
     let customer = customer_name(tenant, note.customer);
     let top_up_refund = match &receipt.subject {
         Subject::TopUp { top_up, wallet, .. } if !note.of_dispute => {
@@ -47,7 +51,11 @@ pub fn receipt_credit_note(tenant: &TenantId, receipt: &Receipt, note: &ReceiptC
         top_up_refund,
         create_time: Some(timestamp(note.created_at)),
         reason: if note.of_dispute { Reason::ChargedBack } else { Reason::Unspecified }.into(),
-        dispute: if note.of_dispute { format!("{customer}/disputes/{}", note.refund) } else { String::new() },
+        dispute: if note.of_dispute {
+            format!("{customer}/disputes/{}", note.refund)
+        } else {
+            String::new()
+        },
     }
 }
 
@@ -62,12 +70,21 @@ pub fn receipt(tenant: &TenantId, receipt: &Receipt, notes: &[ReceiptCreditNote]
         Subject::TopUp { top_up: id, wallet, replaces, expires_on } => {
             last_day = expires_on.map(date);
             top_up = format!("{customer}/wallets/{wallet}/topUps/{id}");
-            dispute = replaces.as_ref().map(|replaced| format!("{customer}/disputes/{}", replaced.dispute)).unwrap_or_default();
+            dispute = replaces
+                .as_ref()
+                .map(|replaced| format!("{customer}/disputes/{}", replaced.dispute))
+                .unwrap_or_default();
         }
         Subject::Payment { payment: id, paid_on, invoices: paid } => {
             payment = format!("{customer}/payments/{id}");
             paid_date = Some(date(*paid_on));
-            invoices = paid.iter().map(|(number, paid)| pb::PaidInvoice { number: number.clone(), paid: Some(money(*paid)) }).collect();
+            invoices = paid
+                .iter()
+                .map(|(number, paid)| pb::PaidInvoice {
+                    number: number.clone(),
+                    paid: Some(money(*paid)),
+                })
+                .collect();
         }
     }
     pb::Receipt {
@@ -93,5 +110,9 @@ pub fn receipt(tenant: &TenantId, receipt: &Receipt, notes: &[ReceiptCreditNote]
 /// The receipt that a name means.
 #[must_use]
 pub fn receipt_ref(name: &Name) -> ReceiptRef {
-    ReceiptRef { tenant: name.tenant.clone(), customer: Id::from_uuid(name.id(0)), receipt: Id::from_uuid(name.id(1)) }
+    ReceiptRef {
+        tenant: name.tenant.clone(),
+        customer: Id::from_uuid(name.id(0)),
+        receipt: Id::from_uuid(name.id(1)),
+    }
 }

@@ -23,7 +23,12 @@ pub fn invoice_ref(fields: &Fields, name: &Name) -> InvoiceRef {
 pub const MOST_INVOICES: usize = 100;
 
 /// An invoice's id; true where it is another customer's.
-pub fn invoice_of_customer(fields: &mut Fields, parent: &Name, field: &str, text: &str) -> (Id<Invoice>, bool) {
+pub fn invoice_of_customer(
+    fields: &mut Fields,
+    parent: &Name,
+    field: &str,
+    text: &str,
+) -> (Id<Invoice>, bool) {
     let name = fields.name(field, text, INVOICE);
     (Id::from_uuid(name.id(1)), name.tenant != parent.tenant || name.id(0) != parent.id(0))
 }
@@ -39,7 +44,12 @@ pub fn check_invoice_count(fields: &mut Fields, field: &str, count: usize) {
 }
 
 /// Names of 1 to 100 invoices of one customer, each once; true where one is another customer's.
-pub fn invoices_of_customer(fields: &mut Fields, parent: &Name, field: &str, names: &[String]) -> (Vec<Id<Invoice>>, bool) {
+pub fn invoices_of_customer(
+    fields: &mut Fields,
+    parent: &Name,
+    field: &str,
+    names: &[String],
+) -> (Vec<Id<Invoice>>, bool) {
     check_invoice_count(fields, field, names.len());
     let (mut invoices, mut foreign) = (Vec::new(), false);
     for (place, name) in names.iter().take(MOST_INVOICES).enumerate() {

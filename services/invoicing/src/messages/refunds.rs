@@ -17,11 +17,16 @@ use payterms_proto::invoicing::v1 as pb;
 use tonic::Request;
 
 /// Takes what a payment has paid of an invoice off it; none: all of it.
-pub fn unapply_payment(request: Request<pb::UnapplyPaymentRequest>) -> Result<(Call, UnapplyPayment), AppError> {
+pub fn unapply_payment(
+    request: Request<pb::UnapplyPaymentRequest>,
+) -> Result<(Call, UnapplyPayment), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let payment = fields.name("payment", &message.payment, &["customers", "payments"]);
     let invoice = fields.name("invoice", &message.invoice, INVOICE);
-    let amount = message.amount.as_ref().map(|amount| fields.money("amount", Some(amount), Digits::MinorUnit));
+    let amount = message
+        .amount
+        .as_ref()
+        .map(|amount| fields.money("amount", Some(amount), Digits::MinorUnit));
     let named = invoice_ref(&fields, &invoice);
     let call = fields.write(&message.request_id, payment.tenant.clone())?;
     if payment.tenant != invoice.tenant || payment.id(0) != invoice.id(0) {
@@ -31,7 +36,9 @@ pub fn unapply_payment(request: Request<pb::UnapplyPaymentRequest>) -> Result<(C
 }
 
 /// Names a refund to read.
-pub fn get_refund(request: Request<pb::GetRefundRequest>) -> Result<(InvoiceRef, Id<Refund>), AppError> {
+pub fn get_refund(
+    request: Request<pb::GetRefundRequest>,
+) -> Result<(InvoiceRef, Id<Refund>), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, &["customers", "invoices", "refunds"]);
     let named = invoice_ref(&fields, &name);
@@ -40,7 +47,9 @@ pub fn get_refund(request: Request<pb::GetRefundRequest>) -> Result<(InvoiceRef,
 }
 
 /// Asks for the refunds of an invoice.
-pub fn list_refunds(request: Request<pb::ListRefundsRequest>) -> Result<(InvoiceRef, Page), AppError> {
+pub fn list_refunds(
+    request: Request<pb::ListRefundsRequest>,
+) -> Result<(InvoiceRef, Page), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("parent", &message.parent, INVOICE);
     let page = Page::parse(&mut fields, &message.parent, message.page_size, &message.page_token);
@@ -68,8 +77,16 @@ pub fn refund(tenant: &TenantId, refund: &Refund) -> pb::Refund {
     };
     pb::Refund {
         name: format!("{invoice}/refunds/{}", refund.id),
-        state: if refund.ended { pb::refund::State::Succeeded } else { pb::refund::State::Processing }.into(),
-        credit_note: refund.credit_note.map(|note| format!("{invoice}/creditNotes/{note}")).unwrap_or_default(),
+        state: if refund.ended {
+            pb::refund::State::Succeeded
+        } else {
+            pb::refund::State::Processing
+        }
+        .into(),
+        credit_note: refund
+            .credit_note
+            .map(|note| format!("{invoice}/creditNotes/{note}"))
+            .unwrap_or_default(),
         amount: Some(money(refund.amount)),
         parts: refund.parts.iter().map(part).collect(),
         create_time: Some(timestamp(refund.created_at)),

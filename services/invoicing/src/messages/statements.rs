@@ -38,7 +38,9 @@ pub fn get_statement(request: Request<pb::GetStatementRequest>) -> Result<Statem
 }
 
 /// Asks for statements.
-pub fn list_statements(request: Request<pb::ListStatementsRequest>) -> Result<(CustomerRef, Page), AppError> {
+pub fn list_statements(
+    request: Request<pb::ListStatementsRequest>,
+) -> Result<(CustomerRef, Page), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("parent", &message.parent, &["customers"]);
     let page = Page::parse(&mut fields, &message.parent, message.page_size, &message.page_token);

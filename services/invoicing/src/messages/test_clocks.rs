@@ -9,7 +9,9 @@ use payterms_proto::invoicing::v1 as pb;
 use tonic::Request;
 
 /// Gives a tenant a test clock.
-pub fn start_test_clock(request: Request<pb::StartTestClockRequest>) -> Result<(Call, StartTestClock), AppError> {
+pub fn start_test_clock(
+    request: Request<pb::StartTestClockRequest>,
+) -> Result<(Call, StartTestClock), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let tenant = fields.name("parent", &message.parent, &[]).tenant;
     let now = fields.instant("now", message.now.as_ref());
@@ -21,7 +23,9 @@ pub fn start_test_clock(request: Request<pb::StartTestClockRequest>) -> Result<(
 }
 
 /// Advances a test clock.
-pub fn advance_test_clock(request: Request<pb::AdvanceTestClockRequest>) -> Result<(Call, DateTime<Utc>), AppError> {
+pub fn advance_test_clock(
+    request: Request<pb::AdvanceTestClockRequest>,
+) -> Result<(Call, DateTime<Utc>), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let tenant = fields.singleton("name", &message.name, &[], "testClock").tenant;
     let target = fields.instant("target_time", message.target_time.as_ref());

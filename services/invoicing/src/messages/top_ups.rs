@@ -9,7 +9,9 @@ use payterms_proto::invoicing::v1 as pb;
 use tonic::Request;
 
 /// Raises an invoice.
-pub fn raise_transfer_top_up(request: Request<pb::RaiseTransferTopUpRequest>) -> Result<(Call, RaiseTopUp), AppError> {
+pub fn raise_transfer_top_up(
+    request: Request<pb::RaiseTransferTopUpRequest>,
+) -> Result<(Call, RaiseTopUp), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let parent = fields.name("parent", &message.parent, &["customers"]);
     let amount = fields.money("amount", message.amount.as_ref(), Digits::MinorUnit);
@@ -25,14 +27,28 @@ pub fn raise_transfer_top_up(request: Request<pb::RaiseTransferTopUpRequest>) ->
 fn top_up(fields: &mut Fields, transfer_top_up: &pb::TransferTopUp) -> TopUp {
     let at = |name: &str| format!("top_up.{name}");
     if transfer_top_up.address.is_none() && transfer_top_up.company_id.is_empty() {
-        fields.wrong(&at("address"), "FIELD_REQUIRED", "Give the company's address, or its id in a public register.");
+        fields.wrong(
+            &at("address"),
+            "FIELD_REQUIRED",
+            "Give the company's address, or its id in a public register.",
+        );
     }
     if transfer_top_up.email.is_empty() {
-        fields.wrong(&at("email"), "FIELD_REQUIRED", "Write the address that the invoice is mailed to.");
+        fields.wrong(
+            &at("email"),
+            "FIELD_REQUIRED",
+            "Write the address that the invoice is mailed to.",
+        );
     }
     let digits = transfer_top_up.phone.bytes().filter(u8::is_ascii_digit).count();
-    if !(5..=15).contains(&digits) || !transfer_top_up.phone.bytes().all(|b| b.is_ascii_digit() || b" +-()./".contains(&b)) {
-        fields.wrong(&at("phone"), "FIELD_INVALID_CHARS", "Write the phone number with 5 to 15 digits, spaces and +-()./ only.");
+    if !(5..=15).contains(&digits)
+        || !transfer_top_up.phone.bytes().all(|b| b.is_ascii_digit() || b" +-()./".contains(&b))
+    {
+        fields.wrong(
+            &at("phone"),
+            "FIELD_INVALID_CHARS",
+            "Write the phone number with 5 to 15 digits, spaces and +-()./ only.",
+        );
     }
     TopUp {
         company_name: fields.printed(&at("company_name"), &transfer_top_up.company_name, 1, 200),
@@ -48,6 +64,15 @@ fn top_up(fields: &mut Fields, transfer_top_up: &pb::TransferTopUp) -> TopUp {
 /// Whom a top-up is made out to.
 #[must_use]
 pub fn render_top_up(top_up: &TopUp) -> pb::TransferTopUp {
-    let TopUp { company_name, address: place, company_id, email, contact_name, phone, taxed } = top_up.clone();
-    pb::TransferTopUp { company_name, address: place.as_ref().map(render_address), company_id, email, contact_name, phone, taxed }
+    let TopUp { company_name, address: place, company_id, email, contact_name, phone, taxed } =
+        top_up.clone();
+    pb::TransferTopUp {
+        company_name,
+        address: place.as_ref().map(render_address),
+        company_id,
+        email,
+        contact_name,
+        phone,
+        taxed,
+    }
 }

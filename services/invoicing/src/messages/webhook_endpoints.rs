@@ -41,7 +41,9 @@ fn endpoint_fields(
 ) -> EndpointFields {
     if used("url") {
         fields.token("webhook_endpoint.url", &endpoint.url, 1, 500);
-        if let Some(wrong) = webhooks.rules.check(&endpoint.url).err().filter(|_| !endpoint.url.trim().is_empty()) {
+        if let Some(wrong) =
+            webhooks.rules.check(&endpoint.url).err().filter(|_| !endpoint.url.trim().is_empty())
+        {
             fields.wrong("webhook_endpoint.url", "WEBHOOK_ADDRESS_REFUSED", wrong);
         }
     }
@@ -65,7 +67,11 @@ fn types(fields: &mut Fields, webhooks: &Webhooks, types: &[String]) -> Vec<Stri
     for (place, kind) in types.iter().enumerate().take(MOST_TYPES) {
         let field = format!("{FIELD}[{place}]");
         if !webhooks.types.contains(kind) {
-            fields.wrong(&field, "EVENT_TYPE_UNKNOWN", "There is no such type of event. Use types of the catalogue of events.");
+            fields.wrong(
+                &field,
+                "EVENT_TYPE_UNKNOWN",
+                "There is no such type of event. Use types of the catalogue of events.",
+            );
         } else if named.contains(kind) {
             fields.wrong(&field, "DUPLICATE_ITEM", "Name each type once.");
         }
@@ -102,59 +108,84 @@ pub fn update_webhook_endpoint(
     }
     let wanted = message.webhook_endpoint.unwrap_or_default();
     let name = fields.name("webhook_endpoint.name", &wanted.name, ENDPOINT);
-    let new = endpoint_fields(&mut fields, webhooks, &wanted, |path| paths.iter().any(|named| named == path));
+    let new = endpoint_fields(&mut fields, webhooks, &wanted, |path| {
+        paths.iter().any(|named| named == path)
+    });
     let etag = fields.token("webhook_endpoint.etag", &wanted.etag, 0, 100);
     let endpoint = endpoint_ref(&name).endpoint;
-    Ok((fields.write(&message.request_id, name.tenant)?, UpdateEndpoint { endpoint, fields: new, paths, etag }))
+    Ok((
+        fields.write(&message.request_id, name.tenant)?,
+        UpdateEndpoint { endpoint, fields: new, paths, etag },
+    ))
 }
 
 /// Signs with another secret.
-pub fn rotate_webhook_secret(request: Request<pb::RotateWebhookSecretRequest>) -> Result<(Call, RotateSecret), AppError> {
+pub fn rotate_webhook_secret(
+    request: Request<pb::RotateWebhookSecretRequest>,
+) -> Result<(Call, RotateSecret), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, ENDPOINT);
-    let hours = fields.number("old_secret_valid_hours", message.old_secret_valid_hours, 0..=MOST_HOURS);
+    let hours =
+        fields.number("old_secret_valid_hours", message.old_secret_valid_hours, 0..=MOST_HOURS);
     let old_valid_hours = match hours {
         _ if message.revoke_old_secrets => 0,
         0 => USUAL_HOURS,
         hours => hours,
     };
     let endpoint = endpoint_ref(&name).endpoint;
-    Ok((fields.write(&message.request_id, name.tenant)?, RotateSecret { endpoint, old_valid_hours }))
+    Ok((
+        fields.write(&message.request_id, name.tenant)?,
+        RotateSecret { endpoint, old_valid_hours },
+    ))
 }
 
 /// A request that names an endpoint to change, and nothing else.
-fn named(mut fields: Fields, request_id: &str, name: &str) -> Result<(Call, EndpointRef), AppError> {
+fn named(
+    mut fields: Fields,
+    request_id: &str,
+    name: &str,
+) -> Result<(Call, EndpointRef), AppError> {
     let name = fields.name("name", name, ENDPOINT);
     let named = endpoint_ref(&name);
     Ok((fields.write(request_id, name.tenant)?, named))
 }
 
 /// Removes an endpoint.
-pub fn delete_webhook_endpoint(request: Request<pb::DeleteWebhookEndpointRequest>) -> Result<(Call, EndpointRef), AppError> {
+pub fn delete_webhook_endpoint(
+    request: Request<pb::DeleteWebhookEndpointRequest>,
+) -> Result<(Call, EndpointRef), AppError> {
     let (fields, message) = Fields::open(request)?;
     named(fields, &message.request_id, &message.name)
 }
 
 /// Delivers again.
-pub fn enable_webhook_endpoint(request: Request<pb::EnableWebhookEndpointRequest>) -> Result<(Call, EndpointRef), AppError> {
+pub fn enable_webhook_endpoint(
+    request: Request<pb::EnableWebhookEndpointRequest>,
+) -> Result<(Call, EndpointRef), AppError> {
     let (fields, message) = Fields::open(request)?;
     named(fields, &message.request_id, &message.name)
 }
 
 /// Holds deliveries back.
-pub fn disable_webhook_endpoint(request: Request<pb::DisableWebhookEndpointRequest>) -> Result<(Call, EndpointRef), AppError> {
+pub fn disable_webhook_endpoint(
+    request: Request<pb::DisableWebhookEndpointRequest>,
+) -> Result<(Call, EndpointRef), AppError> {
     let (fields, message) = Fields::open(request)?;
     named(fields, &message.request_id, &message.name)
 }
 
 /// Tests an endpoint.
-pub fn test_webhook_endpoint(request: Request<pb::TestWebhookEndpointRequest>) -> Result<(Call, EndpointRef), AppError> {
+pub fn test_webhook_endpoint(
+    request: Request<pb::TestWebhookEndpointRequest>,
+) -> Result<(Call, EndpointRef), AppError> {
     let (fields, message) = Fields::open(request)?;
     named(fields, &message.request_id, &message.name)
 }
 
 /// Names an endpoint to read.
-pub fn get_webhook_endpoint(request: Request<pb::GetWebhookEndpointRequest>) -> Result<EndpointRef, AppError> {
+pub fn get_webhook_endpoint(
+    request: Request<pb::GetWebhookEndpointRequest>,
+) -> Result<EndpointRef, AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, ENDPOINT);
     fields.finish()?;
@@ -162,7 +193,9 @@ pub fn get_webhook_endpoint(request: Request<pb::GetWebhookEndpointRequest>) -> 
 }
 
 /// Asks for endpoints.
-pub fn list_webhook_endpoints(request: Request<pb::ListWebhookEndpointsRequest>) -> Result<(TenantId, Page), AppError> {
+pub fn list_webhook_endpoints(
+    request: Request<pb::ListWebhookEndpointsRequest>,
+) -> Result<(TenantId, Page), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("parent", &message.parent, &[]);
     let page = Page::parse(&mut fields, &message.parent, message.page_size, &message.page_token);
@@ -172,7 +205,11 @@ pub fn list_webhook_endpoints(request: Request<pb::ListWebhookEndpointsRequest>)
 
 /// An endpoint, without its secrets. `real` is the machine's time.
 #[must_use]
-pub fn webhook_endpoint(tenant: &TenantId, endpoint: &WebhookEndpoint, real: DateTime<Utc>) -> pb::WebhookEndpoint {
+pub fn webhook_endpoint(
+    tenant: &TenantId,
+    endpoint: &WebhookEndpoint,
+    real: DateTime<Utc>,
+) -> pb::WebhookEndpoint {
     use pb::webhook_endpoint::{DisabledReason as Reason, State};
     let (state, reason) = match endpoint.state {
         EndpointState::Enabled => (State::Enabled, Reason::Unspecified),
@@ -196,7 +233,11 @@ pub fn webhook_endpoint(tenant: &TenantId, endpoint: &WebhookEndpoint, real: Dat
 
 /// An endpoint as every service needs it to deliver, as it was decided at this real time.
 #[must_use]
-pub fn webhook_target(tenant: &TenantId, endpoint: &WebhookEndpoint, real: DateTime<Utc>) -> WebhookTargetChanged {
+pub fn webhook_target(
+    tenant: &TenantId,
+    endpoint: &WebhookEndpoint,
+    real: DateTime<Utc>,
+) -> WebhookTargetChanged {
     let secret = |held: &payterms_invoicing_domain::webhook_endpoint::HeldSecret| SealedSecret {
         sealed: held.sealed.clone().into(),
         expire_time: held.expires_at.map(timestamp),

@@ -28,7 +28,8 @@ pub struct Round {
 /// What services are asked to do at an instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// Show the time, and run nothing yet. What one service does at an instant reaches the others by events, and they find the same instant.
+    /// Show the time, and run nothing yet. What one service does at an instant reaches the others
+    /// by events, and they find the same instant.
     TellTime,
     /// Run what is due.
     RunDue,
@@ -40,10 +41,17 @@ pub enum Phase {
 ///
 /// # Errors
 /// Those of a service that does not answer.
-pub async fn run_due(app: &App, tenant: &TenantId, clock: &TestClock, phase: Phase) -> Result<Round, AppError> {
+pub async fn run_due(
+    app: &App,
+    tenant: &TenantId,
+    clock: &TestClock,
+    phase: Phase,
+) -> Result<Round, AppError> {
     let mut round = Round::default();
     let caller = Caller::service("invoicing", tenant, Some(clock.run_id.clone()));
-    for service in ORDER.into_iter().filter(|service| app.peers.names().any(|name| name == *service)) {
+    for service in
+        ORDER.into_iter().filter(|service| app.peers.names().any(|name| name == *service))
+    {
         let message = RunDueRequest {
             tenant: tenant.to_string(),
             now: Some(timestamp(clock.now)),
@@ -53,9 +61,14 @@ pub async fn run_due(app: &App, tenant: &TenantId, clock: &TestClock, phase: Pha
             tells_time: phase == Phase::TellTime,
         };
         let request = app.peers.request(service, &caller, message, BUDGET)?;
-        let done = ClockServiceClient::new(app.peers.channel(service)?).run_due(request).await?.into_inner();
+        let done = ClockServiceClient::new(app.peers.channel(service)?)
+            .run_due(request)
+            .await?
+            .into_inner();
         round.moved_count = round.moved_count.saturating_add(i64::from(done.moved_count));
-        let due = done.next_due.and_then(|due| DateTime::from_timestamp(due.seconds, u32::try_from(due.nanos).ok()?));
+        let due = done
+            .next_due
+            .and_then(|due| DateTime::from_timestamp(due.seconds, u32::try_from(due.nanos).ok()?));
         round.next_due = round.next_due.into_iter().chain(due).min();
         round.stuck_rows.extend(done.stuck_rows.into_iter().map(|row| format!("{service}: {row}")));
     }

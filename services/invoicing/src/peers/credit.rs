@@ -1,4 +1,5 @@
-//! Credit, as invoicing reaches it: the line of a payment, each step with a request id made from the payment and the step.
+//! Credit, as invoicing reaches it: the line of a payment, each step with a request id made from
+//! the payment and the step.
 
 use crate::{
     app::App,
@@ -14,8 +15,9 @@ use payterms_chassis::{
 use payterms_invoicing_domain::{Customer, Invoice, Payment, deferral::line_of};
 use payterms_kernel::{Id, Money, TenantId, id::step_id};
 use payterms_proto::credit::peers::v1::{
-    AuthorizeForPaymentRequest, CaptureForPaymentRequest, CaptureForPaymentResponse, GetLineMeansRequest, GetLineMeansResponse,
-    InvoiceToDefer, VoidForPaymentRequest, payment_draw_service_client::PaymentDrawServiceClient,
+    AuthorizeForPaymentRequest, CaptureForPaymentRequest, CaptureForPaymentResponse,
+    GetLineMeansRequest, GetLineMeansResponse, InvoiceToDefer, VoidForPaymentRequest,
+    payment_draw_service_client::PaymentDrawServiceClient,
 };
 use std::time::Duration;
 use uuid::Uuid;
@@ -23,21 +25,37 @@ use uuid::Uuid;
 /// How long one try of a step may take.
 const BUDGET: Duration = Duration::from_secs(10);
 
-/// Why a line gives nothing: what stands against a draw, or the payment was given up before. What was reserved is made owed
-/// or given back; no line can refuse that.
-const NOT_DRAWN: [&str; 5] = ["CREDIT_LIMIT_EXCEEDED", "CURRENCY_MISMATCH", "DRAW_STATE", "INVOICE_IN_PLAN", "LINE_STATE"];
+/// Why a line gives nothing: what stands against a draw, or the payment was given up before. What
+/// was reserved is made owed or given back; no line can refuse that.
+const NOT_DRAWN: [&str; 5] =
+    ["CREDIT_LIMIT_EXCEEDED", "CURRENCY_MISMATCH", "DRAW_STATE", "INVOICE_IN_PLAN", "LINE_STATE"];
 
 fn steps<'a>(app: &'a App, tenant: &TenantId) -> Steps<'a, PaymentDrawServiceClient<PeerChannel>> {
-    Steps::new(&app.peers, "credit", Caller::service("invoicing", tenant, None), BUDGET, PaymentDrawServiceClient::new)
+    Steps::new(
+        &app.peers,
+        "credit",
+        Caller::service("invoicing", tenant, None),
+        BUDGET,
+        PaymentDrawServiceClient::new,
+    )
 }
 
 /// What can be drawn on a line of a customer.
 ///
 /// # Errors
 /// Credit's refusal, or `UNAVAILABLE`.
-pub async fn line_means(app: &App, tenant: &TenantId, customer: Id<Customer>, line: Uuid) -> Result<GetLineMeansResponse, AppError> {
+pub async fn line_means(
+    app: &App,
+    tenant: &TenantId,
+    customer: Id<Customer>,
+    line: Uuid,
+) -> Result<GetLineMeansResponse, AppError> {
     let name = format!("{}/creditLines/{line}", customer_name(tenant, customer));
-    steps(app, tenant).once(GetLineMeansRequest { name }, |mut client, request| async move { client.get_line_means(request).await }).await
+    steps(app, tenant)
+        .once(GetLineMeansRequest { name }, |mut client, request| async move {
+            client.get_line_means(request).await
+        })
+        .await
 }
 
 /// A line, as a payment draws on it.
@@ -58,7 +76,14 @@ impl<'a> Line<'a> {
         let (line, _) = line_of(&payment.tenders)?;
         let customer = customer_name(tenant, payment.customer);
         let name = format!("{customer}/creditLines/{line}");
-        Some(Self { app, tenant, intent: payment.id.uuid(), customer, name, payment: payment_name(tenant, payment) })
+        Some(Self {
+            app,
+            tenant,
+            intent: payment.id.uuid(),
+            customer,
+            name,
+            payment: payment_name(tenant, payment),
+        })
     }
 
     fn steps(&self) -> Steps<'a, PaymentDrawServiceClient<PeerChannel>> {
@@ -73,14 +98,23 @@ impl<'a> Line<'a> {
     ///
     /// # Errors
     /// `UNAVAILABLE` if credit does not answer in 60 attempts; the recovery of flows tries again.
-    pub async fn authorize(&self, to_defer: Vec<(Id<Invoice>, Money)>) -> Result<StepOutcome<()>, AppError> {
-        let invoice = |(id, amount)| InvoiceToDefer { invoice: format!("{}/invoices/{id}", self.customer), amount: Some(money(amount)) };
+    pub async fn authorize(
+        &self,
+        to_defer: Vec<(Id<Invoice>, Money)>,
+    ) -> Result<StepOutcome<()>, AppError> {
+        let invoice = |(id, amount)| InvoiceToDefer {
+            invoice: format!("{}/invoices/{id}", self.customer),
+            amount: Some(money(amount)),
+        };
         let invoices = to_defer.into_iter().map(invoice).collect();
-        let (request_id, name, payment) = (self.step("draw"), self.name.clone(), self.payment.clone());
+        let (request_id, name, payment) =
+            (self.step("draw"), self.name.clone(), self.payment.clone());
         let message = AuthorizeForPaymentRequest { request_id, name, payment, invoices };
         let reserved = self
             .steps()
-            .until_answered(&NOT_DRAWN, message, |mut client, request| async move { client.authorize_for_payment(request).await })
+            .until_answered(&NOT_DRAWN, message, |mut client, request| async move {
+                client.authorize_for_payment(request).await
+            })
             .await?;
         Ok(reserved.map(|_| ()))
     }
@@ -90,9 +124,14 @@ impl<'a> Line<'a> {
     /// # Errors
     /// `UNAVAILABLE` if credit does not answer in 60 attempts; the recovery of flows tries again.
     pub async fn capture(&self) -> Result<CaptureForPaymentResponse, AppError> {
-        let (request_id, name, payment) = (self.step("capture"), self.name.clone(), self.payment.clone());
+        let (request_id, name, payment) =
+            (self.step("capture"), self.name.clone(), self.payment.clone());
         let message = CaptureForPaymentRequest { request_id, name, payment };
-        self.steps().until_done(message, |mut client, request| async move { client.capture_for_payment(request).await }).await
+        self.steps()
+            .until_done(message, |mut client, request| async move {
+                client.capture_for_payment(request).await
+            })
+            .await
     }
 
     /// Gives back what is reserved.
@@ -100,8 +139,14 @@ impl<'a> Line<'a> {
     /// # Errors
     /// `UNAVAILABLE` if credit does not answer in 60 attempts; the recovery of flows tries again.
     pub async fn void(&self) -> Result<(), AppError> {
-        let (request_id, name, payment) = (self.step("void"), self.name.clone(), self.payment.clone());
+        let (request_id, name, payment) =
+            (self.step("void"), self.name.clone(), self.payment.clone());
         let message = VoidForPaymentRequest { request_id, name, payment };
-        self.steps().until_done(message, |mut client, request| async move { client.void_for_payment(request).await }).await.map(|_| ())
+        self.steps()
+            .until_done(message, |mut client, request| async move {
+                client.void_for_payment(request).await
+            })
+            .await
+            .map(|_| ())
     }
 }

@@ -1,4 +1,5 @@
-//! The other services, as invoicing reaches them: clients and requests of theirs are made here alone.
+//! The other services, as invoicing reaches them: clients and requests of theirs are made here
+//! alone.
 
 pub mod clocks;
 pub mod credit;

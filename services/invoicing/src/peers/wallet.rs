@@ -1,5 +1,5 @@
-//! A customer's wallet, as invoicing reaches it. Each step of a payment has a request id made from the payment and the
-//! step; an answer that does not come is requested again with the same id.
+//! A customer's wallet, as invoicing reaches it. Each step of a payment has a request id made from
+//! the payment and the step; an answer that does not come is requested again with the same id.
 
 use crate::{
     app::App,
@@ -22,14 +22,16 @@ use payterms_invoicing_domain::{
 use payterms_kernel::{Currency, Id, Money, TenantId, id::step_id};
 use payterms_proto::wallet::{
     peers::v1::{
-        BookTransferRefundRequest, ChargeForPaymentRequest, GetChargeRequest, GetPaymentMeansRequest, GetPaymentMeansResponse,
-        HoldForPaymentRequest, QuoteTransferRefundRequest, RecordTransferRequest, RefundPaymentRequest, ReleasePaymentRequest,
-        ReleaseTransferRefundRequest, ReserveTransferRefundRequest, ReturnTransferRequest, SettlePaymentRequest, TransferCredit,
+        BookTransferRefundRequest, ChargeForPaymentRequest, GetChargeRequest,
+        GetPaymentMeansRequest, GetPaymentMeansResponse, HoldForPaymentRequest,
+        QuoteTransferRefundRequest, RecordTransferRequest, RefundPaymentRequest,
+        ReleasePaymentRequest, ReleaseTransferRefundRequest, ReserveTransferRefundRequest,
+        ReturnTransferRequest, SettlePaymentRequest, TransferCredit,
         settlement_service_client::SettlementServiceClient,
     },
     v1::{
-        Charge, GetWalletSettingsRequest, Lot, PaymentMethod, TaxKind, charge::State, payment_method::Kind,
-        settings_service_client::SettingsServiceClient,
+        Charge, GetWalletSettingsRequest, Lot, PaymentMethod, TaxKind, charge::State,
+        payment_method::Kind, settings_service_client::SettingsServiceClient,
     },
 };
 use std::time::Duration;
@@ -38,8 +40,9 @@ use uuid::Uuid;
 /// How long one try of a step may take.
 const BUDGET: Duration = Duration::from_secs(10);
 
-/// Why credit is not held: there is less than is asked for, or the payment was released before. No other step can be
-/// refused: a charge that is declined is a result, and what was begun is settled, released or given back.
+/// Why credit is not held: there is less than is asked for, or the payment was released before. No
+/// other step can be refused: a charge that is declined is a result, and what was begun is settled,
+/// released or given back.
 const NOT_HELD: [&str; 2] = ["INSUFFICIENT_FUNDS", "HOLD_STATE"];
 
 /// Why the credit of a transfer back is not reserved: it is gone, or would be bought again.
@@ -85,7 +88,13 @@ impl<'a> Wallet<'a> {
     /// The wallet of a customer.
     #[must_use]
     pub fn new(app: &'a App, tenant: &'a TenantId, customer: Id<Customer>) -> Self {
-        Self { app, tenant, customer: customer_name(tenant, customer), intent: Uuid::nil(), payment_name: String::new() }
+        Self {
+            app,
+            tenant,
+            customer: customer_name(tenant, customer),
+            intent: Uuid::nil(),
+            payment_name: String::new(),
+        }
     }
 
     /// The same, for the steps of one payment.
@@ -129,14 +138,23 @@ impl<'a> Wallet<'a> {
     /// # Errors
     /// The wallet's refusal, or `UNAVAILABLE`.
     pub async fn means(&self, currency: Currency) -> Result<GetPaymentMeansResponse, AppError> {
-        let message = GetPaymentMeansRequest { parent: self.customer.clone(), currency_code: currency.code().to_owned() };
-        self.steps().once(message, |mut client, request| async move { client.get_payment_means(request).await }).await
+        let message = GetPaymentMeansRequest {
+            parent: self.customer.clone(),
+            currency_code: currency.code().to_owned(),
+        };
+        self.steps()
+            .once(
+                message,
+                |mut client, request| async move { client.get_payment_means(request).await },
+            )
+            .await
     }
 
     /// Reserves credit.
     ///
     /// # Errors
-    /// `UNAVAILABLE` if the wallet does not answer in 60 attempts; the recovery of flows tries again.
+    /// `UNAVAILABLE` if the wallet does not answer in 60 attempts; the recovery of flows tries
+    /// again.
     pub async fn hold(&self, amount: Money, taxed: bool) -> Result<StepOutcome<()>, AppError> {
         let message = HoldForPaymentRequest {
             request_id: self.step("hold"),
@@ -147,7 +165,9 @@ impl<'a> Wallet<'a> {
         };
         let held = self
             .steps()
-            .until_answered(&NOT_HELD, message, |mut client, request| async move { client.hold_for_payment(request).await })
+            .until_answered(&NOT_HELD, message, |mut client, request| async move {
+                client.hold_for_payment(request).await
+            })
             .await?;
         Ok(held.map(|_| ()))
     }
@@ -155,17 +175,29 @@ impl<'a> Wallet<'a> {
     /// Charges a card, in the order of tenders; none: the collection method.
     ///
     /// # Errors
-    /// `UNAVAILABLE` if the wallet does not answer in 60 attempts; the recovery of flows tries again.
-    pub async fn charge(&self, place: usize, method: Option<Uuid>, amount: Money) -> Result<Charged, AppError> {
+    /// `UNAVAILABLE` if the wallet does not answer in 60 attempts; the recovery of flows tries
+    /// again.
+    pub async fn charge(
+        &self,
+        place: usize,
+        method: Option<Uuid>,
+        amount: Money,
+    ) -> Result<Charged, AppError> {
         let message = ChargeForPaymentRequest {
             request_id: self.step(&charge_step(place)),
             parent: self.customer.clone(),
             payment: self.payment_name.clone(),
-            payment_method: method.map(|method| format!("{}/paymentMethods/{method}", self.customer)).unwrap_or_default(),
+            payment_method: method
+                .map(|method| format!("{}/paymentMethods/{method}", self.customer))
+                .unwrap_or_default(),
             amount: Some(money(amount)),
         };
-        let answer =
-            self.steps().until_done(message, |mut client, request| async move { client.charge_for_payment(request).await }).await?;
+        let answer = self
+            .steps()
+            .until_done(message, |mut client, request| async move {
+                client.charge_for_payment(request).await
+            })
+            .await?;
         let charge = answer.charge.unwrap_or_default();
         match outcome(&charge) {
             // The stored answer is the first one, so the current state of the charge is read.
@@ -176,14 +208,20 @@ impl<'a> Wallet<'a> {
 
     async fn charge_now(&self, name: &str) -> Result<Charged, AppError> {
         let message = GetChargeRequest { name: name.to_owned() };
-        let answer = self.steps().until_done(message, |mut client, request| async move { client.get_charge(request).await }).await?;
+        let answer =
+            self.steps()
+                .until_done(message, |mut client, request| async move {
+                    client.get_charge(request).await
+                })
+                .await?;
         Ok(outcome(&answer.charge.unwrap_or_default()))
     }
 
     /// Gives back what is reserved.
     ///
     /// # Errors
-    /// `UNAVAILABLE` if the wallet does not answer in 60 attempts; the recovery of flows tries again.
+    /// `UNAVAILABLE` if the wallet does not answer in 60 attempts; the recovery of flows tries
+    /// again.
     pub async fn release(&self, currency: Currency) -> Result<(), AppError> {
         let message = ReleasePaymentRequest {
             request_id: self.step("release"),
@@ -191,14 +229,25 @@ impl<'a> Wallet<'a> {
             payment: self.payment_name.clone(),
             currency_code: currency.code().to_owned(),
         };
-        self.steps().until_done(message, |mut client, request| async move { client.release_payment(request).await }).await.map(|_| ())
+        self.steps()
+            .until_done(message, |mut client, request| async move {
+                client.release_payment(request).await
+            })
+            .await
+            .map(|_| ())
     }
 
     /// Takes the reserved credit, and makes a surplus credit. Answers what credit that is.
     ///
     /// # Errors
-    /// `UNAVAILABLE` if the wallet does not answer in 60 attempts; the recovery of flows tries again.
-    pub async fn settle(&self, currency: Currency, credit: bool, surplus: Option<Money>) -> Result<Option<NewCredit>, AppError> {
+    /// `UNAVAILABLE` if the wallet does not answer in 60 attempts; the recovery of flows tries
+    /// again.
+    pub async fn settle(
+        &self,
+        currency: Currency,
+        credit: bool,
+        surplus: Option<Money>,
+    ) -> Result<Option<NewCredit>, AppError> {
         let message = SettlePaymentRequest {
             request_id: self.step("settle"),
             parent: self.customer.clone(),
@@ -207,7 +256,12 @@ impl<'a> Wallet<'a> {
             surplus: surplus.map(money),
             credit,
         };
-        let settled = self.steps().until_done(message, |mut client, request| async move { client.settle_payment(request).await }).await?;
+        let settled = self
+            .steps()
+            .until_done(message, |mut client, request| async move {
+                client.settle_payment(request).await
+            })
+            .await?;
         Ok(settled.surplus.as_ref().and_then(new_credit))
     }
 
@@ -217,25 +271,40 @@ impl<'a> Wallet<'a> {
     /// The wallet's refusal, or `UNAVAILABLE`.
     pub async fn offer(&self, currency: Currency) -> Result<Offer, AppError> {
         let caller = Caller::service("invoicing", self.tenant, None);
-        let steps = Steps::new(&self.app.peers, "wallet", caller, BUDGET, SettingsServiceClient::new);
-        let message = GetWalletSettingsRequest { name: format!("tenants/{}/walletSettings", self.tenant) };
-        let answer = steps.once(message, |mut client, request| async move { client.get_wallet_settings(request).await }).await?;
+        let steps =
+            Steps::new(&self.app.peers, "wallet", caller, BUDGET, SettingsServiceClient::new);
+        let message =
+            GetWalletSettingsRequest { name: format!("tenants/{}/walletSettings", self.tenant) };
+        let answer = steps
+            .once(message, |mut client, request| async move {
+                client.get_wallet_settings(request).await
+            })
+            .await?;
         let settings = answer.wallet_settings.unwrap_or_default();
-        let minimums = settings.minimums.iter().filter(|minimum| minimum.kind() == Kind::BankTransfer);
+        let minimums =
+            settings.minimums.iter().filter(|minimum| minimum.kind() == Kind::BankTransfer);
         Ok(Offer {
             prepayment: settings.prepayment,
             by_transfer: settings.prepayment_methods().any(|kind| kind == Kind::BankTransfer),
-            minimum: minimums.filter_map(|minimum| money_of(minimum.amount.as_ref()?)).find(|least| least.currency() == currency),
+            minimum: minimums
+                .filter_map(|minimum| money_of(minimum.amount.as_ref()?))
+                .find(|least| least.currency() == currency),
             taxed: settings.top_up_tax_kind() == TaxKind::TaxedSale,
             valid_days: u32::try_from(settings.purchased_expire_days).unwrap_or_default(),
         })
     }
 
-    /// Books what arrived by bank transfer: it pays invoices, but for what it buys. Answers what credit that is.
+    /// Books what arrived by bank transfer: it pays invoices, but for what it buys. Answers what
+    /// credit that is.
     ///
     /// # Errors
-    /// `UNAVAILABLE` if the wallet does not answer in 60 attempts; the recovery of flows tries again.
-    pub async fn record_transfer(&self, amount: Money, bought: Option<Bought>) -> Result<Option<NewCredit>, AppError> {
+    /// `UNAVAILABLE` if the wallet does not answer in 60 attempts; the recovery of flows tries
+    /// again.
+    pub async fn record_transfer(
+        &self,
+        amount: Money,
+        bought: Option<Bought>,
+    ) -> Result<Option<NewCredit>, AppError> {
         let message = RecordTransferRequest {
             request_id: self.step("transfer"),
             parent: self.customer.clone(),
@@ -245,15 +314,27 @@ impl<'a> Wallet<'a> {
             tax: bought.map(|bought| money(bought.tax)),
             tax_kind: bought.map(tax_kind).unwrap_or_default().into(),
         };
-        let recorded = self.steps().until_done(message, |mut client, request| async move { client.record_transfer(request).await }).await?;
+        let recorded = self
+            .steps()
+            .until_done(message, |mut client, request| async move {
+                client.record_transfer(request).await
+            })
+            .await?;
         Ok(recorded.bought.as_ref().and_then(new_credit))
     }
 
-    /// Books back what had arrived by bank transfer, with what of it had become credit, or had bought it. Answers what the wallet owes then.
+    /// Books back what had arrived by bank transfer, with what of it had become credit, or had
+    /// bought it. Answers what the wallet owes then.
     ///
     /// # Errors
-    /// `UNAVAILABLE` if the wallet does not answer in 60 attempts; the recovery of flows tries again.
-    pub async fn return_transfer(&self, amount: Money, surplus: Money, bought: Option<Bought>) -> Result<Option<Money>, AppError> {
+    /// `UNAVAILABLE` if the wallet does not answer in 60 attempts; the recovery of flows tries
+    /// again.
+    pub async fn return_transfer(
+        &self,
+        amount: Money,
+        surplus: Money,
+        bought: Option<Bought>,
+    ) -> Result<Option<Money>, AppError> {
         let message = ReturnTransferRequest {
             request_id: self.step("transfer_return"),
             parent: self.customer.clone(),
@@ -264,7 +345,12 @@ impl<'a> Wallet<'a> {
             tax: bought.map(|bought| money(bought.tax)),
             tax_kind: bought.map(tax_kind).unwrap_or_default().into(),
         };
-        let answer = self.steps().until_done(message, |mut client, request| async move { client.return_transfer(request).await }).await?;
+        let answer = self
+            .steps()
+            .until_done(message, |mut client, request| async move {
+                client.return_transfer(request).await
+            })
+            .await?;
         Ok(answer.owed.as_ref().and_then(money_of))
     }
 
@@ -272,7 +358,12 @@ impl<'a> Wallet<'a> {
     ///
     /// # Errors
     /// The wallet's refusal, or `UNAVAILABLE`.
-    pub async fn quote_transfer_refund(&self, from: Credit, currency: Currency, credit: Option<Money>) -> Result<Money, AppError> {
+    pub async fn quote_transfer_refund(
+        &self,
+        from: Credit,
+        currency: Currency,
+        credit: Option<Money>,
+    ) -> Result<Money, AppError> {
         let message = QuoteTransferRefundRequest {
             parent: self.customer.clone(),
             payment: self.payment_name.clone(),
@@ -280,15 +371,28 @@ impl<'a> Wallet<'a> {
             currency_code: currency.code().to_owned(),
             credit: credit.map(money),
         };
-        let answer = self.steps().once(message, |mut client, request| async move { client.quote_transfer_refund(request).await }).await?;
-        answer.credit.as_ref().and_then(money_of).ok_or_else(|| AppError::Fault("a quote without an amount".to_owned()))
+        let answer = self
+            .steps()
+            .once(message, |mut client, request| async move {
+                client.quote_transfer_refund(request).await
+            })
+            .await?;
+        answer
+            .credit
+            .as_ref()
+            .and_then(money_of)
+            .ok_or_else(|| AppError::Fault("a quote without an amount".to_owned()))
     }
 
     /// Reserves the credit of a transfer back.
     ///
     /// # Errors
-    /// `UNAVAILABLE` if the wallet does not answer in 60 attempts; the recovery of flows tries again.
-    pub async fn reserve_transfer_refund(&self, refund: &TransferRefund) -> Result<StepOutcome<()>, AppError> {
+    /// `UNAVAILABLE` if the wallet does not answer in 60 attempts; the recovery of flows tries
+    /// again.
+    pub async fn reserve_transfer_refund(
+        &self,
+        refund: &TransferRefund,
+    ) -> Result<StepOutcome<()>, AppError> {
         let message = ReserveTransferRefundRequest {
             request_id: self.step("reserve"),
             parent: self.customer.clone(),
@@ -299,7 +403,9 @@ impl<'a> Wallet<'a> {
         };
         let reserved = self
             .steps()
-            .until_answered(&NOT_RESERVED, message, |mut client, request| async move { client.reserve_transfer_refund(request).await })
+            .until_answered(&NOT_RESERVED, message, |mut client, request| async move {
+                client.reserve_transfer_refund(request).await
+            })
             .await?;
         Ok(reserved.map(|_| ()))
     }
@@ -307,7 +413,8 @@ impl<'a> Wallet<'a> {
     /// Frees the credit of a transfer back.
     ///
     /// # Errors
-    /// `UNAVAILABLE` if the wallet does not answer in 60 attempts; the recovery of flows tries again.
+    /// `UNAVAILABLE` if the wallet does not answer in 60 attempts; the recovery of flows tries
+    /// again.
     pub async fn release_transfer_refund(&self, refund: &TransferRefund) -> Result<(), AppError> {
         let message = ReleaseTransferRefundRequest {
             request_id: self.step("release"),
@@ -316,7 +423,9 @@ impl<'a> Wallet<'a> {
             currency_code: refund.credit.currency().code().to_owned(),
         };
         self.steps()
-            .until_done(message, |mut client, request| async move { client.release_transfer_refund(request).await })
+            .until_done(message, |mut client, request| async move {
+                client.release_transfer_refund(request).await
+            })
             .await
             .map(|_| ())
     }
@@ -324,7 +433,8 @@ impl<'a> Wallet<'a> {
     /// Books that a transfer back was made.
     ///
     /// # Errors
-    /// `UNAVAILABLE` if the wallet does not answer in 60 attempts; the recovery of flows tries again.
+    /// `UNAVAILABLE` if the wallet does not answer in 60 attempts; the recovery of flows tries
+    /// again.
     pub async fn book_transfer_refund(&self, refund: &TransferRefund) -> Result<(), AppError> {
         let message = BookTransferRefundRequest {
             request_id: self.step("book"),
@@ -334,19 +444,30 @@ impl<'a> Wallet<'a> {
             tax: Some(money(refund.tax)),
             description: refund.explanation.clone(),
         };
-        self.steps().until_done(message, |mut client, request| async move { client.book_transfer_refund(request).await }).await.map(|_| ())
+        self.steps()
+            .until_done(message, |mut client, request| async move {
+                client.book_transfer_refund(request).await
+            })
+            .await
+            .map(|_| ())
     }
 
     fn refund_name(&self, refund: &TransferRefund) -> String {
         format!("{}/transferRefunds/{}", self.customer, refund.id)
     }
 
-    /// Gives back a part of a refund; all of it becomes credit where the payment is unapplied. Answers where it is, and how much of it the
-    /// issuer had taken back before.
+    /// Gives back a part of a refund; all of it becomes credit where the payment is unapplied.
+    /// Answers where it is, and how much of it the issuer had taken back before.
     ///
     /// # Errors
-    /// `UNAVAILABLE` if the wallet does not answer in 60 attempts; the recovery of flows tries again.
-    pub async fn refund(&self, step: usize, part: &RefundPart, unapplied: bool) -> Result<(Destination, Money), AppError> {
+    /// `UNAVAILABLE` if the wallet does not answer in 60 attempts; the recovery of flows tries
+    /// again.
+    pub async fn refund(
+        &self,
+        step: usize,
+        part: &RefundPart,
+        unapplied: bool,
+    ) -> Result<(Destination, Money), AppError> {
         let charged = step_id(part.payment.uuid(), &charge_step(part.place)).to_string();
         let message = RefundPaymentRequest {
             request_id: self.step(&format!("part/{step}")),
@@ -356,8 +477,17 @@ impl<'a> Wallet<'a> {
             charge_request_id: if part.from_credit { String::new() } else { charged },
             to_credit: unapplied || part.to_credit,
         };
-        let answer = self.steps().until_done(message, |mut client, request| async move { client.refund_payment(request).await }).await?;
-        let taken_back = answer.taken_back.as_ref().and_then(money_of).unwrap_or_else(|| Money::zero(part.amount.currency()));
+        let answer = self
+            .steps()
+            .until_done(message, |mut client, request| async move {
+                client.refund_payment(request).await
+            })
+            .await?;
+        let taken_back = answer
+            .taken_back
+            .as_ref()
+            .and_then(money_of)
+            .unwrap_or_else(|| Money::zero(part.amount.currency()));
         Ok((if answer.credited { Destination::Credit } else { Destination::Card }, taken_back))
     }
 }
@@ -388,7 +518,10 @@ fn outcome(charge: &Charge) -> Charged {
     match charge.state() {
         // Taken back already: its own event tells, once this is recorded.
         State::Succeeded | State::ChargedBack => Charged::Succeeded,
-        State::Failed => Charged::Failed(charge.decline_code.clone(), charge.payment_method.rsplit('/').next().and_then(names::uuid)),
+        State::Failed => Charged::Failed(
+            charge.decline_code.clone(),
+            charge.payment_method.rsplit('/').next().and_then(names::uuid),
+        ),
         State::Processing | State::Unspecified => Charged::Waits,
     }
 }

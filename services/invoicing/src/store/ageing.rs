@@ -1,7 +1,8 @@
-//! What customers owe by how long it is past due: sums that the database makes, customer by customer.
+//! What customers owe by how long it is past due: sums that the database makes, customer by
+//! customer.
 //!
-//! What is open now is in table `invoices`. What was open on a past day is the sum of what was noted until then in `receivables`,
-//! which is never changed.
+//! What is open now is in table `invoices`. What was open on a past day is the sum of what was
+//! noted until then in `receivables`, which is never changed.
 
 use super::currency;
 use chrono::NaiveDate;
@@ -51,9 +52,16 @@ fn open_then(day: &str, text: &str) -> String {
 /// The sum of a bucket.
 fn sum_of(bucket: Bucket, day: NaiveDate, values: &mut Vec<Value>) -> String {
     let (first, last) = bucket.due_dates(day);
-    let bounds = [(">=", first), ("<=", last)].into_iter().filter_map(|(sign, date)| Some((sign, date?)));
-    let conditions: Vec<_> = bounds.map(|(sign, date)| format!("due_date {sign} {}", bind(values, date.to_string()))).collect();
-    format!("CAST(sum(CASE WHEN {} THEN open ELSE 0 END) AS bigint) AS {}", conditions.join(" AND "), column(bucket))
+    let bounds =
+        [(">=", first), ("<=", last)].into_iter().filter_map(|(sign, date)| Some((sign, date?)));
+    let conditions: Vec<_> = bounds
+        .map(|(sign, date)| format!("due_date {sign} {}", bind(values, date.to_string())))
+        .collect();
+    format!(
+        "CAST(sum(CASE WHEN {} THEN open ELSE 0 END) AS bigint) AS {}",
+        conditions.join(" AND "),
+        column(bucket)
+    )
 }
 
 fn column(bucket: Bucket) -> &'static str {
@@ -74,8 +82,12 @@ pub async fn page<C: ConnectionTrait>(
     (after, limit): (Option<Position>, u64),
 ) -> Result<Vec<Ageing>, AppError> {
     let mut values: Vec<Value> = vec![tenant.as_str().into()];
-    let sums: Vec<_> = Bucket::ALL.into_iter().map(|bucket| sum_of(bucket, aged.day, &mut values)).collect();
-    let mut text = aged.customer.map(|id| format!(" AND customer_id = {}", bind(&mut values, id.uuid()))).unwrap_or_default();
+    let sums: Vec<_> =
+        Bucket::ALL.into_iter().map(|bucket| sum_of(bucket, aged.day, &mut values)).collect();
+    let mut text = aged
+        .customer
+        .map(|id| format!(" AND customer_id = {}", bind(&mut values, id.uuid())))
+        .unwrap_or_default();
     match after {
         None => {}
         Some(Position { key: Key::Text(code), id }) => {
@@ -84,7 +96,11 @@ pub async fn page<C: ConnectionTrait>(
         }
         Some(position) => return Err(AppError::Fault(format!("ageing after {position:?}"))),
     }
-    let rows = if aged.then { open_then(&bind(&mut values, aged.day.to_string()), &text) } else { format!("{NOW}{text}") };
+    let rows = if aged.then {
+        open_then(&bind(&mut values, aged.day.to_string()), &text)
+    } else {
+        format!("{NOW}{text}")
+    };
     let limit = bind(&mut values, i64::try_from(limit).unwrap_or(i64::MAX));
     let select = format!(
         "SELECT customer_id, currency, count(*) AS invoices, {} FROM ({rows}) AS owed WHERE open <> 0 \

@@ -1,5 +1,5 @@
-//! Tables `api_keys` and `api_key_secrets`. The second one is not under row-level security: a secret is looked up by its hash before
-//! anybody knows whose it is.
+//! Tables `api_keys` and `api_key_secrets`. The second one is not under row-level security: a
+//! secret is looked up by its hash before anybody knows whose it is.
 
 use super::unknown;
 use chrono::{DateTime, Utc};
@@ -9,7 +9,9 @@ use payterms_invoicing_domain::{
     api_key::{Permission, Role, Secret},
 };
 use payterms_kernel::{Id, TenantId};
-use sea_orm::{ActiveValue::Set, Condition, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set, Condition, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict,
+};
 use std::collections::HashMap;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -79,11 +81,18 @@ fn role(name: &str) -> Result<Role, AppError> {
 }
 
 fn secret(row: secrets::Model) -> Result<Secret, AppError> {
-    let hash = row.hash.try_into().map_err(|_| AppError::Fault("the hash of a secret has another length".to_owned()))?;
+    let hash = row
+        .hash
+        .try_into()
+        .map_err(|_| AppError::Fault("the hash of a secret has another length".to_owned()))?;
     Ok(Secret { hash, last_four: row.last_four, created_at: row.created_at, ends_at: row.ends_at })
 }
 
-async fn with_secrets<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<Model>) -> Result<Vec<ApiKey>, AppError> {
+async fn with_secrets<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    rows: Vec<Model>,
+) -> Result<Vec<ApiKey>, AppError> {
     let found = secrets::Entity::find()
         .filter(secrets::Column::Tenant.eq(tenant.as_str()))
         .filter(secrets::Column::KeyId.is_in(rows.iter().map(|row| row.id)))
@@ -117,40 +126,68 @@ async fn with_secrets<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec
 }
 
 /// One key.
-pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<ApiKey>) -> Result<Option<ApiKey>, AppError> {
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<ApiKey>,
+) -> Result<Option<ApiKey>, AppError> {
     let row = Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?;
     Ok(with_secrets(conn, tenant, row.into_iter().collect()).await?.pop())
 }
 
 /// One key, its row locked.
-pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<ApiKey>) -> Result<Option<ApiKey>, AppError> {
-    let row = Entity::find_by_id((tenant.to_string(), id.uuid())).lock_exclusive().one(conn).await?;
+pub async fn lock<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<ApiKey>,
+) -> Result<Option<ApiKey>, AppError> {
+    let row =
+        Entity::find_by_id((tenant.to_string(), id.uuid())).lock_exclusive().one(conn).await?;
     Ok(with_secrets(conn, tenant, row.into_iter().collect()).await?.pop())
 }
 
 /// How many keys of a tenant are active.
-pub async fn count_active<C: ConnectionTrait>(conn: &C, tenant: &TenantId, now: DateTime<Utc>) -> Result<u64, AppError> {
+pub async fn count_active<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    now: DateTime<Utc>,
+) -> Result<u64, AppError> {
     let lasts = Condition::any().add(Column::ExpiresAt.is_null()).add(Column::ExpiresAt.gt(now));
-    let active = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::RevokedAt.is_null()).filter(lasts);
+    let active = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::RevokedAt.is_null())
+        .filter(lasts);
     Ok(active.count(conn).await?)
 }
 
 /// Keys below an id, newest first.
-pub async fn list<C: ConnectionTrait>(conn: &C, tenant: &TenantId, before: Uuid, limit: u64) -> Result<Vec<ApiKey>, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.lt(before));
+pub async fn list<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    before: Uuid,
+    limit: u64,
+) -> Result<Vec<ApiKey>, AppError> {
+    let query =
+        Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.lt(before));
     let rows = query.order_by_desc(Column::Id).limit(limit).all(conn).await?;
     with_secrets(conn, tenant, rows).await
 }
 
 /// Whose a secret with this hash is.
 pub async fn owner<C: ConnectionTrait>(conn: &C, hash: &[u8]) -> Result<Option<Owner>, AppError> {
-    let Some(row) = secrets::Entity::find_by_id(hash.to_vec()).one(conn).await? else { return Ok(None) };
+    let Some(row) = secrets::Entity::find_by_id(hash.to_vec()).one(conn).await? else {
+        return Ok(None);
+    };
     let tenant = row.tenant.parse().map_err(|_| unknown("tenant", &row.tenant))?;
     Ok(Some(Owner { tenant, key: Id::from_uuid(row.key_id) }))
 }
 
 /// Inserts a key, or saves its changes, with its secrets. When it was last used stays.
-pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, api_key: &ApiKey) -> Result<(), AppError> {
+pub async fn save<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    api_key: &ApiKey,
+) -> Result<(), AppError> {
     let roles: Vec<_> = api_key.permission.roles.iter().map(|role| role.name()).collect();
     let row = ActiveModel {
         tenant: Set(tenant.to_string()),
@@ -168,7 +205,8 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, api_key: &Api
         updated_at: Set(api_key.updated_at),
     };
     let changing = [Column::RevokedAt, Column::Version, Column::UpdatedAt];
-    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
+    let upsert =
+        OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
     Entity::insert(row).on_conflict(upsert).exec_without_returning(conn).await?;
     for secret in &api_key.secrets {
         let row = secrets::ActiveModel {
@@ -179,14 +217,21 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, api_key: &Api
             created_at: Set(secret.created_at),
             ends_at: Set(secret.ends_at),
         };
-        let upsert = OnConflict::column(secrets::Column::Hash).update_column(secrets::Column::EndsAt).to_owned();
+        let upsert = OnConflict::column(secrets::Column::Hash)
+            .update_column(secrets::Column::EndsAt)
+            .to_owned();
         secrets::Entity::insert(row).on_conflict(upsert).exec_without_returning(conn).await?;
     }
     Ok(())
 }
 
 /// Notes when a key was used, unless a later use is noted.
-pub async fn note_use<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<ApiKey>, at: DateTime<Utc>) -> Result<(), AppError> {
+pub async fn note_use<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<ApiKey>,
+    at: DateTime<Utc>,
+) -> Result<(), AppError> {
     let earlier = Condition::any().add(Column::LastUsedAt.is_null()).add(Column::LastUsedAt.lt(at));
     Entity::update_many()
         .col_expr(Column::LastUsedAt, Expr::value(at))

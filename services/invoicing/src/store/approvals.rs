@@ -7,7 +7,9 @@ use payterms_invoicing_domain::{
     approval::{ApprovalState, Proposal},
 };
 use payterms_kernel::{Id, Money, TenantId};
-use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict,
+};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "approvals")]
@@ -68,13 +70,26 @@ fn approval(row: Model) -> Result<OfCustomer, AppError> {
 }
 
 /// One approval.
-pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Approval>) -> Result<Option<OfCustomer>, AppError> {
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<Approval>,
+) -> Result<Option<OfCustomer>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(approval).transpose()
 }
 
 /// One approval, its row locked.
-pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Approval>) -> Result<Option<OfCustomer>, AppError> {
-    Entity::find_by_id((tenant.to_string(), id.uuid())).lock_exclusive().one(conn).await?.map(approval).transpose()
+pub async fn lock<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<Approval>,
+) -> Result<Option<OfCustomer>, AppError> {
+    Entity::find_by_id((tenant.to_string(), id.uuid()))
+        .lock_exclusive()
+        .one(conn)
+        .await?
+        .map(approval)
+        .transpose()
 }
 
 /// Approvals below an id, newest first.
@@ -84,17 +99,35 @@ pub async fn list<C: ConnectionTrait>(
     (state, before): (Option<ApprovalState>, Uuid),
     limit: u64,
 ) -> Result<Vec<OfCustomer>, AppError> {
-    let mut query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.lt(before));
+    let mut query =
+        Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.lt(before));
     if let Some(state) = state {
         query = query.filter(Column::State.eq(state.name()));
     }
-    query.order_by_desc(Column::Id).limit(limit).all(conn).await?.into_iter().map(approval).collect()
+    query
+        .order_by_desc(Column::Id)
+        .limit(limit)
+        .all(conn)
+        .await?
+        .into_iter()
+        .map(approval)
+        .collect()
 }
 
 /// What is proposed of an invoice and waits for a second person, oldest first.
-pub async fn waiting_for<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: Id<Invoice>) -> Result<Vec<Approval>, AppError> {
-    let waiting = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::State.eq(ApprovalState::Proposed.name()));
-    let rows = waiting.filter(Column::InvoiceId.eq(invoice.uuid())).order_by_asc(Column::Id).all(conn).await?;
+pub async fn waiting_for<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    invoice: Id<Invoice>,
+) -> Result<Vec<Approval>, AppError> {
+    let waiting = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::State.eq(ApprovalState::Proposed.name()));
+    let rows = waiting
+        .filter(Column::InvoiceId.eq(invoice.uuid()))
+        .order_by_asc(Column::Id)
+        .all(conn)
+        .await?;
     rows.into_iter().map(|row| Ok(approval(row)?.0)).collect()
 }
 
@@ -109,7 +142,12 @@ pub async fn save<C: ConnectionTrait>(
         id: Set(approval.id.uuid()),
         invoice_id: Set(approval.invoice.uuid()),
         customer_id: Set(customer.uuid()),
-        kind: Set(if matches!(approval.proposal, Proposal::WriteOff(_)) { WRITE_OFF } else { CREDIT_NOTE }.to_owned()),
+        kind: Set(if matches!(approval.proposal, Proposal::WriteOff(_)) {
+            WRITE_OFF
+        } else {
+            CREDIT_NOTE
+        }
+        .to_owned()),
         amount: Set(approval.proposal.amount().micros()),
         currency: Set(approval.proposal.amount().currency().code().to_owned()),
         state: Set(approval.state.name().to_owned()),
@@ -121,8 +159,16 @@ pub async fn save<C: ConnectionTrait>(
         created_at: Set(approval.created_at),
         updated_at: Set(approval.updated_at),
     };
-    let changing = [Column::State, Column::Amount, Column::DecidedBy, Column::Explanation, Column::Version, Column::UpdatedAt];
-    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
+    let changing = [
+        Column::State,
+        Column::Amount,
+        Column::DecidedBy,
+        Column::Explanation,
+        Column::Version,
+        Column::UpdatedAt,
+    ];
+    let upsert =
+        OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
     Entity::insert(row).on_conflict(upsert).exec_without_returning(conn).await?;
     Ok(())
 }

@@ -1,5 +1,6 @@
-//! What tells a booking from others: columns of table `bank_lines`. The first line of a booking stands for it; the other parts of
-//! a batch have the amount 0 there, and lines from before these columns existed have none: each is a booking by itself.
+//! What tells a booking from others: columns of table `bank_lines`. The first line of a booking
+//! stands for it; the other parts of a batch have the amount 0 there, and lines from before these
+//! columns existed have none: each is a booking by itself.
 
 use super::{
     bank_lines::{Column, Entity},
@@ -41,7 +42,8 @@ type Row = (Uuid, String, i64, Option<i64>, String, String, String);
 /// Days and amounts of bookings.
 type Contents = (BTreeSet<String>, BTreeSet<i64>);
 
-/// What is known of the accounts of some statements on the statements' days, of the statements' amounts.
+/// What is known of the accounts of some statements on the statements' days, of the statements'
+/// amounts.
 pub async fn of_accounts<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -50,20 +52,37 @@ pub async fn of_accounts<C: ConnectionTrait>(
     let mut contents: BTreeMap<(&Account, &str), Contents> = BTreeMap::new();
     let accounts: Vec<_> = statements
         .iter()
-        .map(|read_statement| Account { key: read_statement.account_key.clone(), currency: read_statement.currency })
+        .map(|read_statement| Account {
+            key: read_statement.account_key.clone(),
+            currency: read_statement.currency,
+        })
         .collect();
     for (account, read_statement) in accounts.iter().zip(statements) {
-        let (days, amounts) = contents.entry((account, read_statement.account.as_str())).or_default();
+        let (days, amounts) =
+            contents.entry((account, read_statement.account.as_str())).or_default();
         days.extend(read_statement.bookings.iter().map(|booking| booking.compared.day.to_string()));
         amounts.extend(read_statement.bookings.iter().map(|booking| booking.compared.amount));
     }
     let mut known: BTreeMap<Account, Vec<StoredBooking>> = BTreeMap::new();
     for ((account, written), (days, amounts)) in contents {
-        let booked = SimpleExpr::from(Func::coalesce([Expr::col(Column::BookingAmount), Expr::col(Column::Amount)]));
-        let is_account = Column::AccountKey.eq(account.key.as_str()).or(Column::AccountKey.eq("").and(Column::Account.eq(written)));
+        let booked = SimpleExpr::from(Func::coalesce([
+            Expr::col(Column::BookingAmount),
+            Expr::col(Column::Amount),
+        ]));
+        let is_account = Column::AccountKey
+            .eq(account.key.as_str())
+            .or(Column::AccountKey.eq("").and(Column::Account.eq(written)));
         let query = Entity::find()
             .select_only()
-            .columns([Column::Id, Column::BookedOn, Column::Amount, Column::BookingAmount, Column::Payer, Column::Text, Column::Booking])
+            .columns([
+                Column::Id,
+                Column::BookedOn,
+                Column::Amount,
+                Column::BookingAmount,
+                Column::Payer,
+                Column::Text,
+                Column::Booking,
+            ])
             .filter(Column::Tenant.eq(tenant.as_str()))
             .filter(Column::Currency.eq(account.currency.code()))
             .filter(Column::BookedOn.is_in(days))
@@ -74,8 +93,12 @@ pub async fn of_accounts<C: ConnectionTrait>(
         let stored = rows.into_iter().map(booking).collect::<Result<Vec<_>, _>>()?;
         let stored_bookings = known.entry(account.clone()).or_default();
         // Two spellings of one account find the same rows.
-        stored_bookings
-            .extend(stored.into_iter().filter(|new| !stored_bookings.iter().any(|old| old.line == new.line)).collect::<Vec<_>>());
+        stored_bookings.extend(
+            stored
+                .into_iter()
+                .filter(|new| !stored_bookings.iter().any(|old| old.line == new.line))
+                .collect::<Vec<_>>(),
+        );
     }
     Ok(known)
 }
@@ -84,11 +107,12 @@ fn booking_text(json: &str) -> Result<BookingText, AppError> {
     serde_json::from_str(json).map_err(|error| AppError::Fault(format!("a booking: {error}")))
 }
 
-/// The references in column `booking` by which a line and its return are compared: all but a document, which is no reference of
-/// a bank, and a number within the statement.
+/// The references in column `booking` by which a line and its return are compared: all but a
+/// document, which is no reference of a bank, and a number within the statement.
 pub(super) fn references_of(booking: &str) -> Result<BTreeSet<(String, String)>, AppError> {
     let text = if booking.is_empty() { BookingText::default() } else { booking_text(booking)? };
-    let others = [ReferenceKind::Document, ReferenceKind::EntryRef, ReferenceKind::Mandate].map(ReferenceKind::name);
+    let others = [ReferenceKind::Document, ReferenceKind::EntryRef, ReferenceKind::Mandate]
+        .map(ReferenceKind::name);
     let all = text.references.into_iter().map(|(kind, value, _)| (kind, value));
     Ok(all.filter(|(kind, _)| !others.contains(&kind.as_str())).collect())
 }
@@ -108,7 +132,11 @@ fn booking(row: Row) -> Result<StoredBooking, AppError> {
         amount: booked.unwrap_or(amount),
         party: this_booking_text.party,
         text: this_booking_text.text,
-        references: this_booking_text.references.into_iter().map(reference).collect::<Result<_, _>>()?,
+        references: this_booking_text
+            .references
+            .into_iter()
+            .map(reference)
+            .collect::<Result<_, _>>()?,
         statements: this_booking_text.statements,
         whole: this_booking_text.whole,
     };
@@ -116,13 +144,21 @@ fn booking(row: Row) -> Result<StoredBooking, AppError> {
 }
 
 /// Saves what is known of bookings whose lines are stored.
-pub async fn save_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, bookings: &[StoredBooking]) -> Result<(), AppError> {
+pub async fn save_many<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    bookings: &[StoredBooking],
+) -> Result<(), AppError> {
     for some in bookings.chunks(MOST_AT_ONCE) {
         let (mut amounts, mut texts) = (CaseStatement::new(), CaseStatement::new());
         for stored_booking in some {
             let known = &stored_booking.known;
             let reference = |seen_reference: &SeenReference| {
-                (seen_reference.kind.name().to_owned(), seen_reference.value.clone(), seen_reference.unique_in.clone())
+                (
+                    seen_reference.kind.name().to_owned(),
+                    seen_reference.value.clone(),
+                    seen_reference.unique_in.clone(),
+                )
             };
             let text = BookingText {
                 party: known.party.clone(),
@@ -131,7 +167,8 @@ pub async fn save_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, bookings
                 statements: known.statements.clone(),
                 whole: known.whole,
             };
-            let text = serde_json::to_string(&text).map_err(|error| AppError::Fault(error.to_string()))?;
+            let text =
+                serde_json::to_string(&text).map_err(|error| AppError::Fault(error.to_string()))?;
             let is_it = || Column::Id.eq(stored_booking.line.uuid());
             amounts = amounts.case(is_it(), Expr::value(known.amount));
             texts = texts.case(is_it(), Expr::value(text));

@@ -19,17 +19,23 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Locks the tenant's row, which the first import makes, and answers the secret under which payers' accounts are hashed.
+/// Locks the tenant's row, which the first import makes, and answers the secret under which payers'
+/// accounts are hashed.
 pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<String, AppError> {
     let secret = hex::encode(rand::random::<[u8; 32]>());
     let row = ActiveModel { tenant: Set(tenant.to_string()), payer_secret: Set(secret) };
     let once = OnConflict::column(Column::Tenant).do_nothing().to_owned();
     Entity::insert(row).on_conflict(once).exec_without_returning(conn).await?;
     let found = Entity::find_by_id(tenant.as_str()).lock_exclusive().one(conn).await?;
-    Ok(found.ok_or_else(|| AppError::Fault("the row of bank imports is missing".to_owned()))?.payer_secret)
+    Ok(found
+        .ok_or_else(|| AppError::Fault("the row of bank imports is missing".to_owned()))?
+        .payer_secret)
 }
 
 /// The secret under which payers' accounts are hashed; none before the first import.
-pub async fn secret<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<Option<String>, AppError> {
+pub async fn secret<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+) -> Result<Option<String>, AppError> {
     Ok(Entity::find_by_id(tenant.as_str()).one(conn).await?.map(|row| row.payer_secret))
 }

@@ -4,11 +4,15 @@ use super::{currency, date, unknown};
 use payterms_chassis::AppError;
 use payterms_invoicing_domain::{
     BankLine, Customer, Invoice,
-    bank::{Candidate, Dismissal, LineState, Paid, RefundOfCustomer, Shown, SuggestReason, TakenBack},
+    bank::{
+        Candidate, Dismissal, LineState, Paid, RefundOfCustomer, Shown, SuggestReason, TakenBack,
+    },
     top_up::Bought,
 };
 use payterms_kernel::{Id, Money, TenantId};
-use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -90,19 +94,31 @@ impl ActiveModelBehavior for ActiveModel {}
 /// A row as a line.
 pub(super) fn line(row: Model) -> Result<BankLine, AppError> {
     let state = LineState::named(&row.state);
-    let details: DetailsText = serde_json::from_str(&row.details).map_err(|error| AppError::Fault(format!("a bank line: {error}")))?;
+    let details: DetailsText = serde_json::from_str(&row.details)
+        .map_err(|error| AppError::Fault(format!("a bank line: {error}")))?;
     let currency = currency(&row.currency)?;
     let money = |micros| Money::from_micros(currency, micros);
-    let mut pays: Vec<_> =
-        details.pays.iter().map(|(id, stated)| Paid { invoice: Id::from_uuid(*id), stated: stated.map(money) }).collect();
+    let mut pays: Vec<_> = details
+        .pays
+        .iter()
+        .map(|(id, stated)| Paid { invoice: Id::from_uuid(*id), stated: stated.map(money) })
+        .collect();
     if pays.is_empty() {
         // A line that was matched before it could pay several.
         pays.extend(row.invoice_id.map(|id| Paid { invoice: Id::from_uuid(id), stated: None }));
     }
-    let reason = |name: &String| SuggestReason::named(name).ok_or_else(|| unknown("suggest reason", name));
-    let candidate = |(invoice, customer): &(Uuid, Uuid)| Candidate { invoice: Id::from_uuid(*invoice), customer: Id::from_uuid(*customer) };
+    let reason =
+        |name: &String| SuggestReason::named(name).ok_or_else(|| unknown("suggest reason", name));
+    let candidate = |(invoice, customer): &(Uuid, Uuid)| Candidate {
+        invoice: Id::from_uuid(*invoice),
+        customer: Id::from_uuid(*customer),
+    };
     let taken_back = row.return_id.zip(details.taken_back);
-    let bought = details.taken_bought.map(|(amount, tax, taxed)| Bought { amount: money(amount), tax: money(tax), taxed });
+    let bought = details.taken_bought.map(|(amount, tax, taxed)| Bought {
+        amount: money(amount),
+        tax: money(tax),
+        taxed,
+    });
     Ok(BankLine {
         id: Id::from_uuid(row.id),
         shown: Shown {
@@ -116,7 +132,11 @@ pub(super) fn line(row: Model) -> Result<BankLine, AppError> {
             payer_key: row.payer_key,
             text: row.text,
             numbers: details.numbers,
-            stated: details.stated.into_iter().map(|(number, micros)| (number, money(micros))).collect(),
+            stated: details
+                .stated
+                .into_iter()
+                .map(|(number, micros)| (number, money(micros)))
+                .collect(),
             charges: details.charges.map(money),
             parts_differ: details.parts_differ,
         },
@@ -133,7 +153,10 @@ pub(super) fn line(row: Model) -> Result<BankLine, AppError> {
         returned_line: details.returned_line.map(Id::from_uuid),
         returned_by: details.returned_by.map(Id::from_uuid),
         candidate_lines: details.candidate_lines.into_iter().map(Id::from_uuid).collect(),
-        refund: details.refund.map(|(id, customer)| RefundOfCustomer { refund: Id::from_uuid(id), customer: Id::from_uuid(customer) }),
+        refund: details.refund.map(|(id, customer)| RefundOfCustomer {
+            refund: Id::from_uuid(id),
+            customer: Id::from_uuid(customer),
+        }),
         taken_back: taken_back.map(|(id, (payment, surplus))| TakenBack {
             id,
             payment: Id::from_uuid(payment),
@@ -147,8 +170,16 @@ pub(super) fn line(row: Model) -> Result<BankLine, AppError> {
 fn details(line: &BankLine) -> Result<String, AppError> {
     let taken_bought = line.taken_back.and_then(|taken| taken.bought);
     let text = DetailsText {
-        pays: line.pays.iter().map(|paid| (paid.invoice.uuid(), paid.stated.map(Money::micros))).collect(),
-        candidates: line.candidates.iter().map(|candidate| (candidate.invoice.uuid(), candidate.customer.uuid())).collect(),
+        pays: line
+            .pays
+            .iter()
+            .map(|paid| (paid.invoice.uuid(), paid.stated.map(Money::micros)))
+            .collect(),
+        candidates: line
+            .candidates
+            .iter()
+            .map(|candidate| (candidate.invoice.uuid(), candidate.customer.uuid()))
+            .collect(),
         reasons: line.reasons.iter().map(|reason| reason.name().to_owned()).collect(),
         dismissal: line.dismissal.map(Dismissal::name).unwrap_or_default().to_owned(),
         explanation: line.explanation.clone(),
@@ -157,38 +188,71 @@ fn details(line: &BankLine) -> Result<String, AppError> {
         bank_reference: Some(line.shown.reference.clone()),
         value_on: line.shown.value_on.map(|day| day.to_string()),
         numbers: line.shown.numbers.clone(),
-        stated: line.shown.stated.iter().map(|(number, amount)| (number.clone(), amount.micros())).collect(),
+        stated: line
+            .shown
+            .stated
+            .iter()
+            .map(|(number, amount)| (number.clone(), amount.micros()))
+            .collect(),
         charges: line.shown.charges.map(Money::micros),
         parts_differ: line.shown.parts_differ,
         taken_back: line.taken_back.map(|taken| (taken.payment.uuid(), taken.surplus.micros())),
-        taken_bought: taken_bought.map(|bought| (bought.amount.micros(), bought.tax.micros(), bought.taxed)),
+        taken_bought: taken_bought
+            .map(|bought| (bought.amount.micros(), bought.tax.micros(), bought.taxed)),
         returned_line: line.returned_line.map(Id::uuid),
         returned_by: line.returned_by.map(Id::uuid),
         candidate_lines: line.candidate_lines.iter().map(|id| id.uuid()).collect(),
-        refund: line.refund.map(|refund_of_customer| (refund_of_customer.refund.uuid(), refund_of_customer.customer.uuid())),
+        refund: line.refund.map(|refund_of_customer| {
+            (refund_of_customer.refund.uuid(), refund_of_customer.customer.uuid())
+        }),
     };
     serde_json::to_string(&text).map_err(|error| AppError::Fault(error.to_string()))
 }
 
 /// One line.
-pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<BankLine>) -> Result<Option<BankLine>, AppError> {
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<BankLine>,
+) -> Result<Option<BankLine>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(line).transpose()
 }
 
 /// One line, locked.
-pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<BankLine>) -> Result<Option<BankLine>, AppError> {
-    Entity::find_by_id((tenant.to_string(), id.uuid())).lock_exclusive().one(conn).await?.map(line).transpose()
+pub async fn lock<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<BankLine>,
+) -> Result<Option<BankLine>, AppError> {
+    Entity::find_by_id((tenant.to_string(), id.uuid()))
+        .lock_exclusive()
+        .one(conn)
+        .await?
+        .map(line)
+        .transpose()
 }
 
 /// Some lines, locked in the order of their ids.
-pub async fn lock_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<BankLine>]) -> Result<Vec<BankLine>, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())));
+pub async fn lock_many<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    ids: &[Id<BankLine>],
+) -> Result<Vec<BankLine>, AppError> {
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())));
     query.order_by_asc(Column::Id).lock_exclusive().all(conn).await?.into_iter().map(line).collect()
 }
 
 /// The line whose match is being taken back by this flow.
-pub async fn find_by_return<C: ConnectionTrait>(conn: &C, tenant: &TenantId, return_id: Uuid) -> Result<Option<BankLine>, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::ReturnId.eq(return_id));
+pub async fn find_by_return<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    return_id: Uuid,
+) -> Result<Option<BankLine>, AppError> {
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::ReturnId.eq(return_id));
     query.one(conn).await?.map(line).transpose()
 }
 
@@ -216,10 +280,20 @@ pub async fn paid_before_for<C: ConnectionTrait>(
 }
 
 /// Whether a line is matched to an invoice whose payment is not made yet.
-pub async fn is_awaited<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: Id<Invoice>) -> Result<bool, AppError> {
-    let matched = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::State.eq(LineState::Matched.name()));
+pub async fn is_awaited<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    invoice: Id<Invoice>,
+) -> Result<bool, AppError> {
+    let matched = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::State.eq(LineState::Matched.name()));
     // Few at any time: a payment is made within a second or so of the match.
-    let unpaid = matched.filter(Column::PaymentId.is_null()).filter(Column::IsReturn.eq(false)).all(conn).await?;
+    let unpaid = matched
+        .filter(Column::PaymentId.is_null())
+        .filter(Column::IsReturn.eq(false))
+        .all(conn)
+        .await?;
     let lines = unpaid.into_iter().map(line).collect::<Result<Vec<_>, _>>()?;
     Ok(lines.iter().flat_map(|line| &line.pays).any(|paid| paid.invoice == invoice))
 }
@@ -228,12 +302,23 @@ pub async fn is_awaited<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice
 const MOST_SUGGESTED: u64 = 20;
 
 /// The lines that wait for a person to say whether they pay an invoice, oldest first.
-pub async fn suggested_for<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: Id<Invoice>) -> Result<Vec<BankLine>, AppError> {
-    let open = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::State.eq(LineState::Suggested.name()));
-    let naming = open.filter(Column::IsReturn.eq(false)).filter(Column::Details.contains(invoice.to_string()));
+pub async fn suggested_for<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    invoice: Id<Invoice>,
+) -> Result<Vec<BankLine>, AppError> {
+    let open = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::State.eq(LineState::Suggested.name()));
+    let naming = open
+        .filter(Column::IsReturn.eq(false))
+        .filter(Column::Details.contains(invoice.to_string()));
     let rows = naming.order_by_asc(Column::Id).limit(MOST_SUGGESTED).all(conn).await?;
     let lines = rows.into_iter().map(line).collect::<Result<Vec<_>, _>>()?;
-    Ok(lines.into_iter().filter(|line| line.candidates.iter().any(|candidate| candidate.invoice == invoice)).collect())
+    Ok(lines
+        .into_iter()
+        .filter(|line| line.candidates.iter().any(|candidate| candidate.invoice == invoice))
+        .collect())
 }
 
 /// Lines below an id, newest first.
@@ -243,7 +328,8 @@ pub async fn list<C: ConnectionTrait>(
     (state, before): (Option<LineState>, Uuid),
     limit: u64,
 ) -> Result<Vec<BankLine>, AppError> {
-    let mut query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.lt(before));
+    let mut query =
+        Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.lt(before));
     if let Some(state) = state {
         query = query.filter(Column::State.eq(state.name()));
     }
@@ -251,7 +337,11 @@ pub async fn list<C: ConnectionTrait>(
 }
 
 /// Inserts lines, or saves what they pay.
-pub async fn save_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, lines: &[BankLine]) -> Result<(), AppError> {
+pub async fn save_many<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    lines: &[BankLine],
+) -> Result<(), AppError> {
     let row = |line: &BankLine| {
         Ok(ActiveModel {
             tenant: Set(tenant.to_string()),
@@ -283,9 +373,17 @@ pub async fn save_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, lines: &
     if rows.is_empty() {
         return Ok(());
     }
-    let changing =
-        [Column::State, Column::InvoiceId, Column::CustomerId, Column::PaymentId, Column::Details, Column::ReturnId, Column::PayerKey];
-    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
+    let changing = [
+        Column::State,
+        Column::InvoiceId,
+        Column::CustomerId,
+        Column::PaymentId,
+        Column::Details,
+        Column::ReturnId,
+        Column::PayerKey,
+    ];
+    let upsert =
+        OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
     Entity::insert_many(rows).on_conflict(upsert).exec_without_returning(conn).await?;
     Ok(())
 }

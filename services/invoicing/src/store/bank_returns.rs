@@ -13,7 +13,8 @@ use payterms_kernel::{Id, TenantId};
 use sea_orm::{QueryOrder, QuerySelect, entity::prelude::*};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Lines that are looked at for the returns of one file: with more of the same amounts, a person chooses.
+/// Lines that are looked at for the returns of one file: with more of the same amounts, a person
+/// chooses.
 const MOST_ORIGINALS: usize = 2_000;
 
 /// The references of a line: kind and value.
@@ -29,11 +30,19 @@ pub struct Originals {
 }
 
 /// The lines of the amounts, accounts and days that some returns may take back.
-pub async fn originals<C: ConnectionTrait>(conn: &C, tenant: &TenantId, returns: &[&mut BankLine]) -> Result<Originals, AppError> {
+pub async fn originals<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    returns: &[&mut BankLine],
+) -> Result<Originals, AppError> {
     let shown = || returns.iter().map(|line| &line.shown);
-    let oldest = shown().filter_map(|shown| shown.booked_on.checked_sub_days(RETURNED_WITHIN)).min().unwrap_or_default();
+    let oldest = shown()
+        .filter_map(|shown| shown.booked_on.checked_sub_days(RETURNED_WITHIN))
+        .min()
+        .unwrap_or_default();
     let newest = shown().map(|shown| shown.booked_on).max().unwrap_or_default();
-    let open = [LineState::Unmatched, LineState::Suggested, LineState::Matched, LineState::Dismissed];
+    let open =
+        [LineState::Unmatched, LineState::Suggested, LineState::Matched, LineState::Dismissed];
     let amounts: BTreeSet<i64> = shown().map(|shown| shown.amount.negated().micros()).collect();
     let accounts: BTreeSet<&str> = shown().map(|shown| shown.account_key.as_str()).collect();
     let currencies: BTreeSet<&str> = shown().map(|shown| shown.amount.currency().code()).collect();
@@ -71,5 +80,7 @@ pub async fn references<C: ConnectionTrait>(
         .filter(Column::Tenant.eq(tenant.as_str()))
         .filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())));
     let rows: Vec<(Uuid, String)> = query.into_tuple().all(conn).await?;
-    rows.into_iter().map(|(id, booking)| Ok((Id::from_uuid(id), references_of(&booking)?))).collect()
+    rows.into_iter()
+        .map(|(id, booking)| Ok((Id::from_uuid(id), references_of(&booking)?)))
+        .collect()
 }

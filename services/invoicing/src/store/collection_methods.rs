@@ -1,4 +1,5 @@
-//! Table `collection_methods`: until when the wallet can charge a customer without a person present. Who has no row has no such method.
+//! Table `collection_methods`: until when the wallet can charge a customer without a person
+//! present. Who has no row has no such method.
 
 use super::date;
 use chrono::NaiveDate;
@@ -14,7 +15,11 @@ pub fn without_end() -> NaiveDate {
 }
 
 /// Notes the last day on which a customer's method can be charged; `None`: there is none.
-pub async fn save(tx: &WriteTx, customer: Id<Customer>, last_day: Option<NaiveDate>) -> Result<(), AppError> {
+pub async fn save(
+    tx: &WriteTx,
+    customer: Id<Customer>,
+    last_day: Option<NaiveDate>,
+) -> Result<(), AppError> {
     let tenant = tx.call().tenant.as_str();
     let Some(last_day) = last_day else {
         let delete = "DELETE FROM collection_methods WHERE tenant = $1 AND customer_id = $2";
@@ -23,14 +28,28 @@ pub async fn save(tx: &WriteTx, customer: Id<Customer>, last_day: Option<NaiveDa
     };
     let upsert = "INSERT INTO collection_methods (tenant, customer_id, last_day) VALUES ($1, $2, $3) \
                   ON CONFLICT (tenant, customer_id) DO UPDATE SET last_day = excluded.last_day";
-    sql::exec(tx.conn(), upsert, vec![tenant.into(), customer.uuid().into(), last_day.to_string().into()]).await?;
+    sql::exec(
+        tx.conn(),
+        upsert,
+        vec![tenant.into(), customer.uuid().into(), last_day.to_string().into()],
+    )
+    .await?;
     Ok(())
 }
 
 /// Whether a customer can be charged on a day without a person present, as far as is known.
-pub async fn is_usable<C: ConnectionTrait>(conn: &C, tenant: &TenantId, customer: Id<Customer>, on: NaiveDate) -> Result<bool, AppError> {
+pub async fn is_usable<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    customer: Id<Customer>,
+    on: NaiveDate,
+) -> Result<bool, AppError> {
     let select = "SELECT last_day FROM collection_methods WHERE tenant = $1 AND customer_id = $2";
-    let Some(row) = sql::one(conn, select, vec![tenant.as_str().into(), customer.uuid().into()]).await? else { return Ok(false) };
+    let Some(row) =
+        sql::one(conn, select, vec![tenant.as_str().into(), customer.uuid().into()]).await?
+    else {
+        return Ok(false);
+    };
     let last_day: String = row.try_get("", "last_day")?;
     Ok(on <= date(&last_day)?)
 }

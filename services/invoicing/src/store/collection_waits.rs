@@ -1,5 +1,5 @@
-//! Table `collection_waits`: from when until when the collection of an invoice waited for a dispute that had not taken what had paid it. A
-//! statement asks for an instant of the past.
+//! Table `collection_waits`: from when until when the collection of an invoice waited for a dispute
+//! that had not taken what had paid it. A statement asks for an instant of the past.
 
 use chrono::{DateTime, Utc};
 use payterms_chassis::{AppError, WriteTx, sql};
@@ -12,7 +12,12 @@ use std::collections::HashSet;
 pub async fn begin(tx: &WriteTx, invoice: &Invoice, at: DateTime<Utc>) -> Result<(), AppError> {
     let insert = "INSERT INTO collection_waits (tenant, invoice_id, begun_at, customer_id) VALUES ($1, $2, $3, $4) \
                   ON CONFLICT (tenant, invoice_id, begun_at) DO UPDATE SET ended_at = NULL";
-    let values = vec![tx.call().tenant.as_str().into(), invoice.id.uuid().into(), at.into(), invoice.customer.uuid().into()];
+    let values = vec![
+        tx.call().tenant.as_str().into(),
+        invoice.id.uuid().into(),
+        at.into(),
+        invoice.customer.uuid().into(),
+    ];
     sql::exec(tx.conn(), insert, values).await?;
     Ok(())
 }
@@ -20,7 +25,12 @@ pub async fn begin(tx: &WriteTx, invoice: &Invoice, at: DateTime<Utc>) -> Result
 /// An invoice waits no more.
 pub async fn end(tx: &WriteTx, invoice: Id<Invoice>, at: DateTime<Utc>) -> Result<(), AppError> {
     let update = "UPDATE collection_waits SET ended_at = $3 WHERE tenant = $1 AND invoice_id = $2 AND ended_at IS NULL";
-    sql::exec(tx.conn(), update, vec![tx.call().tenant.as_str().into(), invoice.uuid().into(), at.into()]).await?;
+    sql::exec(
+        tx.conn(),
+        update,
+        vec![tx.call().tenant.as_str().into(), invoice.uuid().into(), at.into()],
+    )
+    .await?;
     Ok(())
 }
 
@@ -33,6 +43,8 @@ pub async fn waiting_at<C: ConnectionTrait>(
 ) -> Result<HashSet<Id<Invoice>>, AppError> {
     let select = "SELECT DISTINCT invoice_id FROM collection_waits WHERE tenant = $1 AND customer_id = $2 AND begun_at < $3 \
                   AND (ended_at IS NULL OR ended_at >= $3)";
-    let rows = sql::all(conn, select, vec![tenant.as_str().into(), customer.uuid().into(), at.into()]).await?;
+    let rows =
+        sql::all(conn, select, vec![tenant.as_str().into(), customer.uuid().into(), at.into()])
+            .await?;
     rows.iter().map(|row| Ok(Id::from_uuid(row.try_get("", "invoice_id")?))).collect()
 }

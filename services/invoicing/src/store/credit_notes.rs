@@ -68,7 +68,11 @@ mod taxes {
 }
 
 /// Inserts a note.
-pub async fn insert<C: ConnectionTrait>(conn: &C, tenant: &TenantId, note: &CreditNote) -> Result<(), AppError> {
+pub async fn insert<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    note: &CreditNote,
+) -> Result<(), AppError> {
     let code = note.amount.currency().code();
     let row = ActiveModel {
         tenant: Set(tenant.to_string()),
@@ -97,7 +101,11 @@ pub async fn insert<C: ConnectionTrait>(conn: &C, tenant: &TenantId, note: &Cred
 }
 
 /// One note of an invoice.
-pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<CreditNote>) -> Result<Option<CreditNote>, AppError> {
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<CreditNote>,
+) -> Result<Option<CreditNote>, AppError> {
     let row = Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?;
     Ok(whole(conn, tenant, row.into_iter().collect()).await?.pop())
 }
@@ -145,7 +153,11 @@ fn compared(comparison: &Comparison, tenant: &TenantId) -> Option<Compared> {
     let column = match (comparison.field, &comparison.value) {
         ("customer", Value::Id(customer)) => {
             let expr = Column::InvoiceId.in_subquery(invoices_of(tenant, *customer));
-            return Some(Compared::Whole(if comparison.operator == Operator::Equal { expr } else { expr.not() }));
+            return Some(Compared::Whole(if comparison.operator == Operator::Equal {
+                expr
+            } else {
+                expr.not()
+            }));
         }
         ("number", _) => Column::Number,
         ("invoice", _) => Column::InvoiceId,
@@ -161,7 +173,8 @@ fn compared(comparison: &Comparison, tenant: &TenantId) -> Option<Compared> {
 /// Where a note is in a list of this order.
 #[must_use]
 pub fn position(note: &CreditNote, order: Order) -> Position {
-    let key = if order.field == "issue_date" { Key::Text(note.issue_date.to_string()) } else { Key::Id };
+    let key =
+        if order.field == "issue_date" { Key::Text(note.issue_date.to_string()) } else { Key::Id };
     Position { key, id: note.id.uuid() }
 }
 
@@ -183,7 +196,11 @@ pub async fn issued<C: ConnectionTrait>(
     whole(conn, tenant, rows).await
 }
 
-async fn whole<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<Model>) -> Result<Vec<CreditNote>, AppError> {
+async fn whole<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    rows: Vec<Model>,
+) -> Result<Vec<CreditNote>, AppError> {
     let mut by_note: HashMap<Uuid, Vec<TaxAmount>> = HashMap::new();
     let found = taxes::Entity::find()
         .filter(taxes::Column::Tenant.eq(tenant.as_str()))

@@ -8,9 +8,14 @@ use payterms_chassis::{
     listing::{Listing, Order, UPDATE_TIME},
     marks,
 };
-use payterms_invoicing_domain::{Address, Contact, Customer, TaxNumber, TaxNumberState, TaxTreatment, tax_number::Evidence};
+use payterms_invoicing_domain::{
+    Address, Contact, Customer, TaxNumber, TaxNumberState, TaxTreatment, tax_number::Evidence,
+};
 use payterms_kernel::{Id, TenantId};
-use sea_orm::{ActiveValue::Set, IntoSimpleExpr, Iterable, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set, IntoSimpleExpr, Iterable, QueryOrder, QuerySelect, entity::prelude::*,
+    sea_query::OnConflict,
+};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -78,13 +83,15 @@ fn address(text: &str) -> Result<Option<Address>, AppError> {
     if text.is_empty() {
         return Ok(None);
     }
-    let read: AddressText = serde_json::from_str(text).map_err(|error| AppError::Fault(format!("an address: {error}")))?;
+    let read: AddressText = serde_json::from_str(text)
+        .map_err(|error| AppError::Fault(format!("an address: {error}")))?;
     Ok(Some(read.into()))
 }
 
 fn address_text(address: Option<&Address>) -> Result<String, AppError> {
     let Some(address) = address.cloned() else { return Ok(String::new()) };
-    serde_json::to_string(&AddressText::from(address)).map_err(|error| AppError::Fault(error.to_string()))
+    serde_json::to_string(&AddressText::from(address))
+        .map_err(|error| AppError::Fault(error.to_string()))
 }
 
 /// A contact as its column holds it.
@@ -96,18 +103,28 @@ struct ContactText {
 }
 
 fn contacts(text: &str) -> Result<Vec<Contact>, AppError> {
-    let read: Vec<ContactText> = serde_json::from_str(text).map_err(|error| AppError::Fault(format!("contacts: {error}")))?;
-    let contact = |ContactText { name, email, receives_documents }| Contact { name, email, receives_documents };
+    let read: Vec<ContactText> = serde_json::from_str(text)
+        .map_err(|error| AppError::Fault(format!("contacts: {error}")))?;
+    let contact = |ContactText { name, email, receives_documents }| Contact {
+        name,
+        email,
+        receives_documents,
+    };
     Ok(read.into_iter().map(contact).collect())
 }
 
 fn contacts_text(contacts: &[Contact]) -> Result<String, AppError> {
-    let text = |Contact { name, email, receives_documents }| ContactText { name, email, receives_documents };
+    let text = |Contact { name, email, receives_documents }| ContactText {
+        name,
+        email,
+        receives_documents,
+    };
     let texts: Vec<_> = contacts.iter().cloned().map(text).collect();
     serde_json::to_string(&texts).map_err(|error| AppError::Fault(error.to_string()))
 }
 
-/// What is known of a tax number, as its column holds it; empty where there is none, and in rows from before it was kept.
+/// What is known of a tax number, as its column holds it; empty where there is none, and in rows
+/// from before it was kept.
 #[derive(Debug, Serialize, Deserialize)]
 struct TaxNumberText {
     state: String,
@@ -128,7 +145,8 @@ fn tax_number(text: &str) -> Result<Option<TaxNumber>, AppError> {
     if text.is_empty() {
         return Ok(None);
     }
-    let read: TaxNumberText = serde_json::from_str(text).map_err(|error| AppError::Fault(format!("a tax number: {error}")))?;
+    let read: TaxNumberText = serde_json::from_str(text)
+        .map_err(|error| AppError::Fault(format!("a tax number: {error}")))?;
     let state = TaxNumberState::named(&read.state);
     let evidence = read.evidence.map(|evidence_text| match evidence_text {
         EvidenceText::Register(consultation) => Evidence::Register(consultation),
@@ -140,21 +158,27 @@ fn tax_number(text: &str) -> Result<Option<TaxNumber>, AppError> {
 }
 
 fn tax_number_text(number: Option<&TaxNumber>) -> Result<String, AppError> {
-    let Some(TaxNumber { state, evidence, checked_at, unanswered, failure }) = number.cloned() else { return Ok(String::new()) };
+    let Some(TaxNumber { state, evidence, checked_at, unanswered, failure }) = number.cloned()
+    else {
+        return Ok(String::new());
+    };
     let evidence = evidence.map(|evidence| match evidence {
         Evidence::Register(consultation) => EvidenceText::Register(consultation),
         Evidence::Person(person, note) => EvidenceText::Person(person, note),
     });
-    let text = TaxNumberText { state: state.name().to_owned(), evidence, checked_at, unanswered, failure };
+    let text =
+        TaxNumberText { state: state.name().to_owned(), evidence, checked_at, unanswered, failure };
     serde_json::to_string(&text).map_err(|error| AppError::Fault(error.to_string()))
 }
 
 fn customer(row: Model) -> Result<Customer, AppError> {
-    let tax = row.tax_rate_millionths.zip(row.tax_valid_from).map(|(millionths, valid_from)| TaxTreatment {
-        rate_percent: decimal(millionths),
-        sentence: row.tax_sentence,
-        version: row.tax_version,
-        valid_from,
+    let tax = row.tax_rate_millionths.zip(row.tax_valid_from).map(|(millionths, valid_from)| {
+        TaxTreatment {
+            rate_percent: decimal(millionths),
+            sentence: row.tax_sentence,
+            version: row.tax_version,
+            valid_from,
+        }
     });
     Ok(Customer {
         id: Id::from_uuid(row.id),
@@ -177,19 +201,37 @@ fn customer(row: Model) -> Result<Customer, AppError> {
 }
 
 /// One customer, its row locked where the connection is a write transaction.
-pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Customer>) -> Result<Option<Customer>, AppError> {
-    Entity::find_by_id((tenant.to_string(), id.uuid())).lock_exclusive().one(conn).await?.map(customer).transpose()
+pub async fn lock<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<Customer>,
+) -> Result<Option<Customer>, AppError> {
+    Entity::find_by_id((tenant.to_string(), id.uuid()))
+        .lock_exclusive()
+        .one(conn)
+        .await?
+        .map(customer)
+        .transpose()
 }
 
 /// One customer.
-pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Customer>) -> Result<Option<Customer>, AppError> {
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<Customer>,
+) -> Result<Option<Customer>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(customer).transpose()
 }
 
 /// The customers of these ids.
-pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<Customer>]) -> Result<Vec<Customer>, AppError> {
+pub async fn find_many<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    ids: &[Id<Customer>],
+) -> Result<Vec<Customer>, AppError> {
     let ids = ids.iter().map(|id| id.uuid());
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids));
+    let query =
+        Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids));
     query.all(conn).await?.into_iter().map(customer).collect()
 }
 
@@ -201,10 +243,17 @@ pub async fn list<C: ConnectionTrait>(
 ) -> Result<Vec<Customer>, AppError> {
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str()));
     let backend = conn.get_database_backend();
-    let filter = |comparison: &Comparison| marks::compared(backend, comparison).or_else(|| compared(comparison));
+    let filter = |comparison: &Comparison| {
+        marks::compared(backend, comparison).or_else(|| compared(comparison))
+    };
     let order = |field: &str| (field == UPDATE_TIME).then(|| Column::UpdatedAt.into_simple_expr());
     let columns = Columns { id: Column::Id.into_simple_expr(), filter: &filter, order: &order };
-    keyset::page(query, listing, after, &columns)?.all(conn).await?.into_iter().map(customer).collect()
+    keyset::page(query, listing, after, &columns)?
+        .all(conn)
+        .await?
+        .into_iter()
+        .map(customer)
+        .collect()
 }
 
 fn compared(comparison: &Comparison) -> Option<Compared> {
@@ -235,12 +284,27 @@ pub async fn lock_of_country<C: ConnectionTrait>(
     after: Uuid,
     limit: u64,
 ) -> Result<Vec<Customer>, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Country.eq(country)).filter(Column::Id.gt(after));
-    query.order_by_asc(Column::Id).limit(limit).lock_exclusive().all(conn).await?.into_iter().map(customer).collect()
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::Country.eq(country))
+        .filter(Column::Id.gt(after));
+    query
+        .order_by_asc(Column::Id)
+        .limit(limit)
+        .lock_exclusive()
+        .all(conn)
+        .await?
+        .into_iter()
+        .map(customer)
+        .collect()
 }
 
 /// Inserts or updates customers.
-pub async fn save_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, customers: &[Customer]) -> Result<(), AppError> {
+pub async fn save_many<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    customers: &[Customer],
+) -> Result<(), AppError> {
     if customers.is_empty() {
         return Ok(());
     }
@@ -257,7 +321,11 @@ pub async fn save_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, customer
             tier: Set(customer.tier.clone()),
             locale: Set(customer.locale.clone()),
             tax_rate_millionths: Set(customer.tax.as_ref().map(|tax| millionths(tax.rate_percent))),
-            tax_sentence: Set(customer.tax.as_ref().map(|tax| tax.sentence.clone()).unwrap_or_default()),
+            tax_sentence: Set(customer
+                .tax
+                .as_ref()
+                .map(|tax| tax.sentence.clone())
+                .unwrap_or_default()),
             tax_version: Set(customer.tax_version),
             tax_valid_from: Set(customer.tax.as_ref().map(|tax| tax.valid_from)),
             version: Set(customer.version),
@@ -269,8 +337,10 @@ pub async fn save_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, customer
             labels: Set(marks::labels_text(&customer.marks.labels)),
         });
     }
-    let changing = Column::iter().filter(|column| !matches!(column, Column::Tenant | Column::Id | Column::CreatedAt));
-    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
+    let changing = Column::iter()
+        .filter(|column| !matches!(column, Column::Tenant | Column::Id | Column::CreatedAt));
+    let upsert =
+        OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
     Entity::insert_many(rows).on_conflict(upsert).exec_without_returning(conn).await?;
     Ok(())
 }

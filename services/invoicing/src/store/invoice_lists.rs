@@ -1,4 +1,5 @@
-//! Lists of invoices: table `invoices` by customer, by day, by service, by state, and by what a caller compares.
+//! Lists of invoices: table `invoices` by customer, by day, by service, by state, and by what a
+//! caller compares.
 
 use super::invoices::{Column, Entity, whole};
 use chrono::NaiveDate;
@@ -9,9 +10,13 @@ use payterms_chassis::{
     listing::{Listing, Order, UPDATE_TIME},
     marks,
 };
-use payterms_invoicing_domain::{BlockReason, CollectionState, Customer, Invoice, InvoiceState, metered::Billed};
+use payterms_invoicing_domain::{
+    BlockReason, CollectionState, Customer, Invoice, InvoiceState, metered::Billed,
+};
 use payterms_kernel::{Id, TenantId};
-use sea_orm::{ExprTrait, IntoSimpleExpr, QueryOrder, QuerySelect, entity::prelude::*, sea_query::Expr};
+use sea_orm::{
+    ExprTrait, IntoSimpleExpr, QueryOrder, QuerySelect, entity::prelude::*, sea_query::Expr,
+};
 use std::collections::HashMap;
 
 /// Which invoices are listed.
@@ -30,13 +35,15 @@ pub struct Listed {
 }
 
 /// Invoices by their own ids.
-pub const NAMED: marks::Named = marks::Named { table: "invoices", path: &[("customer_id", "customers"), ("id", "invoices")] };
+pub const NAMED: marks::Named =
+    marks::Named { table: "invoices", path: &[("customer_id", "customers"), ("id", "invoices")] };
 
 /// What is open of an invoice; of a draft nothing is.
-const OPEN: &str = "CASE WHEN state = 'DRAFT' THEN 0 ELSE total - paid - credited - written_off END";
+const OPEN: &str =
+    "CASE WHEN state = 'DRAFT' THEN 0 ELSE total - paid - credited - written_off END";
 
-/// What may be open: the index over due dates of such invoices holds no others. A part that was written off is open while a payment
-/// of it is under way.
+/// What may be open: the index over due dates of such invoices holds no others. A part that was
+/// written off is open while a payment of it is under way.
 const OWING: &str = "state IN ('OPEN', 'UNCOLLECTIBLE')";
 
 /// Dates as their indexes have them: the databases disagree about where NULL comes.
@@ -64,7 +71,9 @@ pub async fn list<C: ConnectionTrait>(
         query = query.filter(Column::State.ne(InvoiceState::Draft.name()));
     }
     let backend = conn.get_database_backend();
-    let filter = |comparison: &Comparison| marks::compared(backend, comparison).or_else(|| compared(comparison, listed.today));
+    let filter = |comparison: &Comparison| {
+        marks::compared(backend, comparison).or_else(|| compared(comparison, listed.today))
+    };
     let columns = Columns { id: Column::Id.into_simple_expr(), filter: &filter, order: &ordered };
     let rows = keyset::page(query, listing, after, &columns)?.all(conn).await?;
     whole(conn, tenant, rows).await
@@ -78,14 +87,20 @@ fn blocked_for(reason: &str) -> Expr {
 /// Past due on a day, as [`Invoice::past_due`] has it, or not.
 fn past_due(is: bool, today: NaiveDate) -> Expr {
     let late = Expr::cust(DUE_DATE).lt(today.to_string());
-    let late = Expr::cust(OWING).and(late).and(Expr::cust(OPEN).gt(0)).and(Expr::cust("top_up = ''"));
+    let late =
+        Expr::cust(OWING).and(late).and(Expr::cust(OPEN).gt(0)).and(Expr::cust("top_up = ''"));
     if is { late } else { late.not() }
 }
 
-/// A date of an issued invoice, as the index over it has it; a draft has none, and is unequal to each.
+/// A date of an issued invoice, as the index over it has it; a draft has none, and is unequal to
+/// each.
 fn issued_day(day: &'static str, comparison: &Comparison) -> Compared {
     let expr = keyset::compared(Expr::cust(day), comparison);
-    Compared::Whole(if comparison.operator == Operator::NotEqual { expr } else { expr.and(Expr::cust(day).gt("")) })
+    Compared::Whole(if comparison.operator == Operator::NotEqual {
+        expr
+    } else {
+        expr.and(Expr::cust(day).gt(""))
+    })
 }
 
 fn compared(comparison: &Comparison, today: NaiveDate) -> Option<Compared> {
@@ -97,14 +112,22 @@ fn compared(comparison: &Comparison, today: NaiveDate) -> Option<Compared> {
             (Value::Text(reason), Operator::Equal) => Some(Compared::Whole(blocked_for(reason))),
             _ => column(Column::BlockReason),
         },
-        "collection_state" if comparison.is_equal_to("OFF") || comparison.operator != Operator::Equal => column(Column::CollectionState),
+        "collection_state"
+            if comparison.is_equal_to("OFF") || comparison.operator != Operator::Equal =>
+        {
+            column(Column::CollectionState)
+        }
         "collection_state" => {
-            let scheduled = keyset::compared(Column::CollectionState.into_simple_expr(), comparison);
+            let scheduled =
+                keyset::compared(Column::CollectionState.into_simple_expr(), comparison);
             Some(Compared::Whole(scheduled.and(Expr::cust("collection_state <> 'OFF'"))))
         }
         "past_due" => {
             let asked = comparison.value == Value::Flag(true);
-            Some(Compared::Whole(past_due(asked == (comparison.operator == Operator::Equal), today)))
+            Some(Compared::Whole(past_due(
+                asked == (comparison.operator == Operator::Equal),
+                today,
+            )))
         }
         "customer" => column(Column::CustomerId),
         "metered_service" => column(Column::ServiceId),
@@ -162,11 +185,17 @@ pub async fn issued<C: ConnectionTrait>(
 }
 
 /// The issued invoices with these numbers.
-pub async fn by_numbers<C: ConnectionTrait>(conn: &C, tenant: &TenantId, numbers: &[String]) -> Result<Vec<Invoice>, AppError> {
+pub async fn by_numbers<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    numbers: &[String],
+) -> Result<Vec<Invoice>, AppError> {
     if numbers.is_empty() {
         return Ok(Vec::new());
     }
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Number.is_in(numbers.to_vec()));
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::Number.is_in(numbers.to_vec()));
     whole(conn, tenant, query.all(conn).await?).await
 }
 
@@ -184,13 +213,18 @@ pub async fn numbers<C: ConnectionTrait>(
         .into_tuple()
         .all(conn)
         .await?;
-    let known =
-        |(id, customer, number): (Uuid, Uuid, Option<String>)| (Id::from_uuid(id), (Id::from_uuid(customer), number.unwrap_or_default()));
+    let known = |(id, customer, number): (Uuid, Uuid, Option<String>)| {
+        (Id::from_uuid(id), (Id::from_uuid(customer), number.unwrap_or_default()))
+    };
     Ok(rows.into_iter().map(known).collect())
 }
 
 /// Whether a service's month is billed.
-pub async fn is_billed<C: ConnectionTrait>(conn: &C, tenant: &TenantId, billed: Billed) -> Result<bool, AppError> {
+pub async fn is_billed<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    billed: Billed,
+) -> Result<bool, AppError> {
     let query = Entity::find()
         .filter(Column::Tenant.eq(tenant.as_str()))
         .filter(Column::ServiceId.eq(billed.service.uuid()))
@@ -199,12 +233,19 @@ pub async fn is_billed<C: ConnectionTrait>(conn: &C, tenant: &TenantId, billed: 
 }
 
 /// Whether what a closing told is billed.
-pub async fn is_of_closing<C: ConnectionTrait>(conn: &C, tenant: &TenantId, closing: Uuid) -> Result<bool, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::UsageClosing.eq(closing));
+pub async fn is_of_closing<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    closing: Uuid,
+) -> Result<bool, AppError> {
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::UsageClosing.eq(closing));
     Ok(query.one(conn).await?.is_some())
 }
 
-/// Unblocked open invoices of a customer whose collection has stopped, locked in the order of their ids.
+/// Unblocked open invoices of a customer whose collection has stopped, locked in the order of their
+/// ids.
 pub async fn lock_stopped<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -215,13 +256,16 @@ pub async fn lock_stopped<C: ConnectionTrait>(
         .filter(Column::Tenant.eq(tenant.as_str()))
         .filter(Column::CustomerId.eq(customer.uuid()))
         .filter(Column::State.eq(InvoiceState::Open.name()))
-        .filter(Column::CollectionState.is_in([CollectionState::Failed, CollectionState::RequiresAction].map(CollectionState::name)))
+        .filter(Column::CollectionState.is_in(
+            [CollectionState::Failed, CollectionState::RequiresAction].map(CollectionState::name),
+        ))
         .filter(Column::BlockReason.eq(""));
     let rows = query.order_by_asc(Column::Id).limit(limit).lock_exclusive().all(conn).await?;
     whole(conn, tenant, rows).await
 }
 
-/// The open invoices of a customer, the earliest due first; offers of credit are no debts, and not among them.
+/// The open invoices of a customer, the earliest due first; offers of credit are no debts, and not
+/// among them.
 pub async fn open_of_customer<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -233,7 +277,8 @@ pub async fn open_of_customer<C: ConnectionTrait>(
         .filter(Column::CustomerId.eq(customer.uuid()))
         .filter(Column::State.eq(InvoiceState::Open.name()))
         .filter(Column::TopUp.eq(""));
-    let rows = query.order_by_asc(Column::DueDate).order_by_asc(Column::Id).limit(limit).all(conn).await?;
+    let rows =
+        query.order_by_asc(Column::DueDate).order_by_asc(Column::Id).limit(limit).all(conn).await?;
     whole(conn, tenant, rows).await
 }
 
@@ -248,11 +293,16 @@ fn waiting(tenant: &TenantId, customer: Id<Customer>) -> Select<Entity> {
 }
 
 /// Whether the collection of an invoice of a customer waits for a dispute.
-pub async fn is_any_waiting<C: ConnectionTrait>(conn: &C, tenant: &TenantId, customer: Id<Customer>) -> Result<bool, AppError> {
+pub async fn is_any_waiting<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    customer: Id<Customer>,
+) -> Result<bool, AppError> {
     Ok(waiting(tenant, customer).one(conn).await?.is_some())
 }
 
-/// The invoices of a customer whose collection waits for a dispute that is not `but`, locked in the order of their ids.
+/// The invoices of a customer whose collection waits for a dispute that is not `but`, locked in the
+/// order of their ids.
 pub async fn lock_waiting<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -265,7 +315,12 @@ pub async fn lock_waiting<C: ConnectionTrait>(
 }
 
 /// Open invoices of a tenant after an id, locked in the order of their ids.
-pub async fn lock_open_after<C: ConnectionTrait>(conn: &C, tenant: &TenantId, after: Uuid, limit: u64) -> Result<Vec<Invoice>, AppError> {
+pub async fn lock_open_after<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    after: Uuid,
+    limit: u64,
+) -> Result<Vec<Invoice>, AppError> {
     let query = Entity::find()
         .filter(Column::Tenant.eq(tenant.as_str()))
         .filter(Column::State.eq(InvoiceState::Open.name()))

@@ -69,7 +69,11 @@ mod taxes {
 pub type Parts = (Vec<Line>, Vec<TaxAmount>);
 
 /// The parts of invoices, by id.
-pub async fn of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Uuid]) -> Result<HashMap<Uuid, Parts>, AppError> {
+pub async fn of<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    ids: &[Uuid],
+) -> Result<HashMap<Uuid, Parts>, AppError> {
     let mut parts: HashMap<Uuid, Parts> = HashMap::new();
     let found = lines::Entity::find()
         .filter(lines::Column::Tenant.eq(tenant.as_str()))
@@ -83,7 +87,12 @@ pub async fn of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Uuid]) -
             quantity: decimal(row.quantity_millionths),
             unit_price,
             tax_category: row.tax_category,
-            discount: discount(currency, row.discount_millionths, row.discount_amount, row.discount_description),
+            discount: discount(
+                currency,
+                row.discount_millionths,
+                row.discount_amount,
+                row.discount_description,
+            ),
             of_whole_discount: row.is_invoice_discount,
         });
     }
@@ -105,9 +114,15 @@ pub async fn of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Uuid]) -
 }
 
 /// A discount of its columns: one of the figures says how much.
-pub(super) fn discount(currency: Currency, percent: Option<i64>, amount: Option<i64>, description: String) -> Option<Discount> {
+pub(super) fn discount(
+    currency: Currency,
+    percent: Option<i64>,
+    amount: Option<i64>,
+    description: String,
+) -> Option<Discount> {
     let percent = percent.map(|millionths| Off::Percent(decimal(millionths)));
-    let off = percent.or_else(|| amount.map(|micros| Off::Amount(Money::from_micros(currency, micros))))?;
+    let off = percent
+        .or_else(|| amount.map(|micros| Off::Amount(Money::from_micros(currency, micros))))?;
     Some(Discount { off, description })
 }
 
@@ -121,22 +136,36 @@ pub(super) fn discount_columns(discount: Option<&Discount>) -> (Option<i64>, Opt
 }
 
 /// Deletes the parts of a draft.
-pub async fn delete<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: Uuid) -> Result<(), AppError> {
+pub async fn delete<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    invoice: Uuid,
+) -> Result<(), AppError> {
     let of_tenant = lines::Entity::delete_many().filter(lines::Column::Tenant.eq(tenant.as_str()));
     of_tenant.filter(lines::Column::InvoiceId.eq(invoice)).exec(conn).await?;
     delete_taxes(conn, tenant, invoice).await
 }
 
-async fn delete_taxes<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: Uuid) -> Result<(), AppError> {
+async fn delete_taxes<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    invoice: Uuid,
+) -> Result<(), AppError> {
     let of_tenant = taxes::Entity::delete_many().filter(taxes::Column::Tenant.eq(tenant.as_str()));
     of_tenant.filter(taxes::Column::InvoiceId.eq(invoice)).exec(conn).await?;
     Ok(())
 }
 
 /// Writes the lines of an invoice that come after so many.
-pub async fn insert_lines<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: &Invoice, after: usize) -> Result<(), AppError> {
+pub async fn insert_lines<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    invoice: &Invoice,
+    after: usize,
+) -> Result<(), AppError> {
     let row = |(place, line): (i64, &Line)| {
-        let (discount_millionths, discount_amount, discount_description) = discount_columns(line.discount.as_ref());
+        let (discount_millionths, discount_amount, discount_description) =
+            discount_columns(line.discount.as_ref());
         lines::ActiveModel {
             tenant: Set(tenant.to_string()),
             invoice_id: Set(invoice.id.uuid()),
@@ -160,20 +189,25 @@ pub async fn insert_lines<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoi
 }
 
 /// Writes the taxes of an invoice as they are now.
-pub async fn save_taxes<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: &Invoice) -> Result<(), AppError> {
+pub async fn save_taxes<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    invoice: &Invoice,
+) -> Result<(), AppError> {
     delete_taxes(conn, tenant, invoice.id.uuid()).await?;
-    let rows = (1_i64..).zip(&invoice.amounts.taxes).map(|(place, tax_amount)| taxes::ActiveModel {
-        tenant: Set(tenant.to_string()),
-        invoice_id: Set(invoice.id.uuid()),
-        place: Set(place),
-        rate_millionths: Set(millionths(tax_amount.rate.percent)),
-        sentence: Set(tax_amount.rate.sentence.clone()),
-        net: Set(tax_amount.net.micros()),
-        tax: Set(tax_amount.tax.micros()),
-        credited_net: Set(tax_amount.credited_net.micros()),
-        credited_tax: Set(tax_amount.credited_tax.micros()),
-        currency: Set(invoice.currency.code().to_owned()),
-    });
+    let rows =
+        (1_i64..).zip(&invoice.amounts.taxes).map(|(place, tax_amount)| taxes::ActiveModel {
+            tenant: Set(tenant.to_string()),
+            invoice_id: Set(invoice.id.uuid()),
+            place: Set(place),
+            rate_millionths: Set(millionths(tax_amount.rate.percent)),
+            sentence: Set(tax_amount.rate.sentence.clone()),
+            net: Set(tax_amount.net.micros()),
+            tax: Set(tax_amount.tax.micros()),
+            credited_net: Set(tax_amount.credited_net.micros()),
+            credited_tax: Set(tax_amount.credited_tax.micros()),
+            currency: Set(invoice.currency.code().to_owned()),
+        });
     taxes::Entity::insert_many(rows).exec_without_returning(conn).await?;
     Ok(())
 }

@@ -1,17 +1,23 @@
 //! Table `invoices`, and the invoice as a whole with its lines and taxes.
 
-use super::{currency, customers::AddressText, date, invoice_parts as parts, numbers, numbers_text, top_ups, unknown};
+use super::{
+    currency, customers::AddressText, date, invoice_parts as parts, numbers, numbers_text, top_ups,
+    unknown,
+};
 use payterms_chassis::{
     AppError,
     columns::{dated_amounts, dated_amounts_text, term, term_columns},
     marks,
 };
 use payterms_invoicing_domain::{
-    Amounts, Block, BlockReason, Collection, CollectionState, Content, Customer, Invoice, InvoiceState, Issue, Party, Reminders,
-    announced::Announcements, collection::DebitNotice, deferral::Deferral, metered::Billed, usage_month::UsageMonth,
+    Amounts, Block, BlockReason, Collection, CollectionState, Content, Customer, Invoice,
+    InvoiceState, Issue, Party, Reminders, announced::Announcements, collection::DebitNotice,
+    deferral::Deferral, metered::Billed, usage_month::UsageMonth,
 };
 use payterms_kernel::{Currency, Id, Money, TenantId, ladder::Ladder};
-use sea_orm::{ActiveValue::Set, Iterable, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set, Iterable, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict,
+};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -110,19 +116,42 @@ struct PartyText {
 }
 
 pub(crate) fn party(text: &str) -> Result<Party, AppError> {
-    let read: PartyText = serde_json::from_str(text).map_err(|error| AppError::Fault(format!("a party: {error}")))?;
+    let read: PartyText =
+        serde_json::from_str(text).map_err(|error| AppError::Fault(format!("a party: {error}")))?;
     let PartyText { legal_name, address, country, tax_id, bank_details, language } = read;
-    Ok(Party { legal_name, address: address.map(Into::into), country, tax_id, bank_details, language })
+    Ok(Party {
+        legal_name,
+        address: address.map(Into::into),
+        country,
+        tax_id,
+        bank_details,
+        language,
+    })
 }
 
 pub(crate) fn party_text(party: Option<&Party>) -> Result<String, AppError> {
-    let Some(Party { legal_name, address, country, tax_id, bank_details, language }) = party.cloned() else { return Ok(String::new()) };
-    let text = PartyText { legal_name, address: address.map(Into::into), country, tax_id, bank_details, language };
+    let Some(Party { legal_name, address, country, tax_id, bank_details, language }) =
+        party.cloned()
+    else {
+        return Ok(String::new());
+    };
+    let text = PartyText {
+        legal_name,
+        address: address.map(Into::into),
+        country,
+        tax_id,
+        bank_details,
+        language,
+    };
     serde_json::to_string(&text).map_err(|error| AppError::Fault(error.to_string()))
 }
 
 fn issue(row: &Model) -> Result<Option<Issue>, AppError> {
-    let (Some(number), Some(issue_date), Some(due_date)) = (&row.number, &row.issue_date, &row.due_date) else { return Ok(None) };
+    let (Some(number), Some(issue_date), Some(due_date)) =
+        (&row.number, &row.issue_date, &row.due_date)
+    else {
+        return Ok(None);
+    };
     let mut seller = party(&row.seller)?;
     if seller.bank_details.is_empty() {
         seller.bank_details = top_ups::bank_details(&row.top_up)?;
@@ -148,23 +177,40 @@ fn block(row: &Model) -> Result<Option<Block>, AppError> {
 }
 
 fn billed(row: &Model) -> Result<Option<Billed>, AppError> {
-    let Some((service, month)) = row.service_id.zip(row.service_month.as_deref()) else { return Ok(None) };
+    let Some((service, month)) = row.service_id.zip(row.service_month.as_deref()) else {
+        return Ok(None);
+    };
     Ok(Some(Billed { service: Id::from_uuid(service), month: date(month)? }))
 }
 
 fn usage(row: &Model) -> Result<Option<UsageMonth>, AppError> {
-    let Some(((closing, wallet), month)) = row.usage_closing.zip(row.usage_wallet).zip(row.usage_month.as_deref()) else { return Ok(None) };
+    let Some(((closing, wallet), month)) =
+        row.usage_closing.zip(row.usage_wallet).zip(row.usage_month.as_deref())
+    else {
+        return Ok(None);
+    };
     Ok(Some(UsageMonth { closing, wallet, month: date(month)?, agreement: row.usage_agreement }))
 }
 
 fn deferral(row: &Model) -> Result<Option<Deferral>, AppError> {
-    let Some(((line, draw), day)) = row.deferral_line.zip(row.deferral_draw).zip(row.purchased_on.as_deref()) else { return Ok(None) };
+    let Some(((line, draw), day)) =
+        row.deferral_line.zip(row.deferral_draw).zip(row.purchased_on.as_deref())
+    else {
+        return Ok(None);
+    };
     let amount = Money::from_micros(currency(&row.currency)?, row.deferral_amount);
-    Ok(Some(Deferral { line, draw, amount, purchased_on: date(day)?, plans_allowed: row.deferral_plans }))
+    Ok(Some(Deferral {
+        line,
+        draw,
+        amount,
+        purchased_on: date(day)?,
+        plans_allowed: row.deferral_plans,
+    }))
 }
 
 fn announcements(row: &Model) -> Result<Announcements, AppError> {
-    Announcements::named(&row.announcement).ok_or_else(|| unknown("announcement", &row.announcement))
+    Announcements::named(&row.announcement)
+        .ok_or_else(|| unknown("announcement", &row.announcement))
 }
 
 fn collection(row: &Model) -> Result<Collection, AppError> {
@@ -197,7 +243,11 @@ fn invoice(row: Model, (lines, taxes): parts::Parts) -> Result<Invoice, AppError
         block: block(&row)?,
         collection: collection(&row)?,
         billed: billed(&row)?,
-        notice: row.notice_account.zip(row.notice_at).map(|(account, at)| DebitNotice { account, amount: row.notice_amount, at }),
+        notice: row.notice_account.zip(row.notice_at).map(|(account, at)| DebitNotice {
+            account,
+            amount: row.notice_amount,
+            at,
+        }),
         top_up: top_ups::top_up(&row.top_up)?,
         usage: usage(&row)?,
         deferral: deferral(&row)?,
@@ -224,7 +274,12 @@ fn invoice(row: Model, (lines, taxes): parts::Parts) -> Result<Invoice, AppError
             prices_include_tax: row.prices_include_tax,
             term: term(&row.term_kind, row.term_days)?,
             lines,
-            discount: parts::discount(currency, row.discount_millionths, row.discount_amount, row.discount_description),
+            discount: parts::discount(
+                currency,
+                row.discount_millionths,
+                row.discount_amount,
+                row.discount_description,
+            ),
             supply_date: row.supply_date.as_deref().map(date).transpose()?,
             memo: row.memo,
             collect_automatically: row.collect_automatically,
@@ -232,7 +287,11 @@ fn invoice(row: Model, (lines, taxes): parts::Parts) -> Result<Invoice, AppError
     })
 }
 
-pub(super) async fn whole<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<Model>) -> Result<Vec<Invoice>, AppError> {
+pub(super) async fn whole<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    rows: Vec<Model>,
+) -> Result<Vec<Invoice>, AppError> {
     let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
     let mut parts = parts::of(conn, tenant, &ids).await?;
     rows.into_iter()
@@ -244,9 +303,14 @@ pub(super) async fn whole<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows:
 }
 
 /// Invoices of these ids, locked in the order of their ids.
-pub async fn lock_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<Invoice>]) -> Result<Vec<Invoice>, AppError> {
+pub async fn lock_many<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    ids: &[Id<Invoice>],
+) -> Result<Vec<Invoice>, AppError> {
     let ids = ids.iter().map(|id| id.uuid());
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids));
+    let query =
+        Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids));
     let rows = query.order_by_asc(Column::Id).lock_exclusive().all(conn).await?;
     whole(conn, tenant, rows).await
 }
@@ -254,8 +318,8 @@ pub async fn lock_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[I
 /// The most invoices that one payment of all that is open takes.
 const MOST_OPEN: u64 = 100;
 
-/// Open invoices of a customer in a currency but those of top-ups, the oldest due first chosen, locked in the order of their
-/// ids.
+/// Open invoices of a customer in a currency but those of top-ups, the oldest due first chosen,
+/// locked in the order of their ids.
 pub async fn lock_open<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -291,16 +355,22 @@ pub async fn lock<C: ConnectionTrait>(
 }
 
 /// Invoices of these ids.
-pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<Invoice>]) -> Result<Vec<Invoice>, AppError> {
+pub async fn find_many<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    ids: &[Id<Invoice>],
+) -> Result<Vec<Invoice>, AppError> {
     let ids = ids.iter().map(|id| id.uuid());
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids));
+    let query =
+        Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids));
     let rows = query.order_by_asc(Column::Id).all(conn).await?;
     whole(conn, tenant, rows).await
 }
 
 fn row(tenant: &TenantId, invoice: &Invoice) -> Result<ActiveModel, AppError> {
     let (term_kind, term_days) = term_columns(invoice.content.term);
-    let (discount_millionths, discount_amount, discount_description) = parts::discount_columns(invoice.content.discount.as_ref());
+    let (discount_millionths, discount_amount, discount_description) =
+        parts::discount_columns(invoice.content.discount.as_ref());
     let issue = invoice.issue.as_ref();
     Ok(ActiveModel {
         tenant: Set(tenant.to_string()),
@@ -344,7 +414,11 @@ fn row(tenant: &TenantId, invoice: &Invoice) -> Result<ActiveModel, AppError> {
         collection_put_off: Set(invoice.collection.put_off),
         announcement: Set(invoice.announcements.name().to_owned()),
         collection_reason: Set(invoice.collection.reason.clone()),
-        block_reason: Set(invoice.block.as_ref().map(|block| block.reason.name().to_owned()).unwrap_or_default()),
+        block_reason: Set(invoice
+            .block
+            .as_ref()
+            .map(|block| block.reason.name().to_owned())
+            .unwrap_or_default()),
         blocked_since: Set(invoice.block.as_ref().map(|block| block.since.to_string())),
         blocked_days: Set(invoice.reminders.blocked_days.into()),
         reminded: Set(numbers_text(&invoice.reminders.done)),
@@ -354,7 +428,10 @@ fn row(tenant: &TenantId, invoice: &Invoice) -> Result<ActiveModel, AppError> {
         service_id: Set(invoice.billed.map(|billed| billed.service.uuid())),
         service_month: Set(invoice.billed.map(|billed| billed.month.to_string())),
         notice_account: Set(invoice.notice.map(|debit_notice| debit_notice.account)),
-        notice_amount: Set(invoice.notice.map(|debit_notice| debit_notice.amount).unwrap_or_default()),
+        notice_amount: Set(invoice
+            .notice
+            .map(|debit_notice| debit_notice.amount)
+            .unwrap_or_default()),
         notice_at: Set(invoice.notice.map(|debit_notice| debit_notice.at)),
         usage_closing: Set(invoice.usage.map(|usage_month| usage_month.closing)),
         usage_wallet: Set(invoice.usage.map(|usage_month| usage_month.wallet)),
@@ -367,12 +444,20 @@ fn row(tenant: &TenantId, invoice: &Invoice) -> Result<ActiveModel, AppError> {
         deferral_plans: Set(invoice.deferral.is_some_and(|deferral| deferral.plans_allowed)),
         top_up: Set(top_ups::top_up_text(invoice.top_up.as_ref())?),
         mentions: Set(issue.map(|issue| issue.mentions.clone()).unwrap_or_default()),
-        block_owner: Set(invoice.block.as_ref().map(|block| block.owner.clone()).unwrap_or_default()),
+        block_owner: Set(invoice
+            .block
+            .as_ref()
+            .map(|block| block.owner.clone())
+            .unwrap_or_default()),
     })
 }
 
 /// Inserts or replaces a draft with its lines and taxes.
-pub async fn save_draft<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: &Invoice) -> Result<(), AppError> {
+pub async fn save_draft<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    invoice: &Invoice,
+) -> Result<(), AppError> {
     save_many(conn, tenant, std::slice::from_ref(invoice)).await?;
     parts::delete(conn, tenant, invoice.id.uuid()).await?;
     parts::insert_lines(conn, tenant, invoice, 0).await?;
@@ -380,20 +465,35 @@ pub async fn save_draft<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice
 }
 
 /// Saves the rows of invoices; taxes are saved where a verb changes them.
-pub async fn save_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoices: &[Invoice]) -> Result<(), AppError> {
+pub async fn save_many<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    invoices: &[Invoice],
+) -> Result<(), AppError> {
     if invoices.is_empty() {
         return Ok(());
     }
-    let rows = invoices.iter().map(|invoice| row(tenant, invoice)).collect::<Result<Vec<_>, _>>()?;
-    let fixed = |column: &Column| matches!(column, Column::Tenant | Column::Id | Column::CustomerId | Column::Currency | Column::CreatedAt);
+    let rows =
+        invoices.iter().map(|invoice| row(tenant, invoice)).collect::<Result<Vec<_>, _>>()?;
+    let fixed = |column: &Column| {
+        matches!(
+            column,
+            Column::Tenant | Column::Id | Column::CustomerId | Column::Currency | Column::CreatedAt
+        )
+    };
     let changing = Column::iter().filter(|column| !fixed(column));
-    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
+    let upsert =
+        OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
     Entity::insert_many(rows).on_conflict(upsert).exec_without_returning(conn).await?;
     Ok(())
 }
 
 /// Deletes a draft.
-pub async fn delete<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Invoice>) -> Result<(), AppError> {
+pub async fn delete<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<Invoice>,
+) -> Result<(), AppError> {
     parts::delete(conn, tenant, id.uuid()).await?;
     Entity::delete_by_id((tenant.to_string(), id.uuid())).exec(conn).await?;
     Ok(())

@@ -4,7 +4,9 @@ use super::unknown;
 use payterms_chassis::{AppError, telemetry};
 use payterms_invoicing_domain::{Customer, Mail, MailKind, MailState, mail::Attachment};
 use payterms_kernel::{Id, TenantId};
-use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict,
+};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "mails")]
@@ -65,8 +67,12 @@ fn attachment(text: &str) -> Result<Attachment, AppError> {
     match text.split('/').collect::<Vec<_>>()[..] {
         ["invoices", id] => Ok(Attachment::Invoice(uuid(id)?)),
         ["receipts", id] => Ok(Attachment::Receipt(uuid(id)?)),
-        ["receipts", receipt, "creditNotes", id] => Ok(Attachment::ReceiptCreditNote(uuid(receipt)?, uuid(id)?)),
-        ["creditNotes", invoice, note] => Ok(Attachment::CreditNote { invoice: uuid(invoice)?, note: uuid(note)? }),
+        ["receipts", receipt, "creditNotes", id] => {
+            Ok(Attachment::ReceiptCreditNote(uuid(receipt)?, uuid(id)?))
+        }
+        ["creditNotes", invoice, note] => {
+            Ok(Attachment::CreditNote { invoice: uuid(invoice)?, note: uuid(note)? })
+        }
         ["statements", id] => Ok(Attachment::Statement(uuid(id)?)),
         _ => Err(fault()),
     }
@@ -76,7 +82,9 @@ fn attachment_text(this_attachment: Attachment) -> String {
     match this_attachment {
         Attachment::Invoice(id) => format!("invoices/{id}"),
         Attachment::Receipt(id) => format!("receipts/{id}"),
-        Attachment::ReceiptCreditNote(receipt, id) => format!("receipts/{receipt}/creditNotes/{id}"),
+        Attachment::ReceiptCreditNote(receipt, id) => {
+            format!("receipts/{receipt}/creditNotes/{id}")
+        }
         Attachment::Statement(id) => format!("statements/{id}"),
         Attachment::CreditNote { invoice, note } => format!("creditNotes/{invoice}/{note}"),
     }
@@ -93,7 +101,11 @@ fn mail(row: Model) -> Result<Mail, AppError> {
         to: serde_json::from_str(&row.recipients).map_err(fault)?,
         subject: row.subject,
         text: row.text_body,
-        attachments: row.attachments.split_whitespace().map(attachment).collect::<Result<_, _>>()?,
+        attachments: row
+            .attachments
+            .split_whitespace()
+            .map(attachment)
+            .collect::<Result<_, _>>()?,
         state: state.ok_or_else(|| unknown("mail state", &row.state))?,
         attempts: u32::try_from(row.attempts).unwrap_or_default(),
         failure: row.failure,
@@ -104,13 +116,26 @@ fn mail(row: Model) -> Result<Mail, AppError> {
 }
 
 /// One mail.
-pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Mail>) -> Result<Option<Mail>, AppError> {
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<Mail>,
+) -> Result<Option<Mail>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(mail).transpose()
 }
 
 /// One mail, locked.
-pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Mail>) -> Result<Option<Mail>, AppError> {
-    Entity::find_by_id((tenant.to_string(), id.uuid())).lock_exclusive().one(conn).await?.map(mail).transpose()
+pub async fn lock<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<Mail>,
+) -> Result<Option<Mail>, AppError> {
+    Entity::find_by_id((tenant.to_string(), id.uuid()))
+        .lock_exclusive()
+        .one(conn)
+        .await?
+        .map(mail)
+        .transpose()
 }
 
 /// Mails below an id, newest first; only those to a customer where one is named.
@@ -120,7 +145,8 @@ pub async fn list<C: ConnectionTrait>(
     (customer, before): (Option<Id<Customer>>, Uuid),
     limit: u64,
 ) -> Result<Vec<Mail>, AppError> {
-    let mut query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.lt(before));
+    let mut query =
+        Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.lt(before));
     if let Some(customer) = customer {
         query = query.filter(Column::CustomerId.eq(customer.uuid()));
     }
@@ -128,13 +154,23 @@ pub async fn list<C: ConnectionTrait>(
 }
 
 /// The trace context in which a mail was written; empty where there was none.
-pub async fn trace_parent<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Mail>) -> Result<String, AppError> {
-    let found = Entity::find_by_id((tenant.to_string(), id.uuid())).select_only().column(Column::TraceParent);
+pub async fn trace_parent<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<Mail>,
+) -> Result<String, AppError> {
+    let found = Entity::find_by_id((tenant.to_string(), id.uuid()))
+        .select_only()
+        .column(Column::TraceParent);
     Ok(found.into_tuple().one(conn).await?.unwrap_or_default())
 }
 
 /// Inserts a mail with the trace context of the present span, or saves what became of it.
-pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, mail: &Mail) -> Result<(), AppError> {
+pub async fn save<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    mail: &Mail,
+) -> Result<(), AppError> {
     let fault = |error: serde_json::Error| AppError::Fault(error.to_string());
     let row = ActiveModel {
         tenant: Set(tenant.to_string()),
@@ -144,7 +180,12 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, mail: &Mail) 
         recipients: Set(serde_json::to_string(&mail.to).map_err(fault)?),
         subject: Set(mail.subject.clone()),
         text_body: Set(mail.text.clone()),
-        attachments: Set(mail.attachments.iter().map(|attachment| attachment_text(*attachment)).collect::<Vec<_>>().join(" ")),
+        attachments: Set(mail
+            .attachments
+            .iter()
+            .map(|attachment| attachment_text(*attachment))
+            .collect::<Vec<_>>()
+            .join(" ")),
         state: Set(mail.state.name().to_owned()),
         attempts: Set(mail.attempts.into()),
         failure: Set(mail.failure.clone()),
@@ -153,8 +194,10 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, mail: &Mail) 
         updated_at: Set(mail.updated_at),
         trace_parent: Set(telemetry::trace_parent()),
     };
-    let changing = [Column::State, Column::Attempts, Column::Failure, Column::Version, Column::UpdatedAt];
-    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
+    let changing =
+        [Column::State, Column::Attempts, Column::Failure, Column::Version, Column::UpdatedAt];
+    let upsert =
+        OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
     Entity::insert(row).on_conflict(upsert).exec_without_returning(conn).await?;
     Ok(())
 }
@@ -189,7 +232,9 @@ pub async fn set_template<C: ConnectionTrait>(
         text_body: Set(text.to_owned()),
     };
     let columns = [templates::Column::Tenant, templates::Column::Kind, templates::Column::Locale];
-    let upsert = OnConflict::columns(columns).update_columns([templates::Column::Subject, templates::Column::TextBody]).to_owned();
+    let upsert = OnConflict::columns(columns)
+        .update_columns([templates::Column::Subject, templates::Column::TextBody])
+        .to_owned();
     templates::Entity::insert(row).on_conflict(upsert).exec_without_returning(conn).await?;
     Ok(())
 }

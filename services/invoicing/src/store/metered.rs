@@ -12,7 +12,9 @@ use payterms_invoicing_domain::{
     metered::{Standing, Terms},
 };
 use payterms_kernel::{Currency, Id, TenantId};
-use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict,
+};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "metered_services")]
@@ -65,7 +67,11 @@ fn service(row: Model) -> Result<MeteredService, AppError> {
 }
 
 /// One service.
-pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<MeteredService>) -> Result<Option<MeteredService>, AppError> {
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<MeteredService>,
+) -> Result<Option<MeteredService>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(service).transpose()
 }
 
@@ -76,13 +82,26 @@ pub async fn find_many<C: ConnectionTrait>(
     ids: &[Id<MeteredService>],
 ) -> Result<Vec<MeteredService>, AppError> {
     let ids = ids.iter().map(|id| id.uuid());
-    let rows = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids)).all(conn).await?;
+    let rows = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::Id.is_in(ids))
+        .all(conn)
+        .await?;
     rows.into_iter().map(service).collect()
 }
 
 /// One service, locked.
-pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<MeteredService>) -> Result<Option<MeteredService>, AppError> {
-    Entity::find_by_id((tenant.to_string(), id.uuid())).lock_exclusive().one(conn).await?.map(service).transpose()
+pub async fn lock<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<MeteredService>,
+) -> Result<Option<MeteredService>, AppError> {
+    Entity::find_by_id((tenant.to_string(), id.uuid()))
+        .lock_exclusive()
+        .one(conn)
+        .await?
+        .map(service)
+        .transpose()
 }
 
 /// The service of a customer that meters a product, locked.
@@ -143,7 +162,11 @@ pub async fn standing<C: ConnectionTrait>(
 }
 
 /// Inserts or saves a service.
-pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, service: &MeteredService) -> Result<(), AppError> {
+pub async fn save<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    service: &MeteredService,
+) -> Result<(), AppError> {
     let (term_kind, term_days) = term_columns(service.terms.term);
     let row = ActiveModel {
         tenant: Set(tenant.to_string()),
@@ -173,7 +196,8 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, service: &Met
         Column::Version,
         Column::UpdatedAt,
     ];
-    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
+    let upsert =
+        OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
     Entity::insert(row).on_conflict(upsert).exec_without_returning(conn).await?;
     Ok(())
 }

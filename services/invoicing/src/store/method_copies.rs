@@ -9,13 +9,21 @@ use sea_orm::{ConnectionTrait, DbBackend};
 use uuid::Uuid;
 
 /// Keeps what is told of a customer's methods.
-pub async fn save(tx: &WriteTx, customer: Id<Customer>, payment_methods_changed: &PaymentMethodsChanged) -> Result<(), AppError> {
+pub async fn save(
+    tx: &WriteTx,
+    customer: Id<Customer>,
+    payment_methods_changed: &PaymentMethodsChanged,
+) -> Result<(), AppError> {
     let upsert = "INSERT INTO method_copies (tenant, customer_id, told) VALUES ($1, $2, $3) \
                   ON CONFLICT (tenant, customer_id) DO UPDATE SET told = excluded.told";
     sql::exec(
         tx.conn(),
         upsert,
-        vec![tx.call().tenant.as_str().into(), customer.uuid().into(), payment_methods_changed.encode_to_vec().into()],
+        vec![
+            tx.call().tenant.as_str().into(),
+            customer.uuid().into(),
+            payment_methods_changed.encode_to_vec().into(),
+        ],
     )
     .await?;
     Ok(())
@@ -34,13 +42,23 @@ pub async fn of_customer<C: ConnectionTrait>(
     tenant: &TenantId,
     customer: Id<Customer>,
 ) -> Result<Option<PaymentMethodsChanged>, AppError> {
-    sql::one(conn, SELECT, vec![tenant.as_str().into(), customer.uuid().into()]).await?.as_ref().map(decode_row).transpose()
+    sql::one(conn, SELECT, vec![tenant.as_str().into(), customer.uuid().into()])
+        .await?
+        .as_ref()
+        .map(decode_row)
+        .transpose()
 }
 
 /// The same, and what is told next waits for the end of the transaction.
 pub async fn lock(tx: &WriteTx, customer: Id<Customer>) -> Result<PaymentMethodsChanged, AppError> {
-    let lock = if tx.conn().get_database_backend() == DbBackend::Postgres { " FOR UPDATE" } else { "" };
-    let row = sql::one(tx.conn(), &format!("{SELECT}{lock}"), vec![tx.call().tenant.as_str().into(), customer.uuid().into()]).await?;
+    let lock =
+        if tx.conn().get_database_backend() == DbBackend::Postgres { " FOR UPDATE" } else { "" };
+    let row = sql::one(
+        tx.conn(),
+        &format!("{SELECT}{lock}"),
+        vec![tx.call().tenant.as_str().into(), customer.uuid().into()],
+    )
+    .await?;
     Ok(row.as_ref().map(decode_row).transpose()?.unwrap_or_default())
 }
 
@@ -55,5 +73,7 @@ pub async fn find<C: ConnectionTrait>(
         .await?
         .map(|payment_methods_changed| payment_methods_changed.payment_methods)
         .unwrap_or_default();
-    Ok(found.into_iter().find(|payment_method| payment_method.name.rsplit('/').next() == Some(id.as_str())))
+    Ok(found
+        .into_iter()
+        .find(|payment_method| payment_method.name.rsplit('/').next() == Some(id.as_str())))
 }

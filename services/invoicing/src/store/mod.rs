@@ -1,6 +1,9 @@
 //! Invoicing's tables: SeaORM entities and their queries. Models stop here; every finder takes
 //! the tenant.
-#![expect(clippy::missing_errors_doc, reason = "every query fails as the database does; what else one refuses is named")]
+#![expect(
+    clippy::missing_errors_doc,
+    reason = "every query fails as the database does; what else one refuses is named"
+)]
 
 pub mod ageing;
 pub mod api_keys;
@@ -67,5 +70,7 @@ pub(crate) fn numbers_text(numbers: &[i16]) -> String {
 
 /// Small numbers of a column.
 pub(crate) fn numbers(text: &str) -> Result<Vec<i16>, AppError> {
-    text.split_whitespace().map(|number| number.parse().map_err(|_| unknown("number", number))).collect()
+    text.split_whitespace()
+        .map(|number| number.parse().map_err(|_| unknown("number", number)))
+        .collect()
 }

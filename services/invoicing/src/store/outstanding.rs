@@ -1,4 +1,5 @@
-//! What is open of a customer's invoices, top-ups by transfer apart: sums over table `invoices`, made by the database.
+//! What is open of a customer's invoices, top-ups by transfer apart: sums over table `invoices`,
+//! made by the database.
 
 use super::{currency, date};
 use chrono::NaiveDate;
@@ -21,11 +22,18 @@ pub async fn of_customer<C: ConnectionTrait>(
          CAST(sum(CASE WHEN due_date < $3 THEN 1 ELSE 0 END) AS bigint) AS late, min(CASE WHEN due_date >= $3 THEN due_date END) AS next_due \
          FROM invoices WHERE tenant = $1 AND customer_id = $2 AND state = 'OPEN' AND top_up = '' GROUP BY currency ORDER BY currency"
     );
-    let rows = sql::all(conn, &select, vec![tenant.as_str().into(), customer.uuid().into(), today.to_string().into()]).await?;
+    let rows = sql::all(
+        conn,
+        &select,
+        vec![tenant.as_str().into(), customer.uuid().into(), today.to_string().into()],
+    )
+    .await?;
     let sums = |row: &sea_orm::QueryResult| {
         let code: String = row.try_get("", "currency")?;
         let currency = currency(&code)?;
-        let money = |column: &str| Ok::<_, AppError>(Money::from_micros(currency, row.try_get("", column)?));
+        let money = |column: &str| {
+            Ok::<_, AppError>(Money::from_micros(currency, row.try_get("", column)?))
+        };
         let next_due: Option<String> = row.try_get("", "next_due")?;
         Ok(Outstanding {
             open: money("open")?,

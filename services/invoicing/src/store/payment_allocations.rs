@@ -39,7 +39,10 @@ fn allocation(row: &Model) -> Result<(Uuid, Allocation), AppError> {
     let invoice = Id::from_uuid(row.invoice_id);
     let (paid, refunded, deferred) = (money(row.paid), money(row.refunded), money(row.deferred));
     let (amount, reversed, repays_line) = (money(row.amount), money(row.reversed), row.repays_line);
-    Ok((row.payment_id, Allocation { invoice, amount, reversed, paid, refunded, deferred, repays_line }))
+    Ok((
+        row.payment_id,
+        Allocation { invoice, amount, reversed, paid, refunded, deferred, repays_line },
+    ))
 }
 
 /// The allocations of payments, in their order.
@@ -48,8 +51,10 @@ pub(super) async fn of_payments<C: ConnectionTrait>(
     tenant: &TenantId,
     payments: Vec<Uuid>,
 ) -> Result<HashMap<Uuid, Vec<Allocation>>, AppError> {
-    let found =
-        Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::PaymentId.is_in(payments)).order_by_asc(Column::Place);
+    let found = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::PaymentId.is_in(payments))
+        .order_by_asc(Column::Place);
     let mut allocated: HashMap<Uuid, Vec<Allocation>> = HashMap::new();
     for row in found.all(conn).await? {
         let (payment, this_allocation) = allocation(&row)?;
@@ -59,7 +64,11 @@ pub(super) async fn of_payments<C: ConnectionTrait>(
 }
 
 /// Saves the allocations of a payment.
-pub(super) async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: &Payment) -> Result<(), AppError> {
+pub(super) async fn save<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    payment: &Payment,
+) -> Result<(), AppError> {
     let code = payment.currency.code();
     let rows = (1_i64..).zip(&payment.allocations).map(|(place, allocation)| ActiveModel {
         tenant: Set(tenant.to_string()),

@@ -23,8 +23,7 @@ use sea_orm::{
 /// The effective day as its index has it: the databases disagree about where NULL comes.
 const EFFECTIVE_DATE: &str = "coalesce(effective_on, '')";
 /// What was to be paid with all its tenders.
-const AMOUNT: &str =
-    "(SELECT coalesce(sum(t.amount), 0) FROM payment_tenders t WHERE t.tenant = payments.tenant AND t.payment_id = payments.id)";
+const AMOUNT: &str = "(SELECT coalesce(sum(t.amount), 0) FROM payment_tenders t WHERE t.tenant = payments.tenant AND t.payment_id = payments.id)";
 
 /// A page of payments after a position, of one customer or of all.
 pub async fn list<C: ConnectionTrait>(
@@ -38,7 +37,9 @@ pub async fn list<C: ConnectionTrait>(
         query = query.filter(Column::CustomerId.eq(customer.uuid()));
     }
     let backend = conn.get_database_backend();
-    let filter = |comparison: &Comparison| marks::compared(backend, comparison).or_else(|| compared(comparison, tenant));
+    let filter = |comparison: &Comparison| {
+        marks::compared(backend, comparison).or_else(|| compared(comparison, tenant))
+    };
     let order = |field: &str| match field {
         "effective_date" => Some(Expr::cust(EFFECTIVE_DATE)),
         UPDATE_TIME => Some(Column::UpdatedAt.into_simple_expr()),
@@ -55,7 +56,9 @@ pub async fn last_of_owner<C: ConnectionTrait>(
     tenant: &TenantId,
     (customer, owner): (Id<Customer>, &str),
 ) -> Result<Option<Payment>, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::CustomerId.eq(customer.uuid()));
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::CustomerId.eq(customer.uuid()));
     let row = query.filter(Column::Owner.eq(owner)).order_by_desc(Column::Id).one(conn).await?;
     Ok(whole(conn, tenant, row.into_iter().collect()).await?.pop())
 }
@@ -82,7 +85,9 @@ fn compared(comparison: &Comparison, tenant: &TenantId) -> Option<Compared> {
         }
         "effective_date" => {
             let expr = keyset::compared(Expr::cust(EFFECTIVE_DATE), comparison);
-            Some(Compared::Whole(expr.and(Expr::cust(EFFECTIVE_DATE).gt("")).and(Column::State.ne("PROCESSING"))))
+            Some(Compared::Whole(
+                expr.and(Expr::cust(EFFECTIVE_DATE).gt("")).and(Column::State.ne("PROCESSING")),
+            ))
         }
         "create_time" => column(Column::CreatedAt),
         UPDATE_TIME => column(Column::UpdatedAt),
@@ -107,14 +112,17 @@ fn of_invoice(comparison: &Comparison, tenant: &TenantId) -> Option<Compared> {
 #[must_use]
 pub fn position(payment: &Payment, order: Order) -> Position {
     let key = match order.field {
-        "effective_date" => Key::Text(payment.effective_on.map(|day| day.to_string()).unwrap_or_default()),
+        "effective_date" => {
+            Key::Text(payment.effective_on.map(|day| day.to_string()).unwrap_or_default())
+        }
         UPDATE_TIME => Key::Instant(payment.updated_at),
         _ => Key::Id,
     };
     Position { key, id: payment.id.uuid() }
 }
 
-/// What was paid of an invoice by itself from the collection method, effective from a day on, and stands; none: nothing was.
+/// What was paid of an invoice by itself from the collection method, effective from a day on, and
+/// stands; none: nothing was.
 pub async fn collected_since<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,

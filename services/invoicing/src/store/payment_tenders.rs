@@ -43,7 +43,8 @@ fn tender(row: Model) -> Result<(Uuid, Tender), AppError> {
     };
     let currency = currency(&row.currency)?;
     let money = |micros| Money::from_micros(currency, micros);
-    let (amount, refunded, charged_back) = (money(row.amount), money(row.refunded), money(row.charged_back));
+    let (amount, refunded, charged_back) =
+        (money(row.amount), money(row.refunded), money(row.charged_back));
     let source = match (row.kind.as_str(), row.method_id) {
         ("CREDIT", _) => Source::Credit,
         ("COLLECTION", method) => Source::Collection(method),
@@ -76,8 +77,10 @@ pub(super) async fn of_payments<C: ConnectionTrait>(
     tenant: &TenantId,
     payments: Vec<Uuid>,
 ) -> Result<HashMap<Uuid, Vec<Tender>>, AppError> {
-    let found =
-        Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::PaymentId.is_in(payments)).order_by_asc(Column::Place);
+    let found = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::PaymentId.is_in(payments))
+        .order_by_asc(Column::Place);
     let mut tendered: HashMap<Uuid, Vec<Tender>> = HashMap::new();
     for row in found.all(conn).await? {
         let (payment, this_tender) = tender(row)?;
@@ -87,7 +90,11 @@ pub(super) async fn of_payments<C: ConnectionTrait>(
 }
 
 /// Saves the tenders of a payment.
-pub(super) async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: &Payment) -> Result<(), AppError> {
+pub(super) async fn save<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    payment: &Payment,
+) -> Result<(), AppError> {
     let code = payment.currency.code();
     let rows = (1_i64..).zip(&payment.tenders).map(|(place, tender)| ActiveModel {
         tenant: Set(tenant.to_string()),
@@ -95,7 +102,9 @@ pub(super) async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, paymen
         place: Set(place),
         kind: Set(kind(tender.source).to_owned()),
         method_id: Set(match tender.source {
-            Source::Card(id) | Source::BankDebit(id) | Source::Transfer(id) | Source::Line(id) => Some(id),
+            Source::Card(id) | Source::BankDebit(id) | Source::Transfer(id) | Source::Line(id) => {
+                Some(id)
+            }
             Source::Collection(charged) => charged,
             Source::Credit | Source::Announced | Source::Outside => None,
         }),
@@ -103,11 +112,22 @@ pub(super) async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, paymen
         refunded: Set(tender.refunded.micros()),
         charged_back: Set(tender.charged_back.micros()),
         state: Set(tender.state.name().to_owned()),
-        decline_code: Set(if let TenderState::Failed(code) = &tender.state { code.clone() } else { String::new() }),
+        decline_code: Set(if let TenderState::Failed(code) = &tender.state {
+            code.clone()
+        } else {
+            String::new()
+        }),
         currency: Set(code.to_owned()),
     });
     let key = [Column::Tenant, Column::PaymentId, Column::Place];
-    let changing = [Column::MethodId, Column::Amount, Column::State, Column::DeclineCode, Column::Refunded, Column::ChargedBack];
+    let changing = [
+        Column::MethodId,
+        Column::Amount,
+        Column::State,
+        Column::DeclineCode,
+        Column::Refunded,
+        Column::ChargedBack,
+    ];
     let upsert = OnConflict::columns(key).update_columns(changing).to_owned();
     Entity::insert_many(rows).on_conflict(upsert).exec_without_returning(conn).await?;
     Ok(())

@@ -2,7 +2,9 @@
 
 use super::{currency, payment_allocations, payment_tenders, unknown};
 use payterms_chassis::{AppError, columns::date, marks};
-use payterms_invoicing_domain::{Customer, Invoice, Payment, PaymentState, payment::Source, top_up::Bought};
+use payterms_invoicing_domain::{
+    Customer, Invoice, Payment, PaymentState, payment::Source, top_up::Bought,
+};
 use payterms_kernel::{Id, Money, TenantId};
 use sea_orm::{
     ActiveValue::Set,
@@ -40,7 +42,8 @@ pub struct Model {
 }
 
 /// Payments by their own ids.
-pub const NAMED: marks::Named = marks::Named { table: "payments", path: &[("customer_id", "customers"), ("id", "payments")] };
+pub const NAMED: marks::Named =
+    marks::Named { table: "payments", path: &[("customer_id", "customers"), ("id", "payments")] };
 
 /// No relations: other tables are read by their own modules.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -48,7 +51,11 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-pub(super) async fn whole<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<Model>) -> Result<Vec<Payment>, AppError> {
+pub(super) async fn whole<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    rows: Vec<Model>,
+) -> Result<Vec<Payment>, AppError> {
     let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
     let mut allocated = payment_allocations::of_payments(conn, tenant, ids.clone()).await?;
     let mut tendered = payment_tenders::of_payments(conn, tenant, ids).await?;
@@ -66,11 +73,13 @@ pub(super) async fn whole<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows:
             tenders: tendered.remove(&row.id).unwrap_or_default(),
             deferred: Vec::new(),
             surplus: Money::from_micros(currency, row.surplus),
-            bought: row.bought.zip(row.bought_tax).zip(row.bought_taxed).map(|((amount, tax), taxed)| Bought {
-                amount: Money::from_micros(currency, amount),
-                tax: Money::from_micros(currency, tax),
-                taxed,
-            }),
+            bought: row.bought.zip(row.bought_tax).zip(row.bought_taxed).map(
+                |((amount, tax), taxed)| Bought {
+                    amount: Money::from_micros(currency, amount),
+                    tax: Money::from_micros(currency, tax),
+                    taxed,
+                },
+            ),
             reference: row.reference,
             bank_details: row.bank_details,
             owner: row.owner,
@@ -85,20 +94,34 @@ pub(super) async fn whole<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows:
 }
 
 /// One payment.
-pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Payment>) -> Result<Option<Payment>, AppError> {
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<Payment>,
+) -> Result<Option<Payment>, AppError> {
     let row = Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?;
     Ok(whole(conn, tenant, row.into_iter().collect()).await?.pop())
 }
 
 /// Payments by their ids.
-pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<Payment>]) -> Result<Vec<Payment>, AppError> {
+pub async fn find_many<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    ids: &[Id<Payment>],
+) -> Result<Vec<Payment>, AppError> {
     let ids = ids.iter().map(|id| id.uuid());
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids));
+    let query =
+        Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids));
     whole(conn, tenant, query.all(conn).await?).await
 }
 
-/// Ended payments that have paid something of an invoice, newest first, locked in the order of their ids.
-pub async fn lock_of_invoice<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: Id<Invoice>) -> Result<Vec<Payment>, AppError> {
+/// Ended payments that have paid something of an invoice, newest first, locked in the order of
+/// their ids.
+pub async fn lock_of_invoice<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    invoice: Id<Invoice>,
+) -> Result<Vec<Payment>, AppError> {
     let ids: Vec<Uuid> = payment_allocations::Entity::find()
         .select_only()
         .column(payment_allocations::Column::PaymentId)
@@ -108,7 +131,8 @@ pub async fn lock_of_invoice<C: ConnectionTrait>(conn: &C, tenant: &TenantId, in
         .into_tuple()
         .all(conn)
         .await?;
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids));
+    let query =
+        Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids));
     let rows = query.order_by_asc(Column::Id).lock_exclusive().all(conn).await?;
     let mut found = whole(conn, tenant, rows).await?;
     found.reverse();
@@ -116,19 +140,31 @@ pub async fn lock_of_invoice<C: ConnectionTrait>(conn: &C, tenant: &TenantId, in
 }
 
 /// The payments that wait for a transfer for an invoice, the oldest first, locked.
-pub async fn lock_announced<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: Id<Invoice>) -> Result<Vec<Payment>, AppError> {
+pub async fn lock_announced<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    invoice: Id<Invoice>,
+) -> Result<Vec<Payment>, AppError> {
     let rows = processing_of(conn, tenant, invoice).await?.lock_exclusive().all(conn).await?;
     Ok(whole(conn, tenant, rows).await?.into_iter().filter(Payment::is_announced).collect())
 }
 
 /// The same, to read.
-pub async fn announced<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: Id<Invoice>) -> Result<Vec<Payment>, AppError> {
+pub async fn announced<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    invoice: Id<Invoice>,
+) -> Result<Vec<Payment>, AppError> {
     let rows = processing_of(conn, tenant, invoice).await?.all(conn).await?;
     Ok(whole(conn, tenant, rows).await?.into_iter().filter(Payment::is_announced).collect())
 }
 
 /// The ids of the payments of these invoices.
-async fn ids_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoices: &[Id<Invoice>]) -> Result<Vec<Uuid>, AppError> {
+async fn ids_of<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    invoices: &[Id<Invoice>],
+) -> Result<Vec<Uuid>, AppError> {
     let query = payment_allocations::Entity::find()
         .select_only()
         .column(payment_allocations::Column::PaymentId)
@@ -138,7 +174,11 @@ async fn ids_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoices: &[Id<
 }
 
 /// The payments under way of an invoice, the oldest first.
-async fn processing_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: Id<Invoice>) -> Result<Select<Entity>, AppError> {
+async fn processing_of<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    invoice: Id<Invoice>,
+) -> Result<Select<Entity>, AppError> {
     let ids = ids_of(conn, tenant, &[invoice]).await?;
     let query = Entity::find()
         .filter(Column::Tenant.eq(tenant.as_str()))
@@ -183,12 +223,21 @@ pub async fn announced_by_references<C: ConnectionTrait>(
         .filter(Expr::cust("reference <> ''"));
     let mut found = whole(conn, tenant, query.order_by_asc(Column::Id).all(conn).await?).await?;
     // What was said of a payment outside may look like one.
-    found.retain(|payment| payment.tenders.iter().any(|tender| matches!(tender.source, Source::Announced | Source::Transfer(_))));
+    found.retain(|payment| {
+        payment
+            .tenders
+            .iter()
+            .any(|tender| matches!(tender.source, Source::Announced | Source::Transfer(_)))
+    });
     Ok(found)
 }
 
 /// Inserts a payment, or saves what became of it.
-pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: &Payment) -> Result<(), AppError> {
+pub async fn save<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    payment: &Payment,
+) -> Result<(), AppError> {
     let code = payment.currency.code();
     let row = ActiveModel {
         tenant: Set(tenant.to_string()),
@@ -213,9 +262,11 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: &Pay
         updated_at: Set(payment.updated_at),
     };
     let bought = [Column::Bought, Column::BoughtTax, Column::BoughtTaxed];
-    let others = [Column::State, Column::Surplus, Column::EffectiveOn, Column::Version, Column::UpdatedAt];
+    let others =
+        [Column::State, Column::Surplus, Column::EffectiveOn, Column::Version, Column::UpdatedAt];
     let changing = others.into_iter().chain(bought);
-    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
+    let upsert =
+        OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
     Entity::insert(row).on_conflict(upsert).exec_without_returning(conn).await?;
     payment_allocations::save(conn, tenant, payment).await?;
     payment_tenders::save(conn, tenant, payment).await?;

@@ -1,5 +1,5 @@
-//! Table `plan_periods`: from when until when a plan over an invoice was active, no instalment being late. A statement asks for an instant of
-//! the past.
+//! Table `plan_periods`: from when until when a plan over an invoice was active, no instalment
+//! being late. A statement asks for an instant of the past.
 
 use chrono::{DateTime, Utc};
 use payterms_chassis::{AppError, WriteTx, sql};
@@ -20,7 +20,13 @@ pub async fn begin(
                   WHERE NOT EXISTS (SELECT 1 FROM plan_periods WHERE tenant = $1 AND plan_id = $2 AND invoice_id = $3 AND ended_at IS NULL) \
                   ON CONFLICT (tenant, plan_id, invoice_id, begun_at) DO UPDATE SET ended_at = NULL";
     for invoice in invoices {
-        let values = vec![tx.call().tenant.as_str().into(), plan.into(), invoice.uuid().into(), at.into(), customer.uuid().into()];
+        let values = vec![
+            tx.call().tenant.as_str().into(),
+            plan.into(),
+            invoice.uuid().into(),
+            at.into(),
+            customer.uuid().into(),
+        ];
         sql::exec(tx.conn(), insert, values).await?;
     }
     Ok(())
@@ -29,7 +35,8 @@ pub async fn begin(
 /// A plan is not active any more: an instalment is late, or it has ended.
 pub async fn end(tx: &WriteTx, plan: Uuid, at: DateTime<Utc>) -> Result<(), AppError> {
     let update = "UPDATE plan_periods SET ended_at = $3 WHERE tenant = $1 AND plan_id = $2 AND ended_at IS NULL";
-    sql::exec(tx.conn(), update, vec![tx.call().tenant.as_str().into(), plan.into(), at.into()]).await?;
+    sql::exec(tx.conn(), update, vec![tx.call().tenant.as_str().into(), plan.into(), at.into()])
+        .await?;
     Ok(())
 }
 
@@ -53,6 +60,8 @@ pub async fn active_at<C: ConnectionTrait>(
 ) -> Result<HashSet<Id<Invoice>>, AppError> {
     let select = "SELECT DISTINCT invoice_id FROM plan_periods WHERE tenant = $1 AND customer_id = $2 AND begun_at < $3 \
                   AND (ended_at IS NULL OR ended_at >= $3)";
-    let rows = sql::all(conn, select, vec![tenant.as_str().into(), customer.uuid().into(), at.into()]).await?;
+    let rows =
+        sql::all(conn, select, vec![tenant.as_str().into(), customer.uuid().into(), at.into()])
+            .await?;
     rows.iter().map(|row| Ok(Id::from_uuid(row.try_get("", "invoice_id")?))).collect()
 }

@@ -72,8 +72,14 @@ pub async fn find<C: ConnectionTrait>(
 }
 
 /// Whether a refund or a dispute has its credit note.
-pub async fn is_issued<C: ConnectionTrait>(conn: &C, tenant: &TenantId, refund: Uuid) -> Result<bool, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::RefundId.eq(refund));
+pub async fn is_issued<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    refund: Uuid,
+) -> Result<bool, AppError> {
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::RefundId.eq(refund));
     Ok(query.one(conn).await?.is_some())
 }
 
@@ -84,8 +90,17 @@ pub async fn of_receipts<C: ConnectionTrait>(
     receipts: &[Id<Receipt>],
 ) -> Result<Vec<ReceiptCreditNote>, AppError> {
     let ids = receipts.iter().map(|id| id.uuid());
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::ReceiptId.is_in(ids));
-    query.order_by_asc(Column::IssueDate).order_by_asc(Column::Number).all(conn).await?.into_iter().map(note).collect()
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::ReceiptId.is_in(ids));
+    query
+        .order_by_asc(Column::IssueDate)
+        .order_by_asc(Column::Number)
+        .all(conn)
+        .await?
+        .into_iter()
+        .map(note)
+        .collect()
 }
 
 /// Credit notes of a customer that were issued between two days, after an id, oldest first.
@@ -105,7 +120,12 @@ pub async fn issued<C: ConnectionTrait>(
 }
 
 /// Inserts a credit note. One refund or dispute has one first note, whatever comes twice.
-pub async fn insert<C: ConnectionTrait>(conn: &C, tenant: &TenantId, note: &ReceiptCreditNote, is_first: bool) -> Result<(), AppError> {
+pub async fn insert<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    note: &ReceiptCreditNote,
+    is_first: bool,
+) -> Result<(), AppError> {
     let row = ActiveModel {
         tenant: Set(tenant.to_string()),
         id: Set(note.id.uuid()),

@@ -52,17 +52,32 @@ fn version(row: Model) -> Result<ReceiptVersion, AppError> {
 }
 
 /// One version.
-pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<ReceiptVersion>) -> Result<Option<ReceiptVersion>, AppError> {
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<ReceiptVersion>,
+) -> Result<Option<ReceiptVersion>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(version).transpose()
 }
 
 /// The last later versions of receipts, by receipt.
-pub async fn last_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, receipts: &[Id<Receipt>]) -> Result<Vec<ReceiptVersion>, AppError> {
+pub async fn last_of<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    receipts: &[Id<Receipt>],
+) -> Result<Vec<ReceiptVersion>, AppError> {
     let ids = receipts.iter().map(|id| id.uuid());
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::ReceiptId.is_in(ids));
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::ReceiptId.is_in(ids));
     let mut found: Vec<ReceiptVersion> = Vec::new();
-    for row in query.order_by_asc(Column::ReceiptId).order_by_desc(Column::Version).all(conn).await? {
-        if found.last().is_none_or(|receipt_version| receipt_version.receipt.uuid() != row.receipt_id) {
+    for row in
+        query.order_by_asc(Column::ReceiptId).order_by_desc(Column::Version).all(conn).await?
+    {
+        if found
+            .last()
+            .is_none_or(|receipt_version| receipt_version.receipt.uuid() != row.receipt_id)
+        {
             found.push(version(row)?);
         }
     }
@@ -77,12 +92,15 @@ pub async fn list<C: ConnectionTrait>(
     after: Uuid,
     limit: u64,
 ) -> Result<Vec<ReceiptVersion>, AppError> {
-    let query =
-        Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::ReceiptId.eq(receipt.uuid())).filter(Column::Id.gt(after));
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::ReceiptId.eq(receipt.uuid()))
+        .filter(Column::Id.gt(after));
     query.order_by_asc(Column::Id).limit(limit).all(conn).await?.into_iter().map(version).collect()
 }
 
-/// Later versions of a customer's receipts that were issued between two days, after an id, oldest first.
+/// Later versions of a customer's receipts that were issued between two days, after an id, oldest
+/// first.
 pub async fn issued<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,

@@ -17,7 +17,9 @@ use payterms_invoicing_domain::{
     receipt::{Replaced, Subject},
 };
 use payterms_kernel::{Currency, Id, Money, TenantId};
-use sea_orm::{ActiveValue::Set, ExprTrait, IntoSimpleExpr, QueryOrder, QuerySelect, entity::prelude::*};
+use sea_orm::{
+    ActiveValue::Set, ExprTrait, IntoSimpleExpr, QueryOrder, QuerySelect, entity::prelude::*,
+};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -57,7 +59,8 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// What a payment has paid, as its column holds it; the column `top_up_id` has the payment then, and no wallet is named.
+/// What a payment has paid, as its column holds it; the column `top_up_id` has the payment then,
+/// and no wallet is named.
 #[derive(Debug, Serialize, Deserialize)]
 struct PaidText {
     paid_on: NaiveDate,
@@ -69,24 +72,42 @@ fn subject(row: &Model, currency: Currency) -> Result<Subject, AppError> {
         // Of a won dispute the column `top_up_id` has the dispute.
         let numbers = row.replaced_numbers.split_whitespace().map(str::to_owned).collect();
         let paid_on = row.paid_on.as_deref().map(date).transpose()?;
-        let replaces = row.disputed_top_up_id.map(|_| Replaced { dispute: row.top_up_id, numbers, paid_on });
+        let replaces =
+            row.disputed_top_up_id.map(|_| Replaced { dispute: row.top_up_id, numbers, paid_on });
         let expires_on = row.expires_on.as_deref().map(date).transpose()?;
-        return Ok(Subject::TopUp { top_up: row.disputed_top_up_id.unwrap_or(row.top_up_id), wallet: row.wallet_id, replaces, expires_on });
+        return Ok(Subject::TopUp {
+            top_up: row.disputed_top_up_id.unwrap_or(row.top_up_id),
+            wallet: row.wallet_id,
+            replaces,
+            expires_on,
+        });
     }
-    let read: PaidText = serde_json::from_str(&row.paid_invoices).map_err(|error| AppError::Fault(format!("a receipt: {error}")))?;
-    let invoices = read.invoices.into_iter().map(|(number, micros)| (number, Money::from_micros(currency, micros))).collect();
+    let read: PaidText = serde_json::from_str(&row.paid_invoices)
+        .map_err(|error| AppError::Fault(format!("a receipt: {error}")))?;
+    let invoices = read
+        .invoices
+        .into_iter()
+        .map(|(number, micros)| (number, Money::from_micros(currency, micros)))
+        .collect();
     Ok(Subject::Payment { payment: Id::from_uuid(row.top_up_id), paid_on: read.paid_on, invoices })
 }
 
 fn subject_columns(subject: &Subject) -> Result<(Uuid, Uuid, String), AppError> {
     match subject {
-        Subject::TopUp { top_up, wallet, replaces, .. } => {
-            Ok((replaces.as_ref().map_or(*top_up, |replaced| replaced.dispute), *wallet, String::new()))
-        }
+        Subject::TopUp { top_up, wallet, replaces, .. } => Ok((
+            replaces.as_ref().map_or(*top_up, |replaced| replaced.dispute),
+            *wallet,
+            String::new(),
+        )),
         Subject::Payment { payment, paid_on, invoices } => {
-            let invoices = invoices.iter().map(|(number, paid)| (number.clone(), paid.micros())).collect();
+            let invoices =
+                invoices.iter().map(|(number, paid)| (number.clone(), paid.micros())).collect();
             let text = serde_json::to_string(&PaidText { paid_on: *paid_on, invoices });
-            Ok((payment.uuid(), Uuid::nil(), text.map_err(|error| AppError::Fault(error.to_string()))?))
+            Ok((
+                payment.uuid(),
+                Uuid::nil(),
+                text.map_err(|error| AppError::Fault(error.to_string()))?,
+            ))
         }
     }
 }
@@ -117,29 +138,49 @@ fn receipt(row: Model) -> Result<Receipt, AppError> {
 }
 
 /// One receipt.
-pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Receipt>) -> Result<Option<Receipt>, AppError> {
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<Receipt>,
+) -> Result<Option<Receipt>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(receipt).transpose()
 }
 
 /// The receipts of these ids.
-pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<Receipt>]) -> Result<Vec<Receipt>, AppError> {
+pub async fn find_many<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    ids: &[Id<Receipt>],
+) -> Result<Vec<Receipt>, AppError> {
     let ids = ids.iter().map(|id| id.uuid());
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids));
+    let query =
+        Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids));
     query.all(conn).await?.into_iter().map(receipt).collect()
 }
 
 /// The receipts of a top-up, the newest first: won disputes have brought those after its own.
-pub async fn of_top_up<C: ConnectionTrait>(conn: &C, tenant: &TenantId, top_up: Uuid) -> Result<Vec<Receipt>, AppError> {
+pub async fn of_top_up<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    top_up: Uuid,
+) -> Result<Vec<Receipt>, AppError> {
     let expr = Column::TopUpId.eq(top_up).or(Column::DisputedTopUpId.eq(top_up));
-    let rows = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(expr).all(conn).await?;
+    let rows =
+        Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(expr).all(conn).await?;
     let mut found: Vec<Receipt> = rows.into_iter().map(receipt).collect::<Result<_, _>>()?;
     found.sort_by(|one, other| other.place().cmp(&one.place()));
     Ok(found)
 }
 
 /// Whether a top-up, a payment or a won dispute has its receipt.
-pub async fn is_issued<C: ConnectionTrait>(conn: &C, tenant: &TenantId, subject: Uuid) -> Result<bool, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::TopUpId.eq(subject));
+pub async fn is_issued<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    subject: Uuid,
+) -> Result<bool, AppError> {
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::TopUpId.eq(subject));
     Ok(query.one(conn).await?.is_some())
 }
 
@@ -156,7 +197,12 @@ pub async fn list<C: ConnectionTrait>(
     }
     let order = |field: &str| (field == "issue_date").then(|| Column::IssueDate.into_simple_expr());
     let columns = Columns { id: Column::Id.into_simple_expr(), filter: &compared, order: &order };
-    keyset::page(query, listing, after, &columns)?.all(conn).await?.into_iter().map(receipt).collect()
+    keyset::page(query, listing, after, &columns)?
+        .all(conn)
+        .await?
+        .into_iter()
+        .map(receipt)
+        .collect()
 }
 
 fn compared(comparison: &Comparison) -> Option<Compared> {
@@ -176,7 +222,11 @@ fn compared(comparison: &Comparison) -> Option<Compared> {
 /// Where a receipt is in a list of this order.
 #[must_use]
 pub fn position(receipt: &Receipt, order: Order) -> Position {
-    let key = if order.field == "issue_date" { Key::Text(receipt.issue_date.to_string()) } else { Key::Id };
+    let key = if order.field == "issue_date" {
+        Key::Text(receipt.issue_date.to_string())
+    } else {
+        Key::Id
+    };
     Position { key, id: receipt.id.uuid() }
 }
 
@@ -197,7 +247,11 @@ pub async fn issued<C: ConnectionTrait>(
 }
 
 /// Inserts a receipt.
-pub async fn insert<C: ConnectionTrait>(conn: &C, tenant: &TenantId, receipt: &Receipt) -> Result<(), AppError> {
+pub async fn insert<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    receipt: &Receipt,
+) -> Result<(), AppError> {
     let (top_up_id, wallet_id, paid_invoices) = subject_columns(&receipt.subject)?;
     let replaced = match &receipt.subject {
         Subject::TopUp { top_up, replaces: Some(replaced), .. } => Some((top_up, replaced)),
@@ -224,8 +278,12 @@ pub async fn insert<C: ConnectionTrait>(conn: &C, tenant: &TenantId, receipt: &R
         mentions: Set(receipt.mentions.clone()),
         created_at: Set(receipt.created_at),
         disputed_top_up_id: Set(replaced.map(|(top_up, _)| *top_up)),
-        replaced_numbers: Set(replaced.map(|(_, replaced)| replaced.numbers.join(" ")).unwrap_or_default()),
-        paid_on: Set(replaced.and_then(|(_, replaced)| replaced.paid_on).map(|day| day.to_string())),
+        replaced_numbers: Set(replaced
+            .map(|(_, replaced)| replaced.numbers.join(" "))
+            .unwrap_or_default()),
+        paid_on: Set(replaced
+            .and_then(|(_, replaced)| replaced.paid_on)
+            .map(|day| day.to_string())),
         expires_on: Set(match receipt.subject {
             Subject::TopUp { expires_on, .. } => expires_on.map(|day| day.to_string()),
             Subject::Payment { .. } => None,

@@ -12,10 +12,16 @@ use sea_orm::ConnectionTrait;
 use uuid::Uuid;
 
 /// Notes what has changed of an invoice since it was noted last.
-pub async fn post<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: &Invoice, today: NaiveDate) -> Result<(), AppError> {
+pub async fn post<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    invoice: &Invoice,
+    today: NaiveDate,
+) -> Result<(), AppError> {
     let select = "SELECT kind, CAST(SUM(amount) AS bigint) AS amount, COUNT(*) AS places FROM receivables \
                   WHERE tenant = $1 AND invoice_id = $2 GROUP BY kind";
-    let rows = sql::all(conn, select, vec![tenant.as_str().into(), invoice.id.uuid().into()]).await?;
+    let rows =
+        sql::all(conn, select, vec![tenant.as_str().into(), invoice.id.uuid().into()]).await?;
     let (mut noted, mut place) = (Vec::with_capacity(rows.len()), 0_i64);
     for row in &rows {
         place = place.saturating_add(row.try_get("", "places")?);
@@ -25,12 +31,16 @@ pub async fn post<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: &Inv
     if invoice.top_up.is_some() && noted.is_empty() && !invoice.paid.is_positive() {
         return Ok(());
     }
-    let before = |movement: Movement| noted.iter().find(|(kind, _)| kind == movement.name()).map_or(0, |(_, amount)| *amount);
+    let before = |movement: Movement| {
+        noted.iter().find(|(kind, _)| kind == movement.name()).map_or(0, |(_, amount)| *amount)
+    };
     for movement in Movement::ALL {
-        let now = movement.of(invoice, |movement| Money::from_micros(invoice.currency, before(movement)));
+        let now =
+            movement.of(invoice, |movement| Money::from_micros(invoice.currency, before(movement)));
         let moved = now.micros().saturating_sub(before(movement));
         // An invoice over nothing is a document of its month too: its issue is noted once.
-        let is_first_issue = movement == Movement::Issued && noted.iter().all(|(kind, _)| kind != movement.name());
+        let is_first_issue =
+            movement == Movement::Issued && noted.iter().all(|(kind, _)| kind != movement.name());
         if moved == 0 && !is_first_issue {
             continue;
         }
@@ -89,10 +99,16 @@ pub async fn moved<C: ConnectionTrait>(
 ) -> Result<Vec<(Currency, Moved)>, AppError> {
     let select = "SELECT currency, kind, CAST(SUM(amount) AS bigint) AS amount FROM receivables \
                   WHERE tenant = $1 AND customer_id = $2 AND day >= $3 AND day < $4 GROUP BY currency, kind ORDER BY currency, kind";
-    let values = vec![tenant.as_str().into(), customer.uuid().into(), first.to_string().into(), next.to_string().into()];
+    let values = vec![
+        tenant.as_str().into(),
+        customer.uuid().into(),
+        first.to_string().into(),
+        next.to_string().into(),
+    ];
     let mut found: Vec<(Currency, Moved)> = Vec::new();
     for row in sql::all(conn, select, values).await? {
-        let (code, kind): (String, String) = (row.try_get("", "currency")?, row.try_get("", "kind")?);
+        let (code, kind): (String, String) =
+            (row.try_get("", "currency")?, row.try_get("", "kind")?);
         let currency = currency(&code)?;
         let amount = Money::from_micros(currency, row.try_get("", "amount")?);
         if found.last().is_none_or(|(each, _)| *each != currency) {
@@ -111,7 +127,8 @@ pub async fn moved<C: ConnectionTrait>(
     Ok(found)
 }
 
-/// The invoices that a customer was billed for in a month, and how much: a purchase of credit when its money came, as far as it did.
+/// The invoices that a customer was billed for in a month, and how much: a purchase of credit when
+/// its money came, as far as it did.
 pub async fn billed<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -129,10 +146,13 @@ pub async fn billed<C: ConnectionTrait>(
         i64::try_from(limit).unwrap_or(i64::MAX).into(),
     ];
     let rows = sql::all(conn, select, values).await?;
-    rows.iter().map(|row| Ok((Id::from_uuid(row.try_get("", "invoice_id")?), row.try_get("", "amount")?))).collect()
+    rows.iter()
+        .map(|row| Ok((Id::from_uuid(row.try_get("", "invoice_id")?), row.try_get("", "amount")?)))
+        .collect()
 }
 
-/// What was open of a customer on a day, the oldest due first, as was known when the day began: later movements change nothing of it.
+/// What was open of a customer on a day, the oldest due first, as was known when the day began:
+/// later movements change nothing of it.
 pub async fn open_on<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -146,12 +166,19 @@ pub async fn open_on<C: ConnectionTrait>(
                   WHERE r.tenant = $1 AND r.customer_id = $2 AND r.day < $3 \
                   GROUP BY i.id, i.number, i.due_date, i.currency \
                   HAVING SUM(CASE WHEN r.kind = 'ISSUED' THEN r.amount ELSE -r.amount END) > 0 ORDER BY due_date, number LIMIT $4";
-    let values =
-        vec![tenant.as_str().into(), customer.uuid().into(), day.to_string().into(), i64::try_from(limit).unwrap_or(i64::MAX).into()];
+    let values = vec![
+        tenant.as_str().into(),
+        customer.uuid().into(),
+        day.to_string().into(),
+        i64::try_from(limit).unwrap_or(i64::MAX).into(),
+    ];
     let open = |row: &sea_orm::QueryResult| {
-        let (code, due): (String, String) = (row.try_get("", "currency")?, row.try_get("", "due_date")?);
-        let (due, open) = (date(&due)?, Money::from_micros(currency(&code)?, row.try_get("", "open")?));
-        let (id, days) = (Id::from_uuid(row.try_get("", "id")?), day.signed_duration_since(due).num_days());
+        let (code, due): (String, String) =
+            (row.try_get("", "currency")?, row.try_get("", "due_date")?);
+        let (due, open) =
+            (date(&due)?, Money::from_micros(currency(&code)?, row.try_get("", "open")?));
+        let (id, days) =
+            (Id::from_uuid(row.try_get("", "id")?), day.signed_duration_since(due).num_days());
         Ok(OpenInvoice { id, number: row.try_get("", "number")?, due, days, open })
     };
     sql::all(conn, select, values).await?.iter().map(open).collect()

@@ -4,12 +4,16 @@ use super::{currency, date, unknown};
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 use payterms_chassis::{AppError, sql};
-use payterms_invoicing_domain::{Customer, Destination, Invoice, Payment, Refund, RefundPart, statement::GivenBack};
+use payterms_invoicing_domain::{
+    Customer, Destination, Invoice, Payment, Refund, RefundPart, statement::GivenBack,
+};
 use payterms_kernel::{
     Id, Money, TenantId,
     calendar::{day_in, start_of_day},
 };
-use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict,
+};
 use std::collections::HashMap;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -79,7 +83,11 @@ fn part(row: &parts::Model) -> Result<(Uuid, RefundPart), AppError> {
     Ok((row.refund_id, part))
 }
 
-async fn whole<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<Model>) -> Result<Vec<Refund>, AppError> {
+async fn whole<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    rows: Vec<Model>,
+) -> Result<Vec<Refund>, AppError> {
     let mut by_refund: HashMap<Uuid, Vec<RefundPart>> = HashMap::new();
     let found = parts::Entity::find()
         .filter(parts::Column::Tenant.eq(tenant.as_str()))
@@ -109,7 +117,11 @@ async fn whole<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<Model>
 const ENDED: &str = "SUCCEEDED";
 
 /// One refund.
-pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Refund>) -> Result<Option<Refund>, AppError> {
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<Refund>,
+) -> Result<Option<Refund>, AppError> {
     let row = Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?;
     Ok(whole(conn, tenant, row.into_iter().collect()).await?.pop())
 }
@@ -122,14 +134,20 @@ pub async fn list<C: ConnectionTrait>(
     after: Uuid,
     limit: u64,
 ) -> Result<Vec<Refund>, AppError> {
-    let query =
-        Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::InvoiceId.eq(invoice.uuid())).filter(Column::Id.gt(after));
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::InvoiceId.eq(invoice.uuid()))
+        .filter(Column::Id.gt(after));
     let rows = query.order_by_asc(Column::Id).limit(limit).all(conn).await?;
     whole(conn, tenant, rows).await
 }
 
 /// What is given back of a payment so far without a credit note, on whatever invoice.
-pub async fn unapplied_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: &Payment) -> Result<Money, AppError> {
+pub async fn unapplied_of<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    payment: &Payment,
+) -> Result<Money, AppError> {
     let mut sum = Money::zero(payment.currency);
     for allocation in &payment.allocations {
         let refunds = Entity::find()
@@ -137,7 +155,11 @@ pub async fn unapplied_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payme
             .filter(Column::InvoiceId.eq(allocation.invoice.uuid()))
             .filter(Column::CreditNoteId.is_null());
         let refunds = whole(conn, tenant, refunds.all(conn).await?).await?;
-        for part in refunds.iter().flat_map(|refund| &refund.parts).filter(|part| part.payment == payment.id) {
+        for part in refunds
+            .iter()
+            .flat_map(|refund| &refund.parts)
+            .filter(|part| part.payment == payment.id)
+        {
             sum = sum.plus(part.amount)?;
         }
     }
@@ -145,7 +167,12 @@ pub async fn unapplied_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payme
 }
 
 /// Inserts a refund, or saves what became of it.
-pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, refund: &Refund, today: NaiveDate) -> Result<(), AppError> {
+pub async fn save<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    refund: &Refund,
+    today: NaiveDate,
+) -> Result<(), AppError> {
     let code = refund.currency().code();
     let row = ActiveModel {
         tenant: Set(tenant.to_string()),
@@ -161,8 +188,9 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, refund: &Refu
         updated_at: Set(refund.updated_at),
         day: Set(Some(today.to_string())),
     };
-    let upsert =
-        OnConflict::columns([Column::Tenant, Column::Id]).update_columns([Column::State, Column::Version, Column::UpdatedAt]).to_owned();
+    let upsert = OnConflict::columns([Column::Tenant, Column::Id])
+        .update_columns([Column::State, Column::Version, Column::UpdatedAt])
+        .to_owned();
     Entity::insert(row).on_conflict(upsert).exec_without_returning(conn).await?;
     let rows = (1_i64..).zip(&refund.parts).map(|(place, refund_part)| parts::ActiveModel {
         tenant: Set(tenant.to_string()),
@@ -177,7 +205,9 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, refund: &Refu
         currency: Set(code.to_owned()),
     });
     let key = [parts::Column::Tenant, parts::Column::RefundId, parts::Column::Place];
-    let upsert = OnConflict::columns(key).update_columns([parts::Column::Amount, parts::Column::Destination]).to_owned();
+    let upsert = OnConflict::columns(key)
+        .update_columns([parts::Column::Amount, parts::Column::Destination])
+        .to_owned();
     parts::Entity::insert_many(rows).on_conflict(upsert).exec_without_returning(conn).await?;
     Ok(())
 }
@@ -195,11 +225,19 @@ impl Month {
     fn values(&self, tenant: &TenantId, customer: Id<Customer>) -> Vec<sea_orm::Value> {
         let (first, next) = self.days;
         let (from, to) = (start_of_day(self.zone, first), start_of_day(self.zone, next));
-        vec![tenant.as_str().into(), customer.uuid().into(), first.to_string().into(), next.to_string().into(), from.into(), to.into()]
+        vec![
+            tenant.as_str().into(),
+            customer.uuid().into(),
+            first.to_string().into(),
+            next.to_string().into(),
+            from.into(),
+            to.into(),
+        ]
     }
 }
 
-/// The day that a refund was asked for on is kept with it: what is given back stands in that month, whatever zone the tenant moves to.
+/// The day that a refund was asked for on is kept with it: what is given back stands in that month,
+/// whatever zone the tenant moves to.
 const IN_MONTH: &str = "r.tenant = $1 AND r.customer_id = $2 AND ((r.day >= $3 AND r.day < $4) \
                         OR (r.day IS NULL AND r.created_at >= $5 AND r.created_at < $6))";
 
@@ -226,7 +264,13 @@ pub async fn given_back<C: ConnectionTrait>(
             Some(day) => date(&day)?,
             None => day_in(month.zone, row.try_get("", "created_at")?),
         };
-        Ok(GivenBack { note: row.try_get("", "note")?, invoice: row.try_get("", "invoice")?, on, amount, to_account: String::new() })
+        Ok(GivenBack {
+            note: row.try_get("", "note")?,
+            invoice: row.try_get("", "invoice")?,
+            on,
+            amount,
+            to_account: String::new(),
+        })
     };
     sql::all(conn, &select, values).await?.iter().map(one).collect()
 }

@@ -1,4 +1,5 @@
-//! What must always hold in the rows of invoicing, each as a query for what breaks it. The law is in docs/domain/invoicing.md.
+//! What must always hold in the rows of invoicing, each as a query for what breaks it. The law is
+//! in docs/domain/invoicing.md.
 
 use payterms_chassis::rules::{Key, Pieces, Rule};
 
@@ -165,7 +166,11 @@ pub const ALL: &[Rule] = &[
     },
 ];
 
-const INVOICES: Pieces = Pieces { table: "invoices", key: "id", kind: Key::Uuid, rows: 1000, key_first: false };
-const PAYMENTS: Pieces = Pieces { table: "payments", key: "id", kind: Key::Uuid, rows: 1000, key_first: false };
-const TRANSFER_REFUNDS: Pieces = Pieces { table: "transfer_refunds", key: "id", kind: Key::Uuid, rows: 1000, key_first: false };
-const STATEMENTS: Pieces = Pieces { table: "statements", key: "id", kind: Key::Uuid, rows: 1000, key_first: false };
+const INVOICES: Pieces =
+    Pieces { table: "invoices", key: "id", kind: Key::Uuid, rows: 1000, key_first: false };
+const PAYMENTS: Pieces =
+    Pieces { table: "payments", key: "id", kind: Key::Uuid, rows: 1000, key_first: false };
+const TRANSFER_REFUNDS: Pieces =
+    Pieces { table: "transfer_refunds", key: "id", kind: Key::Uuid, rows: 1000, key_first: false };
+const STATEMENTS: Pieces =
+    Pieces { table: "statements", key: "id", kind: Key::Uuid, rows: 1000, key_first: false };

@@ -67,8 +67,17 @@ fn statement(row: &Model) -> Result<Statement, AppError> {
 }
 
 /// One statement.
-pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Statement>) -> Result<Option<Statement>, AppError> {
-    Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.as_ref().map(statement).transpose()
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<Statement>,
+) -> Result<Option<Statement>, AppError> {
+    Entity::find_by_id((tenant.to_string(), id.uuid()))
+        .one(conn)
+        .await?
+        .as_ref()
+        .map(statement)
+        .transpose()
 }
 
 /// A customer's statements of a month.
@@ -120,7 +129,11 @@ pub async fn list<C: ConnectionTrait>(
 }
 
 /// Inserts statements.
-pub async fn insert_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, statements: &[Statement]) -> Result<(), AppError> {
+pub async fn insert_many<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    statements: &[Statement],
+) -> Result<(), AppError> {
     let row = |statement: &Statement| {
         Ok::<_, AppError>(ActiveModel {
             tenant: Set(tenant.to_string()),

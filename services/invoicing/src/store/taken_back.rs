@@ -33,7 +33,8 @@ pub async fn insert<C: ConnectionTrait>(
     Ok(())
 }
 
-/// What was taken back from a customer in a month, oldest first, by the ids under which it was noted.
+/// What was taken back from a customer in a month, oldest first, by the ids under which it was
+/// noted.
 pub async fn of_month<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -51,13 +52,20 @@ pub async fn of_month<C: ConnectionTrait>(
         i64::try_from(limit).unwrap_or(i64::MAX).into(),
     ];
     let one = |row: &sea_orm::QueryResult| {
-        let (kind, day, code): (String, String, String) = (row.try_get("", "kind")?, row.try_get("", "day")?, row.try_get("", "currency")?);
+        let (kind, day, code): (String, String, String) =
+            (row.try_get("", "kind")?, row.try_get("", "day")?, row.try_get("", "currency")?);
         let why = TakenFor::named(&kind).ok_or_else(|| unknown("reason", &kind))?;
         let amount = Money::from_micros(currency(&code)?, row.try_get("", "amount")?);
-        Ok((row.try_get("", "id")?, TakenBack { why, on: date(&day)?, amount, invoices: String::new() }))
+        Ok((
+            row.try_get("", "id")?,
+            TakenBack { why, on: date(&day)?, amount, invoices: String::new() },
+        ))
     };
-    let mut found: Vec<(Uuid, TakenBack)> = sql::all(conn, select, values).await?.iter().map(one).collect::<Result<_, AppError>>()?;
+    let mut found: Vec<(Uuid, TakenBack)> =
+        sql::all(conn, select, values).await?.iter().map(one).collect::<Result<_, AppError>>()?;
     // Of one thing on one day: first that it was taken, then that it is there again.
-    found.sort_by_key(|(id, taken_back)| (taken_back.on, *id, TakenFor::ALL.iter().position(|why| *why == taken_back.why)));
+    found.sort_by_key(|(id, taken_back)| {
+        (taken_back.on, *id, TakenFor::ALL.iter().position(|why| *why == taken_back.why))
+    });
     Ok(found)
 }

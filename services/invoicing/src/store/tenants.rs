@@ -1,10 +1,16 @@
 //! Tables `tenants` and `tax_rules`.
 
-use super::{currency, customers::AddressText, decimal, millionths, numbers, numbers_text, unknown};
+use super::{
+    currency, customers::AddressText, decimal, millionths, numbers, numbers_text, unknown,
+};
 use payterms_chassis::AppError;
-use payterms_invoicing_domain::{Business, CallLimits, Dunning, PaymentNotice, TaxRule, Tenant, bank::Automation};
+use payterms_invoicing_domain::{
+    Business, CallLimits, Dunning, PaymentNotice, TaxRule, Tenant, bank::Automation,
+};
 use payterms_kernel::{Money, TenantId};
-use sea_orm::{ActiveValue::Set, Condition, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set, Condition, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
@@ -82,25 +88,61 @@ struct BusinessText {
 }
 
 fn business(text: &str) -> Result<Business, AppError> {
-    let read: BusinessText = serde_json::from_str(text).map_err(|error| AppError::Fault(format!("a business: {error}")))?;
-    let BusinessText { legal_name, address, tax_id, legal_mentions, contact_email, portal_url, bank_details } = read;
-    Ok(Business { legal_name, address: address.map(Into::into), tax_id, legal_mentions, contact_email, portal_url, bank_details })
+    let read: BusinessText = serde_json::from_str(text)
+        .map_err(|error| AppError::Fault(format!("a business: {error}")))?;
+    let BusinessText {
+        legal_name,
+        address,
+        tax_id,
+        legal_mentions,
+        contact_email,
+        portal_url,
+        bank_details,
+    } = read;
+    Ok(Business {
+        legal_name,
+        address: address.map(Into::into),
+        tax_id,
+        legal_mentions,
+        contact_email,
+        portal_url,
+        bank_details,
+    })
 }
 
 fn business_text(business: &Business) -> Result<String, AppError> {
-    let Business { legal_name, address, tax_id, legal_mentions, contact_email, portal_url, bank_details } = business.clone();
-    let text =
-        BusinessText { legal_name, address: address.map(Into::into), tax_id, legal_mentions, contact_email, portal_url, bank_details };
+    let Business {
+        legal_name,
+        address,
+        tax_id,
+        legal_mentions,
+        contact_email,
+        portal_url,
+        bank_details,
+    } = business.clone();
+    let text = BusinessText {
+        legal_name,
+        address: address.map(Into::into),
+        tax_id,
+        legal_mentions,
+        contact_email,
+        portal_url,
+        bank_details,
+    };
     serde_json::to_string(&text).map_err(|error| AppError::Fault(error.to_string()))
 }
 
 fn figures(text: &str) -> Result<Vec<Money>, AppError> {
-    let read: Vec<(String, i64)> = serde_json::from_str(text).map_err(|error| AppError::Fault(format!("figures: {error}")))?;
-    read.into_iter().map(|(code, micros)| Ok(Money::from_micros(currency(&code)?, micros))).collect()
+    let read: Vec<(String, i64)> =
+        serde_json::from_str(text).map_err(|error| AppError::Fault(format!("figures: {error}")))?;
+    read.into_iter()
+        .map(|(code, micros)| Ok(Money::from_micros(currency(&code)?, micros)))
+        .collect()
 }
 
 fn figures_text(figures: &[Money]) -> Result<String, AppError> {
-    let text: Vec<_> = figures.iter().map(|amount| (amount.currency().code(), amount.micros())).collect();
+    let text: Vec<_> =
+        figures.iter().map(|amount| (amount.currency().code(), amount.micros())).collect();
     serde_json::to_string(&text).map_err(|error| AppError::Fault(error.to_string()))
 }
 
@@ -114,9 +156,17 @@ fn limits((caller, customer, tenant): LimitColumns) -> CallLimits {
 }
 
 /// The limits of those of these tenants that have some, by slug.
-pub async fn call_limits<C: ConnectionTrait>(conn: &C, slugs: &[String]) -> Result<Vec<(String, CallLimits)>, AppError> {
-    let columns = [Column::CallerCallsPerSecond, Column::CustomerCallsPerSecond, Column::TenantCallsPerSecond];
-    let has_some = columns.iter().fold(Condition::any(), |any, column| any.add(column.is_not_null()));
+pub async fn call_limits<C: ConnectionTrait>(
+    conn: &C,
+    slugs: &[String],
+) -> Result<Vec<(String, CallLimits)>, AppError> {
+    let columns = [
+        Column::CallerCallsPerSecond,
+        Column::CustomerCallsPerSecond,
+        Column::TenantCallsPerSecond,
+    ];
+    let has_some =
+        columns.iter().fold(Condition::any(), |any, column| any.add(column.is_not_null()));
     let found = Entity::find()
         .select_only()
         .column(Column::Tenant)
@@ -128,7 +178,11 @@ pub async fn call_limits<C: ConnectionTrait>(conn: &C, slugs: &[String]) -> Resu
         .all(conn)
         .await?;
     let limited = |row: LimitedRow| {
-        let columns = (row.caller_calls_per_second, row.customer_calls_per_second, row.tenant_calls_per_second);
+        let columns = (
+            row.caller_calls_per_second,
+            row.customer_calls_per_second,
+            row.tenant_calls_per_second,
+        );
         (row.tenant, limits(columns))
     };
     Ok(found.into_iter().map(limited).collect())
@@ -143,7 +197,10 @@ struct LimitedRow {
     tenant_calls_per_second: Option<i64>,
 }
 
-async fn with_rules<C: ConnectionTrait>(conn: &C, rows: Vec<Model>) -> Result<Vec<Tenant>, AppError> {
+async fn with_rules<C: ConnectionTrait>(
+    conn: &C,
+    rows: Vec<Model>,
+) -> Result<Vec<Tenant>, AppError> {
     let ids: Vec<_> = rows.iter().map(|row| row.tenant.clone()).collect();
     let found = rules::Entity::find()
         .filter(rules::Column::Tenant.is_in(ids))
@@ -166,7 +223,10 @@ async fn with_rules<C: ConnectionTrait>(conn: &C, rows: Vec<Model>) -> Result<Ve
     let tenant = |row: Model| {
         Ok(Tenant {
             tax_rules: by_tenant.remove(&row.tenant).unwrap_or_default(),
-            id: row.tenant.parse().map_err(|_| AppError::Fault(format!("a row of tenant {:?}", row.tenant)))?,
+            id: row
+                .tenant
+                .parse()
+                .map_err(|_| AppError::Fault(format!("a row of tenant {:?}", row.tenant)))?,
             display_name: row.display_name,
             country: row.country,
             time_zone: row.time_zone,
@@ -175,14 +235,22 @@ async fn with_rules<C: ConnectionTrait>(conn: &C, rows: Vec<Model>) -> Result<Ve
             overpayment_refused: row.overpayment_refused,
             business: business(&row.business)?,
             dunning: Dunning {
-                suspend_after_days: row.suspend_after_days.and_then(|days| u16::try_from(days).ok()),
+                suspend_after_days: row
+                    .suspend_after_days
+                    .and_then(|days| u16::try_from(days).ok()),
                 reminder_days: numbers(&row.reminder_days)?,
             },
             transfer_tolerances: figures(&row.transfer_tolerances)?,
             approval_limits: figures(&row.approval_limits)?,
-            payment_notice: PaymentNotice::named(&row.payment_notice).ok_or_else(|| unknown("payment notice", &row.payment_notice))?,
-            bank_automation: Automation::named(&row.bank_automation).ok_or_else(|| unknown("bank automation", &row.bank_automation))?,
-            call_limits: limits((row.caller_calls_per_second, row.customer_calls_per_second, row.tenant_calls_per_second)),
+            payment_notice: PaymentNotice::named(&row.payment_notice)
+                .ok_or_else(|| unknown("payment notice", &row.payment_notice))?,
+            bank_automation: Automation::named(&row.bank_automation)
+                .ok_or_else(|| unknown("bank automation", &row.bank_automation))?,
+            call_limits: limits((
+                row.caller_calls_per_second,
+                row.customer_calls_per_second,
+                row.tenant_calls_per_second,
+            )),
             suspended: row.suspended,
             version: row.version,
             created_at: row.created_at,
@@ -193,31 +261,51 @@ async fn with_rules<C: ConnectionTrait>(conn: &C, rows: Vec<Model>) -> Result<Ve
 }
 
 /// One tenant, its row locked where the connection is a write transaction.
-pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<Option<Tenant>, AppError> {
+pub async fn lock<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+) -> Result<Option<Tenant>, AppError> {
     let row = Entity::find_by_id(tenant.to_string()).lock_exclusive().one(conn).await?;
     Ok(with_rules(conn, row.into_iter().collect()).await?.pop())
 }
 
 /// One tenant, kept from changing until the write transaction ends.
-pub async fn hold<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<Option<Tenant>, AppError> {
+pub async fn hold<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+) -> Result<Option<Tenant>, AppError> {
     let row = Entity::find_by_id(tenant.to_string()).lock_shared().one(conn).await?;
     Ok(with_rules(conn, row.into_iter().collect()).await?.pop())
 }
 
 /// One tenant.
-pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<Option<Tenant>, AppError> {
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+) -> Result<Option<Tenant>, AppError> {
     let row = Entity::find_by_id(tenant.to_string()).one(conn).await?;
     Ok(with_rules(conn, row.into_iter().collect()).await?.pop())
 }
 
 /// The tenants of these slugs, in their order.
-pub async fn find_many<C: ConnectionTrait>(conn: &C, slugs: &[String]) -> Result<Vec<Tenant>, AppError> {
-    let rows = Entity::find().filter(Column::Tenant.is_in(slugs.to_vec())).order_by_asc(Column::Tenant).limit(1_000).all(conn).await?;
+pub async fn find_many<C: ConnectionTrait>(
+    conn: &C,
+    slugs: &[String],
+) -> Result<Vec<Tenant>, AppError> {
+    let rows = Entity::find()
+        .filter(Column::Tenant.is_in(slugs.to_vec()))
+        .order_by_asc(Column::Tenant)
+        .limit(1_000)
+        .all(conn)
+        .await?;
     with_rules(conn, rows).await
 }
 
 /// When a tenant's open invoices are reminded.
-pub async fn reminder_days<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<Vec<i16>, AppError> {
+pub async fn reminder_days<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+) -> Result<Vec<i16>, AppError> {
     let row = Entity::find_by_id(tenant.to_string()).one(conn).await?;
     row.filter(|row| !row.invoices_hidden).map_or(Ok(Vec::new()), |row| numbers(&row.reminder_days))
 }
@@ -278,7 +366,10 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &Tenant) -> Result<(), A
     ];
     let upsert = OnConflict::column(Column::Tenant).update_columns(changing).to_owned();
     Entity::insert(row(tenant)?).on_conflict(upsert).exec_without_returning(conn).await?;
-    rules::Entity::delete_many().filter(rules::Column::Tenant.eq(tenant.id.as_str())).exec(conn).await?;
+    rules::Entity::delete_many()
+        .filter(rules::Column::Tenant.eq(tenant.id.as_str()))
+        .exec(conn)
+        .await?;
     if tenant.tax_rules.is_empty() {
         return Ok(());
     }

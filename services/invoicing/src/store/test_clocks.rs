@@ -40,17 +40,27 @@ fn clock(row: Model) -> Result<TestClock, AppError> {
 }
 
 /// The clock of a tenant, its row locked where the connection is a write transaction.
-pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<Option<TestClock>, AppError> {
+pub async fn lock<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+) -> Result<Option<TestClock>, AppError> {
     Entity::find_by_id(tenant.to_string()).lock_exclusive().one(conn).await?.map(clock).transpose()
 }
 
 /// The clock of a tenant.
-pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<Option<TestClock>, AppError> {
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+) -> Result<Option<TestClock>, AppError> {
     Entity::find_by_id(tenant.to_string()).one(conn).await?.map(clock).transpose()
 }
 
 /// Inserts or updates the clock of a tenant.
-pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, clock: &TestClock) -> Result<(), AppError> {
+pub async fn save<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    clock: &TestClock,
+) -> Result<(), AppError> {
     let row = ActiveModel {
         tenant: Set(tenant.to_string()),
         now_at: Set(clock.now),
@@ -61,7 +71,14 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, clock: &TestC
         round: Set(clock.round),
         stuck_rows: Set(clock.stuck_rows.join("\n")),
     };
-    let changing = [Column::NowAt, Column::TargetAt, Column::State, Column::RunId, Column::Round, Column::StuckRows];
+    let changing = [
+        Column::NowAt,
+        Column::TargetAt,
+        Column::State,
+        Column::RunId,
+        Column::Round,
+        Column::StuckRows,
+    ];
     let upsert = OnConflict::column(Column::Tenant).update_columns(changing).to_owned();
     Entity::insert(row).on_conflict(upsert).exec_without_returning(conn).await?;
     Ok(())

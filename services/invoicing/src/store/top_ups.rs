@@ -32,14 +32,41 @@ pub(crate) fn top_up(text: &str) -> Result<Option<TopUp>, AppError> {
     if text.is_empty() {
         return Ok(None);
     }
-    let TopUpText { company_name, address, company_id, email, contact_name, phone, taxed, bank_details: _ } = parse(text)?;
-    Ok(Some(TopUp { company_name, address: address.map(Into::into), company_id, email, contact_name, phone, taxed }))
+    let TopUpText {
+        company_name,
+        address,
+        company_id,
+        email,
+        contact_name,
+        phone,
+        taxed,
+        bank_details: _,
+    } = parse(text)?;
+    Ok(Some(TopUp {
+        company_name,
+        address: address.map(Into::into),
+        company_id,
+        email,
+        contact_name,
+        phone,
+        taxed,
+    }))
 }
 
 pub(crate) fn top_up_text(top_up: Option<&TopUp>) -> Result<String, AppError> {
     let Some(this_top_up) = top_up.cloned() else { return Ok(String::new()) };
-    let TopUp { company_name, address, company_id, email, contact_name, phone, taxed } = this_top_up;
+    let TopUp { company_name, address, company_id, email, contact_name, phone, taxed } =
+        this_top_up;
     let (address, bank_details) = (address.map(Into::into), String::new());
-    let text = TopUpText { company_name, address, company_id, email, contact_name, phone, taxed, bank_details };
+    let text = TopUpText {
+        company_name,
+        address,
+        company_id,
+        email,
+        contact_name,
+        phone,
+        taxed,
+        bank_details,
+    };
     serde_json::to_string(&text).map_err(|error| AppError::Fault(error.to_string()))
 }

@@ -15,7 +15,10 @@ use payterms_invoicing_domain::{
     transfer_refund::{Credit, PayeeAccount, RefundState},
 };
 use payterms_kernel::{Currency, Id, Money, TenantId};
-use sea_orm::{ActiveValue::Set, IntoSimpleExpr, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set, IntoSimpleExpr, QueryOrder, QuerySelect, entity::prelude::*,
+    sea_query::OnConflict,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -100,28 +103,54 @@ fn refund(row: Model) -> Result<TransferRefund, AppError> {
 }
 
 /// One refund.
-pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<TransferRefund>) -> Result<Option<TransferRefund>, AppError> {
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<TransferRefund>,
+) -> Result<Option<TransferRefund>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(refund).transpose()
 }
 
 /// One refund, locked.
-pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<TransferRefund>) -> Result<Option<TransferRefund>, AppError> {
-    Entity::find_by_id((tenant.to_string(), id.uuid())).lock_exclusive().one(conn).await?.map(refund).transpose()
+pub async fn lock<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<TransferRefund>,
+) -> Result<Option<TransferRefund>, AppError> {
+    Entity::find_by_id((tenant.to_string(), id.uuid()))
+        .lock_exclusive()
+        .one(conn)
+        .await?
+        .map(refund)
+        .transpose()
 }
 
 /// The refund that a flow ends.
-pub async fn find_by_ending<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ending: Uuid) -> Result<Option<TransferRefund>, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::EndingId.eq(ending));
+pub async fn find_by_ending<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    ending: Uuid,
+) -> Result<Option<TransferRefund>, AppError> {
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::EndingId.eq(ending));
     query.one(conn).await?.map(refund).transpose()
 }
 
 /// All refunds of a payment, oldest first: each takes a part of its credit, so they are few.
-pub async fn of_payment<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: Id<Payment>) -> Result<Vec<TransferRefund>, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::PaymentId.eq(payment.uuid()));
+pub async fn of_payment<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    payment: Id<Payment>,
+) -> Result<Vec<TransferRefund>, AppError> {
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::PaymentId.eq(payment.uuid()));
     query.order_by_asc(Column::Id).all(conn).await?.into_iter().map(refund).collect()
 }
 
-/// Refunds with one of these references or to one of these accounts, oldest first, locked. Whatever became of one, it may have been made.
+/// Refunds with one of these references or to one of these accounts, oldest first, locked. Whatever
+/// became of one, it may have been made.
 pub async fn lock_sent<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -134,15 +163,18 @@ pub async fn lock_sent<C: ConnectionTrait>(
     .await
 }
 
-/// Refunds that are to be made, were made, or came back, with one of these references or to one of these accounts, oldest first. One that
-/// came back is among them: its line may stand in another file too.
+/// Refunds that are to be made, were made, or came back, with one of these references or to one of
+/// these accounts, oldest first. One that came back is among them: its line may stand in another
+/// file too.
 pub async fn to_return<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     references: &BTreeSet<String>,
     accounts: &BTreeSet<String>,
 ) -> Result<Vec<TransferRefund>, AppError> {
-    let states = [RefundState::Pending, RefundState::Sending, RefundState::Sent, RefundState::Returned].map(RefundState::name);
+    let states =
+        [RefundState::Pending, RefundState::Sending, RefundState::Sent, RefundState::Returned]
+            .map(RefundState::name);
     with_reference_or_account(conn, (references, accounts), |column, some| {
         of_values(tenant, column, some).filter(Column::State.is_in(states))
     })
@@ -150,7 +182,9 @@ pub async fn to_return<C: ConnectionTrait>(
 }
 
 fn of_values(tenant: &TenantId, column: Column, values: &[&String]) -> Select<Entity> {
-    Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(column.is_in(values.iter().copied()))
+    Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(column.is_in(values.iter().copied()))
 }
 
 async fn with_reference_or_account<C: ConnectionTrait>(
@@ -171,7 +205,11 @@ async fn with_reference_or_account<C: ConnectionTrait>(
 }
 
 /// Inserts a refund, or saves what became of it.
-pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, transfer_refund: &TransferRefund) -> Result<(), AppError> {
+pub async fn save<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    transfer_refund: &TransferRefund,
+) -> Result<(), AppError> {
     let row = ActiveModel {
         tenant: Set(tenant.to_string()),
         id: Set(transfer_refund.id.uuid()),
@@ -218,7 +256,8 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, transfer_refu
         Column::Version,
         Column::UpdatedAt,
     ];
-    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
+    let upsert =
+        OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
     Entity::insert(row).on_conflict(upsert).exec_without_returning(conn).await?;
     Ok(())
 }
@@ -236,7 +275,12 @@ pub async fn list<C: ConnectionTrait>(
     }
     let order = |field: &str| (field == UPDATE_TIME).then(|| Column::UpdatedAt.into_simple_expr());
     let columns = Columns { id: Column::Id.into_simple_expr(), filter: &compared, order: &order };
-    keyset::page(query, listing, after, &columns)?.all(conn).await?.into_iter().map(refund).collect()
+    keyset::page(query, listing, after, &columns)?
+        .all(conn)
+        .await?
+        .into_iter()
+        .map(refund)
+        .collect()
 }
 
 fn compared(comparison: &Comparison) -> Option<Compared> {
@@ -259,13 +303,15 @@ fn compared(comparison: &Comparison) -> Option<Compared> {
 /// Where a refund is in a list of this order.
 #[must_use]
 pub fn position(transfer_refund: &TransferRefund, order: Order) -> Position {
-    let key = if order.field == UPDATE_TIME { Key::Instant(transfer_refund.updated_at) } else { Key::Id };
+    let key =
+        if order.field == UPDATE_TIME { Key::Instant(transfer_refund.updated_at) } else { Key::Id };
     Position { key, id: transfer_refund.id.uuid() }
 }
 
-/// What was transferred back from one day on until before another, oldest first: what an invoice had sold by the day of its credit note,
-/// other credit by the day on which it was recorded. What the bank sent back is there once more, below zero: as much as came. Where there is
-/// no credit note, the day that is shown is the bank's, as mails say it.
+/// What was transferred back from one day on until before another, oldest first: what an invoice
+/// had sold by the day of its credit note, other credit by the day on which it was recorded. What
+/// the bank sent back is there once more, below zero: as much as came. Where there is no credit
+/// note, the day that is shown is the bank's, as mails say it.
 pub async fn given_back<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -283,7 +329,13 @@ pub async fn given_back<C: ConnectionTrait>(
                   WHERE r.tenant = $1 AND r.customer_id = $2 AND r.state = 'RETURNED') AS own \
                   WHERE day >= $3 AND day < $4 ORDER BY day, id LIMIT $5";
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let values = vec![tenant.as_str().into(), customer.uuid().into(), first.to_string().into(), next.to_string().into(), limit.into()];
+    let values = vec![
+        tenant.as_str().into(),
+        customer.uuid().into(),
+        first.to_string().into(),
+        next.to_string().into(),
+        limit.into(),
+    ];
     let one = |row: &sea_orm::QueryResult| {
         let code: String = row.try_get("", "currency")?;
         let amount = Money::from_micros(currency(&code)?, row.try_get("", "amount")?);
@@ -298,7 +350,8 @@ pub async fn given_back<C: ConnectionTrait>(
     sql::all(conn, select, values).await?.iter().map(one).collect()
 }
 
-/// What of it invoices had been paid with, by currency: what a customer owes is not moved by the rest.
+/// What of it invoices had been paid with, by currency: what a customer owes is not moved by the
+/// rest.
 pub async fn sum_given_back<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -308,7 +361,12 @@ pub async fn sum_given_back<C: ConnectionTrait>(
     let select = "SELECT r.currency AS currency, CAST(SUM(r.credit + r.tax) AS bigint) AS amount FROM transfer_refunds r \
                   JOIN credit_notes n ON n.tenant = r.tenant AND n.id = r.credit_note_id WHERE r.tenant = $1 AND r.customer_id = $2 \
                   AND r.state IN ('SENT', 'RETURNED') AND n.issue_date >= $3 AND n.issue_date < $4 GROUP BY r.currency";
-    let values = vec![tenant.as_str().into(), customer.uuid().into(), first.to_string().into(), next.to_string().into()];
+    let values = vec![
+        tenant.as_str().into(),
+        customer.uuid().into(),
+        first.to_string().into(),
+        next.to_string().into(),
+    ];
     let rows = sql::all(conn, select, values).await?;
     let one = |row: &sea_orm::QueryResult| {
         let code: String = row.try_get("", "currency")?;
@@ -317,7 +375,8 @@ pub async fn sum_given_back<C: ConnectionTrait>(
     rows.iter().map(one).collect()
 }
 
-/// The currencies of a customer in which other credit was transferred back, or came back, in these days.
+/// The currencies of a customer in which other credit was transferred back, or came back, in these
+/// days.
 pub async fn currencies_given_back<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -326,6 +385,15 @@ pub async fn currencies_given_back<C: ConnectionTrait>(
 ) -> Result<Vec<Currency>, AppError> {
     let select = "SELECT DISTINCT currency FROM transfer_refunds WHERE tenant = $1 AND customer_id = $2 \
                   AND ((recorded_on >= $3 AND recorded_on < $4) OR (returned_on >= $3 AND returned_on < $4))";
-    let values = vec![tenant.as_str().into(), customer.uuid().into(), first.to_string().into(), next.to_string().into()];
-    sql::all(conn, select, values).await?.iter().map(|row| currency(&row.try_get::<String>("", "currency")?)).collect()
+    let values = vec![
+        tenant.as_str().into(),
+        customer.uuid().into(),
+        first.to_string().into(),
+        next.to_string().into(),
+    ];
+    sql::all(conn, select, values)
+        .await?
+        .iter()
+        .map(|row| currency(&row.try_get::<String>("", "currency")?))
+        .collect()
 }

@@ -54,7 +54,11 @@ fn version(row: Model) -> Result<InvoiceVersion, AppError> {
 }
 
 /// One version.
-pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<InvoiceVersion>) -> Result<Option<InvoiceVersion>, AppError> {
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<InvoiceVersion>,
+) -> Result<Option<InvoiceVersion>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(version).transpose()
 }
 
@@ -67,17 +71,35 @@ pub async fn invoices_of_numbers<C: ConnectionTrait>(
     if numbers.is_empty() {
         return Ok(Vec::new());
     }
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Number.is_in(numbers.to_vec()));
-    Ok(query.all(conn).await?.into_iter().map(|row| (row.number, Id::from_uuid(row.invoice_id))).collect())
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::Number.is_in(numbers.to_vec()));
+    Ok(query
+        .all(conn)
+        .await?
+        .into_iter()
+        .map(|row| (row.number, Id::from_uuid(row.invoice_id)))
+        .collect())
 }
 
 /// The last versions of invoices, by invoice.
-pub async fn last_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoices: &[Id<Invoice>]) -> Result<Vec<InvoiceVersion>, AppError> {
+pub async fn last_of<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    invoices: &[Id<Invoice>],
+) -> Result<Vec<InvoiceVersion>, AppError> {
     let ids = invoices.iter().map(|id| id.uuid());
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::InvoiceId.is_in(ids));
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::InvoiceId.is_in(ids));
     let mut found: Vec<InvoiceVersion> = Vec::new();
-    for row in query.order_by_asc(Column::InvoiceId).order_by_desc(Column::Version).all(conn).await? {
-        if found.last().is_none_or(|invoice_version| invoice_version.invoice.uuid() != row.invoice_id) {
+    for row in
+        query.order_by_asc(Column::InvoiceId).order_by_desc(Column::Version).all(conn).await?
+    {
+        if found
+            .last()
+            .is_none_or(|invoice_version| invoice_version.invoice.uuid() != row.invoice_id)
+        {
             found.push(version(row)?);
         }
     }
@@ -92,8 +114,10 @@ pub async fn list<C: ConnectionTrait>(
     after: Uuid,
     limit: u64,
 ) -> Result<Vec<InvoiceVersion>, AppError> {
-    let query =
-        Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::InvoiceId.eq(invoice.uuid())).filter(Column::Id.gt(after));
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::InvoiceId.eq(invoice.uuid()))
+        .filter(Column::Id.gt(after));
     query.order_by_asc(Column::Id).limit(limit).all(conn).await?.into_iter().map(version).collect()
 }
 

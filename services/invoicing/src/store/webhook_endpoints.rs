@@ -9,7 +9,9 @@ use payterms_invoicing_domain::{
     webhook_endpoint::{EndpointFields, EndpointState, HeldSecret, MOST_ENDPOINTS},
 };
 use payterms_kernel::{Id, TenantId};
-use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict,
+};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "webhook_endpoints")]
@@ -36,10 +38,13 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Secrets as a column: the instant of expiry in microseconds or `-`, base64, and the request that made it, with colons; apart by blanks.
+/// Secrets as a column: the instant of expiry in microseconds or `-`, base64, and the request that
+/// made it, with colons; apart by blanks.
 fn secrets_text(secrets: &[HeldSecret]) -> String {
     let word = |held_secret: &HeldSecret| {
-        let until = held_secret.expires_at.map_or_else(|| "-".to_owned(), |until| until.timestamp_micros().to_string());
+        let until = held_secret
+            .expires_at
+            .map_or_else(|| "-".to_owned(), |until| until.timestamp_micros().to_string());
         format!("{until}:{}:{}", STANDARD.encode(&held_secret.sealed), held_secret.made_by)
     };
     secrets.iter().map(word).collect::<Vec<_>>().join(" ")
@@ -54,7 +59,9 @@ fn secret(word: &str) -> Result<HeldSecret, AppError> {
     let made_by = made_by.parse().unwrap_or_default();
     let expires_at = match until {
         "-" => None,
-        micros => Some(micros.parse().ok().and_then(DateTime::from_timestamp_micros).ok_or_else(wrong)?),
+        micros => {
+            Some(micros.parse().ok().and_then(DateTime::from_timestamp_micros).ok_or_else(wrong)?)
+        }
     };
     Ok(HeldSecret { sealed: STANDARD.decode(sealed).map_err(|_| wrong())?, made_by, expires_at })
 }
@@ -78,29 +85,53 @@ fn endpoint(row: Model) -> Result<WebhookEndpoint, AppError> {
 }
 
 /// One endpoint.
-pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<WebhookEndpoint>) -> Result<Option<WebhookEndpoint>, AppError> {
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<WebhookEndpoint>,
+) -> Result<Option<WebhookEndpoint>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(endpoint).transpose()
 }
 
 /// One endpoint, locked.
-pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<WebhookEndpoint>) -> Result<Option<WebhookEndpoint>, AppError> {
-    Entity::find_by_id((tenant.to_string(), id.uuid())).lock_exclusive().one(conn).await?.map(endpoint).transpose()
+pub async fn lock<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<WebhookEndpoint>,
+) -> Result<Option<WebhookEndpoint>, AppError> {
+    Entity::find_by_id((tenant.to_string(), id.uuid()))
+        .lock_exclusive()
+        .one(conn)
+        .await?
+        .map(endpoint)
+        .transpose()
 }
 
 /// How many endpoints a tenant has; not more than there can be.
 pub async fn count<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<usize, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).limit(MOST_ENDPOINTS as u64);
+    let query =
+        Entity::find().filter(Column::Tenant.eq(tenant.as_str())).limit(MOST_ENDPOINTS as u64);
     Ok(query.all(conn).await?.len())
 }
 
 /// Endpoints after an id, oldest first.
-pub async fn list<C: ConnectionTrait>(conn: &C, tenant: &TenantId, after: Uuid, limit: u64) -> Result<Vec<WebhookEndpoint>, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.gt(after));
+pub async fn list<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    after: Uuid,
+    limit: u64,
+) -> Result<Vec<WebhookEndpoint>, AppError> {
+    let query =
+        Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.gt(after));
     query.order_by_asc(Column::Id).limit(limit).all(conn).await?.into_iter().map(endpoint).collect()
 }
 
 /// Inserts or saves an endpoint.
-pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, webhook_endpoint: &WebhookEndpoint) -> Result<(), AppError> {
+pub async fn save<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    webhook_endpoint: &WebhookEndpoint,
+) -> Result<(), AppError> {
     let row = ActiveModel {
         tenant: Set(tenant.to_string()),
         id: Set(webhook_endpoint.id.uuid()),
@@ -124,13 +155,18 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, webhook_endpo
         Column::Version,
         Column::UpdatedAt,
     ];
-    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
+    let upsert =
+        OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
     Entity::insert(row).on_conflict(upsert).exec_without_returning(conn).await?;
     Ok(())
 }
 
 /// Removes an endpoint, with its secrets.
-pub async fn delete<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<WebhookEndpoint>) -> Result<(), AppError> {
+pub async fn delete<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<WebhookEndpoint>,
+) -> Result<(), AppError> {
     Entity::delete_by_id((tenant.to_string(), id.uuid())).exec(conn).await?;
     Ok(())
 }

@@ -7,7 +7,8 @@ use payterms_invoicing_domain::tax_number::Spelled;
 /// What a register said of a number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// Whether it is a valid number, with the consultation number where the question had a number of its own.
+    /// Whether it is a valid number, with the consultation number where the question had a number
+    /// of its own.
     Found {
         /// Whether it is.
         valid: bool,

@@ -1,5 +1,5 @@
-//! The adapter of VIES, the register of the European Commission: `POST /rest-api/check-vat-number`, as its public description
-//! documents it. A refusal comes with status 200 and `errorWrappers`.
+//! The adapter of VIES, the register of the European Commission: `POST /rest-api/check-vat-number`,
+//! as its public description documents it. A refusal comes with status 200 and `errorWrappers`.
 
 use super::{Answer, TaxRegister};
 use http::{Method, Request, header::CONTENT_TYPE};
@@ -54,8 +54,12 @@ impl Vies {
     #[must_use]
     pub fn new(base: &str) -> Self {
         // A local server speaks plain HTTP; the Commission's address begins with https.
-        let connector = HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().build();
-        Self { base: base.trim_end_matches('/').to_owned(), client: Client::builder(TokioExecutor::new()).build(connector) }
+        let connector =
+            HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().build();
+        Self {
+            base: base.trim_end_matches('/').to_owned(),
+            client: Client::builder(TokioExecutor::new()).build(connector),
+        }
     }
 
     async fn call(&self, body: String) -> Result<Answered, String> {
@@ -67,11 +71,17 @@ impl Vies {
         let request = request.map_err(|_| "ADDRESS_INVALID".to_owned())?;
         let response = self.client.request(request).await.map_err(|_| "UNREACHABLE".to_owned())?;
         let status = response.status();
-        let body = Limited::new(response.into_body(), LARGEST).collect().await.map_err(|_| "UNREACHABLE".to_owned())?;
+        let body = Limited::new(response.into_body(), LARGEST)
+            .collect()
+            .await
+            .map_err(|_| "UNREACHABLE".to_owned())?;
         match serde_json::from_slice::<Answered>(&body.to_bytes()) {
             Ok(answered) if status.is_success() => Ok(answered),
-            // With such a status only a failure is the register's own; a verdict may be a gateway's words.
-            Ok(answered) if !answered.error_wrappers.is_empty() => Ok(Answered { valid: None, ..answered }),
+            // With such a status only a failure is the register's own; a verdict may be a gateway's
+            // words.
+            Ok(answered) if !answered.error_wrappers.is_empty() => {
+                Ok(Answered { valid: None, ..answered })
+            }
             _ => Err(format!("HTTP_{}", status.as_u16())),
         }
     }
@@ -79,7 +89,10 @@ impl Vies {
 
 /// What others wrote, as far as it is kept.
 fn kept(text: &str) -> String {
-    text.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')).take(MOST_TEXT).collect()
+    text.chars()
+        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
+        .take(MOST_TEXT)
+        .collect()
 }
 
 #[tonic::async_trait]
@@ -90,14 +103,20 @@ impl TaxRegister for Vies {
             fields.insert("requesterMemberStateCode".to_owned(), spelled.prefix.into());
             fields.insert("requesterNumber".to_owned(), spelled.rest.clone().into());
         }
-        let answered = tokio::time::timeout(BUDGET, self.call(body.to_string())).await.unwrap_or_else(|_| Err("TIMEOUT".to_owned()));
+        let answered = tokio::time::timeout(BUDGET, self.call(body.to_string()))
+            .await
+            .unwrap_or_else(|_| Err("TIMEOUT".to_owned()));
         match answered {
-            Ok(Answered { valid: Some(valid), request_identifier, error_wrappers }) if error_wrappers.is_empty() => {
+            Ok(Answered { valid: Some(valid), request_identifier, error_wrappers })
+                if error_wrappers.is_empty() =>
+            {
                 Answer::Found { valid, consultation: kept(&request_identifier.unwrap_or_default()) }
             }
-            Ok(Answered { error_wrappers, .. }) => {
-                Answer::Silent(error_wrappers.first().map_or_else(|| "NO_ANSWER".to_owned(), |failure| kept(&failure.error)))
-            }
+            Ok(Answered { error_wrappers, .. }) => Answer::Silent(
+                error_wrappers
+                    .first()
+                    .map_or_else(|| "NO_ANSWER".to_owned(), |failure| kept(&failure.error)),
+            ),
             Err(failure) => Answer::Silent(failure),
         }
     }

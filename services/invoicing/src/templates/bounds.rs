@@ -1,12 +1,12 @@
 //! The bounds of a template, checked token by token before the template engine sees it.
 //!
-//! The engine parses, compiles and drops a template recursively, and a stack that overflows ends the process
-//! for every tenant. So nesting and the length of each tag are bounded here, by a scan in one pass that uses
-//! the engine's own lexer, which does not recurse. The engine's own limit of 150 counts brackets and blocks
-//! only, and is too high for a debug build.
+//! The engine parses, compiles and drops a template recursively, and a stack that overflows ends
+//! the process for every tenant. So nesting and the length of each tag are bounded here, by a scan
+//! in one pass that uses the engine's own lexer, which does not recurse. The engine's own limit of
+//! 150 counts brackets and blocks only, and is too high for a debug build.
 //!
-//! What one level costs at most, measured with minijinja 3.0.5 as the deepest template that a stack of 1 MiB
-//! holds:
+//! What one level costs at most, measured with minijinja 3.0.5 as the deepest template that a stack
+//! of 1 MiB holds:
 //!
 //! | construct | debug | release |
 //! |---|---|---|
@@ -15,12 +15,12 @@
 //! | an `elif` | 417 | 2,161 |
 //! | a sign or word (`-`, `not`, `.a`, `[0]`, `()`, `or`, a filter, a test, a ternary) | 589 | 2,594 |
 //!
-//! The deepest template that passes takes 8 × 20 KiB + 32 × 9 KiB + 128 × 1.8 KiB, less than 0.7 MiB in a debug
-//! build, of [`STACK`]. A test renders it on a quarter of that stack.
+//! The deepest template that passes takes 8 × 20 KiB + 32 × 9 KiB + 128 × 1.8 KiB, less than 0.7
+//! MiB in a debug build, of [`STACK`]. A test renders it on a quarter of that stack.
 //!
-//! Memory and time are bounded here too: text or lists that are made of themselves double with each statement,
-//! so twenty-six short lines would take 600 MB. Output into a variable, `recursive` loops and lists of
-//! variables are refused.
+//! Memory and time are bounded here too: text or lists that are made of themselves double with each
+//! statement, so twenty-six short lines would take 600 MB. Output into a variable, `recursive`
+//! loops and lists of variables are refused.
 
 use minijinja::{
     machinery::{Span, Token, tokenize},
@@ -73,7 +73,8 @@ struct Scan {
     /// For each open block, how many levels it takes.
     blocks: Vec<usize>,
     statements: usize,
-    /// In a tag: the words and signs so far, the open brackets, the statement, and whether a value stands before.
+    /// In a tag: the words and signs so far, the open brackets, the statement, and whether a value
+    /// stands before.
     parts: usize,
     brackets: Vec<Bracket>,
     statement: Option<Statement>,
@@ -88,7 +89,14 @@ pub fn check(source: &str, syntax: SyntaxConfig) -> Result<(), String> {
     if source.len() > MOST_BYTES {
         return Err(format!("it has more than {MOST_BYTES} bytes"));
     }
-    let mut scan = Scan { blocks: Vec::new(), statements: 0, parts: 0, brackets: Vec::new(), statement: None, after_value: false };
+    let mut scan = Scan {
+        blocks: Vec::new(),
+        statements: 0,
+        parts: 0,
+        brackets: Vec::new(),
+        statement: None,
+        after_value: false,
+    };
     for token in tokenize(source, false, syntax) {
         let (token, span) = token.map_err(|error| super::error_text(&error))?;
         scan.token(&token).map_err(|what| at(&what, span))?;
@@ -113,7 +121,11 @@ impl Scan {
             }
             Token::BlockEnd | Token::VariableEnd => {
                 let outputs_to_a_name = self.statement == Some(Statement::SetName);
-                return if outputs_to_a_name { Err("it puts output into a variable".to_owned()) } else { Ok(()) };
+                return if outputs_to_a_name {
+                    Err("it puts output into a variable".to_owned())
+                } else {
+                    Ok(())
+                };
             }
             _ => {}
         }
@@ -123,15 +135,25 @@ impl Scan {
         }
         match (token, self.statement) {
             (Token::Ident(keyword), None) => return self.keyword(keyword),
-            (Token::Ident("in"), Some(Statement::Targets)) => self.statement = Some(Statement::Loop),
-            (Token::Ident("recursive"), Some(Statement::Loop)) => return Err("a loop calls itself (recursive)".to_owned()),
+            (Token::Ident("in"), Some(Statement::Targets)) => {
+                self.statement = Some(Statement::Loop)
+            }
+            (Token::Ident("recursive"), Some(Statement::Loop)) => {
+                return Err("a loop calls itself (recursive)".to_owned());
+            }
             (Token::Assign, Some(Statement::SetName)) => self.statement = Some(Statement::Plain),
             _ => {}
         }
         self.value_or_sign(token)?;
         self.after_value = match token {
-            Token::Ident(word) => !matches!(*word, "and" | "or" | "not" | "in" | "is" | "if" | "else"),
-            Token::Str(_) | Token::String(_) | Token::Int(_) | Token::Int128(_) | Token::Float(_) => true,
+            Token::Ident(word) => {
+                !matches!(*word, "and" | "or" | "not" | "in" | "is" | "if" | "else")
+            }
+            Token::Str(_)
+            | Token::String(_)
+            | Token::Int(_)
+            | Token::Int128(_)
+            | Token::Float(_) => true,
             other => matches!(other, Token::ParenClose | Token::BracketClose | Token::BraceClose),
         };
         Ok(())
@@ -183,22 +205,30 @@ impl Scan {
         }
         match token {
             // A few lines of `a ~ a` would fill the memory, whatever the work costs.
-            Token::Tilde | Token::Plus | Token::Mul | Token::Pow => Err("it joins or multiplies values".to_owned()),
+            Token::Tilde | Token::Plus | Token::Mul | Token::Pow => {
+                Err("it joins or multiplies values".to_owned())
+            }
             Token::ParenClose | Token::BracketClose | Token::BraceClose => {
                 self.brackets.pop();
                 Ok(())
             }
-            Token::Ident(name) if self.brackets.contains(&Bracket::Literal) && !is_constant(name) => {
+            Token::Ident(name)
+                if self.brackets.contains(&Bracket::Literal) && !is_constant(name) =>
+            {
                 Err("a list or map holds a variable; write values only".to_owned())
             }
-            Token::Comma if !self.may_have_comma() => Err("it makes a list of values without brackets".to_owned()),
+            Token::Comma if !self.may_have_comma() => {
+                Err("it makes a list of values without brackets".to_owned())
+            }
             _ => Ok(()),
         }
     }
 
     fn may_have_comma(&self) -> bool {
         match (self.statement, self.brackets.last()) {
-            (Some(Statement::Targets), _) | (Some(Statement::With), None) | (_, Some(Bracket::Literal | Bracket::Call)) => true,
+            (Some(Statement::Targets), _)
+            | (Some(Statement::With), None)
+            | (_, Some(Bracket::Literal | Bracket::Call)) => true,
             (_, Some(Bracket::Group) | None) => false,
         }
     }

@@ -1,4 +1,5 @@
-//! Every branch of every template of ours reads well: no words run together, no blank twice, nothing left unfilled, no codes.
+//! Every branch of every template of ours reads well: no words run together, no blank twice,
+//! nothing left unfilled, no codes.
 
 use super::{Variables, ours, render, samples};
 use crate::documents::wording::Language;
@@ -9,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What stands for the value of a variable.
 const FILLED: char = '¤';
 
-/// What the tags of a template ask: variables that may be empty, fields of entries likewise, the names that entries of lists have,
-/// and words that variables are compared with.
+/// What the tags of a template ask: variables that may be empty, fields of entries likewise, the
+/// names that entries of lists have, and words that variables are compared with.
 #[derive(Default)]
 struct Asked {
     names: BTreeSet<String>,
@@ -29,14 +30,22 @@ fn asked(source: &str) -> Asked {
         let (entry, list) = tag.split_once(" in ").unwrap();
         asked.entries.insert(list.to_owned(), entry.to_owned());
     }
-    for tag in tags(source).map(str::trim).filter(|tag| tag.starts_with("if ") || tag.starts_with("elif ")) {
-        let words: Vec<_> = tag.split_whitespace().skip(1).filter(|word| !matches!(*word, "not" | "and" | "or")).collect();
+    for tag in
+        tags(source).map(str::trim).filter(|tag| tag.starts_with("if ") || tag.starts_with("elif "))
+    {
+        let words: Vec<_> = tag
+            .split_whitespace()
+            .skip(1)
+            .filter(|word| !matches!(*word, "not" | "and" | "or"))
+            .collect();
         for (place, word) in words.iter().enumerate() {
             if place > 0 && words[place - 1] == "==" || *word == "==" || word.starts_with("loop.") {
                 continue;
             }
             if words.get(place + 1) == Some(&"==") {
-                asked.compared.insert(((*word).to_owned(), words[place + 2].trim_matches('"').to_owned()));
+                asked
+                    .compared
+                    .insert(((*word).to_owned(), words[place + 2].trim_matches('"').to_owned()));
             } else if word.contains('.') {
                 asked.fields.insert((*word).to_owned());
             } else {
@@ -47,7 +56,8 @@ fn asked(source: &str) -> Asked {
     asked
 }
 
-/// Values that can be told apart from words; of a list one entry with all its fields, and one without those that may be empty.
+/// Values that can be told apart from words; of a list one entry with all its fields, and one
+/// without those that may be empty.
 fn filled(name: &str, value: &Value, asked: &Asked) -> Value {
     let this_text = asked.entries.get(name).map(String::as_str).unwrap_or_default();
     match value {
@@ -56,8 +66,12 @@ fn filled(name: &str, value: &Value, asked: &Asked) -> Value {
             let entry = |empty: bool| {
                 let fields = items[0].as_object().unwrap().iter().map(|(name, value)| {
                     let may_be_empty = asked.fields.contains(&format!("{this_text}.{name}"));
-                    let shown = if empty && may_be_empty { json!("") } else { filled(name, value, asked) };
-                    (name.clone(), if value.is_number() { json!(if empty { 1 } else { 2 }) } else { shown })
+                    let shown =
+                        if empty && may_be_empty { json!("") } else { filled(name, value, asked) };
+                    (
+                        name.clone(),
+                        if value.is_number() { json!(if empty { 1 } else { 2 }) } else { shown },
+                    )
                 });
                 Value::Object(fields.collect())
             };
@@ -70,7 +84,10 @@ fn filled(name: &str, value: &Value, asked: &Asked) -> Value {
 
 /// Every combination of what may be empty, with each word that a variable is compared with.
 fn combinations(kind: MailKind, language: Language, asked: &Asked) -> Vec<Variables> {
-    let full: Variables = samples(kind, language).iter().map(|(name, value)| (name.clone(), filled(name, value, asked))).collect();
+    let full: Variables = samples(kind, language)
+        .iter()
+        .map(|(name, value)| (name.clone(), filled(name, value, asked)))
+        .collect();
     let names: Vec<_> = asked.names.iter().collect();
     assert!(names.len() <= 10, "{kind:?}: {names:?}");
     let mut all = Vec::new();
@@ -96,7 +113,9 @@ fn combinations(kind: MailKind, language: Language, asked: &Asked) -> Vec<Variab
 }
 
 fn words(text: &str) -> BTreeSet<String> {
-    let parts = text.split(|character: char| !character.is_alphabetic() && character != '’').filter(|text| !text.is_empty());
+    let parts = text
+        .split(|character: char| !character.is_alphabetic() && character != '’')
+        .filter(|text| !text.is_empty());
     parts.map(str::to_owned).collect()
 }
 
@@ -114,14 +133,22 @@ fn own_words(source: &str) -> BTreeSet<String> {
 }
 
 fn faults(text: &str, known: &BTreeSet<String>) -> Vec<String> {
-    let mut found: Vec<String> = words(text).difference(known).map(|word| format!("words run together: {word:?}")).collect();
+    let mut found: Vec<String> =
+        words(text).difference(known).map(|word| format!("words run together: {word:?}")).collect();
     let letters: Vec<char> = text.chars().collect();
     for (place, character) in letters.iter().enumerate() {
         let before = place.checked_sub(1).map_or(' ', |place| letters[place]);
         let after = letters.get(place + 1).copied().unwrap_or(' ');
-        let around = || letters[place.saturating_sub(12)..(place + 12).min(letters.len())].iter().collect::<String>();
+        let around = || {
+            letters[place.saturating_sub(12)..(place + 12).min(letters.len())]
+                .iter()
+                .collect::<String>()
+        };
         let glued = match character {
-            &FILLED => !before.is_whitespace() && !"(“".contains(before) || !after.is_whitespace() && !".,:;!?)”".contains(after),
+            &FILLED => {
+                !before.is_whitespace() && !"(“".contains(before)
+                    || !after.is_whitespace() && !".,:;!?)”".contains(after)
+            }
             '.' | ',' | ';' | ':' | '!' | '?' => !after.is_whitespace() && !")”".contains(after),
             ' ' => before == ' ' || before == '\n' || after == '\n',
             '_' | '{' | '}' => true,
@@ -161,9 +188,17 @@ fn no_branch_of_a_template_runs_words_together() {
 #[test]
 fn what_runs_together_is_found() {
     let known = words("paid See the invoice due");
-    for bad in
-        ["paid.See", "paidSee", "due ¤the", "due¤", "due  the", "the\n\n\ninvoice", "the card_declined", "due {{ the }}", "due \nthe"]
-    {
+    for bad in [
+        "paid.See",
+        "paidSee",
+        "due ¤the",
+        "due¤",
+        "due  the",
+        "the\n\n\ninvoice",
+        "the card_declined",
+        "due {{ the }}",
+        "due \nthe",
+    ] {
         assert!(!faults(bad, &known).is_empty(), "{bad:?}");
     }
     assert_eq!(faults("the invoice (¤): due ¤, paid.\n\nSee ¤", &known), Vec::<String>::new());

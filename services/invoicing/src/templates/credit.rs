@@ -23,7 +23,9 @@ pub fn ours(kind: MailKind) -> Option<[&'static str; 2]> {
 
 /// Adds the variables that every mail about credit has.
 pub fn samples(language: Language, samples: &mut Variables) {
-    let day = chrono::NaiveDate::from_ymd_opt(2026, 6, 1).map(|day| language.date(day)).unwrap_or_default();
+    let day = chrono::NaiveDate::from_ymd_opt(2026, 6, 1)
+        .map(|day| language.date(day))
+        .unwrap_or_default();
     for amount in ["limit", "exposure", "available", "advised"] {
         samples.insert(amount.to_owned(), json!("100.00\u{a0}USD"));
     }

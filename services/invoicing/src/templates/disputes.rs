@@ -19,7 +19,12 @@ pub fn ours(kind: MailKind) -> Option<[&'static str; 2]> {
 
 /// Adds the variables of these mails.
 pub fn samples(kind: MailKind, language: Language, samples: &mut Variables) {
-    let kinds = [MailKind::DisputeOpened, MailKind::DisputeWon, MailKind::DisputeLost, MailKind::DisputeReported];
+    let kinds = [
+        MailKind::DisputeOpened,
+        MailKind::DisputeWon,
+        MailKind::DisputeLost,
+        MailKind::DisputeReported,
+    ];
     if !kinds.contains(&kind) {
         return;
     }
@@ -51,8 +56,18 @@ pub fn samples(kind: MailKind, language: Language, samples: &mut Variables) {
     if kind == MailKind::DisputeReported {
         add("buyer", json!("Brightside Ltd"));
         add("outcome", json!("opened"));
-        add("dispute", json!("tenants/acme/customers/0199f0a0-0000-7000-8000-000000000001/disputes/0199f0a0-0000-7000-8000-000000000002"));
-        add("of", json!("tenants/acme/customers/0199f0a0-0000-7000-8000-000000000001/payments/0199f0a0-0000-7000-8000-000000000003"));
+        add(
+            "dispute",
+            json!(
+                "tenants/acme/customers/0199f0a0-0000-7000-8000-000000000001/disputes/0199f0a0-0000-7000-8000-000000000002"
+            ),
+        );
+        add(
+            "of",
+            json!(
+                "tenants/acme/customers/0199f0a0-0000-7000-8000-000000000001/payments/0199f0a0-0000-7000-8000-000000000003"
+            ),
+        );
         add("charge", json!("ch_42"));
         add("state", json!("won"));
         add("provider_outcome", json!("lost"));
@@ -71,7 +86,10 @@ pub fn samples(kind: MailKind, language: Language, samples: &mut Variables) {
         add("charging", json!("choose"));
     }
     if kind != MailKind::DisputeReported {
-        add("new_method", json!(language.say("card ending in 4444", "carte se terminant par 4444")));
+        add(
+            "new_method",
+            json!(language.say("card ending in 4444", "carte se terminant par 4444")),
+        );
     }
     if kind == MailKind::DisputeLost {
         add("by_bank", json!("true"));

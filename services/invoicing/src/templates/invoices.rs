@@ -20,7 +20,9 @@ pub fn ours(kind: MailKind) -> Option<[&'static str; 2]> {
 
 /// Adds the variables of a kind.
 pub fn samples(kind: MailKind, language: Language, samples: &mut Variables) {
-    let day = chrono::NaiveDate::from_ymd_opt(2026, 6, 1).map(|day| language.date(day)).unwrap_or_default();
+    let day = chrono::NaiveDate::from_ymd_opt(2026, 6, 1)
+        .map(|day| language.date(day))
+        .unwrap_or_default();
     let amount = "100.00\u{a0}USD";
     if kind == MailKind::InvoiceIssued {
         planned_samples(language, samples);
@@ -57,7 +59,10 @@ pub fn samples(kind: MailKind, language: Language, samples: &mut Variables) {
             add("amount", json!(amount));
             add("date", json!(day));
             let paid = |number: &str, open: &str| json!({ "number": number, "paid": "50.00\u{a0}USD", "open": open });
-            add("invoices", json!([paid("INV-2026-000001", ""), paid("INV-2026-000002", "25.00\u{a0}USD")]));
+            add(
+                "invoices",
+                json!([paid("INV-2026-000001", ""), paid("INV-2026-000002", "25.00\u{a0}USD")]),
+            );
             add("purchases", json!([paid("INV-2026-000003", "")]));
             add("paid_before", json!(["INV-2026-000004"]));
             for (name, credit) in [("bought", "45.45\u{a0}USD"), ("surplus", "20.00\u{a0}USD")] {
@@ -79,10 +84,15 @@ pub fn samples(kind: MailKind, language: Language, samples: &mut Variables) {
 
 /// Adds what mails say of the next collection.
 pub fn planned_samples(language: Language, samples: &mut Variables) {
-    let day = chrono::NaiveDate::from_ymd_opt(2026, 6, 1).map(|day| language.date(day)).unwrap_or_default();
+    let day = chrono::NaiveDate::from_ymd_opt(2026, 6, 1)
+        .map(|day| language.date(day))
+        .unwrap_or_default();
     samples.insert("planned".to_owned(), json!("collected"));
     samples.insert("planned_on".to_owned(), json!(day));
-    samples.insert("planned_method".to_owned(), json!(language.say("card ending in 4242", "carte se terminant par 4242")));
+    samples.insert(
+        "planned_method".to_owned(),
+        json!(language.say("card ending in 4242", "carte se terminant par 4242")),
+    );
 }
 
 /// Adds the variables of the mail of a month.
@@ -94,15 +104,25 @@ pub fn statement_samples(language: Language, samples: &mut Variables) {
     let method = language.say("card ending in 4242", "carte se terminant par 4242");
     let late = json!({ "number": "INV-2026-000001", "due_date": language.date(day), "days": 12, "open": "100.00\u{a0}USD", "planned": "collected", "planned_on": language.date(day), "planned_method": method });
     add("past_due", json!([late]));
-    add("disputed", json!([{ "number": "INV-2026-000002", "due_date": language.date(day), "open": "50.00\u{a0}USD" }]));
-    add("in_plans", json!([{ "number": "INV-2026-000003", "due_date": language.date(day), "open": "50.00\u{a0}USD" }]));
+    add(
+        "disputed",
+        json!([{ "number": "INV-2026-000002", "due_date": language.date(day), "open": "50.00\u{a0}USD" }]),
+    );
+    add(
+        "in_plans",
+        json!([{ "number": "INV-2026-000003", "due_date": language.date(day), "open": "50.00\u{a0}USD" }]),
+    );
     let note = |note: &str| json!({ "note": note, "invoice": "INV-2026-000001", "date": language.date(day), "amount": "10.00\u{a0}USD", "what": "" });
-    let what = language.say("Transferred to the account ending in 3000", "Viré sur le compte finissant par 3000");
+    let what = language
+        .say("Transferred to the account ending in 3000", "Viré sur le compte finissant par 3000");
     let transferred = json!({ "note": "", "invoice": "", "date": language.date(day), "amount": "10.00\u{a0}USD", "what": what });
     add("given_back", json!([note("CN-2026-000001"), note(""), transferred]));
     let taken = json!({ "what": language.taken_for(TakenFor::Dispute), "date": language.date(day), "amount": "30.00\u{a0}USD", "invoices": "INV-2026-000001" });
     add("taken_back", json!([taken]));
-    add("totals", json!([{ "issued": "100.00\u{a0}USD", "open": "100.00\u{a0}USD", "next_due": language.date(day) }]));
+    add(
+        "totals",
+        json!([{ "issued": "100.00\u{a0}USD", "open": "100.00\u{a0}USD", "next_due": language.date(day) }]),
+    );
     let (total, due_date) = ("100.00\u{a0}USD", language.date(day));
     let invoice = json!({ "number": "INV-2026-000001", "reference": REFERENCE, "total": total, "due_date": due_date, "state": "OPEN", "open": total, "disputed": "", "in_plan": "", "planned": "collected", "planned_on": due_date, "planned_method": method });
     add("invoices", json!([invoice]));

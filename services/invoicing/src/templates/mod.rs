@@ -1,10 +1,13 @@
-//! The words of mails: ours in English and French, or the tenant's own. Strict, and sandboxed: a template
-//! sees its variables and nothing else, and its work is bounded.
+//! The words of mails: ours in English and French, or the tenant's own. Strict, and sandboxed: a
+//! template sees its variables and nothing else, and its work is bounded.
 
 /// The English and the French text of a mail; before the modules that use it.
 macro_rules! both {
     ($name:literal) => {
-        [include_str!(concat!("../../templates/", $name, ".en.txt")), include_str!(concat!("../../templates/", $name, ".fr.txt"))]
+        [
+            include_str!(concat!("../../templates/", $name, ".en.txt")),
+            include_str!(concat!("../../templates/", $name, ".fr.txt")),
+        ]
     };
 }
 
@@ -50,40 +53,62 @@ pub fn ours(kind: MailKind, language: Language) -> (&'static str, &'static str) 
 
 fn of_invoicing(kind: MailKind) -> [&'static str; 2] {
     match kind {
-        MailKind::Receipt => [include_str!("../../templates/receipt.en.txt"), include_str!("../../templates/receipt.fr.txt")],
-        MailKind::CollectionFailed => {
-            [include_str!("../../templates/collection_failed.en.txt"), include_str!("../../templates/collection_failed.fr.txt")]
-        }
-        MailKind::AuthenticationNeeded => {
-            [include_str!("../../templates/authentication_needed.en.txt"), include_str!("../../templates/authentication_needed.fr.txt")]
-        }
-        MailKind::PrepaymentTurnedOff => {
-            [include_str!("../../templates/prepayment_turned_off.en.txt"), include_str!("../../templates/prepayment_turned_off.fr.txt")]
-        }
-        MailKind::ServiceOverdue => {
-            [include_str!("../../templates/service_overdue.en.txt"), include_str!("../../templates/service_overdue.fr.txt")]
-        }
-        MailKind::ServiceSuspended => {
-            [include_str!("../../templates/service_suspended.en.txt"), include_str!("../../templates/service_suspended.fr.txt")]
-        }
-        MailKind::ServiceRestored => {
-            [include_str!("../../templates/service_restored.en.txt"), include_str!("../../templates/service_restored.fr.txt")]
-        }
-        MailKind::Reminder => [include_str!("../../templates/reminder.en.txt"), include_str!("../../templates/reminder.fr.txt")],
-        MailKind::Statement => [include_str!("../../templates/statement.en.txt"), include_str!("../../templates/statement.fr.txt")],
-        MailKind::DebitNotice => [include_str!("../../templates/debit_notice.en.txt"), include_str!("../../templates/debit_notice.fr.txt")],
-        MailKind::PaymentTakenBack => {
-            [include_str!("../../templates/payment_taken_back.en.txt"), include_str!("../../templates/payment_taken_back.fr.txt")]
-        }
-        MailKind::TransferInvoice => {
-            [include_str!("../../templates/transfer_invoice.en.txt"), include_str!("../../templates/transfer_invoice.fr.txt")]
-        }
-        MailKind::TransferAnnounced => {
-            [include_str!("../../templates/transfer_announced.en.txt"), include_str!("../../templates/transfer_announced.fr.txt")]
-        }
-        MailKind::TaxNumberInvalid => {
-            [include_str!("../../templates/tax_number_invalid.en.txt"), include_str!("../../templates/tax_number_invalid.fr.txt")]
-        }
+        MailKind::Receipt => [
+            include_str!("../../templates/receipt.en.txt"),
+            include_str!("../../templates/receipt.fr.txt"),
+        ],
+        MailKind::CollectionFailed => [
+            include_str!("../../templates/collection_failed.en.txt"),
+            include_str!("../../templates/collection_failed.fr.txt"),
+        ],
+        MailKind::AuthenticationNeeded => [
+            include_str!("../../templates/authentication_needed.en.txt"),
+            include_str!("../../templates/authentication_needed.fr.txt"),
+        ],
+        MailKind::PrepaymentTurnedOff => [
+            include_str!("../../templates/prepayment_turned_off.en.txt"),
+            include_str!("../../templates/prepayment_turned_off.fr.txt"),
+        ],
+        MailKind::ServiceOverdue => [
+            include_str!("../../templates/service_overdue.en.txt"),
+            include_str!("../../templates/service_overdue.fr.txt"),
+        ],
+        MailKind::ServiceSuspended => [
+            include_str!("../../templates/service_suspended.en.txt"),
+            include_str!("../../templates/service_suspended.fr.txt"),
+        ],
+        MailKind::ServiceRestored => [
+            include_str!("../../templates/service_restored.en.txt"),
+            include_str!("../../templates/service_restored.fr.txt"),
+        ],
+        MailKind::Reminder => [
+            include_str!("../../templates/reminder.en.txt"),
+            include_str!("../../templates/reminder.fr.txt"),
+        ],
+        MailKind::Statement => [
+            include_str!("../../templates/statement.en.txt"),
+            include_str!("../../templates/statement.fr.txt"),
+        ],
+        MailKind::DebitNotice => [
+            include_str!("../../templates/debit_notice.en.txt"),
+            include_str!("../../templates/debit_notice.fr.txt"),
+        ],
+        MailKind::PaymentTakenBack => [
+            include_str!("../../templates/payment_taken_back.en.txt"),
+            include_str!("../../templates/payment_taken_back.fr.txt"),
+        ],
+        MailKind::TransferInvoice => [
+            include_str!("../../templates/transfer_invoice.en.txt"),
+            include_str!("../../templates/transfer_invoice.fr.txt"),
+        ],
+        MailKind::TransferAnnounced => [
+            include_str!("../../templates/transfer_announced.en.txt"),
+            include_str!("../../templates/transfer_announced.fr.txt"),
+        ],
+        MailKind::TaxNumberInvalid => [
+            include_str!("../../templates/tax_number_invalid.en.txt"),
+            include_str!("../../templates/tax_number_invalid.fr.txt"),
+        ],
         _ => ["", ""],
     }
 }
@@ -100,7 +125,11 @@ pub fn samples(kind: MailKind, language: Language) -> Variables {
     }
     if matches!(
         kind,
-        MailKind::CollectionFailed | MailKind::Reminder | MailKind::Statement | MailKind::TransferInvoice | MailKind::TransferAnnounced
+        MailKind::CollectionFailed
+            | MailKind::Reminder
+            | MailKind::Statement
+            | MailKind::TransferInvoice
+            | MailKind::TransferAnnounced
     ) {
         add("bank_details", json!("Acme Telecom, BSB 062-000, account 1234 5678"));
         if kind != MailKind::Statement {
@@ -141,7 +170,10 @@ fn payment_samples(kind: MailKind, language: Language, samples: &mut Variables) 
             add("number", json!("INV-2026-000001"));
             add("amount", json!("100.00\u{a0}USD"));
             add("reason", json!(language.failure("card_declined")));
-            add("method", json!(language.say("card ending in 4242", "carte se terminant par 4242")));
+            add(
+                "method",
+                json!(language.say("card ending in 4242", "carte se terminant par 4242")),
+            );
             add("no_method", json!("true"));
             add("next_try", json!(language.date(day)));
         }
@@ -149,7 +181,9 @@ fn payment_samples(kind: MailKind, language: Language, samples: &mut Variables) 
             add("number", json!("INV-2026-000001"));
             add("amount", json!("100.00\u{a0}USD"));
         }
-        MailKind::PrepaymentTurnedOff => add("reason", json!(language.prepayment_condition("PROVIDER_NOT_CONNECTED"))),
+        MailKind::PrepaymentTurnedOff => {
+            add("reason", json!(language.prepayment_condition("PROVIDER_NOT_CONNECTED")))
+        }
         MailKind::Reminder => {
             add("number", json!("INV-2026-000001"));
             add("amount", json!("100.00\u{a0}USD"));
@@ -178,7 +212,10 @@ fn payment_samples(kind: MailKind, language: Language, samples: &mut Variables) 
         }
         MailKind::PaymentTakenBack => {
             add("amount", json!("108.00\u{a0}USD"));
-            add("invoices", json!([{ "number": "INV-2026-000001", "open": "100.00\u{a0}USD", "due_date": language.date(day) }]));
+            add(
+                "invoices",
+                json!([{ "number": "INV-2026-000001", "open": "100.00\u{a0}USD", "due_date": language.date(day) }]),
+            );
             add("credit", json!("8.00\u{a0}USD"));
             add("owed", json!("5.00\u{a0}USD"));
             add("by_bank", json!("true"));
@@ -203,27 +240,49 @@ pub fn render(words: (&str, &str), variables: &Variables) -> Result<(String, Str
     on_stack(bounds::STACK, || render_here(words, variables))
 }
 
-fn on_stack<T: Send>(bytes: usize, work: impl FnOnce() -> Result<T, Refusal> + Send) -> Result<T, Refusal> {
+fn on_stack<T: Send>(
+    bytes: usize,
+    work: impl FnOnce() -> Result<T, Refusal> + Send,
+) -> Result<T, Refusal> {
     thread::scope(|scope| {
-        let thread = thread::Builder::new().name("template".to_owned()).stack_size(bytes).spawn_scoped(scope, work);
-        let thread = thread.map_err(|_| Refusal::new(Kind::Exhausted, "OVERLOADED", "No thread is free to render a template. Retry."))?;
+        let thread = thread::Builder::new()
+            .name("template".to_owned())
+            .stack_size(bytes)
+            .spawn_scoped(scope, work);
+        let thread = thread.map_err(|_| {
+            Refusal::new(
+                Kind::Exhausted,
+                "OVERLOADED",
+                "No thread is free to render a template. Retry.",
+            )
+        })?;
         thread.join().unwrap_or_else(|_| Err(invalid("text", "the template engine failed")))
     })
 }
 
-fn render_here((subject, text): (&str, &str), variables: &Variables) -> Result<(String, String), Refusal> {
+fn render_here(
+    (subject, text): (&str, &str),
+    variables: &Variables,
+) -> Result<(String, String), Refusal> {
     // Without filters and functions: some of them make much out of little.
     let mut environment = Environment::empty();
-    let syntax = SyntaxConfig::builder().trim_blocks(true).build().map_err(|error| invalid("text", &error_text(&error)))?;
+    let syntax = SyntaxConfig::builder()
+        .trim_blocks(true)
+        .build()
+        .map_err(|error| invalid("text", &error_text(&error)))?;
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL));
     environment.set_syntax(syntax.clone());
     let context = minijinja::Value::from(minijinja::value::Serde(variables));
     let one = |part: &'static str, source: &str| {
         bounds::check(source, syntax.clone()).map_err(|what| invalid(part, &what))?;
-        let template = environment.template_from_str(source).map_err(|error| invalid(part, &error_text(&error)))?;
+        let template = environment
+            .template_from_str(source)
+            .map_err(|error| invalid(part, &error_text(&error)))?;
         let mut made = Bounded(Vec::new());
-        template.render_captured_to(&context, &mut made).map_err(|error| invalid(part, &error_text(&error)))?;
+        template
+            .render_captured_to(&context, &mut made)
+            .map_err(|error| invalid(part, &error_text(&error)))?;
         String::from_utf8(made.0).map_err(|_| invalid(part, "it makes no text"))
     };
     let subject = one("subject", subject)?;
@@ -251,12 +310,16 @@ impl io::Write for Bounded {
 
 /// What the engine says of an error, with its line.
 pub(crate) fn error_text(error: &minijinja::Error) -> String {
-    let what = error.detail().map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()));
+    let what = error
+        .detail()
+        .map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()));
     error.line().map_or_else(|| what.clone(), |line| format!("{what}, line {line}"))
 }
 
 fn invalid(part: &'static str, error: &str) -> Refusal {
-    let message = format!("The {part} of the template cannot be rendered: {error}. Use the variables of its kind only.");
+    let message = format!(
+        "The {part} of the template cannot be rendered: {error}. Use the variables of its kind only."
+    );
     Refusal::precondition("TEMPLATE_INVALID", message).with("part", part)
 }
 

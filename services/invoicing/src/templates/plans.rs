@@ -30,7 +30,9 @@ pub fn ours(kind: MailKind) -> Option<[&'static str; 2]> {
 
 /// Adds the variables that every mail about a plan has.
 pub fn samples(kind: MailKind, language: Language, samples: &mut Variables) {
-    let day = chrono::NaiveDate::from_ymd_opt(2026, 6, 1).map(|day| language.date(day)).unwrap_or_default();
+    let day = chrono::NaiveDate::from_ymd_opt(2026, 6, 1)
+        .map(|day| language.date(day))
+        .unwrap_or_default();
     let amount = "100.00\u{a0}USD";
     let mut add = |name: &str, value: serde_json::Value| samples.insert(name.to_owned(), value);
     add("invoices", json!("INV-2026-000001"));
@@ -54,12 +56,18 @@ pub fn samples(kind: MailKind, language: Language, samples: &mut Variables) {
         add("reason", json!(language.failure("card_declined")));
         add("no_method", json!("true"));
         add("method", json!(language.say("card ending in 4242", "carte se terminant par 4242")));
-        add("planned_method", json!(language.say("card ending in 4444", "carte se terminant par 4444")));
+        add(
+            "planned_method",
+            json!(language.say("card ending in 4444", "carte se terminant par 4444")),
+        );
         add("tries_new_method", json!("true"));
         add("disputed", json!("true"));
         if kind == MailKind::PlanBreached {
             let method = language.say("card ending in 4242", "carte se terminant par 4242");
-            add("collected", json!([{ "name": "INV-2026-000001", "amount": amount, "date": day, "method": method }]));
+            add(
+                "collected",
+                json!([{ "name": "INV-2026-000001", "amount": amount, "date": day, "method": method }]),
+            );
             add("to_pay", json!("INV-2026-000002"));
         }
     }

@@ -1,4 +1,5 @@
-//! Our words of the mails about recharges, given back and expiring credit, and new collection methods, and values to try them with.
+//! Our words of the mails about recharges, given back and expiring credit, and new collection
+//! methods, and values to try them with.
 
 use super::Variables;
 use crate::documents::wording::Language;
@@ -29,7 +30,10 @@ pub fn samples(kind: MailKind, language: Language, samples: &mut Variables) {
     match kind {
         MailKind::RechargeFailed => {
             add("reason", json!("card_declined"));
-            add("method", json!(language.say("card ending in 4242", "carte se terminant par 4242")));
+            add(
+                "method",
+                json!(language.say("card ending in 4242", "carte se terminant par 4242")),
+            );
             add("next_try", json!(language.date(day)));
             add("ceiling", json!("150.00\u{a0}USD"));
             add("ceiling_left", json!("10.00\u{a0}USD"));
@@ -76,8 +80,7 @@ pub fn samples(kind: MailKind, language: Language, samples: &mut Variables) {
         }
         MailKind::CreditExpires => {
             add("amount", json!("20.00\u{a0}USD"));
-            let lot =
-                |amount: &str, held: &str| json!({ "amount": amount, "held": held, "date": language.date(day), "pays_invoices": "true" });
+            let lot = |amount: &str, held: &str| json!({ "amount": amount, "held": held, "date": language.date(day), "pays_invoices": "true" });
             add("lots", json!([lot("15.00\u{a0}USD", ""), lot("5.00\u{a0}USD", "2.00\u{a0}USD")]));
             add("pays_invoices", json!("true"));
         }
@@ -87,7 +90,10 @@ pub fn samples(kind: MailKind, language: Language, samples: &mut Variables) {
             for flag in ["waited", "no_method"] {
                 add(flag, json!("true"));
             }
-            add("method", json!(language.say("card ending in 4242", "carte se terminant par 4242")));
+            add(
+                "method",
+                json!(language.say("card ending in 4242", "carte se terminant par 4242")),
+            );
             add("bank_details", json!("Acme Telecom, BSB 062-000, account 1234 5678"));
         }
         _ => {}

@@ -1,5 +1,9 @@
-//! One verb a file, in a folder for each noun: lock, look the request up, let the domain decide, save, commit.
-#![expect(clippy::missing_errors_doc, reason = "every function may fail as the database does; what else it refuses is named")]
+//! One verb a file, in a folder for each noun: lock, look the request up, let the domain decide,
+//! save, commit.
+#![expect(
+    clippy::missing_errors_doc,
+    reason = "every function may fail as the database does; what else it refuses is named"
+)]
 
 pub mod api_keys;
 pub mod approvals;

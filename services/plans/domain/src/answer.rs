@@ -1,5 +1,5 @@
-//! Answers to a proposal: approved as seen, refused, countered or withdrawn. The person who proposed never approves
-//! (docs/domain/plans.md#answers).
+//! Answers to a proposal: approved as seen, refused, countered or withdrawn. The person who
+//! proposed never approves (docs/domain/plans.md#answers).
 
 use crate::{
     edges::Verb,
@@ -16,31 +16,49 @@ use payterms_kernel::{
     calendar::{day_in, start_of_day},
 };
 
-/// When an offer lapses: after the time limit, or at the start of the day of its first instalment, if that is
-/// sooner. So an offer can be answered until the day before its first instalment falls due.
+/// When an offer lapses: after the time limit, or at the start of the day of its first instalment,
+/// if that is sooner. So an offer can be answered until the day before its first instalment falls
+/// due.
 #[must_use]
-pub fn answer_by(first: Option<NaiveDate>, answer_days: u32, zone: Tz, now: DateTime<Utc>) -> DateTime<Utc> {
+pub fn answer_by(
+    first: Option<NaiveDate>,
+    answer_days: u32,
+    zone: Tz,
+    now: DateTime<Utc>,
+) -> DateTime<Utc> {
     let limit = now + TimeDelta::days(answer_days.into());
     first.map_or(limit, |day| start_of_day(zone, day).min(limit))
 }
 
 fn own_offer() -> Refusal {
-    Refusal::new(Kind::Denied, "SEPARATION_OF_DUTIES", "Nobody answers what they have offered themselves. Ask a second person.")
+    Refusal::new(
+        Kind::Denied,
+        "SEPARATION_OF_DUTIES",
+        "Nobody answers what they have offered themselves. Ask a second person.",
+    )
 }
 
 impl Plan {
-    /// The tenant approves the proposal that it saw, or the customer accepts the counter-offer. A flow replaces the
-    /// blocks next; the plan becomes active when they are set.
+    /// The tenant approves the proposal that it saw, or the customer accepts the counter-offer. A
+    /// flow replaces the blocks next; the plan becomes active when they are set.
     ///
     /// # Errors
-    /// `PLAN_STATE`, `CONCURRENT_UPDATE`, `SEPARATION_OF_DUTIES`, `CURRENCY_MISMATCH`; `PLAN_AMOUNT_CHANGED` if more
-    /// is open now than the caller saw.
-    pub fn accept(&mut self, verb: Verb, by: Actor, total_seen: Money, now: DateTime<Utc>) -> Result<(), Refusal> {
+    /// `PLAN_STATE`, `CONCURRENT_UPDATE`, `SEPARATION_OF_DUTIES`, `CURRENCY_MISMATCH`;
+    /// `PLAN_AMOUNT_CHANGED` if more is open now than the caller saw.
+    pub fn accept(
+        &mut self,
+        verb: Verb,
+        by: Actor,
+        total_seen: Money,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
         self.target(verb)?;
         self.must_rest()?;
         self.must_be_in_time(now)?;
-        let offered_by = if verb == Verb::AcceptCounter { self.counter.as_ref() } else { Some(&self.offer) };
-        if offered_by.is_some_and(|offer| !by.subject.is_empty() && offer.by.subject == by.subject) {
+        let offered_by =
+            if verb == Verb::AcceptCounter { self.counter.as_ref() } else { Some(&self.offer) };
+        if offered_by.is_some_and(|offer| !by.subject.is_empty() && offer.by.subject == by.subject)
+        {
             return Err(own_offer());
         }
         let open = self.open()?;
@@ -50,10 +68,13 @@ impl Plan {
         self.block_for(verb, by, "", now)
     }
 
-    /// Refuses once the time limit has passed. The job that lapses the offer may run later than that.
+    /// Refuses once the time limit has passed. The job that lapses the offer may run later than
+    /// that.
     fn must_be_in_time(&self, now: DateTime<Utc>) -> Result<(), Refusal> {
         match self.answer_by {
-            Some(by) if by <= now => Err(Refusal::state("PLAN_STATE", "The plan", PlanState::Lapsed.name(), &[])),
+            Some(by) if by <= now => {
+                Err(Refusal::state("PLAN_STATE", "The plan", PlanState::Lapsed.name(), &[]))
+            }
             _ => Ok(()),
         }
     }
@@ -85,11 +106,18 @@ impl Plan {
         Ok(())
     }
 
-    /// The customer declines a counter-offer: the proposal is valid again, with the time limit that it had before.
+    /// The customer declines a counter-offer: the proposal is valid again, with the time limit that
+    /// it had before.
     ///
     /// # Errors
     /// `PLAN_STATE`, `CONCURRENT_UPDATE`.
-    pub fn decline_counter(&mut self, by: Actor, explanation: &str, zone: Tz, now: DateTime<Utc>) -> Result<(), Refusal> {
+    pub fn decline_counter(
+        &mut self,
+        by: Actor,
+        explanation: &str,
+        zone: Tz,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
         self.target(Verb::DeclineCounter)?;
         self.must_rest()?;
         self.go(Verb::DeclineCounter, by, explanation, now)?;
@@ -99,10 +127,19 @@ impl Plan {
         Ok(())
     }
 
-    /// The blocks are set: the pending verb is applied. `figures` are the amounts that invoicing read while it held
-    /// the locks of the invoices, so they are exact at the time of the block.
-    pub fn blocked(&mut self, figures: &[(Id<crate::Invoice>, Figures)], zone: Tz, now: DateTime<Utc>) -> Result<(), Refusal> {
-        let Some(PendingTransition::Block { verb, by, explanation }) = self.pending_transition.take() else { return Ok(()) };
+    /// The blocks are set: the pending verb is applied. `figures` are the amounts that invoicing
+    /// read while it held the locks of the invoices, so they are exact at the time of the block.
+    pub fn blocked(
+        &mut self,
+        figures: &[(Id<crate::Invoice>, Figures)],
+        zone: Tz,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
+        let Some(PendingTransition::Block { verb, by, explanation }) =
+            self.pending_transition.take()
+        else {
+            return Ok(());
+        };
         for (invoice, current) in figures {
             self.follow(*invoice, current, now)?;
         }
@@ -112,7 +149,9 @@ impl Plan {
                 let first = self.offer.instalments.first().map(|instalment| instalment.due_on);
                 self.answer_by = Some(answer_by(first, self.answer_days, zone, now));
             }
-            Verb::Reinstate | Verb::UndoBreach | Verb::Reopen => self.restarted(day_in(zone, now), now)?,
+            Verb::Reinstate | Verb::UndoBreach | Verb::Reopen => {
+                self.restarted(day_in(zone, now), now)?
+            }
             _ => {
                 if let Some(counter) = self.counter.take().filter(|_| verb == Verb::AcceptCounter) {
                     self.offer = counter;
@@ -125,8 +164,8 @@ impl Plan {
         Ok(())
     }
 
-    /// The plan starts with the amounts that are open now. If they have fallen since the offer, the last instalments
-    /// are lowered, and an instalment of zero is removed.
+    /// The plan starts with the amounts that are open now. If they have fallen since the offer, the
+    /// last instalments are lowered, and an instalment of zero is removed.
     fn begin(&mut self) -> Result<(), Refusal> {
         for invoice in &mut self.covered {
             invoice.covered = invoice.open;
@@ -152,10 +191,15 @@ impl Plan {
     /// Records that invoicing refused the blocks: the pending verb is dropped.
     pub fn not_blocked(&mut self, now: DateTime<Utc>) {
         let pending = self.pending_transition.take();
-        // Where an invoice changed while its block was asked for, the next evaluation asks again with its present figures: one payment
-        // that is taken back opens several invoices, each with an event of its own.
+        // Where an invoice changed while its block was asked for, the next evaluation asks again
+        // with its present figures: one payment that is taken back opens several invoices, each
+        // with an event of its own.
         let moved = self.covered.iter().any(|invoice| invoice.open != invoice.expected);
-        self.restart.refused = !moved && matches!(pending, Some(PendingTransition::Block { verb: Verb::UndoBreach | Verb::Reopen, .. }));
+        self.restart.refused = !moved
+            && matches!(
+                pending,
+                Some(PendingTransition::Block { verb: Verb::UndoBreach | Verb::Reopen, .. })
+            );
         self.touch(now);
     }
 }
@@ -164,5 +208,7 @@ impl Plan {
 #[must_use]
 pub fn amount_changed(open: Money, seen: Money) -> Refusal {
     let message = format!("{open} are open now; {seen} were seen. Look at the plan again.");
-    Refusal::precondition("PLAN_AMOUNT_CHANGED", message).with("open", open.amount()).with("seen", seen.amount())
+    Refusal::precondition("PLAN_AMOUNT_CHANGED", message)
+        .with("open", open.amount())
+        .with("seen", seen.amount())
 }

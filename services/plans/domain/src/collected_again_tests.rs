@@ -1,4 +1,5 @@
-//! What is open again because money that had paid it is gone is collected again (docs/domain/plans.md#instalment-open-again).
+//! What is open again because money that had paid it is gone is collected again
+//! (docs/domain/plans.md#instalment-open-again).
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use super::{Attempt, Ended};
@@ -15,7 +16,8 @@ use chrono_tz::UTC;
 use payterms_kernel::ladder::Ladder;
 use uuid::Uuid;
 
-/// A plan whose first instalment of 33.34 was collected on its day; nothing else falls due before 28 February.
+/// A plan whose first instalment of 33.34 was collected on its day; nothing else falls due before
+/// 28 February.
 fn collected() -> Plan {
     let (mut plan, due, id) = (active(), at(day("2026-01-31")), Uuid::from_u128(1));
     (0..3).for_each(|index| plan.announce(index, due));
@@ -42,7 +44,11 @@ fn an_unapplied_instalment_is_collected_the_day_after() {
     // Paid by hand meanwhile: no attempt is made.
     publish_figures(&mut plan, 0, 666, 3_334, next);
     assert_eq!(plan.is_to_collect(day("2026-02-11"), next), Ok(false));
-    assert_eq!((plan.next_try(), plan.falls_due_next()), (None, Some(day("2026-02-28"))), "nor told");
+    assert_eq!(
+        (plan.next_try(), plan.falls_due_next()),
+        (None, Some(day("2026-02-28"))),
+        "nor told"
+    );
 }
 
 #[test]
@@ -62,27 +68,48 @@ fn a_lost_instalment_is_tried_before_it_is_a_breach() {
     };
     plan.follow(invoice, &figures, lost_at).unwrap();
     let notice_over = at(day("2026-02-12"));
-    assert_eq!(plan.next_evaluation(UTC), Some(notice_over), "no sooner than anything follows from it");
-    assert_eq!(plan.evaluate(UTC, notice_over - TimeDelta::seconds(1)).map(|_| plan.state), Ok(PlanState::Active));
+    assert_eq!(
+        plan.next_evaluation(UTC),
+        Some(notice_over),
+        "no sooner than anything follows from it"
+    );
+    assert_eq!(
+        plan.evaluate(UTC, notice_over - TimeDelta::seconds(1)).map(|_| plan.state),
+        Ok(PlanState::Active)
+    );
     assert_eq!(plan.evaluate(UTC, notice_over), Ok(Evaluated::Collect));
     let id = Uuid::from_u128(2);
     plan.collect(id, UTC, notice_over).unwrap();
     plan.evaluate(UTC, notice_over).unwrap();
-    assert_eq!(plan.state, PlanState::Active, "nobody is told that it is late while it is under way");
+    assert_eq!(
+        plan.state,
+        PlanState::Active,
+        "nobody is told that it is late while it is under way"
+    );
     plan.attempt_ended(id, &Ended::Failed("declined".to_owned()), notice_over).unwrap();
     plan.evaluate(UTC, notice_over).unwrap();
     assert_eq!(plan.state, PlanState::Breached, "no days of grace");
 }
 
-/// Due on 31 January with five days of grace, disputed on 10 February, lost on the 12th: tried on the 14th, and the 18th is its last day.
+/// Due on 31 January with five days of grace, disputed on 10 February, lost on the 12th: tried on
+/// the 14th, and the 18th is its last day.
 #[test]
-fn the_day_on_which_a_plan_ends_is_not_known_while_its_instalment_is_disputed_and_true_afterwards() {
+fn the_day_on_which_a_plan_ends_is_not_known_while_its_instalment_is_disputed_and_true_afterwards()
+{
     let mut plan = collected();
-    let (disputed_at, lost_at, notice_over) = (at(day("2026-02-10")), at(day("2026-02-12")), at(day("2026-02-14")));
+    let (disputed_at, lost_at, notice_over) =
+        (at(day("2026-02-10")), at(day("2026-02-12")), at(day("2026-02-14")));
     let open_again = |plan: &mut Plan, until, now: DateTime<Utc>| {
         let (invoice, due_on) = (plan.covered[0].invoice, plan.covered[0].due_on);
         let (paid_by_day, revision) = (Vec::new(), now.timestamp());
-        let figures = Figures { open: usd(4_000), paid: usd(0), paid_by_day, no_consequence_before: Some(until), due_on, revision };
+        let figures = Figures {
+            open: usd(4_000),
+            paid: usd(0),
+            paid_by_day,
+            no_consequence_before: Some(until),
+            due_on,
+            revision,
+        };
         plan.follow(invoice, &figures, now).unwrap();
         plan.evaluate(UTC, now).unwrap();
     };
@@ -96,7 +123,10 @@ fn the_day_on_which_a_plan_ends_is_not_known_while_its_instalment_is_disputed_an
     plan.collect(id, UTC, notice_over).unwrap();
     plan.attempt_ended(id, &Ended::Failed("stolen_card".to_owned()), notice_over).unwrap();
     plan.evaluate(UTC, notice_over).unwrap();
-    assert_eq!((plan.state, plan.breach_after(), plan.grace_end()), (PlanState::InGrace, this_day, this_day));
+    assert_eq!(
+        (plan.state, plan.breach_after(), plan.grace_end()),
+        (PlanState::InGrace, this_day, this_day)
+    );
     plan.evaluate(UTC, at(day("2026-02-18"))).unwrap();
     assert_eq!(plan.state, PlanState::InGrace, "the last day is in time");
     plan.evaluate(UTC, at(day("2026-02-19"))).unwrap();
@@ -108,9 +138,14 @@ fn what_is_paid_by_the_try_of_the_day_was_never_late() {
     let (mut plan, first) = (active(), at(day("2026-01-31")));
     (0..3).for_each(|index| plan.announce(index, first));
     plan.collect(Uuid::from_u128(1), UTC, first).unwrap();
-    plan.attempt_ended(Uuid::from_u128(1), &Ended::Failed("card_declined".to_owned()), first).unwrap();
+    plan.attempt_ended(Uuid::from_u128(1), &Ended::Failed("card_declined".to_owned()), first)
+        .unwrap();
     let next = first + TimeDelta::days(1);
-    assert_eq!(plan.evaluate(UTC, next), Ok(Evaluated::Collect), "at the beginning of the day on which it would be late");
+    assert_eq!(
+        plan.evaluate(UTC, next),
+        Ok(Evaluated::Collect),
+        "at the beginning of the day on which it would be late"
+    );
     plan.collect(Uuid::from_u128(2), UTC, next).unwrap();
     publish_figures(&mut plan, 0, 666, 3_334, next);
     plan.attempt_ended(Uuid::from_u128(2), &Ended::Paid(usd(3_334)), next).unwrap();
@@ -130,7 +165,11 @@ fn what_is_open_again_while_an_attempt_is_under_way_is_tried_after_it() {
     plan.attempt_ended(id, &Ended::Paid(usd(3_333)), again + TimeDelta::days(1)).unwrap();
     publish_figures(&mut plan, 1, 2_667, 3_333, again + TimeDelta::days(1));
     assert_eq!(plan.attempt.next_at, Some(again));
-    assert_eq!(plan.is_to_collect(day("2026-03-02"), again + TimeDelta::days(1)), Ok(true), "33.33 of 66.67 that are due");
+    assert_eq!(
+        plan.is_to_collect(day("2026-03-02"), again + TimeDelta::days(1)),
+        Ok(true),
+        "33.33 of 66.67 that are due"
+    );
 }
 
 #[test]
@@ -146,7 +185,9 @@ fn a_credit_note_that_gives_money_back_plans_no_attempt() {
 fn no_try_is_planned_after_the_day_on_which_the_plan_ends() {
     let (mut plan, first) = (active(), at(day("2026-01-31")));
     let failed = Ended::Failed("card_declined".to_owned());
-    for (attempt, (days, next)) in [(0, Some(1)), (1, Some(3)), (3, Some(5)), (5, None)].into_iter().enumerate() {
+    for (attempt, (days, next)) in
+        [(0, Some(1)), (1, Some(3)), (3, Some(5)), (5, None)].into_iter().enumerate()
+    {
         let now = first + TimeDelta::days(days);
         while plan.evaluate(UTC, now) != Ok(Evaluated::Collect) {}
         let id = Uuid::from_u128(attempt as u128 + 1);
@@ -157,15 +198,24 @@ fn no_try_is_planned_after_the_day_on_which_the_plan_ends() {
         assert_eq!(plan.attempt.next_at, next.map(|days| first + TimeDelta::days(days)));
     }
     let (today, now) = (day("2026-02-05"), at(day("2026-02-05")));
-    assert_eq!(plan.try_new_method(now + TimeDelta::days(1), today, now), Ok(false), "the plan ends before");
+    assert_eq!(
+        plan.try_new_method(now + TimeDelta::days(1), today, now),
+        Ok(false),
+        "the plan ends before"
+    );
     let mut plan = Plan { attempt: Attempt { next_at: None, ..plan.attempt.clone() }, ..plan };
     let (today, now) = (day("2026-02-04"), at(day("2026-02-04")));
-    assert_eq!(plan.try_new_method(now + TimeDelta::days(1), today, now), Ok(true), "on its last day");
+    assert_eq!(
+        plan.try_new_method(now + TimeDelta::days(1), today, now),
+        Ok(true),
+        "on its last day"
+    );
     plan.evaluate(UTC, at(day("2026-02-06"))).unwrap();
     assert_eq!((plan.state, plan.breach_after()), (PlanState::Breached, None));
 }
 
-/// Disputed before the first instalment is announced, and decided on 10 March: both that are due are collected on the 11th.
+/// Disputed before the first instalment is announced, and decided on 10 March: both that are due
+/// are collected on the 11th.
 #[test]
 fn what_waited_is_planned_for_its_day_and_not_announced_for_one_that_is_over() {
     let mut plan = active();
@@ -174,14 +224,26 @@ fn what_waited_is_planned_for_its_day_and_not_announced_for_one_that_is_over() {
     plan.evaluate(UTC, decided_at - TimeDelta::days(1)).unwrap();
     assert_eq!((plan.next_try(), plan.state), (None, PlanState::Active), "nobody knows when");
     assert_eq!(plan.resume_from(day("2026-03-11"), false, decided_at), Ok(true));
-    assert_eq!(plan.evaluate(UTC, decided_at), Ok(Evaluated::Done), "the mail that names the day has announced it");
+    assert_eq!(
+        plan.evaluate(UTC, decided_at),
+        Ok(Evaluated::Done),
+        "the mail that names the day has announced it"
+    );
     assert_eq!((plan.next_try(), plan.next_evaluation(UTC)), (Some(day_after), Some(day_after)));
     assert_eq!(plan.taken_on(day("2026-01-31")), day("2026-03-11"));
-    assert_eq!(plan.taken_on(day("2026-03-31")), day("2026-03-31"), "what falls due later is taken then");
+    assert_eq!(
+        plan.taken_on(day("2026-03-31")),
+        day("2026-03-31"),
+        "what falls due later is taken then"
+    );
     assert_eq!(plan.evaluate(UTC, day_after), Ok(Evaluated::Collect));
     plan.collect(Uuid::from_u128(1), UTC, day_after).unwrap();
     plan.evaluate(UTC, day_after).unwrap();
     assert_eq!(plan.next_try(), None, "it is under way");
     plan.collect_automatically = false;
-    assert_eq!(plan.taken_on(day("2026-01-31")), day("2026-01-31"), "who pays by hand never waited");
+    assert_eq!(
+        plan.taken_on(day("2026-01-31")),
+        day("2026-01-31"),
+        "who pays by hand never waited"
+    );
 }

@@ -1,4 +1,5 @@
-//! Collects due instalments through invoicing, one attempt at a time (docs/domain/plans.md#instalments).
+//! Collects due instalments through invoicing, one attempt at a time
+//! (docs/domain/plans.md#instalments).
 
 use crate::{on_time::undecided, plan::Plan};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
@@ -27,7 +28,8 @@ pub struct Attempt {
     pub under_way: bool,
     /// How much it collects, in micro-units.
     pub amount: i64,
-    /// How much of the invoices falls due later, in micro-units. The attempt must not collect this part.
+    /// How much of the invoices falls due later, in micro-units. The attempt must not collect this
+    /// part.
     pub later: i64,
     /// When all that it collects had been announced to the customer.
     pub announced_at: Option<DateTime<Utc>>,
@@ -35,7 +37,8 @@ pub struct Attempt {
     pub ladder: Ladder,
     /// When the next attempt is made, after a failure or a partial payment.
     pub next_at: Option<DateTime<Utc>>,
-    /// Whether the next attempt waits until a debit notice is old enough. The plan is not late while it waits.
+    /// Whether the next attempt waits until a debit notice is old enough. The plan is not late
+    /// while it waits.
     pub waits: bool,
     /// Why the last attempt failed.
     pub reason: String,
@@ -60,7 +63,8 @@ impl Plan {
     /// The unpaid part of the instalments that are due by `today`.
     pub fn due(&self, today: NaiveDate) -> Result<Money, MoneyError> {
         let due = self.offer.instalments.iter().filter(|instalment| instalment.due_on <= today);
-        due.map(crate::Instalment::unpaid).try_fold(Money::zero(self.currency), |sum, unpaid| sum.plus(unpaid?))
+        due.map(crate::Instalment::unpaid)
+            .try_fold(Money::zero(self.currency), |sum, unpaid| sum.plus(unpaid?))
     }
 
     /// Whether an attempt is under way, or waits until its notice is old enough.
@@ -72,29 +76,43 @@ impl Plan {
     /// When all instalments that are due now had been announced; `None` if one of them was not.
     #[must_use]
     fn announced_at(&self, today: NaiveDate) -> Option<DateTime<Utc>> {
-        let due = self.offer.instalments.iter().filter(|instalment| instalment.due_on <= today && instalment.amount != instalment.paid);
+        let due = self.offer.instalments.iter().filter(|instalment| {
+            instalment.due_on <= today && instalment.amount != instalment.paid
+        });
         due.map(|instalment| instalment.announced_at).collect::<Option<Vec<_>>>()?.into_iter().max()
     }
 
-    /// Whether to collect now: an instalment has fallen due, or the time of the next attempt has come.
+    /// Whether to collect now: an instalment has fallen due, or the time of the next attempt has
+    /// come.
     pub fn is_to_collect(&self, today: NaiveDate, now: DateTime<Utc>) -> Result<bool, MoneyError> {
-        let waits = !self.collect_automatically || !self.state.is_running() || self.attempt.under_way || self.is_spared(today);
+        let waits = !self.collect_automatically
+            || !self.state.is_running()
+            || self.attempt.under_way
+            || self.is_spared(today);
         if waits || !self.due(today)?.is_positive() {
             return Ok(false);
         }
-        Ok(self.falls_due_next().is_some_and(|day| day <= today) || self.attempt.next_at.is_some_and(|at| at <= now))
+        Ok(self.falls_due_next().is_some_and(|day| day <= today)
+            || self.attempt.next_at.is_some_and(|at| at <= now))
     }
 
     /// The due date of the next unpaid instalment for which no attempt was made.
     #[must_use]
     pub fn falls_due_next(&self) -> Option<NaiveDate> {
         let untried = |day: &NaiveDate| self.attempt.through.is_none_or(|through| *day > through);
-        let unpaid = self.offer.instalments.iter().filter(|instalment| instalment.amount != instalment.paid);
+        let unpaid =
+            self.offer.instalments.iter().filter(|instalment| instalment.amount != instalment.paid);
         unpaid.map(|instalment| instalment.due_on).find(untried)
     }
 
-    /// Begins an attempt to collect what is due. The retry ladder starts again when another instalment has fallen due.
-    pub fn begin_attempt(&mut self, id: Uuid, today: NaiveDate, now: DateTime<Utc>) -> Result<(), MoneyError> {
+    /// Begins an attempt to collect what is due. The retry ladder starts again when another
+    /// instalment has fallen due.
+    pub fn begin_attempt(
+        &mut self,
+        id: Uuid,
+        today: NaiveDate,
+        now: DateTime<Utc>,
+    ) -> Result<(), MoneyError> {
         if self.falls_due_next().is_some_and(|day| day <= today) {
             self.attempt.ladder = Ladder::default();
         }
@@ -111,17 +129,32 @@ impl Plan {
         Ok(())
     }
 
-    /// Begins an attempt because a person asked for it. It counts as the next rung of the retry ladder.
+    /// Begins an attempt because a person asked for it. It counts as the next rung of the retry
+    /// ladder.
     ///
     /// # Errors
-    /// `PLAN_STATE`; `COLLECTION_STATE` if automatic collection is off, an attempt is under way, nothing is due, or a payment was
-    /// taken back and its customer is to hear of it first.
-    pub fn retry_attempt(&mut self, id: Uuid, today: NaiveDate, now: DateTime<Utc>) -> Result<(), Refusal> {
+    /// `PLAN_STATE`; `COLLECTION_STATE` if automatic collection is off, an attempt is under way,
+    /// nothing is due, or a payment was taken back and its customer is to hear of it first.
+    pub fn retry_attempt(
+        &mut self,
+        id: Uuid,
+        today: NaiveDate,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
         self.must_rest()?;
         if !self.state.is_running() {
-            return Err(Refusal::state("PLAN_STATE", "The plan", self.state.name(), &crate::edges::allowed(self.state)));
+            return Err(Refusal::state(
+                "PLAN_STATE",
+                "The plan",
+                self.state.name(),
+                &crate::edges::allowed(self.state),
+            ));
         }
-        let state = match (self.collect_automatically, self.attempt.under_way, self.due(today)?.is_positive()) {
+        let state = match (
+            self.collect_automatically,
+            self.attempt.under_way,
+            self.due(today)?.is_positive(),
+        ) {
             (false, _, _) => "OFF",
             (_, true, _) => "PROCESSING",
             (_, _, false) => "NOTHING_DUE",
@@ -131,12 +164,21 @@ impl Plan {
         Err(Refusal::state("COLLECTION_STATE", "The collection", state, &[]))
     }
 
-    /// Another method became the collection method: where collection has stopped after a failure, one more attempt is made at `at`, which
-    /// is tomorrow, unless the plan is breached before. Returns whether it is.
-    pub fn try_new_method(&mut self, at: DateTime<Utc>, today: NaiveDate, now: DateTime<Utc>) -> Result<bool, MoneyError> {
+    /// Another method became the collection method: where collection has stopped after a failure,
+    /// one more attempt is made at `at`, which is tomorrow, unless the plan is breached before.
+    /// Returns whether it is.
+    pub fn try_new_method(
+        &mut self,
+        at: DateTime<Utc>,
+        today: NaiveDate,
+        now: DateTime<Utc>,
+    ) -> Result<bool, MoneyError> {
         let attempt = &self.attempt;
-        let has_stopped = !attempt.reason.is_empty() && !attempt.under_way && attempt.next_at.is_none();
-        let collects = self.collect_automatically && self.state.is_running() && self.pending_transition.is_none();
+        let has_stopped =
+            !attempt.reason.is_empty() && !attempt.under_way && attempt.next_at.is_none();
+        let collects = self.collect_automatically
+            && self.state.is_running()
+            && self.pending_transition.is_none();
         let is_before_breach = today.succ_opt().is_some_and(|tomorrow| self.may_try_on(tomorrow));
         let tries = has_stopped && collects && is_before_breach && self.due(today)?.is_positive();
         if tries {
@@ -147,18 +189,28 @@ impl Plan {
         Ok(tries)
     }
 
-    /// What waited for a dispute is collected from a day on: with a new ladder where its method is lost. Answers whether anything is due then.
-    /// The mail of that names the day and the sum, so what is due by then is not announced once more, for a date that is over.
+    /// What waited for a dispute is collected from a day on: with a new ladder where its method is
+    /// lost. Answers whether anything is due then. The mail of that names the day and the sum, so
+    /// what is due by then is not announced once more, for a date that is over.
     ///
     /// # Errors
     /// None that stored amounts can cause.
-    pub fn resume_from(&mut self, day: NaiveDate, anew: bool, now: DateTime<Utc>) -> Result<bool, MoneyError> {
+    pub fn resume_from(
+        &mut self,
+        day: NaiveDate,
+        anew: bool,
+        now: DateTime<Utc>,
+    ) -> Result<bool, MoneyError> {
         self.collected_from = Some(day);
         if anew && self.attempt.next_at.is_some() {
             self.attempt.ladder = Ladder::default();
         }
         if day != undecided() {
-            let unpaid = self.offer.instalments.iter_mut().filter(|instalment| instalment.amount != instalment.paid);
+            let unpaid = self
+                .offer
+                .instalments
+                .iter_mut()
+                .filter(|instalment| instalment.amount != instalment.paid);
             for instalment in unpaid.filter(|instalment| instalment.due_on <= day) {
                 instalment.announced_at = instalment.announced_at.or(Some(now));
             }
@@ -167,17 +219,28 @@ impl Plan {
         self.due(day).map(Money::is_positive)
     }
 
-    /// Money that had paid is gone: an instalment that had its attempts and is open again gets new ones. The first is made a day later,
-    /// or when anything follows from what is open: by then the customer knows.
+    /// Money that had paid is gone: an instalment that had its attempts and is open again gets new
+    /// ones. The first is made a day later, or when anything follows from what is open: by then the
+    /// customer knows.
     pub(crate) fn collect_again(&mut self, now: DateTime<Utc>) {
-        let Some(through) = self.attempt.through.filter(|_| self.collect_automatically && !self.attempt.waits) else { return };
-        if self.offer.instalments.iter().any(|instalment| instalment.due_on <= through && instalment.amount != instalment.paid) {
+        let Some(through) =
+            self.attempt.through.filter(|_| self.collect_automatically && !self.attempt.waits)
+        else {
+            return;
+        };
+        if self
+            .offer
+            .instalments
+            .iter()
+            .any(|instalment| instalment.due_on <= through && instalment.amount != instalment.paid)
+        {
             self.attempt.ladder = Ladder::default();
             self.attempt.next_at = Some(now + TimeDelta::days(1));
         }
     }
 
-    /// What a try was planned for is paid meanwhile: none is told any more. What falls due later has tries of its own.
+    /// What a try was planned for is paid meanwhile: none is told any more. What falls due later
+    /// has tries of its own.
     pub(crate) fn drop_try_of_what_is_paid(&mut self) -> Result<(), MoneyError> {
         let is_open = match self.attempt.through {
             Some(through) => self.due(through)?.is_positive(),
@@ -190,9 +253,15 @@ impl Plan {
         Ok(())
     }
 
-    /// Records how an attempt ended, and answers whether it failed. Repeated results and results of older attempts
-    /// change nothing, because invoicing's answer and its event both report the same result.
-    pub fn attempt_ended(&mut self, id: Uuid, ended: &Ended, now: DateTime<Utc>) -> Result<bool, MoneyError> {
+    /// Records how an attempt ended, and answers whether it failed. Repeated results and results of
+    /// older attempts change nothing, because invoicing's answer and its event both report the same
+    /// result.
+    pub fn attempt_ended(
+        &mut self,
+        id: Uuid,
+        ended: &Ended,
+        now: DateTime<Utc>,
+    ) -> Result<bool, MoneyError> {
         if self.attempt.id != Some(id) || !self.attempt.under_way {
             return Ok(false);
         }
@@ -203,8 +272,8 @@ impl Plan {
             Ended::Paid(paid) => {
                 self.attempt.ladder = Ladder::default();
                 self.attempt.reason.clear();
-                // Payments under way had reserved the rest. They may fail, so the rest is tried again tomorrow.
-                // So is what became open again meanwhile.
+                // Payments under way had reserved the rest. They may fail, so the rest is tried
+                // again tomorrow. So is what became open again meanwhile.
                 if paid.micros() < self.attempt.amount {
                     self.attempt.next_at = Some(tomorrow);
                 }
@@ -215,7 +284,11 @@ impl Plan {
                 self.attempt.waits = true;
             }
             // A try that did not know of a dispute yet is no failed one.
-            Ended::Failed(reason) if matches!(reason.as_str(), NOTHING_PAYABLE | COLLECTION_WAITS) => self.attempt.next_at = Some(tomorrow),
+            Ended::Failed(reason)
+                if matches!(reason.as_str(), NOTHING_PAYABLE | COLLECTION_WAITS) =>
+            {
+                self.attempt.next_at = Some(tomorrow)
+            }
             Ended::Failed(reason) => {
                 self.attempt.reason.clone_from(reason);
                 self.attempt.next_at = match self.attempt.ladder.failed(reason, now) {

@@ -2,7 +2,8 @@
 //! (docs/domain/plans.md#plan-states).
 
 use crate::plan::PlanState::{
-    self, Active, Breached, Cancelled, Completed, Countered, InGrace, Lapsed, Pending, Proposed, Refused, Withdrawn,
+    self, Active, Breached, Cancelled, Completed, Countered, InGrace, Lapsed, Pending, Proposed,
+    Refused, Withdrawn,
 };
 use std::fmt::Write;
 
@@ -104,7 +105,14 @@ impl Verb {
             Self::Withdraw => "WithdrawPlan",
             Self::Reinstate => "ReinstatePlan",
             Self::Cancel => "CancelPlan",
-            Self::Send | Self::Lapse | Self::Miss | Self::CatchUp | Self::Breach | Self::UndoBreach | Self::Reopen | Self::Complete => {
+            Self::Send
+            | Self::Lapse
+            | Self::Miss
+            | Self::CatchUp
+            | Self::Breach
+            | Self::UndoBreach
+            | Self::Reopen
+            | Self::Complete => {
                 return None;
             }
         })
@@ -130,7 +138,8 @@ pub fn diagram() -> String {
     for (from, verb, to) in EDGES {
         let _ = writeln!(text, "  {} --> {}: {}", from.name(), to.name(), verb.name());
     }
-    for end in PlanState::ALL.into_iter().filter(|state| !EDGES.iter().any(|edge| edge.0 == *state)) {
+    for end in PlanState::ALL.into_iter().filter(|state| !EDGES.iter().any(|edge| edge.0 == *state))
+    {
         let _ = writeln!(text, "  {} --> [*]", end.name());
     }
     text

@@ -1,12 +1,21 @@
-//! The edges of a plan's states: each is walked by what people and days do, and every other pair of state and verb is refused.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
+//! The edges of a plan's states: each is walked by what people and days do, and every other pair of
+//! state and verb is refused.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 use super::{EDGES, target};
 use crate::{
     Actor, Plan, PlanState, Schedule, Side, Verb,
     life::{
         Evaluated, TIME_LIMIT,
-        tests::{active, at, block, by_hand, day, proposed, publish_figures, publish_figures_of, settings, usd, who},
+        tests::{
+            active, at, block, by_hand, day, proposed, publish_figures, publish_figures_of,
+            settings, usd, who,
+        },
     },
     plan::PendingTransition,
 };
@@ -23,7 +32,11 @@ fn every_edge_is_walked_and_every_other_is_refused() {
             plan.transitions.clear();
             let outcome = plan.go(verb, Actor::suite(), "why", at(day("2026-02-01")));
             if let Some(to) = target(state, verb) {
-                assert_eq!((outcome, plan.state, plan.transitions.len()), (Ok(()), to, 1), "{state:?} {verb:?}");
+                assert_eq!(
+                    (outcome, plan.state, plan.transitions.len()),
+                    (Ok(()), to, 1),
+                    "{state:?} {verb:?}"
+                );
                 walked += 1;
             } else {
                 assert_eq!(
@@ -35,16 +48,25 @@ fn every_edge_is_walked_and_every_other_is_refused() {
         }
     }
     assert_eq!(walked, EDGES.len());
-    assert_eq!(EDGES.iter().map(|edge| format!("{edge:?}")).collect::<BTreeSet<_>>().len(), EDGES.len());
+    assert_eq!(
+        EDGES.iter().map(|edge| format!("{edge:?}")).collect::<BTreeSet<_>>().len(),
+        EDGES.len()
+    );
 }
 
 #[test]
 fn what_people_and_days_do_walks_every_edge() {
     let (now, late) = (at(day("2026-01-03")), at(day("2026-02-01")));
     let mut plans = answered(now);
-    plans.extend([cancelled_late(late), late_and_reinstated(late), paid(now), breached_wrongly_and_taken_back(late)]);
+    plans.extend([
+        cancelled_late(late),
+        late_and_reinstated(late),
+        paid(now),
+        breached_wrongly_and_taken_back(late),
+    ]);
     let transitions = plans.iter().flat_map(|plan| &plan.transitions);
-    let seen: BTreeSet<_> = transitions.map(|edge| format!("{:?}", (edge.from, edge.verb, edge.to))).collect();
+    let seen: BTreeSet<_> =
+        transitions.map(|edge| format!("{:?}", (edge.from, edge.verb, edge.to))).collect();
     let all: BTreeSet<_> = EDGES.iter().map(|edge| format!("{edge:?}")).collect();
     assert_eq!(seen, all);
 }
@@ -54,7 +76,8 @@ fn counter(plan: &mut Plan, now: DateTime<Utc>) {
     plan.offer_instead(instead, who(Side::Tenant), String::new(), &settings(), UTC, now).unwrap();
 }
 
-/// Proposals that are refused, withdrawn, left without an answer, or accepted and cancelled, with and without a counter-offer.
+/// Proposals that are refused, withdrawn, left without an answer, or accepted and cancelled, with
+/// and without a counter-offer.
 fn answered(now: DateTime<Utc>) -> Vec<Plan> {
     let mut plans = Vec::new();
     for verb in [Verb::Refuse, Verb::Withdraw] {
@@ -75,7 +98,10 @@ fn answered(now: DateTime<Utc>) -> Vec<Plan> {
         }
         let by = plan.answer_by.unwrap();
         assert_eq!(
-            (plan.evaluate(UTC, by - TimeDelta::seconds(1)), plan.transitions.last().map(|edge| edge.verb) == Some(Verb::Lapse)),
+            (
+                plan.evaluate(UTC, by - TimeDelta::seconds(1)),
+                plan.transitions.last().map(|edge| edge.verb) == Some(Verb::Lapse)
+            ),
             (Ok(Evaluated::Done), false)
         );
         plan.evaluate(UTC, by).unwrap();
@@ -111,18 +137,29 @@ fn late_and_reinstated(late: DateTime<Utc>) -> Plan {
     let march = at(day("2026-03-01"));
     plan.evaluate(UTC, march).unwrap();
     plan.evaluate(UTC, march + TimeDelta::days(5)).unwrap();
-    assert_eq!((plan.state, plan.pending_transition.clone()), (PlanState::Breached, Some(PendingTransition::Lift)));
+    assert_eq!(
+        (plan.state, plan.pending_transition.clone()),
+        (PlanState::Breached, Some(PendingTransition::Lift))
+    );
     plan.lifted(march);
     plan.block_for(Verb::Reinstate, who(Side::Tenant), "", march).unwrap();
     block(&mut plan, march);
     assert_eq!(plan.state, PlanState::Active);
     plan.evaluate(UTC, march + TimeDelta::days(10)).unwrap();
-    assert_eq!((plan.state, plan.late_since), (PlanState::InGrace, Some(day("2026-03-11"))), "new days of grace");
+    assert_eq!(
+        (plan.state, plan.late_since),
+        (PlanState::InGrace, Some(day("2026-03-11"))),
+        "new days of grace"
+    );
     plan.evaluate(UTC, march + TimeDelta::days(15)).unwrap();
     plan.lifted(march);
     publish_figures(&mut plan, 1, 0, 6_000, march + TimeDelta::days(16));
     plan.evaluate(UTC, march + TimeDelta::days(16)).unwrap();
-    assert_eq!((plan.state, &plan.pending_transition), (PlanState::Completed, &None), "its blocks have fallen before");
+    assert_eq!(
+        (plan.state, &plan.pending_transition),
+        (PlanState::Completed, &None),
+        "its blocks have fallen before"
+    );
     plan
 }
 
@@ -131,11 +168,15 @@ fn paid(now: DateTime<Utc>) -> Plan {
     publish_figures(&mut plan, 0, 0, 4_000, now);
     publish_figures(&mut plan, 1, 0, 6_000, now);
     plan.evaluate(UTC, now).unwrap();
-    assert_eq!((plan.state, plan.pending_transition.clone()), (PlanState::Completed, Some(PendingTransition::Lift)));
+    assert_eq!(
+        (plan.state, plan.pending_transition.clone()),
+        (PlanState::Completed, Some(PendingTransition::Lift))
+    );
     plan
 }
 
-/// Breached though it was paid in time, which is seen only afterwards, as its completion is; then payments are taken back.
+/// Breached though it was paid in time, which is seen only afterwards, as its completion is; then
+/// payments are taken back.
 fn breached_wrongly_and_taken_back(late: DateTime<Utc>) -> Plan {
     let mut plan = by_hand();
     plan.evaluate(UTC, late).unwrap();

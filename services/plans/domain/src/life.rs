@@ -1,5 +1,5 @@
-//! The life of a plan: it follows payments and credit notes of its invoices, and is evaluated as time passes
-//! (docs/domain/plans.md#life-of-a-plan).
+//! The life of a plan: it follows payments and credit notes of its invoices, and is evaluated as
+//! time passes (docs/domain/plans.md#life-of-a-plan).
 
 use crate::{
     Instalment, Invoice,
@@ -67,14 +67,23 @@ pub enum Evaluated {
 }
 
 impl Plan {
-    /// Records the present amounts of an invoice, and answers whether they changed. Older revisions are ignored,
-    /// because events may arrive in any order.
-    pub fn follow(&mut self, invoice: Id<Invoice>, current: &Figures, now: DateTime<Utc>) -> Result<bool, MoneyError> {
-        let Some(covered) = self.covered.iter_mut().find(|covered| covered.invoice == invoice) else { return Ok(false) };
+    /// Records the present amounts of an invoice, and answers whether they changed. Older revisions
+    /// are ignored, because events may arrive in any order.
+    pub fn follow(
+        &mut self,
+        invoice: Id<Invoice>,
+        current: &Figures,
+        now: DateTime<Utc>,
+    ) -> Result<bool, MoneyError> {
+        let Some(covered) = self.covered.iter_mut().find(|covered| covered.invoice == invoice)
+        else {
+            return Ok(false);
+        };
         if current.revision < covered.revision {
             return Ok(false);
         }
-        let unchanged = (covered.open, covered.paid, covered.due_on) == (current.open, current.paid, current.due_on)
+        let unchanged = (covered.open, covered.paid, covered.due_on)
+            == (current.open, current.paid, current.due_on)
             && covered.paid_by_day == current.paid_by_day
             && covered.no_consequence_before == current.no_consequence_before;
         covered.revision = current.revision;
@@ -99,19 +108,27 @@ impl Plan {
         Ok(true)
     }
 
-    /// Works out the instalments from the invoices: payments since the plan began go to the earliest instalments,
-    /// credit notes lower the last ones. So the unpaid sum equals the open amount. The result depends only on the
-    /// present amounts, so the order in which events arrive does not matter. An offer that is not accepted yet does
-    /// not change.
+    /// Works out the instalments from the invoices: payments since the plan began go to the
+    /// earliest instalments, credit notes lower the last ones. So the unpaid sum equals the open
+    /// amount. The result depends only on the present amounts, so the order in which events arrive
+    /// does not matter. An offer that is not accepted yet does not change.
     pub fn settle(&mut self) -> Result<(), MoneyError> {
-        if !self.state.is_running() && self.state != PlanState::Breached && self.state != PlanState::Completed {
+        if !self.state.is_running()
+            && self.state != PlanState::Breached
+            && self.state != PlanState::Completed
+        {
             return Ok(());
         }
         let zero = Money::zero(self.currency);
         let open = self.open()?;
-        // A payment from before the plan that is taken back makes this negative: that amount is owed in addition.
+        // A payment from before the plan that is taken back makes this negative: that amount is
+        // owed in addition.
         let mut paid = self.paid_since_begin()?.max(zero)?;
-        let planned = self.offer.instalments.iter().try_fold(zero, |sum, instalment| sum.plus(instalment.planned))?;
+        let planned = self
+            .offer
+            .instalments
+            .iter()
+            .try_fold(zero, |sum, instalment| sum.plus(instalment.planned))?;
         let mut credited = planned.minus(open.plus(paid)?)?;
         for instalment in self.offer.instalments.iter_mut().rev() {
             let cut = credited.min(instalment.planned)?;
@@ -125,11 +142,15 @@ impl Plan {
         self.excuse_instalments()
     }
 
-    /// Changes the state if the payments or the time of day require it, and tells the caller what to do besides.
-    /// While a flow sets or lifts blocks, nothing is evaluated: the flow evaluates the plan when it has finished.
-    /// One evaluation finds one task; the caller evaluates again after it.
+    /// Changes the state if the payments or the time of day require it, and tells the caller what
+    /// to do besides. While a flow sets or lifts blocks, nothing is evaluated: the flow evaluates
+    /// the plan when it has finished. One evaluation finds one task; the caller evaluates again
+    /// after it.
     pub fn evaluate(&mut self, zone: Tz, now: DateTime<Utc>) -> Result<Evaluated, Refusal> {
-        if self.pending_transition.is_some() || self.state == PlanState::Pending || !self.state.is_followed() {
+        if self.pending_transition.is_some()
+            || self.state == PlanState::Pending
+            || !self.state.is_followed()
+        {
             return Ok(Evaluated::Done);
         }
         let nothing_open = !self.open()?.is_positive();
@@ -161,10 +182,18 @@ impl Plan {
         }
     }
 
-    fn evaluate_running(&mut self, nothing_open: bool, today: NaiveDate, now: DateTime<Utc>) -> Result<Evaluated, Refusal> {
+    fn evaluate_running(
+        &mut self,
+        nothing_open: bool,
+        today: NaiveDate,
+        now: DateTime<Utc>,
+    ) -> Result<Evaluated, Refusal> {
         // What is to be collected now is collected before anybody is told that it is late.
         let collects_first = self.is_to_collect(today, now)?;
-        let late_by_its_date = self.next_instalment().map(|(_, instalment)| instalment.due_on).filter(|due_on| *due_on < today);
+        let late_by_its_date = self
+            .next_instalment()
+            .map(|(_, instalment)| instalment.due_on)
+            .filter(|due_on| *due_on < today);
         let late = late_by_its_date.is_some();
         if self.state == PlanState::InGrace && !late {
             self.go(Verb::CatchUp, Actor::suite(), "", now)?;
@@ -174,21 +203,26 @@ impl Plan {
             self.end(Verb::Complete, Actor::suite(), "", now)?;
             return Ok(Evaluated::Done);
         }
-        // The debit of a bank account takes days. The instalment is not late while such an attempt is under way, nor before the
-        // customer knows that a payment was taken back.
-        let may_be_paid = self.is_collecting() || self.is_spared(today) || collects_first && self.state == PlanState::Active;
+        // The debit of a bank account takes days. The instalment is not late while such an attempt
+        // is under way, nor before the customer knows that a payment was taken back.
+        let may_be_paid = self.is_collecting()
+            || self.is_spared(today)
+            || collects_first && self.state == PlanState::Active;
         if late && !may_be_paid {
             if self.state == PlanState::Active {
                 self.go(Verb::Miss, Actor::suite(), "", now)?;
                 self.late_since = Some(today);
             }
-            // Each instalment has its own days of grace, also where one is late before another is paid.
-            self.late_since = self.late_since.max(late_by_its_date.and_then(|due_on| due_on.succ_opt()));
+            // Each instalment has its own days of grace, also where one is late before another is
+            // paid.
+            self.late_since =
+                self.late_since.max(late_by_its_date.and_then(|due_on| due_on.succ_opt()));
             self.note_missed(today, now);
         }
-        // So it is before it is late, and on the first day on which anything follows from what is open again before it is a breach, also
-        // where there are no days of grace.
-        if collects_first && (self.state == PlanState::Active || self.spared_until() == Some(today)) {
+        // So it is before it is late, and on the first day on which anything follows from what is
+        // open again before it is a breach, also where there are no days of grace.
+        if collects_first && (self.state == PlanState::Active || self.spared_until() == Some(today))
+        {
             return Ok(Evaluated::Collect);
         }
         if let Some(last_day) = self.over_grace(today)? {
@@ -201,79 +235,101 @@ impl Plan {
         if collects_first {
             return Ok(Evaluated::Collect);
         }
-        if self.attempt.next_at.is_some_and(|at| at <= now) && !self.attempt.under_way && !self.is_spared(today) {
+        if self.attempt.next_at.is_some_and(|at| at <= now)
+            && !self.attempt.under_way
+            && !self.is_spared(today)
+        {
             // The amount of the next attempt was paid in another way, so the attempt is not made.
             self.attempt.next_at = None;
             self.attempt.waits = false;
             self.touch(now);
         }
-        let needs_no_notice = |instalment: &Instalment| instalment.announced_at.is_some() || instalment.amount == instalment.paid;
-        let next = self.offer.instalments.iter().position(|instalment| !needs_no_notice(instalment));
+        let needs_no_notice = |instalment: &Instalment| {
+            instalment.announced_at.is_some() || instalment.amount == instalment.paid
+        };
+        let next =
+            self.offer.instalments.iter().position(|instalment| !needs_no_notice(instalment));
         // While a dispute is open no instalment is collected, so none is announced.
-        let announced = next.and_then(|index| self.offer.instalments.get(index)).filter(|_| !self.is_disputed());
+        let announced = next
+            .and_then(|index| self.offer.instalments.get(index))
+            .filter(|_| !self.is_disputed());
         let due = announced.is_some_and(|instalment| notice_day(instalment) <= today);
         Ok(next.filter(|_| due).map_or(Evaluated::Done, Evaluated::Announce))
     }
 
-    /// The last day of the grace period; `None` if the plan is not in it, or while that day is not known.
+    /// The last day of the grace period; `None` if the plan is not in it, or while that day is not
+    /// known.
     #[must_use]
     pub fn grace_end(&self) -> Option<NaiveDate> {
         let last = self.last_day_of_grace(self.late_since?)?;
         Some(last).filter(|_| self.state == PlanState::InGrace && !self.is_disputed())
     }
 
-    /// The last day of the grace of what is late from a day on: also the day of a reinstatement, and none that was promised is cut.
+    /// The last day of the grace of what is late from a day on: also the day of a reinstatement,
+    /// and none that was promised is cut.
     fn last_day_of_grace(&self, late_from: NaiveDate) -> Option<NaiveDate> {
         let last = late_from.checked_add_days(Days::new(self.grace_days.into()))?.pred_opt()?;
         let promised = self.spared_until().and_then(|day| day.pred_opt());
         Some(last.max(self.reinstated_on.unwrap_or(last)).max(promised.unwrap_or(last)))
     }
 
-    /// The last day on which the next instalment can be paid: where it is unpaid after it, the plan is breached. `None` where no
-    /// instalment falls due, and while a charge that had paid it is disputed.
+    /// The last day on which the next instalment can be paid: where it is unpaid after it, the plan
+    /// is breached. `None` where no instalment falls due, and while a charge that had paid it is
+    /// disputed.
     #[must_use]
     pub fn breach_after(&self) -> Option<NaiveDate> {
-        let (_, next) = self.next_instalment().filter(|_| self.state.is_running() && !self.is_disputed())?;
+        let (_, next) =
+            self.next_instalment().filter(|_| self.state.is_running() && !self.is_disputed())?;
         let by_its_date = next.due_on.succ_opt()?;
         if self.state == PlanState::InGrace {
             return self.last_day_of_grace(self.late_since.unwrap_or(by_its_date).max(by_its_date));
         }
-        // What is due since before it was reinstated, or before its customer knew that it is open again, is late from that day on.
-        let late_from = by_its_date.max(self.spared_until().unwrap_or(by_its_date)).max(self.reinstated_on.unwrap_or(by_its_date));
+        // What is due since before it was reinstated, or before its customer knew that it is open
+        // again, is late from that day on.
+        let late_from = by_its_date
+            .max(self.spared_until().unwrap_or(by_its_date))
+            .max(self.reinstated_on.unwrap_or(by_its_date));
         self.last_day_of_grace(late_from)
     }
 
     /// When the next attempt is made; `None` where none is planned, and while nobody knows it.
     #[must_use]
     pub fn next_try(&self) -> Option<DateTime<Utc>> {
-        self.attempt.next_at.filter(|_| self.state.is_running() && !self.attempt.under_way && !self.is_disputed())
+        self.attempt
+            .next_at
+            .filter(|_| self.state.is_running() && !self.attempt.under_way && !self.is_disputed())
     }
 
-    /// Nothing is tried before anything follows from what is open, so nothing is planned before that day; what falls due earlier is tried
-    /// on that day.
+    /// Nothing is tried before anything follows from what is open, so nothing is planned before
+    /// that day; what falls due earlier is tried on that day.
     fn postpone_try(&mut self, zone: Tz, today: NaiveDate) {
         let Some(day) = self.spared_until().filter(|_| !self.is_disputed()) else { return };
         let falls_due = self.falls_due_next().is_some_and(|due_on| due_on <= day);
-        let postponed = self.collect_automatically && !self.attempt.under_way && falls_due && today < day;
+        let postponed =
+            self.collect_automatically && !self.attempt.under_way && falls_due && today < day;
         let first = start_of_day(zone, day);
-        self.attempt.next_at = self.attempt.next_at.or(Some(first).filter(|_| postponed)).map(|at| at.max(first));
+        self.attempt.next_at =
+            self.attempt.next_at.or(Some(first).filter(|_| postponed)).map(|at| at.max(first));
     }
 
-    /// Whether an attempt on a day comes before the plan is breached. On the first day on which anything follows from what is open
-    /// again one is made before the breach.
+    /// Whether an attempt on a day comes before the plan is breached. On the first day on which
+    /// anything follows from what is open again one is made before the breach.
     pub(crate) fn may_try_on(&self, day: NaiveDate) -> bool {
         self.breach_after().is_none_or(|last| day <= last.max(self.spared_until().unwrap_or(last)))
     }
 
-    /// No attempt is made after the breach, so none is planned, and none is promised to the customer.
+    /// No attempt is made after the breach, so none is planned, and none is promised to the
+    /// customer.
     fn drop_try_after_breach(&mut self, zone: Tz) {
-        if self.attempt.next_at.is_some_and(|at| !self.may_try_on(day_in(zone, at))) && !self.is_collecting() {
+        if self.attempt.next_at.is_some_and(|at| !self.may_try_on(day_in(zone, at)))
+            && !self.is_collecting()
+        {
             self.attempt.next_at = None;
         }
     }
 
-    /// The last day of grace, if it is over and an instalment was missed by it. The function that disproves a breach is asked, so
-    /// that no breach comes about that it would disprove at once.
+    /// The last day of grace, if it is over and an instalment was missed by it. The function that
+    /// disproves a breach is asked, so that no breach comes about that it would disprove at once.
     fn over_grace(&self, today: NaiveDate) -> Result<Option<NaiveDate>, MoneyError> {
         match self.grace_end().filter(|last| today > *last && !self.is_collecting()) {
             Some(last) if self.was_missed_by(last)? => Ok(Some(last)),
@@ -308,9 +364,14 @@ impl Plan {
         }
         let day_after = |day: NaiveDate| day.succ_opt();
         let spared = |day: NaiveDate| day.max(self.spared_until().unwrap_or(day));
-        let unpaid = self.offer.instalments.iter().filter(|instalment| instalment.amount != instalment.paid);
-        let announce =
-            unpaid.clone().filter(|instalment| instalment.announced_at.is_none()).map(notice_day).next().filter(|_| !self.is_disputed());
+        let unpaid =
+            self.offer.instalments.iter().filter(|instalment| instalment.amount != instalment.paid);
+        let announce = unpaid
+            .clone()
+            .filter(|instalment| instalment.announced_at.is_none())
+            .map(notice_day)
+            .next()
+            .filter(|_| !self.is_disputed());
         let miss = unpaid
             .clone()
             .map(|instalment| instalment.due_on)
@@ -321,9 +382,16 @@ impl Plan {
         let breach = self.grace_end().and_then(day_after).filter(|_| !self.is_collecting());
         let collects = self.collect_automatically && !self.attempt.under_way;
         let collect = self.falls_due_next().map(spared).filter(|_| collects);
-        let days = [announce, miss, breach, collect].into_iter().flatten().map(|day| start_of_day(zone, day));
+        let days = [announce, miss, breach, collect]
+            .into_iter()
+            .flatten()
+            .map(|day| start_of_day(zone, day));
         let promised = self.spared_until().map(|day| start_of_day(zone, day));
-        let next_attempt = self.attempt.next_at.filter(|_| collects).map(|at| promised.map_or(at, |promised| at.max(promised)));
+        let next_attempt = self
+            .attempt
+            .next_at
+            .filter(|_| collects)
+            .map(|at| promised.map_or(at, |promised| at.max(promised)));
         days.chain(next_attempt).min()
     }
 }

@@ -1,5 +1,5 @@
-//! On time by effective day: which instalments were missed, whether a breach is disproved, and when a plan becomes active again
-//! by itself (docs/domain/plans.md#on-time).
+//! On time by effective day: which instalments were missed, whether a breach is disproved, and when
+//! a plan becomes active again by itself (docs/domain/plans.md#on-time).
 
 use crate::{
     edges::Verb,
@@ -17,7 +17,8 @@ pub struct Breaches {
     pub last_day: Option<NaiveDate>,
     /// Whether the newest breach is disproved.
     pub disproved: bool,
-    /// What had been paid since the plan began when a breach was disproved last. The same payments disprove no second one.
+    /// What had been paid since the plan began when a breach was disproved last. The same payments
+    /// disprove no second one.
     pub disproved_at: Option<Money>,
 }
 
@@ -46,8 +47,8 @@ pub struct Restart {
 }
 
 impl Covered {
-    /// What was paid since the plan began until the end of a day, less what of earlier payments was taken back. Earlier payments
-    /// are the first by day, and count for nothing.
+    /// What was paid since the plan began until the end of a day, less what of earlier payments was
+    /// taken back. Earlier payments are the first by day, and count for nothing.
     fn paid_since(&self, last: NaiveDate) -> Result<Money, MoneyError> {
         if self.paid.compare(self.paid_before)?.is_lt() {
             return self.paid.minus(self.paid_before);
@@ -58,37 +59,44 @@ impl Covered {
 }
 
 impl Plan {
-    /// What was paid of the invoices since the plan began; negative where more of earlier payments was taken back.
+    /// What was paid of the invoices since the plan began; negative where more of earlier payments
+    /// was taken back.
     pub(crate) fn paid_since_begin(&self) -> Result<Money, MoneyError> {
         let paid = |invoice: &Covered| invoice.paid.minus(invoice.paid_before);
-        self.covered.iter().try_fold(Money::zero(self.currency), |sum, invoice| sum.plus(paid(invoice)?))
+        self.covered
+            .iter()
+            .try_fold(Money::zero(self.currency), |sum, invoice| sum.plus(paid(invoice)?))
     }
 
     /// The part of it that was effective by the end of a day.
     fn paid_by(&self, last: NaiveDate) -> Result<Money, MoneyError> {
-        self.covered.iter().try_fold(Money::zero(self.currency), |sum, invoice| sum.plus(invoice.paid_since(last)?))
+        self.covered.iter().try_fold(Money::zero(self.currency), |sum, invoice| {
+            sum.plus(invoice.paid_since(last)?)
+        })
     }
 
-    /// Whether money that was effective by a last day of grace does not cover all instalments whose own days of grace were over
-    /// by then. This alone says what is missed: a breach needs it, and a breach is disproved where it does not hold any more.
+    /// Whether money that was effective by a last day of grace does not cover all instalments whose
+    /// own days of grace were over by then. This alone says what is missed: a breach needs it, and
+    /// a breach is disproved where it does not hold any more.
     pub fn was_missed_by(&self, last_day: NaiveDate) -> Result<bool, MoneyError> {
         let grace = Days::new(self.grace_days.into());
-        let is_over = |due_on: NaiveDate| due_on.checked_add_days(grace).is_some_and(|last| last <= last_day);
+        let is_over =
+            |due_on: NaiveDate| due_on.checked_add_days(grace).is_some_and(|last| last <= last_day);
         let over = self.offer.instalments.iter().filter(|instalment| is_over(instalment.due_on));
-        let owed = over.map(|instalment| instalment.amount).try_fold(Money::zero(self.currency), Money::plus)?;
+        let owed = over
+            .map(|instalment| instalment.amount)
+            .try_fold(Money::zero(self.currency), Money::plus)?;
         Ok(self.paid_by(last_day)?.compare(owed)?.is_lt())
     }
 
     /// Notes which instalments are late.
     pub(crate) fn note_missed(&mut self, today: NaiveDate, now: DateTime<Utc>) {
-        let is_late = |due_on: NaiveDate, amount: Money, paid: Money| due_on < today && amount != paid;
+        let is_late =
+            |due_on: NaiveDate, amount: Money, paid: Money| due_on < today && amount != paid;
         let mut noted = false;
-        for late in self
-            .offer
-            .instalments
-            .iter_mut()
-            .filter(|instalment| !instalment.missed && is_late(instalment.due_on, instalment.amount, instalment.paid))
-        {
+        for late in self.offer.instalments.iter_mut().filter(|instalment| {
+            !instalment.missed && is_late(instalment.due_on, instalment.amount, instalment.paid)
+        }) {
             late.missed = true;
             noted = true;
         }
@@ -97,13 +105,15 @@ impl Plan {
         }
     }
 
-    /// An instalment that was noted as missed was not, where money that was effective by its date covers it.
+    /// An instalment that was noted as missed was not, where money that was effective by its date
+    /// covers it.
     pub(crate) fn excuse_instalments(&mut self) -> Result<(), MoneyError> {
         let mut owed = Money::zero(self.currency);
         for index in 0..self.offer.instalments.len() {
             let Some(instalment) = self.offer.instalments.get(index).copied() else { break };
             owed = owed.plus(instalment.amount)?;
-            let missed = instalment.missed && self.paid_by(instalment.due_on)?.compare(owed)?.is_lt();
+            let missed =
+                instalment.missed && self.paid_by(instalment.due_on)?.compare(owed)?.is_lt();
             if let Some(instalment) = self.offer.instalments.get_mut(index) {
                 instalment.missed = missed;
             }
@@ -117,27 +127,31 @@ impl Plan {
         self.offer.instalments.iter().any(|instalment| instalment.missed)
     }
 
-    /// The day from which anything follows from what is open, where a payment was taken back, or a dispute has taken the only method that
-    /// could be charged: [`undecided`] while that is disputed.
+    /// The day from which anything follows from what is open, where a payment was taken back, or a
+    /// dispute has taken the only method that could be charged: [`undecided`] while that is
+    /// disputed.
     #[must_use]
     pub fn spared_until(&self) -> Option<NaiveDate> {
         let mut open = self.covered.iter().filter(|invoice| invoice.open.is_positive()).peekable();
-        let collected_from = self.collected_from.filter(|_| self.collect_automatically && open.peek().is_some());
+        let collected_from =
+            self.collected_from.filter(|_| self.collect_automatically && open.peek().is_some());
         open.filter_map(|invoice| invoice.no_consequence_before).chain(collected_from).max()
     }
 
-    /// Whether a charge that had paid is disputed, or one of the only method: until that is decided nobody knows when anything follows.
+    /// Whether a charge that had paid is disputed, or one of the only method: until that is decided
+    /// nobody knows when anything follows.
     #[must_use]
     pub fn is_disputed(&self) -> bool {
         self.spared_until() == Some(undecided())
     }
 
-    /// The day on which an instalment is taken, or until which it is to be paid: that of its date, or a later one by which its customer knows
-    /// of it.
+    /// The day on which an instalment is taken, or until which it is to be paid: that of its date,
+    /// or a later one by which its customer knows of it.
     #[must_use]
     pub fn taken_on(&self, due_on: NaiveDate) -> NaiveDate {
         let first = self.spared_until().filter(|_| !self.is_disputed());
-        let last = if self.collect_automatically { first } else { first.and_then(|day| day.pred_opt()) };
+        let last =
+            if self.collect_automatically { first } else { first.and_then(|day| day.pred_opt()) };
         last.map_or(due_on, |day| day.max(due_on))
     }
 
@@ -147,8 +161,14 @@ impl Plan {
         self.spared_until().is_some_and(|day| today < day)
     }
 
-    /// Evaluates a breached plan: its breach may be disproved, or disproved no more, and all may be paid.
-    pub(crate) fn evaluate_breach(&mut self, nothing_open: bool, today: NaiveDate, now: DateTime<Utc>) -> Result<(), Refusal> {
+    /// Evaluates a breached plan: its breach may be disproved, or disproved no more, and all may be
+    /// paid.
+    pub(crate) fn evaluate_breach(
+        &mut self,
+        nothing_open: bool,
+        today: NaiveDate,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
         self.weigh_breach(now)?;
         if !self.breaches.disproved {
             if nothing_open {
@@ -157,7 +177,8 @@ impl Plan {
             return Ok(());
         }
         if nothing_open {
-            // There is nothing to block: it is as if it had never been breached, and it is completed.
+            // There is nothing to block: it is as if it had never been breached, and it is
+            // completed.
             self.go(Verb::UndoBreach, Actor::suite(), "", now)?;
             self.restarted(today, now)?;
             return self.end(Verb::Complete, Actor::suite(), "", now);
@@ -173,7 +194,11 @@ impl Plan {
         let missed = self.was_missed_by(last_day)?;
         let paid = self.paid_since_begin()?;
         // A payment that was taken back since and is there again is another one.
-        if self.breaches.disproved_at.is_some_and(|then| paid.compare(then).is_ok_and(std::cmp::Ordering::is_lt)) {
+        if self
+            .breaches
+            .disproved_at
+            .is_some_and(|then| paid.compare(then).is_ok_and(std::cmp::Ordering::is_lt))
+        {
             self.breaches.disproved_at = None;
         }
         if !missed && !self.breaches.disproved && self.breaches.disproved_at != Some(paid) {
@@ -190,10 +215,15 @@ impl Plan {
         Ok(())
     }
 
-    /// Evaluates a completed plan: it is active again where a payment was taken back since. Not where it had been breached: then
-    /// its invoices are due by themselves, as they were before they were paid.
+    /// Evaluates a completed plan: it is active again where a payment was taken back since. Not
+    /// where it had been breached: then its invoices are due by themselves, as they were before
+    /// they were paid.
     pub(crate) fn evaluate_completion(&mut self, now: DateTime<Utc>) -> Result<(), Refusal> {
-        let Some(paid_then) = self.restart.paid_at_completion.filter(|_| self.breached_on.is_none()) else { return Ok(()) };
+        let Some(paid_then) =
+            self.restart.paid_at_completion.filter(|_| self.breached_on.is_none())
+        else {
+            return Ok(());
+        };
         let is_taken_back = self.paid_since_begin()?.compare(paid_then)?.is_lt();
         if is_taken_back && self.open()?.is_positive() && !self.restart.refused {
             self.block_for(Verb::Reopen, Actor::suite(), "", now)?;
@@ -212,8 +242,13 @@ impl Plan {
         Err(Refusal::state("PLAN_STATE", "The plan", self.state.name(), &[]))
     }
 
-    /// A plan is active again: its instalments are worked out anew, what is due is collected, and this day is a day of grace.
-    pub(crate) fn restarted(&mut self, today: NaiveDate, now: DateTime<Utc>) -> Result<(), Refusal> {
+    /// A plan is active again: its instalments are worked out anew, what is due is collected, and
+    /// this day is a day of grace.
+    pub(crate) fn restarted(
+        &mut self,
+        today: NaiveDate,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
         self.breached_on = None;
         self.breaches.last_day = None;
         self.breaches.disproved = false;

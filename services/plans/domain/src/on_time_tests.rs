@@ -1,8 +1,15 @@
-//! On time by effective day: tables of what is missed, breaches that are disproved, plans that are open again.
+//! On time by effective day: tables of what is missed, breaches that are disproved, plans that are
+//! open again.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-use super::tests::{active, at, block, by_hand, day, facts, publish_figures, publish_figures_of, settings, try_propose, usd, who};
-use crate::{Plan, PlanSettings, PlanState, Schedule, Side, Verb, collection::Ended, life::Evaluated, plan::PendingTransition};
+use super::tests::{
+    active, at, block, by_hand, day, facts, publish_figures, publish_figures_of, settings,
+    try_propose, usd, who,
+};
+use crate::{
+    Plan, PlanSettings, PlanState, Schedule, Side, Verb, collection::Ended, life::Evaluated,
+    plan::PendingTransition,
+};
 use chrono::TimeDelta;
 use chrono_tz::UTC;
 
@@ -11,8 +18,8 @@ fn verbs(plan: &Plan) -> Vec<Verb> {
     plan.transitions.iter().map(|transition| transition.verb).collect()
 }
 
-/// A plan of 33.34 on 31 January and 33.33 each on 28 February and 31 March, breached on 6 February: the last day of grace was
-/// the fifth.
+/// A plan of 33.34 on 31 January and 33.33 each on 28 February and 31 March, breached on 6
+/// February: the last day of grace was the fifth.
 fn breached() -> Plan {
     let mut plan = by_hand();
     plan.evaluate(UTC, at(day("2026-02-01"))).unwrap();
@@ -20,7 +27,10 @@ fn breached() -> Plan {
     plan.evaluate(UTC, at(day("2026-02-06"))).unwrap();
     plan.lifted(at(day("2026-02-06")));
     plan.evaluate(UTC, at(day("2026-02-06"))).unwrap();
-    assert_eq!((plan.state, plan.breaches.count, plan.breaches.disproved), (PlanState::Breached, 1, false));
+    assert_eq!(
+        (plan.state, plan.breaches.count, plan.breaches.disproved),
+        (PlanState::Breached, 1, false)
+    );
     plan.transitions.clear();
     plan
 }
@@ -28,7 +38,9 @@ fn breached() -> Plan {
 /// The same plan of one who may not be late at all, on its first date.
 fn strict() -> Plan {
     let settings = PlanSettings { grace_days: 0, ..settings() };
-    let mut plan = try_propose(facts(&[4_000, 6_000]), Schedule::Monthly { count: 3, day: 31 }, &settings).unwrap();
+    let mut plan =
+        try_propose(facts(&[4_000, 6_000]), Schedule::Monthly { count: 3, day: 31 }, &settings)
+            .unwrap();
     let now = at(day("2026-01-02"));
     block(&mut plan, now);
     plan.accept(Verb::Approve, who(Side::Tenant), usd(10_000), now).unwrap();
@@ -47,7 +59,13 @@ fn money_counts_by_its_day_and_the_last_day_of_grace_is_in_time() {
         (4_000, "2026-02-05", false),
     ] {
         let mut plan = active();
-        publish_figures_of(&mut plan, 0, (4_000 - cents, cents), day(effective), at(day("2026-02-08")));
+        publish_figures_of(
+            &mut plan,
+            0,
+            (4_000 - cents, cents),
+            day(effective),
+            at(day("2026-02-08")),
+        );
         assert_eq!(plan.was_missed_by(day("2026-02-05")), Ok(missed), "{cents} on {effective}");
         assert_eq!(plan.was_missed_by(day("2026-02-04")), Ok(false), "no days of grace are over");
     }
@@ -64,11 +82,19 @@ fn a_payment_in_time_undoes_the_breach_whenever_it_is_known() {
         publish_figures_of(&mut plan, 0, (0, 4_000), day(effective), now);
         plan.evaluate(UTC, now).unwrap();
         if matches!(plan.pending_transition, Some(PendingTransition::Block { .. })) {
-            assert_eq!((plan.state, plan.breaches.disproved), (PlanState::Breached, true), "its blocks come first");
+            assert_eq!(
+                (plan.state, plan.breaches.disproved),
+                (PlanState::Breached, true),
+                "its blocks come first"
+            );
             block(&mut plan, now);
         }
         plan.evaluate(UTC, now).unwrap();
-        assert_eq!((plan.state, plan.breaches.count, plan.missed_an_instalment()), (state, count, missed), "{effective}");
+        assert_eq!(
+            (plan.state, plan.breaches.count, plan.missed_an_instalment()),
+            (state, count, missed),
+            "{effective}"
+        );
         assert_eq!(plan.breached_on.is_some(), state == PlanState::Breached);
     }
 }
@@ -80,7 +106,10 @@ fn a_breach_that_is_disproved_by_what_pays_all_ends_as_completed() {
     plan.pending_transition = None;
     publish_figures_of(&mut plan, 1, (0, 6_000), day("2026-02-05"), now);
     plan.evaluate(UTC, now).unwrap();
-    assert_eq!((plan.state, plan.breaches.count, plan.breached_on), (PlanState::Completed, 0, None));
+    assert_eq!(
+        (plan.state, plan.breaches.count, plan.breached_on),
+        (PlanState::Completed, 0, None)
+    );
     assert_eq!(verbs(&plan), [Verb::UndoBreach, Verb::Complete]);
 }
 
@@ -98,11 +127,17 @@ fn where_the_blocks_are_refused_a_person_decides() {
     // What disproved it is taken back: it stands again.
     publish_figures(&mut plan, 0, 4_000, 0, now + TimeDelta::days(1));
     plan.evaluate(UTC, now + TimeDelta::days(1)).unwrap();
-    assert_eq!((plan.breaches.count, plan.breaches.disproved, &plan.pending_transition), (1, false, &None));
+    assert_eq!(
+        (plan.breaches.count, plan.breaches.disproved, &plan.pending_transition),
+        (1, false, &None)
+    );
     // And it is disproved again: as something has changed, the blocks are tried again.
     publish_figures_of(&mut plan, 0, (0, 4_000), day("2026-02-05"), now + TimeDelta::days(2));
     plan.evaluate(UTC, now + TimeDelta::days(2)).unwrap();
-    assert!(matches!(plan.pending_transition, Some(PendingTransition::Block { verb: Verb::UndoBreach, .. })));
+    assert!(matches!(
+        plan.pending_transition,
+        Some(PendingTransition::Block { verb: Verb::UndoBreach, .. })
+    ));
 }
 
 #[test]
@@ -110,9 +145,13 @@ fn without_days_of_grace_a_breach_is_undone_once_and_not_made_again() {
     let (mut plan, first) = (strict(), at(day("2026-02-01")));
     plan.evaluate(UTC, first).unwrap();
     plan.lifted(first);
-    assert_eq!((plan.state, plan.breaches.last_day), (PlanState::Breached, Some(day("2026-01-31"))));
+    assert_eq!(
+        (plan.state, plan.breaches.last_day),
+        (PlanState::Breached, Some(day("2026-01-31")))
+    );
     plan.transitions.clear();
-    // It becomes known in March only: the second instalment is late by then, and has a day of grace.
+    // It becomes known in March only: the second instalment is late by then, and has a day of
+    // grace.
     let march = at(day("2026-03-05"));
     publish_figures_of(&mut plan, 0, (0, 4_000), day("2026-01-31"), march);
     for _ in 0..5 {
@@ -121,13 +160,20 @@ fn without_days_of_grace_a_breach_is_undone_once_and_not_made_again() {
         plan.lifted(march);
     }
     assert_eq!((plan.state, plan.breaches.count), (PlanState::InGrace, 0));
-    assert_eq!((verbs(&plan), plan.grace_end()), (vec![Verb::UndoBreach, Verb::Miss], Some(day("2026-03-05"))));
+    assert_eq!(
+        (verbs(&plan), plan.grace_end()),
+        (vec![Verb::UndoBreach, Verb::Miss], Some(day("2026-03-05")))
+    );
     for _ in 0..5 {
         plan.evaluate(UTC, at(day("2026-03-06"))).unwrap();
         plan.lifted(march);
     }
     assert_eq!((plan.state, plan.breaches.count), (PlanState::Breached, 1));
-    assert_eq!(verbs(&plan), [Verb::UndoBreach, Verb::Miss, Verb::Breach], "the same payment disproves no second breach");
+    assert_eq!(
+        verbs(&plan),
+        [Verb::UndoBreach, Verb::Miss, Verb::Breach],
+        "the same payment disproves no second breach"
+    );
     // On the day after its date is too late.
     let mut late = strict();
     late.evaluate(UTC, first).unwrap();
@@ -151,7 +197,11 @@ fn what_was_paid_before_the_plan_counts_for_nothing() {
     assert_eq!(plan.was_missed_by(day("2026-02-05")), Ok(false));
     // A payment from before the plan is taken back: it is owed in addition.
     publish_figures(&mut plan, 1, 6_000, 0, now + TimeDelta::days(1));
-    assert_eq!(plan.was_missed_by(day("2026-02-05")), Ok(true), "40.00 are paid since, 40.00 from before are gone");
+    assert_eq!(
+        plan.was_missed_by(day("2026-02-05")),
+        Ok(true),
+        "40.00 are paid since, 40.00 from before are gone"
+    );
 }
 
 /// The plan, paid in time and completed on 10 January.
@@ -173,11 +223,19 @@ fn a_payment_that_is_taken_back_opens_a_completed_plan_and_nothing_follows_befor
     plan.covered[1].no_consequence_before = Some(day("2026-04-13"));
     publish_figures(&mut plan, 1, 6_000, 0, now);
     plan.evaluate(UTC, now).unwrap();
-    assert!(matches!(plan.pending_transition, Some(PendingTransition::Block { verb: Verb::Reopen, .. })));
+    assert!(matches!(
+        plan.pending_transition,
+        Some(PendingTransition::Block { verb: Verb::Reopen, .. })
+    ));
     block(&mut plan, now);
     plan.evaluate(UTC, now).unwrap();
-    let unpaid: Vec<_> = plan.offer.instalments.iter().map(|instalment| instalment.unpaid().unwrap()).collect();
-    assert_eq!((plan.state, unpaid), (PlanState::Active, vec![usd(0), usd(2_667), usd(3_333)]), "what is open falls due as planned");
+    let unpaid: Vec<_> =
+        plan.offer.instalments.iter().map(|instalment| instalment.unpaid().unwrap()).collect();
+    assert_eq!(
+        (plan.state, unpaid),
+        (PlanState::Active, vec![usd(0), usd(2_667), usd(3_333)]),
+        "what is open falls due as planned"
+    );
     let third = at(day("2026-04-13"));
     (0..3).for_each(|index| plan.announce(index, now));
     assert_eq!(plan.next_evaluation(UTC), Some(third));
@@ -199,14 +257,22 @@ fn a_block_that_is_refused_because_more_was_taken_back_is_asked_for_again() {
     publish_figures(&mut plan, 1, 6_000, 0, later);
     plan.not_blocked(later);
     plan.evaluate(UTC, later).unwrap();
-    assert!(matches!(plan.pending_transition, Some(PendingTransition::Block { verb: Verb::Reopen, .. })));
+    assert!(matches!(
+        plan.pending_transition,
+        Some(PendingTransition::Block { verb: Verb::Reopen, .. })
+    ));
     assert_eq!((plan.covered[0].expected, plan.covered[1].expected), (usd(4_000), usd(6_000)));
     plan.not_blocked(later);
     plan.evaluate(UTC, later).unwrap();
-    assert_eq!((plan.pending_transition.is_none(), plan.state), (true, PlanState::Completed), "nothing moved: a person decides");
+    assert_eq!(
+        (plan.pending_transition.is_none(), plan.state),
+        (true, PlanState::Completed),
+        "nothing moved: a person decides"
+    );
 }
 
-/// The payment that disproved one breach is taken back and booked anew: it disproves the next one too.
+/// The payment that disproved one breach is taken back and booked anew: it disproves the next one
+/// too.
 #[test]
 fn a_payment_that_is_matched_anew_disproves_another_breach() {
     let (mut plan, now) = (breached(), at(day("2026-02-07")));
@@ -255,22 +321,35 @@ fn neither_a_breach_that_stands_nor_a_reversed_write_off_opens_a_completed_plan(
     assert_eq!(plan.state, PlanState::Completed);
     publish_figures(&mut plan, 1, 6_000, 0, now + TimeDelta::days(1));
     plan.evaluate(UTC, now + TimeDelta::days(1)).unwrap();
-    assert_eq!((plan.state, &plan.pending_transition), (PlanState::Completed, &None), "its invoices are due by themselves");
+    assert_eq!(
+        (plan.state, &plan.pending_transition),
+        (PlanState::Completed, &None),
+        "its invoices are due by themselves"
+    );
     let mut plan = active();
     publish_figures(&mut plan, 0, 0, 0, now);
     publish_figures(&mut plan, 1, 0, 0, now);
     plan.evaluate(UTC, now).unwrap();
     plan.lifted(now);
-    assert_eq!((plan.state, plan.must_have_something_open().unwrap_err().reason), (PlanState::Completed, "PLAN_STATE"));
+    assert_eq!(
+        (plan.state, plan.must_have_something_open().unwrap_err().reason),
+        (PlanState::Completed, "PLAN_STATE")
+    );
     publish_figures(&mut plan, 0, 4_000, 0, now + TimeDelta::days(1));
     plan.evaluate(UTC, now + TimeDelta::days(1)).unwrap();
-    assert_eq!((plan.state, &plan.pending_transition), (PlanState::Completed, &None), "nothing that had been paid is gone");
+    assert_eq!(
+        (plan.state, &plan.pending_transition),
+        (PlanState::Completed, &None),
+        "nothing that had been paid is gone"
+    );
 }
 
 #[test]
 fn each_instalment_has_its_own_days_of_grace() {
     let settings = PlanSettings { grace_days: 10, ..settings() };
-    let mut plan = try_propose(facts(&[4_000, 6_000]), Schedule::Weekly { count: 4, day: None }, &settings).unwrap();
+    let mut plan =
+        try_propose(facts(&[4_000, 6_000]), Schedule::Weekly { count: 4, day: None }, &settings)
+            .unwrap();
     let now = at(day("2026-01-01"));
     block(&mut plan, now);
     plan.accept(Verb::Approve, who(Side::Tenant), usd(10_000), now).unwrap();
@@ -281,9 +360,16 @@ fn each_instalment_has_its_own_days_of_grace() {
     assert_eq!(plan.grace_end(), Some(day("2026-01-15")));
     publish_figures(&mut plan, 0, 1_500, 2_500, at(day("2026-01-14")));
     plan.evaluate(UTC, at(day("2026-01-14"))).unwrap();
-    assert_eq!((plan.state, plan.grace_end()), (PlanState::InGrace, Some(day("2026-01-22"))), "the second was due on the 12th");
+    assert_eq!(
+        (plan.state, plan.grace_end()),
+        (PlanState::InGrace, Some(day("2026-01-22"))),
+        "the second was due on the 12th"
+    );
     plan.evaluate(UTC, at(day("2026-01-22"))).unwrap();
     assert_eq!(plan.state, PlanState::InGrace);
     plan.evaluate(UTC, at(day("2026-01-23"))).unwrap();
-    assert_eq!((plan.state, plan.breaches.last_day), (PlanState::Breached, Some(day("2026-01-22"))));
+    assert_eq!(
+        (plan.state, plan.breaches.last_day),
+        (PlanState::Breached, Some(day("2026-01-22")))
+    );
 }

@@ -1,4 +1,5 @@
-//! A plan: the invoices that it covers, its instalments, its state, and the pending change of its blocks.
+//! A plan: the invoices that it covers, its instalments, its state, and the pending change of its
+//! blocks.
 
 use crate::{
     Customer, Invoice,
@@ -8,7 +9,9 @@ use crate::{
     schedule::{Instalment, Schedule},
 };
 use chrono::{DateTime, NaiveDate, Utc};
-use payterms_kernel::{Actor, Currency, DatedAmount, Id, Kind as RefusalKind, Marks, Money, Refusal, money::MoneyError};
+use payterms_kernel::{
+    Actor, Currency, DatedAmount, Id, Kind as RefusalKind, Marks, Money, Refusal, money::MoneyError,
+};
 
 /// The state of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +61,10 @@ impl PlanState {
     /// Whether a plan in this state holds its invoices: an invoice is in one such plan at most.
     #[must_use]
     pub fn is_live(self) -> bool {
-        matches!(self, Self::Pending | Self::Proposed | Self::Countered | Self::Active | Self::InGrace)
+        matches!(
+            self,
+            Self::Pending | Self::Proposed | Self::Countered | Self::Active | Self::InGrace
+        )
     }
 
     /// Whether instalments fall due.
@@ -67,7 +73,8 @@ impl PlanState {
         matches!(self, Self::Active | Self::InGrace)
     }
 
-    /// Whether it still follows the payments of its invoices. A payment of one that was paid may be taken back.
+    /// Whether it still follows the payments of its invoices. A payment of one that was paid may be
+    /// taken back.
     #[must_use]
     pub fn is_followed(self) -> bool {
         self.is_live() || matches!(self, Self::Breached | Self::Completed)
@@ -95,7 +102,8 @@ pub struct Covered {
     pub paid_by_day: Vec<DatedAmount>,
     /// The day from which anything follows from what is open of it.
     pub no_consequence_before: Option<NaiveDate>,
-    /// Its open amount when the block was requested. A repeated request must have the same content, so it is stored.
+    /// Its open amount when the block was requested. A repeated request must have the same content,
+    /// so it is stored.
     pub expected: Money,
     /// Invoicing's revision of these amounts; a higher one is newer.
     pub revision: i64,
@@ -114,7 +122,8 @@ pub struct Offer {
     pub explanation: String,
 }
 
-/// The pending change of the blocks. While it is set, a flow over invoicing is open, and no other verb is allowed.
+/// The pending change of the blocks. While it is set, a flow over invoicing is open, and no other
+/// verb is allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PendingTransition {
     /// The invoices are being blocked; the verb is applied after that.
@@ -175,8 +184,8 @@ pub struct Plan {
     pub counter: Option<Offer>,
     /// Whether instalments are collected automatically with the customer's collection method.
     pub collect_automatically: bool,
-    /// The day from which anything is collected of its customer, where a dispute has taken the only method:
-    /// [`undecided`](crate::on_time::undecided) while that is open.
+    /// The day from which anything is collected of its customer, where a dispute has taken the only
+    /// method: [`undecided`](crate::on_time::undecided) while that is open.
     pub collected_from: Option<NaiveDate>,
     /// The customer's note to the tenant.
     pub note: String,
@@ -194,7 +203,8 @@ pub struct Plan {
     pub late_since: Option<NaiveDate>,
     /// When it was breached.
     pub breached_on: Option<NaiveDate>,
-    /// When it became active again after a breach or its completion. The grace period does not end before that day is over.
+    /// When it became active again after a breach or its completion. The grace period does not end
+    /// before that day is over.
     pub reinstated_on: Option<NaiveDate>,
     /// Its breaches, and what disproves the last one.
     pub breaches: Breaches,
@@ -204,8 +214,8 @@ pub struct Plan {
     pub attempt: Attempt,
     /// The pending change of the blocks.
     pub pending_transition: Option<PendingTransition>,
-    /// Counts the changes of the blocks. It is part of the ids of their steps, so that a later change is not taken for
-    /// a repetition of an earlier one.
+    /// Counts the changes of the blocks. It is part of the ids of their steps, so that a later
+    /// change is not taken for a repetition of an earlier one.
     pub moves: i64,
     /// Changes of state since it was loaded; they are not in the history yet.
     pub transitions: Vec<Transition>,
@@ -224,9 +234,22 @@ impl Plan {
     ///
     /// # Errors
     /// `PLAN_STATE` if the verb is not allowed in this state.
-    pub fn go(&mut self, verb: Verb, by: Actor, explanation: &str, now: DateTime<Utc>) -> Result<(), Refusal> {
+    pub fn go(
+        &mut self,
+        verb: Verb,
+        by: Actor,
+        explanation: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
         let to = self.target(verb)?;
-        let transition = Transition { verb, from: self.state, to, by, explanation: explanation.to_owned(), at: now };
+        let transition = Transition {
+            verb,
+            from: self.state,
+            to,
+            by,
+            explanation: explanation.to_owned(),
+            at: now,
+        };
         self.transitions.push(transition);
         self.state = to;
         explanation.clone_into(&mut self.explanation);
@@ -239,11 +262,14 @@ impl Plan {
     /// # Errors
     /// `PLAN_STATE` if the verb is not allowed in this state.
     pub fn target(&self, verb: Verb) -> Result<PlanState, Refusal> {
-        let refused = || Refusal::state("PLAN_STATE", "The plan", self.state.name(), &edges::allowed(self.state));
+        let refused = || {
+            Refusal::state("PLAN_STATE", "The plan", self.state.name(), &edges::allowed(self.state))
+        };
         edges::target(self.state, verb).ok_or_else(refused)
     }
 
-    /// Refuses while a flow sets or lifts blocks, because it will change the plan when it has finished.
+    /// Refuses while a flow sets or lifts blocks, because it will change the plan when it has
+    /// finished.
     ///
     /// # Errors
     /// `CONCURRENT_UPDATE`.
@@ -259,10 +285,17 @@ impl Plan {
     ///
     /// # Errors
     /// `PLAN_STATE`, `CONCURRENT_UPDATE`.
-    pub fn block_for(&mut self, verb: Verb, by: Actor, explanation: &str, now: DateTime<Utc>) -> Result<(), Refusal> {
+    pub fn block_for(
+        &mut self,
+        verb: Verb,
+        by: Actor,
+        explanation: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
         self.target(verb)?;
         self.must_rest()?;
-        self.pending_transition = Some(PendingTransition::Block { verb, by, explanation: explanation.to_owned() });
+        self.pending_transition =
+            Some(PendingTransition::Block { verb, by, explanation: explanation.to_owned() });
         for invoice in &mut self.covered {
             invoice.expected = invoice.open;
         }
@@ -275,7 +308,13 @@ impl Plan {
     ///
     /// # Errors
     /// `PLAN_STATE`, `CONCURRENT_UPDATE`.
-    pub fn end(&mut self, verb: Verb, by: Actor, explanation: &str, now: DateTime<Utc>) -> Result<(), Refusal> {
+    pub fn end(
+        &mut self,
+        verb: Verb,
+        by: Actor,
+        explanation: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
         self.target(verb)?;
         self.must_rest()?;
         let had_blocks = self.state.is_live();
@@ -296,19 +335,30 @@ impl Plan {
 
     /// The open amount of the invoices now.
     pub fn open(&self) -> Result<Money, MoneyError> {
-        self.covered.iter().try_fold(Money::zero(self.currency), |sum, invoice| sum.plus(invoice.open))
+        self.covered
+            .iter()
+            .try_fold(Money::zero(self.currency), |sum, invoice| sum.plus(invoice.open))
     }
 
     /// Sum of the instalments.
     pub fn total(&self) -> Result<Money, MoneyError> {
-        self.offer.instalments.iter().try_fold(Money::zero(self.currency), |sum, instalment| sum.plus(instalment.amount))
+        self.offer
+            .instalments
+            .iter()
+            .try_fold(Money::zero(self.currency), |sum, instalment| sum.plus(instalment.amount))
     }
 
     /// The index and the instalment of the earliest one that is not wholly paid.
     #[must_use]
     pub fn next_instalment(&self) -> Option<(usize, &Instalment)> {
-        let is_unpaid = |instalment: &Instalment| instalment.amount.micros() > instalment.paid.micros();
-        self.offer.instalments.iter().enumerate().find(|(_, instalment)| is_unpaid(instalment)).filter(|_| self.state.is_followed())
+        let is_unpaid =
+            |instalment: &Instalment| instalment.amount.micros() > instalment.paid.micros();
+        self.offer
+            .instalments
+            .iter()
+            .enumerate()
+            .find(|(_, instalment)| is_unpaid(instalment))
+            .filter(|_| self.state.is_followed())
     }
 
     /// Raises the version, and sets the time of the last change.

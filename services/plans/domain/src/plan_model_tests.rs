@@ -1,5 +1,5 @@
-//! Random stories of a plan against a simple model: whatever the order of payments, credit notes, days, jobs and
-//! answers.
+//! Random stories of a plan against a simple model: whatever the order of payments, credit notes,
+//! days, jobs and answers.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use super::{
@@ -77,10 +77,16 @@ impl World {
                 self.ago = ago;
             }
             Event::Credit(index, cents) => self.invoices[index].1 += cents.min(self.open(index)),
-            Event::TakeBack(index, cents) => self.invoices[index].0 -= cents.min(self.invoices[index].0),
+            Event::TakeBack(index, cents) => {
+                self.invoices[index].0 -= cents.min(self.invoices[index].0)
+            }
             Event::Days(days) => self.now += TimeDelta::days(i64::try_from(days).unwrap()),
             Event::TryEnds(well) => {
-                let ended = if well { Ended::Paid(usd(plan.attempt.amount / 10_000)) } else { Ended::Failed("declined".to_owned()) };
+                let ended = if well {
+                    Ended::Paid(usd(plan.attempt.amount / 10_000))
+                } else {
+                    Ended::Failed("declined".to_owned())
+                };
                 if let Some(id) = plan.attempt.id {
                     plan.attempt_ended(id, &ended, now).unwrap();
                 }
@@ -88,16 +94,29 @@ impl World {
             Event::Approve => drop(plan.accept(Verb::Approve, who(Side::Tenant), usd(10_000), now)),
             Event::Counter => {
                 let instead = Schedule::Weekly { count: 4, day: None };
-                drop(plan.offer_instead(instead, who(Side::Tenant), String::new(), &settings, UTC, now));
+                drop(plan.offer_instead(
+                    instead,
+                    who(Side::Tenant),
+                    String::new(),
+                    &settings,
+                    UTC,
+                    now,
+                ));
             }
-            Event::Accept => drop(plan.accept(Verb::AcceptCounter, who(Side::Customer), usd(10_000), now)),
+            Event::Accept => {
+                drop(plan.accept(Verb::AcceptCounter, who(Side::Customer), usd(10_000), now))
+            }
             Event::Decline => drop(plan.decline_counter(who(Side::Customer), "", UTC, now)),
             Event::Refuse => drop(plan.end(Verb::Refuse, who(Side::Tenant), "", now)),
             Event::Reinstate => drop(plan.block_for(Verb::Reinstate, who(Side::Tenant), "", now)),
             Event::Lifted => plan.lifted(now),
             Event::Repeat(_) => {}
         }
-        if let Event::Pay(index, ..) | Event::Credit(index, _) | Event::TakeBack(index, _) | Event::Repeat(index) = *event {
+        if let Event::Pay(index, ..)
+        | Event::Credit(index, _)
+        | Event::TakeBack(index, _)
+        | Event::Repeat(index) = *event
+        {
             self.publish_figures(plan, index);
         }
         if matches!(plan.pending_transition, Some(PendingTransition::Block { .. })) {
@@ -105,7 +124,9 @@ impl World {
             (0..2).for_each(|index| self.publish_figures(plan, index));
             block(plan, now);
         }
-        while plan.pending_transition.is_none() && plan.next_evaluation(UTC).is_some_and(|next| next <= self.now) {
+        while plan.pending_transition.is_none()
+            && plan.next_evaluation(UTC).is_some_and(|next| next <= self.now)
+        {
             match plan.evaluate(UTC, self.now).unwrap() {
                 Evaluated::Announce(index) => plan.announce(index, self.now),
                 Evaluated::Collect => {

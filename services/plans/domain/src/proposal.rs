@@ -41,7 +41,8 @@ pub struct Facts {
     pub deferred: bool,
     /// Whether only a bank transfer pays it: it bills a postpaid month.
     pub transfer_only: bool,
-    /// How often it was proposed within the last [`PROPOSAL_DAYS`](crate::settings::PROPOSAL_DAYS) days.
+    /// How often it was proposed within the last [`PROPOSAL_DAYS`](crate::settings::PROPOSAL_DAYS)
+    /// days.
     pub proposals: u32,
 }
 
@@ -63,15 +64,30 @@ impl Terms {
     ///
     /// # Errors
     /// `DATE_IN_PAST`; `SCHEDULE_INVALID` if a date is past the end of the calendar.
-    pub fn of(schedule: Schedule, total: Money, settings: &PlanSettings, today: NaiveDate) -> Result<Self, Refusal> {
+    pub fn of(
+        schedule: Schedule,
+        total: Money,
+        settings: &PlanSettings,
+        today: NaiveDate,
+    ) -> Result<Self, Refusal> {
         let wrong = |field: &str, reason, description: &str| {
-            Refusal::invalid(vec![Violation { field: format!("schedule{field}"), reason, description: description.to_owned() }])
+            Refusal::invalid(vec![Violation {
+                field: format!("schedule{field}"),
+                reason,
+                description: description.to_owned(),
+            }])
         };
         if matches!(schedule, Schedule::Deferral(date) if date <= today) {
             return Err(wrong(".date", "DATE_IN_PAST", "Use a date after today."));
         }
         let dates = schedule.dates(today, settings.lead_days);
-        let dates = dates.ok_or_else(|| wrong("", "SCHEDULE_INVALID", "The dates leave the calendar. Ask for fewer instalments."))?;
+        let dates = dates.ok_or_else(|| {
+            wrong(
+                "",
+                "SCHEDULE_INVALID",
+                "The dates leave the calendar. Ask for fewer instalments.",
+            )
+        })?;
         Ok(Self { schedule, today, instalments: instalments(total, &dates)? })
     }
 
@@ -92,27 +108,46 @@ impl Terms {
     pub fn check(&self, settings: &PlanSettings) -> Vec<Condition> {
         let mut unmet = Vec::new();
         if !settings.kinds.contains(&Kind::of(self.schedule)) {
-            unmet.push(unfit("KIND_NOT_ALLOWED", "Choose a kind and an interval that the options name.".to_owned()));
+            unmet.push(unfit(
+                "KIND_NOT_ALLOWED",
+                "Choose a kind and an interval that the options name.".to_owned(),
+            ));
         }
         let most = settings.max_instalments.min(MOST_INSTALMENTS);
         if self.schedule.count() > most {
-            unmet.push(unfit("TOO_MANY_INSTALMENTS", format!("Ask for at most {most} instalments.")));
+            unmet.push(unfit(
+                "TOO_MANY_INSTALMENTS",
+                format!("Ask for at most {most} instalments."),
+            ));
         }
         if self.days() > i64::from(settings.max_days) {
             let most = settings.max_days;
-            unmet.push(unfit("DURATION_TOO_LONG", format!("The last date is {} days ahead; at most {most} are allowed.", self.days())));
+            unmet.push(unfit(
+                "DURATION_TOO_LONG",
+                format!("The last date is {} days ahead; at most {most} are allowed.", self.days()),
+            ));
         }
         let ahead = self.first().map_or(0, |first| (first - self.today).num_days());
         if ahead <= i64::from(settings.lead_days) {
             let least = settings.lead_days.saturating_add(1);
-            unmet.push(unfit("DATE_TOO_SOON", format!("Let the first date be at least {least} days ahead.")));
+            unmet.push(unfit(
+                "DATE_TOO_SOON",
+                format!("Let the first date be at least {least} days ahead."),
+            ));
         }
         let smallest = self.instalments.last().map(|instalment| instalment.amount);
-        let least = smallest.and_then(|amount| settings.min_instalments.iter().find(|least| least.currency() == amount.currency()));
-        let too_small = smallest.is_some_and(|amount| !amount.is_positive() || least.is_some_and(|least| amount.micros() < least.micros()));
+        let least = smallest.and_then(|amount| {
+            settings.min_instalments.iter().find(|least| least.currency() == amount.currency())
+        });
+        let too_small = smallest.is_some_and(|amount| {
+            !amount.is_positive() || least.is_some_and(|least| amount.micros() < least.micros())
+        });
         if too_small {
             let least = least.map_or_else(|| "one minor unit".to_owned(), ToString::to_string);
-            unmet.push(unfit("INSTALMENT_TOO_SMALL", format!("Ask for fewer instalments: each must be at least {least}.")));
+            unmet.push(unfit(
+                "INSTALMENT_TOO_SMALL",
+                format!("Ask for fewer instalments: each must be at least {least}."),
+            ));
         }
         unmet
     }
@@ -141,23 +176,50 @@ fn refuse(unmet: Vec<Condition>, invoices: &[Facts]) -> Result<(), Refusal> {
     if unmet.is_empty() {
         return Ok(());
     }
-    // A refusal has one reason: the first of REASONS that applies. Limits of the tenant share NOT_ELIGIBLE.
-    let reason = REASONS.into_iter().find(|reason| unmet.iter().any(|condition| condition.name == *reason)).unwrap_or("NOT_ELIGIBLE");
-    let message = unmet.iter().take(10).map(|condition| condition.description.as_str()).collect::<Vec<_>>().join(" ");
+    // A refusal has one reason: the first of REASONS that applies. Limits of the tenant share
+    // NOT_ELIGIBLE.
+    let reason = REASONS
+        .into_iter()
+        .find(|reason| unmet.iter().any(|condition| condition.name == *reason))
+        .unwrap_or("NOT_ELIGIBLE");
+    let message = unmet
+        .iter()
+        .take(10)
+        .map(|condition| condition.description.as_str())
+        .collect::<Vec<_>>()
+        .join(" ");
     // The figures are those of the first invoice with this reason.
-    let subject = unmet.iter().find(|condition| condition.name == reason).map(|condition| condition.subject.as_str());
-    let figures = invoices.iter().find(|invoice| Some(invoice.name.as_str()) == subject).map(|invoice| invoice.figures(reason));
+    let subject = unmet
+        .iter()
+        .find(|condition| condition.name == reason)
+        .map(|condition| condition.subject.as_str());
+    let figures = invoices
+        .iter()
+        .find(|invoice| Some(invoice.name.as_str()) == subject)
+        .map(|invoice| invoice.figures(reason));
     let refusal = Refusal::precondition(reason, message).with_conditions(unmet);
-    Err(figures.into_iter().flatten().fold(refusal, |refusal, (name, value)| refusal.with(name, value)))
+    Err(figures
+        .into_iter()
+        .flatten()
+        .fold(refusal, |refusal, (name, value)| refusal.with(name, value)))
 }
 
 impl Facts {
-    /// All reasons why this invoice cannot be proposed, in a plan that charges the customer's method or one that waits for payments.
+    /// All reasons why this invoice cannot be proposed, in a plan that charges the customer's
+    /// method or one that waits for payments.
     fn check(&self, currency: Currency, collects: bool, settings: &PlanSettings) -> Vec<Condition> {
         let mut unmet = Vec::new();
-        let number = if self.covered.number.is_empty() { "An invoice" } else { self.covered.number.as_str() };
+        let number = if self.covered.number.is_empty() {
+            "An invoice"
+        } else {
+            self.covered.number.as_str()
+        };
         let mut wrong = |name, description: String| {
-            unmet.push(Condition { name, subject: self.name.clone(), description: format!("{number} {description}") });
+            unmet.push(Condition {
+                name,
+                subject: self.name.clone(),
+                description: format!("{number} {description}"),
+            });
         };
         if self.state != "OPEN" {
             wrong("INVOICE_STATE", format!("is {}; propose open invoices.", self.state));
@@ -166,24 +228,42 @@ impl Facts {
             wrong("TOP_UP_INVOICE", "sells credit and asks for no debt.".to_owned());
         }
         if self.deferred {
-            wrong("INVOICE_DEFERRED", "is deferred by a credit line whose programme allows no plans.".to_owned());
+            wrong(
+                "INVOICE_DEFERRED",
+                "is deferred by a credit line whose programme allows no plans.".to_owned(),
+            );
         }
         if self.transfer_only && collects {
             let why = "bills a postpaid month, which is paid by bank transfer; propose a plan without automatic collection.";
             wrong("TRANSFER_ONLY", why.to_owned());
         }
         if self.covered.open.currency() != currency {
-            wrong("CURRENCY_MISMATCH", format!("is in {}, another in {currency}; propose them apart.", self.covered.open.currency()));
+            wrong(
+                "CURRENCY_MISMATCH",
+                format!(
+                    "is in {}, another in {currency}; propose them apart.",
+                    self.covered.open.currency()
+                ),
+            );
         }
         if let Some(block) = &self.block {
-            let why = format!("is blocked: {}. Only the block's owner lifts it; propose the invoice after that.", block.reason);
+            let why = format!(
+                "is blocked: {}. Only the block's owner lifts it; propose the invoice after that.",
+                block.reason
+            );
             wrong("INVOICE_BLOCKED", why);
         }
         if self.pending.is_positive() {
-            wrong("PAYMENT_PENDING", format!("has {} in a payment under way; wait for its end.", self.pending));
+            wrong(
+                "PAYMENT_PENDING",
+                format!("has {} in a payment under way; wait for its end.", self.pending),
+            );
         }
         if self.proposals >= settings.max_proposals {
-            wrong("PROPOSAL_LIMIT", format!("was proposed {} times within 90 days.", self.proposals));
+            wrong(
+                "PROPOSAL_LIMIT",
+                format!("was proposed {} times within 90 days.", self.proposals),
+            );
         }
         unmet
     }
@@ -192,9 +272,13 @@ impl Facts {
     fn figures(&self, reason: &str) -> Vec<(&'static str, String)> {
         let invoice = || ("invoice", self.covered.invoice.to_string());
         match (reason, &self.block) {
-            ("INVOICE_BLOCKED", Some(block)) => vec![("block_reason", block.reason.clone()), ("owner", block.owner.clone())],
+            ("INVOICE_BLOCKED", Some(block)) => {
+                vec![("block_reason", block.reason.clone()), ("owner", block.owner.clone())]
+            }
             ("INVOICE_STATE", _) => vec![("state", self.state.clone())],
-            ("PAYMENT_PENDING", _) => vec![invoice(), ("pending", self.pending.amount().to_string())],
+            ("PAYMENT_PENDING", _) => {
+                vec![invoice(), ("pending", self.pending.amount().to_string())]
+            }
             ("TOP_UP_INVOICE" | "TRANSFER_ONLY", _) => vec![invoice()],
             _ => Vec::new(),
         }
@@ -240,9 +324,17 @@ pub fn propose(
     let mut unmet = Vec::new();
     if !settings.allowed {
         let description = "The seller takes no proposals. Talk to the seller.".to_owned();
-        unmet.push(Condition { name: "FEATURE_DISABLED", subject: "proposals_allowed".to_owned(), description });
+        unmet.push(Condition {
+            name: "FEATURE_DISABLED",
+            subject: "proposals_allowed".to_owned(),
+            description,
+        });
     }
-    unmet.extend(invoices.iter().flat_map(|invoice| invoice.check(currency, proposal.collect_automatically, settings)));
+    unmet.extend(
+        invoices
+            .iter()
+            .flat_map(|invoice| invoice.check(currency, proposal.collect_automatically, settings)),
+    );
     let zero = Money::zero(currency);
     let total = invoices
         .iter()
@@ -254,14 +346,21 @@ pub fn propose(
     }
     refuse(unmet, &invoices)?;
     let mut covered: Vec<_> = invoices.into_iter().map(|invoice| invoice.covered).collect();
-    covered.sort_by(|invoice, other| (invoice.due_on, &invoice.number).cmp(&(other.due_on, &other.number)));
+    covered.sort_by(|invoice, other| {
+        (invoice.due_on, &invoice.number).cmp(&(other.due_on, &other.number))
+    });
     Ok(Plan {
         id,
         customer,
         state: PlanState::Pending,
         currency,
         covered,
-        offer: Offer { schedule: proposal.schedule, instalments: terms.instalments, by: by.clone(), explanation: String::new() },
+        offer: Offer {
+            schedule: proposal.schedule,
+            instalments: terms.instalments,
+            by: by.clone(),
+            explanation: String::new(),
+        },
         counter: None,
         collect_automatically: proposal.collect_automatically,
         note: proposal.note,
@@ -277,7 +376,11 @@ pub fn propose(
         breaches: Breaches::default(),
         restart: Restart::default(),
         attempt: Attempt::default(),
-        pending_transition: Some(PendingTransition::Block { verb: Verb::Send, by, explanation: String::new() }),
+        pending_transition: Some(PendingTransition::Block {
+            verb: Verb::Send,
+            by,
+            explanation: String::new(),
+        }),
         moves: 1,
         transitions: Vec::new(),
         marks: payterms_kernel::Marks::default(),

@@ -49,7 +49,8 @@ payterms_kernel::names! {
 /// Which proposals are approved automatically.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApprovalBand {
-    /// The largest total, for each currency. Proposals in other currencies are not approved automatically.
+    /// The largest total, for each currency. Proposals in other currencies are not approved
+    /// automatically.
     pub amounts: Vec<Money>,
     /// The most instalments.
     pub max_instalments: u32,
@@ -121,12 +122,21 @@ impl PlanSettings {
         }
     }
 
-    /// The automatic answer to a proposal of `total` in `instalments` parts over `days` days, from a customer who
-    /// last breached a plan `since_breach` days ago: `Some(true)` approves, `Some(false)` refuses, `None` leaves it to
-    /// a person. If both bands apply, the proposal is refused.
+    /// The automatic answer to a proposal of `total` in `instalments` parts over `days` days, from
+    /// a customer who last breached a plan `since_breach` days ago: `Some(true)` approves,
+    /// `Some(false)` refuses, `None` leaves it to a person. If both bands apply, the proposal is
+    /// refused.
     #[must_use]
-    pub fn bands(&self, total: Money, instalments: u32, days: i64, since_breach: Option<i64>) -> Option<bool> {
-        let bound = |amounts: &[Money]| amounts.iter().copied().find(|amount| amount.currency() == total.currency());
+    pub fn bands(
+        &self,
+        total: Money,
+        instalments: u32,
+        days: i64,
+        since_breach: Option<i64>,
+    ) -> Option<bool> {
+        let bound = |amounts: &[Money]| {
+            amounts.iter().copied().find(|amount| amount.currency() == total.currency())
+        };
         if let Some(band) = &self.refusal_band {
             let breached = since_breach.is_some_and(|ago| ago < i64::from(band.days_after_breach));
             if breached || bound(&band.amounts).is_some_and(|most| total.micros() > most.micros()) {
@@ -149,13 +159,23 @@ mod tests {
 
     #[test]
     fn no_goes_before_yes_and_a_currency_without_a_figure_is_for_a_person() {
-        let money = |code: &str, units: &str| Money::parse(Currency::parse(code).unwrap(), units).unwrap();
+        let money =
+            |code: &str, units: &str| Money::parse(Currency::parse(code).unwrap(), units).unwrap();
         let settings = PlanSettings {
-            approval_band: Some(ApprovalBand { amounts: vec![money("USD", "500")], max_instalments: 3, max_days: 100 }),
-            refusal_band: Some(RefusalBand { amounts: vec![money("USD", "9000"), money("EUR", "9000")], days_after_breach: 30 }),
+            approval_band: Some(ApprovalBand {
+                amounts: vec![money("USD", "500")],
+                max_instalments: 3,
+                max_days: 100,
+            }),
+            refusal_band: Some(RefusalBand {
+                amounts: vec![money("USD", "9000"), money("EUR", "9000")],
+                days_after_breach: 30,
+            }),
             ..PlanSettings::fresh()
         };
-        let answer = |code, units, parts, days, breach| settings.bands(money(code, units), parts, days, breach);
+        let answer = |code, units, parts, days, breach| {
+            settings.bands(money(code, units), parts, days, breach)
+        };
         assert_eq!(answer("USD", "500", 3, 100, None), Some(true));
         assert_eq!(answer("USD", "500.01", 3, 100, None), None);
         assert_eq!(answer("USD", "500", 4, 100, None), None);

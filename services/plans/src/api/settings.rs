@@ -10,14 +10,18 @@ use crate::{
 };
 use payterms_chassis::handler;
 use payterms_proto::plans::v1::{
-    GetPlanSettingsRequest, GetPlanSettingsResponse, GetProposalOptionsRequest, GetProposalOptionsResponse, UpdatePlanSettingsRequest,
-    UpdatePlanSettingsResponse, plan_settings_service_server::PlanSettingsService,
+    GetPlanSettingsRequest, GetPlanSettingsResponse, GetProposalOptionsRequest,
+    GetProposalOptionsResponse, UpdatePlanSettingsRequest, UpdatePlanSettingsResponse,
+    plan_settings_service_server::PlanSettingsService,
 };
 use tonic::{Request, Response, Status};
 
 #[tonic::async_trait]
 impl PlanSettingsService for Api {
-    async fn get_plan_settings(&self, request: Request<GetPlanSettingsRequest>) -> Result<Response<GetPlanSettingsResponse>, Status> {
+    async fn get_plan_settings(
+        &self,
+        request: Request<GetPlanSettingsRequest>,
+    ) -> Result<Response<GetPlanSettingsResponse>, Status> {
         let tenant = parse::get_plan_settings(request)?;
         handler::read(get_plan_settings(&self.app, &tenant)).await
     }
@@ -27,7 +31,8 @@ impl PlanSettingsService for Api {
         request: Request<UpdatePlanSettingsRequest>,
     ) -> Result<Response<UpdatePlanSettingsResponse>, Status> {
         let (call, command) = parse::update_plan_settings(request)?;
-        handler::write(&self.app.flows, &call, || update_plan_settings(&self.app, &call, &command)).await
+        handler::write(&self.app.flows, &call, || update_plan_settings(&self.app, &call, &command))
+            .await
     }
 
     async fn get_proposal_options(

@@ -4,7 +4,9 @@ use super::customers::CustomerRef;
 
 use payterms_chassis::listing::Listing;
 use payterms_kernel::{Id, Marks, Money, TenantId};
-use payterms_plans_domain::{Customer, DateRange, Invoice, Plan, PlanState, Schedule, Verb, proposal::Proposal};
+use payterms_plans_domain::{
+    Customer, DateRange, Invoice, Plan, PlanState, Schedule, Verb, proposal::Proposal,
+};
 
 /// Names a plan.
 #[derive(Debug, Clone)]

@@ -19,7 +19,11 @@ pub fn customer_ref(name: &Name) -> CustomerRef {
 /// The plan of a resource name.
 #[must_use]
 pub fn plan_ref(name: &Name) -> PlanRef {
-    PlanRef { tenant: name.tenant.clone(), customer: Id::from_uuid(name.id(0)), plan: Id::from_uuid(name.id(1)) }
+    PlanRef {
+        tenant: name.tenant.clone(),
+        customer: Id::from_uuid(name.id(0)),
+        plan: Id::from_uuid(name.id(1)),
+    }
 }
 
 /// The name of a customer.

@@ -5,7 +5,8 @@ use super::{
     schedules::{render_schedule, schedule},
 };
 use crate::commands::plans::{
-    AcceptPlan, CounterPlan, EndPlan, ExplainedChange, HistoryReader, ListPlans, PlanHistory, PlanRef, ProposePlan,
+    AcceptPlan, CounterPlan, EndPlan, ExplainedChange, HistoryReader, ListPlans, PlanHistory,
+    PlanRef, ProposePlan,
 };
 use payterms_chassis::{
     AppError, Call, Fields,
@@ -50,9 +51,14 @@ fn proposal(
         let field = format!("invoices[{index}]");
         let name = fields.name(&field, text, INVOICE);
         let id = Id::from_uuid(name.id(1));
-        let foreign = name.id(0) != parent.id(0) && fields.scope().covers(&name.tenant, Some(name.id(0)));
+        let foreign =
+            name.id(0) != parent.id(0) && fields.scope().covers(&name.tenant, Some(name.id(0)));
         if foreign && !name.ids.is_empty() && !parent.ids.is_empty() {
-            fields.wrong(&field, "RESOURCE_NAME_INVALID", "A plan covers invoices of one customer: name those of the parent.");
+            fields.wrong(
+                &field,
+                "RESOURCE_NAME_INVALID",
+                "A plan covers invoices of one customer: name those of the parent.",
+            );
         }
         if ids.contains(&id) {
             fields.wrong(&field, "DUPLICATE_ITEM", "Name each invoice once.");
@@ -66,28 +72,46 @@ fn proposal(
 }
 
 /// Parses a request for a preview.
-pub fn preview_plan(request: Request<pb::PreviewPlanRequest>) -> Result<(Caller, ProposePlan), AppError> {
+pub fn preview_plan(
+    request: Request<pb::PreviewPlanRequest>,
+) -> Result<(Caller, ProposePlan), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let parent = fields.name("parent", &message.parent, &["customers"]);
-    let command =
-        proposal(&mut fields, &parent, &message.invoices, message.schedule.as_ref(), message.collect_automatically, &message.note);
+    let command = proposal(
+        &mut fields,
+        &parent,
+        &message.invoices,
+        message.schedule.as_ref(),
+        message.collect_automatically,
+        &message.note,
+    );
     let caller = fields.scope().caller.clone();
     fields.finish()?;
     Ok((caller, command))
 }
 
 /// Parses a proposal.
-pub fn propose_plan(request: Request<pb::ProposePlanRequest>) -> Result<(Call, ProposePlan), AppError> {
+pub fn propose_plan(
+    request: Request<pb::ProposePlanRequest>,
+) -> Result<(Call, ProposePlan), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let parent = fields.name("parent", &message.parent, &["customers"]);
-    let mut command =
-        proposal(&mut fields, &parent, &message.invoices, message.schedule.as_ref(), message.collect_automatically, &message.note);
+    let mut command = proposal(
+        &mut fields,
+        &parent,
+        &message.invoices,
+        message.schedule.as_ref(),
+        message.collect_automatically,
+        &message.note,
+    );
     command.marks = fields.marks("", &message.external_id, &message.labels);
     Ok((fields.write(&message.request_id, parent.tenant.clone())?, command))
 }
 
 /// Parses the approval of a proposal.
-pub fn approve_plan(request: Request<pb::ApprovePlanRequest>) -> Result<(Call, AcceptPlan), AppError> {
+pub fn approve_plan(
+    request: Request<pb::ApprovePlanRequest>,
+) -> Result<(Call, AcceptPlan), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, PLAN);
     let total_seen = fields.money("total_seen", message.total_seen.as_ref(), Digits::MinorUnit);
@@ -97,23 +121,43 @@ pub fn approve_plan(request: Request<pb::ApprovePlanRequest>) -> Result<(Call, A
 }
 
 /// Parses the acceptance of a counter-offer.
-pub fn accept_counter_offer(request: Request<pb::AcceptCounterOfferRequest>) -> Result<(Call, AcceptPlan), AppError> {
+pub fn accept_counter_offer(
+    request: Request<pb::AcceptCounterOfferRequest>,
+) -> Result<(Call, AcceptPlan), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, PLAN);
     let total_seen = fields.money("total_seen", message.total_seen.as_ref(), Digits::MinorUnit);
-    let command = AcceptPlan { plan: plan_ref(&name), verb: Verb::AcceptCounter, total_seen, etag: String::new() };
+    let command = AcceptPlan {
+        plan: plan_ref(&name),
+        verb: Verb::AcceptCounter,
+        total_seen,
+        etag: String::new(),
+    };
     Ok((fields.write(&message.request_id, name.tenant)?, command))
 }
 
-fn explained(mut fields: Fields, request_id: &str, name: &str, text: &str, least: usize) -> Result<(Call, ExplainedChange), AppError> {
+fn explained(
+    mut fields: Fields,
+    request_id: &str,
+    name: &str,
+    text: &str,
+    least: usize,
+) -> Result<(Call, ExplainedChange), AppError> {
     let name = fields.name("name", name, PLAN);
     let explanation = fields.lines("explanation", text, least, 1_000);
     let change = ExplainedChange { plan: plan_ref(&name), explanation };
     Ok((fields.write(request_id, name.tenant)?, change))
 }
 
-fn ended(fields: Fields, request_id: &str, name: &str, explanation: &str, verb: Verb) -> Result<(Call, EndPlan), AppError> {
-    let (call, ExplainedChange { plan, explanation }) = explained(fields, request_id, name, explanation, 1)?;
+fn ended(
+    fields: Fields,
+    request_id: &str,
+    name: &str,
+    explanation: &str,
+    verb: Verb,
+) -> Result<(Call, EndPlan), AppError> {
+    let (call, ExplainedChange { plan, explanation }) =
+        explained(fields, request_id, name, explanation, 1)?;
     Ok((call, EndPlan { plan, verb, explanation }))
 }
 
@@ -130,19 +174,25 @@ pub fn cancel_plan(request: Request<pb::CancelPlanRequest>) -> Result<(Call, End
 }
 
 /// Parses the refusal of a counter-offer.
-pub fn decline_counter_offer(request: Request<pb::DeclineCounterOfferRequest>) -> Result<(Call, ExplainedChange), AppError> {
+pub fn decline_counter_offer(
+    request: Request<pb::DeclineCounterOfferRequest>,
+) -> Result<(Call, ExplainedChange), AppError> {
     let (fields, message) = Fields::open(request)?;
     explained(fields, &message.request_id, &message.name, &message.explanation, 0)
 }
 
 /// Parses the reinstatement of a breached plan.
-pub fn reinstate_plan(request: Request<pb::ReinstatePlanRequest>) -> Result<(Call, ExplainedChange), AppError> {
+pub fn reinstate_plan(
+    request: Request<pb::ReinstatePlanRequest>,
+) -> Result<(Call, ExplainedChange), AppError> {
     let (fields, message) = Fields::open(request)?;
     explained(fields, &message.request_id, &message.name, &message.explanation, 0)
 }
 
 /// Parses a counter-offer.
-pub fn counter_plan(request: Request<pb::CounterPlanRequest>) -> Result<(Call, CounterPlan), AppError> {
+pub fn counter_plan(
+    request: Request<pb::CounterPlanRequest>,
+) -> Result<(Call, CounterPlan), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, PLAN);
     let schedule = schedule(&mut fields, message.schedule.as_ref());
@@ -152,15 +202,20 @@ pub fn counter_plan(request: Request<pb::CounterPlanRequest>) -> Result<(Call, C
 }
 
 /// Parses the withdrawal of a proposal.
-pub fn withdraw_plan(request: Request<pb::WithdrawPlanRequest>) -> Result<(Call, EndPlan), AppError> {
+pub fn withdraw_plan(
+    request: Request<pb::WithdrawPlanRequest>,
+) -> Result<(Call, EndPlan), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, PLAN);
-    let command = EndPlan { plan: plan_ref(&name), verb: Verb::Withdraw, explanation: String::new() };
+    let command =
+        EndPlan { plan: plan_ref(&name), verb: Verb::Withdraw, explanation: String::new() };
     Ok((fields.write(&message.request_id, name.tenant)?, command))
 }
 
 /// Parses a request to collect now.
-pub fn retry_plan_collection(request: Request<pb::RetryPlanCollectionRequest>) -> Result<(Call, PlanRef), AppError> {
+pub fn retry_plan_collection(
+    request: Request<pb::RetryPlanCollectionRequest>,
+) -> Result<(Call, PlanRef), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, PLAN);
     Ok((fields.write(&message.request_id, name.tenant.clone())?, plan_ref(&name)))
@@ -207,19 +262,24 @@ const PLANS: ListSpec = ListSpec {
 pub fn list_plans(request: Request<pb::ListPlansRequest>) -> Result<ListPlans, AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let of_tenant = message.parent.split('/').count() == 2;
-    let parent = fields.parent("parent", &message.parent, if of_tenant { &[] } else { &["customers"] });
+    let parent =
+        fields.parent("parent", &message.parent, if of_tenant { &[] } else { &["customers"] });
     let mut states = Vec::new();
     if message.states.len() > PlanState::ALL.len() {
         fields.wrong("states", "TOO_MANY_ITEMS", "Name each state once.");
     }
     for (index, number) in message.states.iter().take(PlanState::ALL.len()).enumerate() {
         let state = fields.choice::<pb::plan::State>(&format!("states[{index}]"), *number);
-        states.extend(state.and_then(|state| PlanState::ALL.into_iter().find(|candidate| plan_state(*candidate) == state)));
+        states.extend(state.and_then(|state| {
+            PlanState::ALL.into_iter().find(|candidate| plan_state(*candidate) == state)
+        }));
     }
-    let invoice = (!message.invoice.is_empty()).then(|| Id::from_uuid(fields.name("invoice", &message.invoice, INVOICE).id(1)));
+    let invoice = (!message.invoice.is_empty())
+        .then(|| Id::from_uuid(fields.name("invoice", &message.invoice, INVOICE).id(1)));
     let from = fields.optional_date("next_due_from", message.next_due_from.as_ref());
     let to = fields.optional_date("next_due_to", message.next_due_to.as_ref());
-    let list = format!("{} {:?} {} {from:?} {to:?}", message.parent, message.states, message.invoice);
+    let list =
+        format!("{} {:?} {} {from:?} {to:?}", message.parent, message.states, message.invoice);
     let request = ListRequest {
         parent: &list,
         page_size: message.page_size,
@@ -230,15 +290,28 @@ pub fn list_plans(request: Request<pb::ListPlansRequest>) -> Result<ListPlans, A
     let listing = Listing::parse(&mut fields, &PLANS, request);
     fields.finish()?;
     let customer = parent.id(0).map(Id::from_uuid);
-    Ok(ListPlans { tenant: parent.tenant, customer, states, invoice, next_due: DateRange { from, to }, listing })
+    Ok(ListPlans {
+        tenant: parent.tenant,
+        customer,
+        states,
+        invoice,
+        next_due: DateRange { from, to },
+        listing,
+    })
 }
 
 /// Parses a request for a plan's history.
-pub fn list_plan_history(request: Request<pb::ListPlanHistoryRequest>) -> Result<(PlanHistory, Page), AppError> {
+pub fn list_plan_history(
+    request: Request<pb::ListPlanHistoryRequest>,
+) -> Result<(PlanHistory, Page), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("parent", &message.parent, PLAN);
     let page = Page::parse(&mut fields, &message.parent, message.page_size, &message.page_token);
-    let reader = if fields.scope().grant == Grant::OwnCustomer { HistoryReader::Customer } else { HistoryReader::Tenant };
+    let reader = if fields.scope().grant == Grant::OwnCustomer {
+        HistoryReader::Customer
+    } else {
+        HistoryReader::Tenant
+    };
     fields.finish()?;
     Ok((PlanHistory { plan: plan_ref(&name), reader }, page))
 }
@@ -332,7 +405,13 @@ pub fn plan(tenant: &TenantId, plan: &Plan) -> Result<pb::Plan, AppError> {
 
 /// Renders a plan that is not stored: it has no name, no version and no times.
 pub fn plan_preview(tenant: &TenantId, plan: &Plan) -> Result<pb::Plan, AppError> {
-    Ok(pb::Plan { name: String::new(), etag: String::new(), create_time: None, update_time: None, ..self::plan(tenant, plan)? })
+    Ok(pb::Plan {
+        name: String::new(),
+        etag: String::new(),
+        create_time: None,
+        update_time: None,
+        ..self::plan(tenant, plan)?
+    })
 }
 
 /// Renders a change of state. Customers do not see the names of the tenant's staff.

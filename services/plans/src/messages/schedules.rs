@@ -15,8 +15,14 @@ pub(super) fn schedule(fields: &mut Fields, message: Option<&pb::Schedule>) -> S
     };
     let kind = fields.choice::<Kind>("schedule.kind", message.kind);
     let date = fields.optional_date("schedule.date", message.date.as_ref());
-    let day = if message.day_of_week == 0 { None } else { fields.choice::<DayOfWeek>("schedule.day_of_week", message.day_of_week) };
-    let mut wrong = |field: &str, description: &str| fields.wrong(&format!("schedule.{field}"), "SCHEDULE_INVALID", description);
+    let day = if message.day_of_week == 0 {
+        None
+    } else {
+        fields.choice::<DayOfWeek>("schedule.day_of_week", message.day_of_week)
+    };
+    let mut wrong = |field: &str, description: &str| {
+        fields.wrong(&format!("schedule.{field}"), "SCHEDULE_INVALID", description)
+    };
     if kind == Some(Kind::SingleDeferral) {
         if date.is_none() && message.date.is_none() {
             wrong("date", "Set the date of the deferral.");
@@ -25,11 +31,16 @@ pub(super) fn schedule(fields: &mut Fields, message: Option<&pb::Schedule>) -> S
             wrong("instalment_count", "A deferral is one payment: leave the count out.");
         }
         if message.interval != 0 || message.day_of_month != 0 || message.day_of_week != 0 {
-            wrong("interval", "A deferral has a date alone: leave interval, day_of_month and day_of_week out.");
+            wrong(
+                "interval",
+                "A deferral has a date alone: leave interval, day_of_month and day_of_week out.",
+            );
         }
         return date.map_or(nothing, Schedule::Deferral);
     }
-    let count = u32::try_from(message.instalment_count).ok().filter(|count| (2..=MOST_INSTALMENTS).contains(count));
+    let count = u32::try_from(message.instalment_count)
+        .ok()
+        .filter(|count| (2..=MOST_INSTALMENTS).contains(count));
     if count.is_none() {
         wrong("instalment_count", "Ask for 2 to 120 instalments.");
     }
@@ -37,7 +48,8 @@ pub(super) fn schedule(fields: &mut Fields, message: Option<&pb::Schedule>) -> S
         wrong("date", "Instalments begin on the next asked day: leave the date out.");
     }
     let monthly = message.interval == i32::from(Interval::Monthly);
-    let day_of_month = u32::try_from(message.day_of_month).ok().filter(|day| (1..=31).contains(day));
+    let day_of_month =
+        u32::try_from(message.day_of_month).ok().filter(|day| (1..=31).contains(day));
     if monthly && day_of_month.is_none() {
         wrong("day_of_month", "Ask for a day from 1 to 31.");
     }
@@ -73,7 +85,11 @@ pub(super) fn render_schedule(schedule: Schedule) -> pb::Schedule {
     use pb::schedule::{Interval, Kind};
     let count = |count: u32| i32::try_from(count).unwrap_or(i32::MAX);
     match schedule {
-        Schedule::Deferral(day) => pb::Schedule { kind: Kind::SingleDeferral.into(), date: Some(date(day)), ..pb::Schedule::default() },
+        Schedule::Deferral(day) => pb::Schedule {
+            kind: Kind::SingleDeferral.into(),
+            date: Some(date(day)),
+            ..pb::Schedule::default()
+        },
         Schedule::Weekly { count: parts, day } => pb::Schedule {
             kind: Kind::Instalments.into(),
             interval: Interval::Weekly.into(),

@@ -33,7 +33,9 @@ const CHANGING: [&str; 13] = [
 ];
 
 /// Parses a request for the settings.
-pub fn get_plan_settings(request: Request<pb::GetPlanSettingsRequest>) -> Result<TenantId, AppError> {
+pub fn get_plan_settings(
+    request: Request<pb::GetPlanSettingsRequest>,
+) -> Result<TenantId, AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let tenant = fields.singleton("name", &message.name, &[], SETTINGS).tenant;
     fields.finish()?;
@@ -41,7 +43,9 @@ pub fn get_plan_settings(request: Request<pb::GetPlanSettingsRequest>) -> Result
 }
 
 /// Parses a request for the options of a customer.
-pub fn get_proposal_options(request: Request<pb::GetProposalOptionsRequest>) -> Result<(Caller, CustomerRef), AppError> {
+pub fn get_proposal_options(
+    request: Request<pb::GetProposalOptionsRequest>,
+) -> Result<(Caller, CustomerRef), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("parent", &message.parent, &["customers"]);
     let caller = fields.scope().caller.clone();
@@ -50,7 +54,9 @@ pub fn get_proposal_options(request: Request<pb::GetProposalOptionsRequest>) -> 
 }
 
 /// Parses a change of the settings.
-pub fn update_plan_settings(request: Request<pb::UpdatePlanSettingsRequest>) -> Result<(Call, UpdateSettings), AppError> {
+pub fn update_plan_settings(
+    request: Request<pb::UpdatePlanSettingsRequest>,
+) -> Result<(Call, UpdateSettings), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let paths = fields.mask(message.update_mask.as_ref(), &CHANGING);
     let used = |path: &str| paths.iter().any(|named| named == path);
@@ -62,12 +68,19 @@ pub fn update_plan_settings(request: Request<pb::UpdatePlanSettingsRequest>) -> 
     if used("kinds") {
         use pb::schedule::Kind::{Instalments, SingleDeferral};
         let chosen = choices::<pb::schedule::Kind>(&mut fields, "kinds", &settings.kinds);
-        kinds = OfferedKinds { deferral: chosen.contains(&SingleDeferral), instalments: chosen.contains(&Instalments) };
+        kinds = OfferedKinds {
+            deferral: chosen.contains(&SingleDeferral),
+            instalments: chosen.contains(&Instalments),
+        };
     }
     if used("intervals") {
         use pb::schedule::Interval::{Monthly, Weekly};
-        let chosen = choices::<pb::schedule::Interval>(&mut fields, "intervals", &settings.intervals);
-        intervals = OfferedIntervals { weekly: chosen.contains(&Weekly), monthly: chosen.contains(&Monthly) };
+        let chosen =
+            choices::<pb::schedule::Interval>(&mut fields, "intervals", &settings.intervals);
+        intervals = OfferedIntervals {
+            weekly: chosen.contains(&Weekly),
+            monthly: chosen.contains(&Monthly),
+        };
     }
     let mut number = |path: &str, stated: i32, range, target: &mut u32| {
         if used(path) {
@@ -79,26 +92,48 @@ pub fn update_plan_settings(request: Request<pb::UpdatePlanSettingsRequest>) -> 
     number("lead_days", settings.lead_days, 0..=90, &mut new.lead_days);
     number("answer_days", settings.answer_days, 1..=90, &mut new.answer_days);
     number("grace_days", settings.grace_days, 0..=60, &mut new.grace_days);
-    number("max_proposals_per_invoice", settings.max_proposals_per_invoice, 1..=20, &mut new.max_proposals);
+    number(
+        "max_proposals_per_invoice",
+        settings.max_proposals_per_invoice,
+        1..=20,
+        &mut new.max_proposals,
+    );
     if used("min_instalments") {
-        new.min_instalments = amounts(&mut fields, "plan_settings.min_instalments", &settings.min_instalments);
+        new.min_instalments =
+            amounts(&mut fields, "plan_settings.min_instalments", &settings.min_instalments);
     }
     if used("breach_consequence") {
         use pb::plan_settings::BreachConsequence;
-        let chosen = fields.choice::<BreachConsequence>("plan_settings.breach_consequence", settings.breach_consequence);
-        new.consequence = if chosen == Some(BreachConsequence::End) { Consequence::End } else { Consequence::Accelerate };
+        let chosen = fields.choice::<BreachConsequence>(
+            "plan_settings.breach_consequence",
+            settings.breach_consequence,
+        );
+        new.consequence = if chosen == Some(BreachConsequence::End) {
+            Consequence::End
+        } else {
+            Consequence::Accelerate
+        };
     }
     if used("approval_band") {
-        new.approval_band = settings.approval_band.as_ref().map(|band| approval_band(&mut fields, band));
+        new.approval_band =
+            settings.approval_band.as_ref().map(|band| approval_band(&mut fields, band));
     }
     if used("refusal_band") {
-        new.refusal_band = settings.refusal_band.as_ref().map(|band| refusal_band(&mut fields, band));
+        new.refusal_band =
+            settings.refusal_band.as_ref().map(|band| refusal_band(&mut fields, band));
     }
     let etag = fields.token("plan_settings.etag", &settings.etag, 0, 100);
-    Ok((fields.write(&message.request_id, tenant)?, UpdateSettings { new, kinds, intervals, paths, etag }))
+    Ok((
+        fields.write(&message.request_id, tenant)?,
+        UpdateSettings { new, kinds, intervals, paths, etag },
+    ))
 }
 
-fn choices<E: TryFrom<i32> + Into<i32> + Copy + PartialEq + std::fmt::Debug>(fields: &mut Fields, path: &str, numbers: &[i32]) -> Vec<E> {
+fn choices<E: TryFrom<i32> + Into<i32> + Copy + PartialEq + std::fmt::Debug>(
+    fields: &mut Fields,
+    path: &str,
+    numbers: &[i32],
+) -> Vec<E> {
     let field = format!("plan_settings.{path}");
     if numbers.is_empty() {
         fields.wrong(&field, "FIELD_REQUIRED", "Name one at least.");
@@ -125,7 +160,11 @@ fn amounts(fields: &mut Fields, field: &str, messages: &[MoneyMessage]) -> Vec<M
     for (index, message) in messages.iter().take(50).enumerate() {
         let amount = fields.money(&format!("{field}[{index}]"), Some(message), Digits::MinorUnit);
         if parsed.iter().any(|other| other.currency() == amount.currency()) {
-            fields.wrong(&format!("{field}[{index}]"), "DUPLICATE_ITEM", "Write one amount per currency.");
+            fields.wrong(
+                &format!("{field}[{index}]"),
+                "DUPLICATE_ITEM",
+                "Write one amount per currency.",
+            );
         }
         parsed.push(amount);
     }
@@ -139,8 +178,16 @@ fn approval_band(fields: &mut Fields, message: &pb::ApprovalBand) -> ApprovalBan
     }
     ApprovalBand {
         amounts: amounts(fields, &format!("{FIELD}.amounts"), &message.amounts),
-        max_instalments: fields.number(&format!("{FIELD}.max_instalments"), message.max_instalments, 1..=120),
-        max_days: fields.number(&format!("{FIELD}.max_duration_days"), message.max_duration_days, 1..=3_650),
+        max_instalments: fields.number(
+            &format!("{FIELD}.max_instalments"),
+            message.max_instalments,
+            1..=120,
+        ),
+        max_days: fields.number(
+            &format!("{FIELD}.max_duration_days"),
+            message.max_duration_days,
+            1..=3_650,
+        ),
     }
 }
 
@@ -148,7 +195,11 @@ fn refusal_band(fields: &mut Fields, message: &pb::RefusalBand) -> RefusalBand {
     const FIELD: &str = "plan_settings.refusal_band";
     RefusalBand {
         amounts: amounts(fields, &format!("{FIELD}.amounts"), &message.amounts),
-        days_after_breach: fields.number(&format!("{FIELD}.days_after_breach"), message.days_after_breach, 0..=3_650),
+        days_after_breach: fields.number(
+            &format!("{FIELD}.days_after_breach"),
+            message.days_after_breach,
+            0..=3_650,
+        ),
     }
 }
 
@@ -164,7 +215,10 @@ fn kinds(settings: &PlanSettings) -> (Vec<i32>, Vec<i32>) {
     use pb::schedule::{Interval, Kind as Message};
     let has = |kind| settings.kinds.contains(&kind);
     let (weekly, monthly) = (has(Kind::Weekly), has(Kind::Monthly));
-    let kinds = [(has(Kind::SingleDeferral), Message::SingleDeferral), (weekly || monthly, Message::Instalments)];
+    let kinds = [
+        (has(Kind::SingleDeferral), Message::SingleDeferral),
+        (weekly || monthly, Message::Instalments),
+    ];
     let intervals = [(weekly, Interval::Weekly), (monthly, Interval::Monthly)];
     (
         kinds.into_iter().filter(|kind| kind.0).map(|kind| kind.1.into()).collect(),
@@ -198,10 +252,10 @@ pub fn plan_settings(tenant: &TenantId, settings: &PlanSettings) -> pb::PlanSett
             max_instalments: number(band.max_instalments),
             max_duration_days: number(band.max_days),
         }),
-        refusal_band: settings
-            .refusal_band
-            .as_ref()
-            .map(|band| pb::RefusalBand { amounts: render_amounts(&band.amounts), days_after_breach: number(band.days_after_breach) }),
+        refusal_band: settings.refusal_band.as_ref().map(|band| pb::RefusalBand {
+            amounts: render_amounts(&band.amounts),
+            days_after_breach: number(band.days_after_breach),
+        }),
         etag: etag::etag(settings.version),
     }
 }

@@ -1,5 +1,5 @@
-//! The client of invoicing. Reads are made on behalf of the caller, so that it sees only its own invoices; steps of
-//! flows are made by the service itself.
+//! The client of invoicing. Reads are made on behalf of the caller, so that it sees only its own
+//! invoices; steps of flows are made by the service itself.
 
 use crate::{
     app::App,
@@ -25,8 +25,8 @@ use payterms_proto::invoicing::{
     },
     v1::{
         BatchGetInvoicesRequest, GetCustomerRequest, GetPaymentRequest, Payment, block::Reason,
-        customer_service_client::CustomerServiceClient, invoice_service_client::InvoiceServiceClient,
-        payment_service_client::PaymentServiceClient,
+        customer_service_client::CustomerServiceClient,
+        invoice_service_client::InvoiceServiceClient, payment_service_client::PaymentServiceClient,
     },
 };
 use std::time::Duration;
@@ -35,13 +35,25 @@ use uuid::Uuid;
 /// How long one call may take, so that a caller does not wait for a peer that hangs.
 const BUDGET: Duration = Duration::from_secs(10);
 
-/// The refusals that end an attempt to block: an invoice has changed since the plan was made. Other errors are
-/// retried.
-const NOT_BLOCKED: [&str; 5] = ["INVOICE_BLOCKED", "INVOICE_STATE", "PAYMENT_PENDING", "PLAN_AMOUNT_CHANGED", "RESOURCE_NOT_FOUND"];
+/// The refusals that end an attempt to block: an invoice has changed since the plan was made. Other
+/// errors are retried.
+const NOT_BLOCKED: [&str; 5] = [
+    "INVOICE_BLOCKED",
+    "INVOICE_STATE",
+    "PAYMENT_PENDING",
+    "PLAN_AMOUNT_CHANGED",
+    "RESOURCE_NOT_FOUND",
+];
 
-/// The refusals that end an attempt to collect. A missing customer is not one of them: invoicing never deletes
-/// customers, and the wallet's copy can only be late, so that error is retried.
-const NOT_COLLECTED: [&str; 5] = ["COLLECTION_WAITS", "DEBIT_NOTICE_REQUIRED", "INVOICE_BLOCKED", "NOTHING_PAYABLE", "TRANSFER_ONLY"];
+/// The refusals that end an attempt to collect. A missing customer is not one of them: invoicing
+/// never deletes customers, and the wallet's copy can only be late, so that error is retried.
+const NOT_COLLECTED: [&str; 5] = [
+    "COLLECTION_WAITS",
+    "DEBIT_NOTICE_REQUIRED",
+    "INVOICE_BLOCKED",
+    "NOTHING_PAYABLE",
+    "TRANSFER_ONLY",
+];
 
 /// The breach of a plan.
 #[derive(Debug, Clone, Copy)]
@@ -72,7 +84,13 @@ impl<'a> Invoicing<'a> {
     }
 
     fn steps<C>(&self, client: fn(PeerChannel) -> C) -> Steps<'a, C> {
-        Steps::new(&self.app.peers, "invoicing", Caller::service("plans", self.tenant, None), BUDGET, client)
+        Steps::new(
+            &self.app.peers,
+            "invoicing",
+            Caller::service("plans", self.tenant, None),
+            BUDGET,
+            client,
+        )
     }
 
     fn owner_steps(&self) -> Steps<'a, OwnerCollectionServiceClient<PeerChannel>> {
@@ -90,27 +108,43 @@ impl<'a> Invoicing<'a> {
         Ok(())
     }
 
-    /// The facts of invoices, as far as the caller may see them. The number of proposals is zero, because invoicing
-    /// does not count them.
+    /// The facts of invoices, as far as the caller may see them. The number of proposals is zero,
+    /// because invoicing does not count them.
     ///
     /// # Errors
-    /// `RESOURCE_NOT_FOUND` if the caller does not see one of them; invoicing's refusal, or no answer.
-    pub async fn facts(&self, caller: &Caller, invoices: &[Id<Invoice>]) -> Result<Vec<Facts>, AppError> {
-        let message = BatchGetInvoicesRequest { parent: self.customer.clone(), names: self.names(invoices) };
+    /// `RESOURCE_NOT_FOUND` if the caller does not see one of them; invoicing's refusal, or no
+    /// answer.
+    pub async fn facts(
+        &self,
+        caller: &Caller,
+        invoices: &[Id<Invoice>],
+    ) -> Result<Vec<Facts>, AppError> {
+        let message =
+            BatchGetInvoicesRequest { parent: self.customer.clone(), names: self.names(invoices) };
         let request = self.app.peers.request_as("invoicing", caller, message, BUDGET)?;
-        let invoices = InvoiceServiceClient::new(self.channel()?).batch_get_invoices(request).await?.into_inner().invoices;
+        let invoices = InvoiceServiceClient::new(self.channel()?)
+            .batch_get_invoices(request)
+            .await?
+            .into_inner()
+            .invoices;
         invoices.iter().map(facts).collect()
     }
 
     /// The present amounts of a plan's invoices.
     ///
     /// # Errors
-    /// `UNAVAILABLE` if invoicing does not answer in 60 attempts; the recovery of flows tries again.
+    /// `UNAVAILABLE` if invoicing does not answer in 60 attempts; the recovery of flows tries
+    /// again.
     pub async fn figures(&self, plan: &Plan) -> Result<Vec<(Id<Invoice>, Figures)>, AppError> {
         let ids: Vec<_> = plan.covered.iter().map(|covered| covered.invoice).collect();
-        let message = BatchGetInvoicesRequest { parent: self.customer.clone(), names: self.names(&ids) };
+        let message =
+            BatchGetInvoicesRequest { parent: self.customer.clone(), names: self.names(&ids) };
         let steps = self.steps(InvoiceServiceClient::new);
-        let answer = steps.until_done(message, |mut client, request| async move { client.batch_get_invoices(request).await }).await?;
+        let answer = steps
+            .until_done(message, |mut client, request| async move {
+                client.batch_get_invoices(request).await
+            })
+            .await?;
         answer.invoices.iter().map(figures).collect()
     }
 
@@ -122,11 +156,12 @@ impl<'a> Invoicing<'a> {
         format!("{}/plans/{}", self.customer, plan.id)
     }
 
-    /// Blocks a plan's invoices, all or none, or replaces its blocks. Answers the amounts that invoicing read while it
-    /// held the locks.
+    /// Blocks a plan's invoices, all or none, or replaces its blocks. Answers the amounts that
+    /// invoicing read while it held the locks.
     ///
     /// # Errors
-    /// `UNAVAILABLE` if invoicing does not answer in 60 attempts; the recovery of flows tries again. A refusal is a result, not an error.
+    /// `UNAVAILABLE` if invoicing does not answer in 60 attempts; the recovery of flows tries
+    /// again. A refusal is a result, not an error.
     pub async fn block_for_owner(
         &self,
         step: Uuid,
@@ -147,10 +182,14 @@ impl<'a> Invoicing<'a> {
         };
         let blocked = self
             .owner_steps()
-            .until_answered(&NOT_BLOCKED, message, |mut client, request| async move { client.block_for_owner(request).await })
+            .until_answered(&NOT_BLOCKED, message, |mut client, request| async move {
+                client.block_for_owner(request).await
+            })
             .await?;
         Ok(match blocked {
-            StepOutcome::Done(blocked) => StepOutcome::Done(blocked.invoices.iter().map(figures).collect::<Result<_, _>>()?),
+            StepOutcome::Done(blocked) => {
+                StepOutcome::Done(blocked.invoices.iter().map(figures).collect::<Result<_, _>>()?)
+            }
             StepOutcome::Refused(status) => StepOutcome::Refused(status),
         })
     }
@@ -158,8 +197,14 @@ impl<'a> Invoicing<'a> {
     /// Lifts a plan's blocks. After a breach, reminders start again from its day.
     ///
     /// # Errors
-    /// `UNAVAILABLE` if invoicing does not answer in 60 attempts; the recovery of flows tries again.
-    pub async fn unblock_for_owner(&self, step: Uuid, plan: &Plan, breach: Option<Breach>) -> Result<(), AppError> {
+    /// `UNAVAILABLE` if invoicing does not answer in 60 attempts; the recovery of flows tries
+    /// again.
+    pub async fn unblock_for_owner(
+        &self,
+        step: Uuid,
+        plan: &Plan,
+        breach: Option<Breach>,
+    ) -> Result<(), AppError> {
         let ids: Vec<_> = plan.covered.iter().map(|covered| covered.invoice).collect();
         let message = UnblockForOwnerRequest {
             request_id: step.to_string(),
@@ -170,7 +215,9 @@ impl<'a> Invoicing<'a> {
             due_at_once: breach.is_some_and(|breach| breach.due_at_once),
         };
         self.owner_steps()
-            .until_done(message, |mut client, request| async move { client.unblock_for_owner(request).await })
+            .until_done(message, |mut client, request| async move {
+                client.unblock_for_owner(request).await
+            })
             .await
             .map(|_| ())
     }
@@ -178,8 +225,14 @@ impl<'a> Invoicing<'a> {
     /// Collects the due amount of a plan with the customer's collection method.
     ///
     /// # Errors
-    /// `UNAVAILABLE` if invoicing does not answer in 60 attempts; the recovery of flows tries again. A refusal is a result, not an error.
-    pub async fn collect_for_owner(&self, step: Uuid, attempt: Uuid, plan: &Plan) -> Result<StepOutcome<Payment>, AppError> {
+    /// `UNAVAILABLE` if invoicing does not answer in 60 attempts; the recovery of flows tries
+    /// again. A refusal is a result, not an error.
+    pub async fn collect_for_owner(
+        &self,
+        step: Uuid,
+        attempt: Uuid,
+        plan: &Plan,
+    ) -> Result<StepOutcome<Payment>, AppError> {
         let ids: Vec<_> = plan.covered.iter().map(|covered| covered.invoice).collect();
         let message = CollectForOwnerRequest {
             request_id: step.to_string(),
@@ -189,23 +242,33 @@ impl<'a> Invoicing<'a> {
             amount: Some(money(Money::from_micros(plan.currency, plan.attempt.amount))),
             reference: attempt.to_string(),
             notice_time: plan.attempt.announced_at.map(timestamp),
-            later: (plan.attempt.later > 0).then(|| money(Money::from_micros(plan.currency, plan.attempt.later))),
+            later: (plan.attempt.later > 0)
+                .then(|| money(Money::from_micros(plan.currency, plan.attempt.later))),
         };
         let collected = self
             .owner_steps()
-            .until_answered(&NOT_COLLECTED, message, |mut client, request| async move { client.collect_for_owner(request).await })
+            .until_answered(&NOT_COLLECTED, message, |mut client, request| async move {
+                client.collect_for_owner(request).await
+            })
             .await?;
         Ok(collected.map(|answer| answer.payment.unwrap_or_default()))
     }
 
-    /// A payment as it is now. The answer to the step that began it stays what it was, while the payment goes on.
+    /// A payment as it is now. The answer to the step that began it stays what it was, while the
+    /// payment goes on.
     ///
     /// # Errors
-    /// `UNAVAILABLE` if invoicing does not answer in 60 attempts; the recovery of flows tries again.
+    /// `UNAVAILABLE` if invoicing does not answer in 60 attempts; the recovery of flows tries
+    /// again.
     pub async fn payment(&self, name: &str) -> Result<Payment, AppError> {
         let message = GetPaymentRequest { name: name.to_owned() };
         let steps = self.steps(PaymentServiceClient::new);
-        let answer = steps.until_done(message, |mut client, request| async move { client.get_payment(request).await }).await?;
+        let answer = steps
+            .until_done(
+                message,
+                |mut client, request| async move { client.get_payment(request).await },
+            )
+            .await?;
         Ok(answer.payment.unwrap_or_default())
     }
 }

@@ -1,5 +1,5 @@
-//! Table `collection_waits`: the day from which anything is collected of a customer, where a dispute has taken the only method
-//! (docs/domain/plans.md#waits-for-dispute).
+//! Table `collection_waits`: the day from which anything is collected of a customer, where a
+//! dispute has taken the only method (docs/domain/plans.md#waits-for-dispute).
 
 use chrono::NaiveDate;
 use payterms_chassis::{AppError, WriteTx, columns::date, sql};
@@ -21,7 +21,9 @@ pub async fn of_customers<C: ConnectionTrait>(
         if days.contains_key(customer) {
             continue;
         }
-        if let Some(row) = sql::one(conn, select, vec![tenant.as_str().into(), (*customer).into()]).await? {
+        if let Some(row) =
+            sql::one(conn, select, vec![tenant.as_str().into(), (*customer).into()]).await?
+        {
             let day: String = row.try_get("", "from_day")?;
             days.insert(*customer, date(&day)?);
         }
@@ -33,6 +35,11 @@ pub async fn of_customers<C: ConnectionTrait>(
 pub async fn save(tx: &WriteTx, customer: Id<Customer>, from: NaiveDate) -> Result<(), AppError> {
     let upsert = "INSERT INTO collection_waits (tenant, customer_id, from_day) VALUES ($1, $2, $3) \
                   ON CONFLICT (tenant, customer_id) DO UPDATE SET from_day = excluded.from_day";
-    sql::exec(tx.conn(), upsert, vec![tx.call().tenant.as_str().into(), customer.uuid().into(), from.to_string().into()]).await?;
+    sql::exec(
+        tx.conn(),
+        upsert,
+        vec![tx.call().tenant.as_str().into(), customer.uuid().into(), from.to_string().into()],
+    )
+    .await?;
     Ok(())
 }

@@ -7,7 +7,10 @@ use payterms_chassis::{
 };
 use payterms_kernel::{Id, TenantId};
 use payterms_plans_domain::{Covered, Invoice, Plan};
-use sea_orm::{ActiveValue::Set, FromQueryResult, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set, FromQueryResult, QueryOrder, QuerySelect, entity::prelude::*,
+    sea_query::OnConflict,
+};
 use std::collections::HashMap;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -66,7 +69,9 @@ pub(super) async fn of_plans<C: ConnectionTrait>(
     tenant: &TenantId,
     plans: &[Uuid],
 ) -> Result<HashMap<Uuid, Vec<Covered>>, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::PlanId.is_in(plans.to_vec()));
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::PlanId.is_in(plans.to_vec()));
     let mut by_plan: HashMap<Uuid, Vec<Covered>> = HashMap::new();
     for row in query.order_by_asc(Column::Place).all(conn).await? {
         let (plan, invoice) = covered(row)?;
@@ -75,10 +80,23 @@ pub(super) async fn of_plans<C: ConnectionTrait>(
     Ok(by_plan)
 }
 
-/// Plans that cover an invoice. They are ordered by id, so that all callers lock them in the same order.
-pub async fn plans_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: Id<Invoice>) -> Result<Vec<Id<Plan>>, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::InvoiceId.eq(invoice.uuid()));
-    let ids: Vec<Uuid> = query.select_only().column(Column::PlanId).order_by_asc(Column::PlanId).into_tuple().all(conn).await?;
+/// Plans that cover an invoice. They are ordered by id, so that all callers lock them in the same
+/// order.
+pub async fn plans_of<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    invoice: Id<Invoice>,
+) -> Result<Vec<Id<Plan>>, AppError> {
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::InvoiceId.eq(invoice.uuid()));
+    let ids: Vec<Uuid> = query
+        .select_only()
+        .column(Column::PlanId)
+        .order_by_asc(Column::PlanId)
+        .into_tuple()
+        .all(conn)
+        .await?;
     Ok(ids.into_iter().map(Id::from_uuid).collect())
 }
 
@@ -107,7 +125,10 @@ pub async fn proposals<C: ConnectionTrait>(
         .into_model::<ProposalCount>()
         .all(conn)
         .await?;
-    Ok(counted.into_iter().map(|row| (row.invoice_id, u32::try_from(row.proposals).unwrap_or(u32::MAX))).collect())
+    Ok(counted
+        .into_iter()
+        .map(|row| (row.invoice_id, u32::try_from(row.proposals).unwrap_or(u32::MAX)))
+        .collect())
 }
 
 /// The invoices among `invoices` that a live plan holds, each with the plan.
@@ -129,7 +150,11 @@ pub async fn held_by_live_plans<C: ConnectionTrait>(
 ///
 /// # Errors
 /// The database's, also if another live plan holds one of the invoices: a unique index forbids it.
-pub(super) async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, plan: &Plan) -> Result<(), AppError> {
+pub(super) async fn save<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    plan: &Plan,
+) -> Result<(), AppError> {
     let rows = (1_i64..).zip(&plan.covered).map(|(index, invoice)| ActiveModel {
         tenant: Set(tenant.to_string()),
         plan_id: Set(plan.id.uuid()),
@@ -161,14 +186,22 @@ pub(super) async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, plan: 
         Column::PaidByDay,
         Column::NoConsequenceBefore,
     ];
-    let upsert = OnConflict::columns([Column::Tenant, Column::PlanId, Column::InvoiceId]).update_columns(changing).to_owned();
+    let upsert = OnConflict::columns([Column::Tenant, Column::PlanId, Column::InvoiceId])
+        .update_columns(changing)
+        .to_owned();
     Entity::insert_many(rows).on_conflict(upsert).exec_without_returning(conn).await?;
     Ok(())
 }
 
 /// Deletes the invoices of a plan that was never sent.
-pub(super) async fn delete<C: ConnectionTrait>(conn: &C, tenant: &TenantId, plan: Id<Plan>) -> Result<(), AppError> {
-    let query = Entity::delete_many().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::PlanId.eq(plan.uuid()));
+pub(super) async fn delete<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    plan: Id<Plan>,
+) -> Result<(), AppError> {
+    let query = Entity::delete_many()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::PlanId.eq(plan.uuid()));
     query.exec(conn).await?;
     Ok(())
 }

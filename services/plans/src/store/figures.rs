@@ -14,7 +14,11 @@ pub const ALL: &[Figure] = &[
         select: "SELECT state AS label, CAST(count(*) AS double precision) AS value FROM plans WHERE tenant IN ({tenants}) AND state IN ('PROPOSED', 'COUNTERED') GROUP BY state",
     },
     Figure {
-        metric: Metric { name: "payterms.plans.running", unit: "{plan}", description: "Plans whose instalments are being paid, by state." },
+        metric: Metric {
+            name: "payterms.plans.running",
+            unit: "{plan}",
+            description: "Plans whose instalments are being paid, by state.",
+        },
         label: "payterms.state",
         select: "SELECT state AS label, CAST(count(*) AS double precision) AS value FROM plans WHERE tenant IN ({tenants}) AND state IN ('ACTIVE', 'IN_GRACE') GROUP BY state",
     },

@@ -71,7 +71,9 @@ mod parts {
 fn schedule_text(schedule: Schedule) -> String {
     match schedule {
         Schedule::Deferral(day) => format!("DEFERRAL {day}"),
-        Schedule::Weekly { count, day } => format!("WEEKLY {count} {}", day.map_or("-".to_owned(), |day| day.to_string())),
+        Schedule::Weekly { count, day } => {
+            format!("WEEKLY {count} {}", day.map_or("-".to_owned(), |day| day.to_string()))
+        }
         Schedule::Monthly { count, day } => format!("MONTHLY {count} {day}"),
     }
 }
@@ -82,8 +84,13 @@ fn schedule(text: &str) -> Result<Schedule, AppError> {
     match text.split(' ').collect::<Vec<_>>().as_slice() {
         ["DEFERRAL", day] => Ok(Schedule::Deferral(day.parse::<NaiveDate>().map_err(|_| wrong())?)),
         ["WEEKLY", count, "-"] => Ok(Schedule::Weekly { count: number(count)?, day: None }),
-        ["WEEKLY", count, day] => Ok(Schedule::Weekly { count: number(count)?, day: Some(day.parse::<Weekday>().map_err(|_| wrong())?) }),
-        ["MONTHLY", count, day] => Ok(Schedule::Monthly { count: number(count)?, day: number(day)? }),
+        ["WEEKLY", count, day] => Ok(Schedule::Weekly {
+            count: number(count)?,
+            day: Some(day.parse::<Weekday>().map_err(|_| wrong())?),
+        }),
+        ["MONTHLY", count, day] => {
+            Ok(Schedule::Monthly { count: number(count)?, day: number(day)? })
+        }
         _ => Err(wrong()),
     }
 }
@@ -111,7 +118,9 @@ pub(super) async fn of_plans<C: ConnectionTrait>(
         };
         instalments.entry((row.plan_id, row.offer)).or_default().push(instalment);
     }
-    let query = rows::Entity::find().filter(rows::Column::Tenant.eq(tenant.as_str())).filter(rows::Column::PlanId.is_in(plans.to_vec()));
+    let query = rows::Entity::find()
+        .filter(rows::Column::Tenant.eq(tenant.as_str()))
+        .filter(rows::Column::PlanId.is_in(plans.to_vec()));
     let mut offers = HashMap::new();
     for row in query.all(conn).await? {
         let key = (row.plan_id, row.place);
@@ -127,7 +136,11 @@ pub(super) async fn of_plans<C: ConnectionTrait>(
 }
 
 /// Replaces the offers of a plan.
-pub(super) async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, plan: &Plan) -> Result<(), AppError> {
+pub(super) async fn save<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    plan: &Plan,
+) -> Result<(), AppError> {
     delete(conn, tenant, plan.id).await?;
     let offers: Vec<_> = (1_i64..).zip(std::iter::once(&plan.offer).chain(&plan.counter)).collect();
     let row = |(index, offer): &(i64, &Offer)| rows::ActiveModel {
@@ -163,8 +176,13 @@ pub(super) async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, plan: 
 }
 
 /// Deletes the offers of a plan.
-pub(super) async fn delete<C: ConnectionTrait>(conn: &C, tenant: &TenantId, plan: Id<Plan>) -> Result<(), AppError> {
-    let instalments = parts::Entity::delete_many().filter(parts::Column::Tenant.eq(tenant.as_str()));
+pub(super) async fn delete<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    plan: Id<Plan>,
+) -> Result<(), AppError> {
+    let instalments =
+        parts::Entity::delete_many().filter(parts::Column::Tenant.eq(tenant.as_str()));
     instalments.filter(parts::Column::PlanId.eq(plan.uuid())).exec(conn).await?;
     let offers = rows::Entity::delete_many().filter(rows::Column::Tenant.eq(tenant.as_str()));
     offers.filter(rows::Column::PlanId.eq(plan.uuid())).exec(conn).await?;

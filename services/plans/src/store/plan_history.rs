@@ -1,4 +1,5 @@
-//! Table `plan_history`: each change of a plan's state, with who made it, when and why. Rows never change.
+//! Table `plan_history`: each change of a plan's state, with who made it, when and why. Rows never
+//! change.
 
 use payterms_chassis::{
     AppError,
@@ -71,8 +72,11 @@ pub async fn list<C: ConnectionTrait>(
     after: i64,
     limit: u64,
 ) -> Result<Vec<(i64, Transition)>, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::PlanId.eq(plan.uuid()));
-    let query = query.filter(Column::Sequence.gt(after)).order_by_asc(Column::Sequence).limit(limit);
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::PlanId.eq(plan.uuid()));
+    let query =
+        query.filter(Column::Sequence.gt(after)).order_by_asc(Column::Sequence).limit(limit);
     query.all(conn).await?.into_iter().map(transition).collect()
 }
 
@@ -90,13 +94,25 @@ pub async fn last_breach<C: ConnectionTrait>(
     Ok(query.order_by_desc(Column::At).limit(1).one(conn).await?.map(|row| row.at))
 }
 
-/// Appends the changes of state since the plan was loaded. The plan's row is locked, so the numbers are unique.
-pub(super) async fn append<C: ConnectionTrait>(conn: &C, tenant: &TenantId, plan: &Plan) -> Result<(), AppError> {
+/// Appends the changes of state since the plan was loaded. The plan's row is locked, so the numbers
+/// are unique.
+pub(super) async fn append<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    plan: &Plan,
+) -> Result<(), AppError> {
     if plan.transitions.is_empty() {
         return Ok(());
     }
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::PlanId.eq(plan.id.uuid()));
-    let last: Option<Option<i64>> = query.select_only().column_as(Column::Sequence.max(), "last").into_tuple().one(conn).await?;
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::PlanId.eq(plan.id.uuid()));
+    let last: Option<Option<i64>> = query
+        .select_only()
+        .column_as(Column::Sequence.max(), "last")
+        .into_tuple()
+        .one(conn)
+        .await?;
     let first = last.flatten().unwrap_or_default().saturating_add(1);
     let rows = (first..).zip(&plan.transitions).map(|(sequence, transition)| ActiveModel {
         tenant: Set(tenant.to_string()),

@@ -13,8 +13,8 @@ use sea_orm::{ActiveValue::Set, Iterable, QuerySelect, entity::prelude::*, sea_q
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "plan_settings")]
-/// A row. Lists are words with a blank between; an amount is `CODE:millionths`. A band is its numbers, then its
-/// amounts; empty: none.
+/// A row. Lists are words with a blank between; an amount is `CODE:millionths`. A band is its
+/// numbers, then its amounts; empty: none.
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     tenant: String,
@@ -54,7 +54,11 @@ fn number(word: &str) -> Result<u32, AppError> {
 fn approval_band(text: &str) -> Result<Option<ApprovalBand>, AppError> {
     let words: Vec<_> = text.split_whitespace().collect();
     let [instalments, days, rest @ ..] = words.as_slice() else { return Ok(None) };
-    Ok(Some(ApprovalBand { amounts: amounts(rest)?, max_instalments: number(instalments)?, max_days: number(days)? }))
+    Ok(Some(ApprovalBand {
+        amounts: amounts(rest)?,
+        max_instalments: number(instalments)?,
+        max_days: number(days)?,
+    }))
 }
 
 fn refusal_band(text: &str) -> Result<Option<RefusalBand>, AppError> {
@@ -71,7 +75,11 @@ fn settings(row: &Model) -> Result<PlanSettings, AppError> {
         kinds: row.kinds.split_whitespace().map(kind).collect::<Result<_, _>>()?,
         max_instalments: small(row.max_instalments),
         max_days: small(row.max_days),
-        min_instalments: row.min_instalments.split_whitespace().map(amount).collect::<Result<_, _>>()?,
+        min_instalments: row
+            .min_instalments
+            .split_whitespace()
+            .map(amount)
+            .collect::<Result<_, _>>()?,
         lead_days: small(row.lead_days),
         answer_days: small(row.answer_days),
         grace_days: small(row.grace_days),
@@ -84,23 +92,37 @@ fn settings(row: &Model) -> Result<PlanSettings, AppError> {
 }
 
 /// The settings of a tenant; the defaults if it never saved any.
-pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<PlanSettings, AppError> {
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+) -> Result<PlanSettings, AppError> {
     let row = Entity::find_by_id(tenant.to_string()).one(conn).await?;
     row.as_ref().map_or_else(|| Ok(PlanSettings::fresh()), settings)
 }
 
-/// Locks the settings of a tenant. The row is inserted if it is missing, because there would be nothing to lock.
-pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<PlanSettings, AppError> {
+/// Locks the settings of a tenant. The row is inserted if it is missing, because there would be
+/// nothing to lock.
+pub async fn lock<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+) -> Result<PlanSettings, AppError> {
     let keep = OnConflict::column(Column::Tenant).update_column(Column::Tenant).to_owned();
-    Entity::insert(row(tenant, &PlanSettings::fresh())).on_conflict(keep).exec_without_returning(conn).await?;
+    Entity::insert(row(tenant, &PlanSettings::fresh()))
+        .on_conflict(keep)
+        .exec_without_returning(conn)
+        .await?;
     let row = Entity::find_by_id(tenant.to_string()).lock_exclusive().one(conn).await?;
     row.as_ref().map_or_else(|| Ok(PlanSettings::fresh()), settings)
 }
 
 fn row(tenant: &TenantId, settings: &PlanSettings) -> ActiveModel {
-    let approval =
-        settings.approval_band.as_ref().map(|band| format!("{} {} {}", band.max_instalments, band.max_days, amounts_text(&band.amounts)));
-    let refusal = settings.refusal_band.as_ref().map(|band| format!("{} {}", band.days_after_breach, amounts_text(&band.amounts)));
+    let approval = settings.approval_band.as_ref().map(|band| {
+        format!("{} {} {}", band.max_instalments, band.max_days, amounts_text(&band.amounts))
+    });
+    let refusal = settings
+        .refusal_band
+        .as_ref()
+        .map(|band| format!("{} {}", band.days_after_breach, amounts_text(&band.amounts)));
     ActiveModel {
         tenant: Set(tenant.to_string()),
         allowed: Set(settings.allowed),
@@ -120,7 +142,11 @@ fn row(tenant: &TenantId, settings: &PlanSettings) -> ActiveModel {
 }
 
 /// Saves the settings of a tenant.
-pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, settings: &PlanSettings) -> Result<(), AppError> {
+pub async fn save<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    settings: &PlanSettings,
+) -> Result<(), AppError> {
     let changing = Column::iter().filter(|column| !matches!(column, Column::Tenant));
     let upsert = OnConflict::column(Column::Tenant).update_columns(changing).to_owned();
     Entity::insert(row(tenant, settings)).on_conflict(upsert).exec_without_returning(conn).await?;

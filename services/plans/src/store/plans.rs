@@ -24,12 +24,16 @@ use sea_orm::{
     sea_query::{Expr, OnConflict},
 };
 
-/// The value of column `moving` while blocks are lifted. While they are set, it is the name of the verb.
+/// The value of column `moving` while blocks are lifted. While they are set, it is the name of the
+/// verb.
 const LIFT: &str = "LIFT";
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "plans")]
-#[expect(clippy::struct_excessive_bools, reason = "a row of flags that have nothing to do with each other")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "a row of flags that have nothing to do with each other"
+)]
 /// A row.
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
@@ -81,7 +85,8 @@ pub struct Model {
 }
 
 /// Plans by their own ids.
-pub const NAMED: marks::Named = marks::Named { table: "plans", path: &[("customer_id", "customers"), ("id", "plans")] };
+pub const NAMED: marks::Named =
+    marks::Named { table: "plans", path: &[("customer_id", "customers"), ("id", "plans")] };
 
 /// No relations: other tables are read by their own modules.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -105,7 +110,11 @@ fn day(text: Option<&String>) -> Result<Option<NaiveDate>, AppError> {
     text.map(|text| date(text)).transpose()
 }
 
-async fn load_parts<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<Model>) -> Result<Vec<Plan>, AppError> {
+async fn load_parts<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    rows: Vec<Model>,
+) -> Result<Vec<Plan>, AppError> {
     if rows.is_empty() {
         return Ok(Vec::new());
     }
@@ -138,11 +147,17 @@ async fn load_parts<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<M
                 count: small(row.breach_count),
                 last_day: day(row.breach_last_day.as_ref())?,
                 disproved: row.breach_disproved,
-                disproved_at: row.breach_disproved_at.map(|micros| money(&row.currency, micros)).transpose()?,
+                disproved_at: row
+                    .breach_disproved_at
+                    .map(|micros| money(&row.currency, micros))
+                    .transpose()?,
             },
             restart: Restart {
                 refused: row.restart_refused,
-                paid_at_completion: row.paid_at_completion.map(|micros| money(&row.currency, micros)).transpose()?,
+                paid_at_completion: row
+                    .paid_at_completion
+                    .map(|micros| money(&row.currency, micros))
+                    .transpose()?,
             },
             attempt: Attempt {
                 id: row.attempt_id,
@@ -175,26 +190,48 @@ async fn load_parts<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<M
 }
 
 /// Plans by their ids.
-pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<Plan>]) -> Result<Vec<Plan>, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())));
+pub async fn find_many<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    ids: &[Id<Plan>],
+) -> Result<Vec<Plan>, AppError> {
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())));
     load_parts(conn, tenant, query.all(conn).await?).await
 }
 
 /// One plan, its row locked.
-pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Plan>) -> Result<Option<Plan>, AppError> {
-    let row = Entity::find_by_id((tenant.to_string(), id.uuid())).lock_exclusive().one(conn).await?;
+pub async fn lock<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<Plan>,
+) -> Result<Option<Plan>, AppError> {
+    let row =
+        Entity::find_by_id((tenant.to_string(), id.uuid())).lock_exclusive().one(conn).await?;
     Ok(load_parts(conn, tenant, row.into_iter().collect()).await?.pop())
 }
 
 /// The plan that made an attempt to collect.
-pub async fn of_attempt<C: ConnectionTrait>(conn: &C, tenant: &TenantId, attempt: Uuid) -> Result<Option<Id<Plan>>, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::AttemptId.eq(attempt));
+pub async fn of_attempt<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    attempt: Uuid,
+) -> Result<Option<Id<Plan>>, AppError> {
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::AttemptId.eq(attempt));
     let id: Option<Uuid> = query.select_only().column(Column::Id).into_tuple().one(conn).await?;
     Ok(id.map(Id::from_uuid))
 }
 
-/// The running plans of a customer whose collection has stopped after a failure, locked in the order of their ids.
-pub async fn lock_stopped<C: ConnectionTrait>(conn: &C, tenant: &TenantId, customer: Id<Customer>) -> Result<Vec<Plan>, AppError> {
+/// The running plans of a customer whose collection has stopped after a failure, locked in the
+/// order of their ids.
+pub async fn lock_stopped<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    customer: Id<Customer>,
+) -> Result<Vec<Plan>, AppError> {
     let query = Entity::find()
         .filter(Column::Tenant.eq(tenant.as_str()))
         .filter(Column::CustomerId.eq(customer.uuid()))
@@ -204,8 +241,13 @@ pub async fn lock_stopped<C: ConnectionTrait>(conn: &C, tenant: &TenantId, custo
     load_parts(conn, tenant, query.order_by_asc(Column::Id).lock_exclusive().all(conn).await?).await
 }
 
-/// The running plans of a customer that are collected automatically, locked in the order of their ids.
-pub async fn lock_collected<C: ConnectionTrait>(conn: &C, tenant: &TenantId, customer: Id<Customer>) -> Result<Vec<Plan>, AppError> {
+/// The running plans of a customer that are collected automatically, locked in the order of their
+/// ids.
+pub async fn lock_collected<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    customer: Id<Customer>,
+) -> Result<Vec<Plan>, AppError> {
     let query = Entity::find()
         .filter(Column::Tenant.eq(tenant.as_str()))
         .filter(Column::CustomerId.eq(customer.uuid()))
@@ -230,14 +272,17 @@ pub struct PlanFilter<'a> {
 /// The next due date as its index has it: the databases disagree about where NULL comes.
 const NEXT_DUE: &str = "coalesce(next_due, '')";
 
-/// A page of plans. A pending plan is not listed, because it disappears if its invoices cannot be blocked.
+/// A page of plans. A pending plan is not listed, because it disappears if its invoices cannot be
+/// blocked.
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     filter: &PlanFilter<'_>,
     (listing, after): (&Listing, Option<Position>),
 ) -> Result<Vec<Plan>, AppError> {
-    let mut query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::State.ne(PlanState::Pending.name()));
+    let mut query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::State.ne(PlanState::Pending.name()));
     if let Some(customer) = filter.customer {
         query = query.filter(Column::CustomerId.eq(customer.uuid()));
     }
@@ -260,7 +305,9 @@ pub async fn list<C: ConnectionTrait>(
         _ => None,
     };
     let backend = conn.get_database_backend();
-    let filter = |comparison: &Comparison| marks::compared(backend, comparison).or_else(|| compared(comparison));
+    let filter = |comparison: &Comparison| {
+        marks::compared(backend, comparison).or_else(|| compared(comparison))
+    };
     let columns = Columns { id: Column::Id.into_simple_expr(), filter: &filter, order: &order };
     load_parts(conn, tenant, keyset::page(query, listing, after, &columns)?.all(conn).await?).await
 }
@@ -273,7 +320,11 @@ fn compared(comparison: &Comparison) -> Option<Compared> {
         "next_due_date" => {
             let expr = keyset::compared(Expr::cust(NEXT_DUE), comparison);
             let is_unequal = comparison.operator == Operator::NotEqual;
-            return Some(Compared::Whole(if is_unequal { expr } else { expr.and(Expr::cust(NEXT_DUE).gt("")) }));
+            return Some(Compared::Whole(if is_unequal {
+                expr
+            } else {
+                expr.and(Expr::cust(NEXT_DUE).gt(""))
+            }));
         }
         "create_time" => Column::CreatedAt,
         UPDATE_TIME => Column::UpdatedAt,
@@ -284,7 +335,9 @@ fn compared(comparison: &Comparison) -> Option<Compared> {
 
 /// When the next instalment of a running plan falls due.
 fn next_due(plan: &Plan) -> Option<NaiveDate> {
-    plan.next_instalment().map(|(_, instalment)| instalment.due_on).filter(|_| plan.state.is_running())
+    plan.next_instalment()
+        .map(|(_, instalment)| instalment.due_on)
+        .filter(|_| plan.state.is_running())
 }
 
 /// Where a plan is in a list of this order.
@@ -299,11 +352,17 @@ pub fn position(plan: &Plan, order: Order) -> Position {
 }
 
 /// Inserts or updates a plan, and appends its changes of state to the history.
-pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, plan: &Plan) -> Result<(), AppError> {
+pub async fn save<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    plan: &Plan,
+) -> Result<(), AppError> {
     let (pending, by, explanation) = match &plan.pending_transition {
         None => (String::new(), None, String::new()),
         Some(PendingTransition::Lift) => (LIFT.to_owned(), None, String::new()),
-        Some(PendingTransition::Block { verb, by, explanation }) => (verb.name().to_owned(), Some(by), explanation.clone()),
+        Some(PendingTransition::Block { verb, by, explanation }) => {
+            (verb.name().to_owned(), Some(by), explanation.clone())
+        }
     };
     let next_due = next_due(plan);
     let day = |day: Option<NaiveDate>| day.map(|day| day.to_string());
@@ -353,9 +412,15 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, plan: &Plan) 
         created_at: Set(plan.created_at),
         updated_at: Set(plan.updated_at),
     };
-    let fixed = |column: &Column| matches!(column, Column::Tenant | Column::Id | Column::CustomerId | Column::Currency | Column::CreatedAt);
+    let fixed = |column: &Column| {
+        matches!(
+            column,
+            Column::Tenant | Column::Id | Column::CustomerId | Column::Currency | Column::CreatedAt
+        )
+    };
     let changing = Column::iter().filter(|column| !fixed(column));
-    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
+    let upsert =
+        OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
     Entity::insert(row).on_conflict(upsert).exec_without_returning(conn).await?;
     covered_invoices::save(conn, tenant, plan).await?;
     offers::save(conn, tenant, plan).await?;
@@ -363,7 +428,11 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, plan: &Plan) 
 }
 
 /// Deletes a plan that was never sent.
-pub async fn delete<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Plan>) -> Result<(), AppError> {
+pub async fn delete<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<Plan>,
+) -> Result<(), AppError> {
     offers::delete(conn, tenant, id).await?;
     covered_invoices::delete(conn, tenant, id).await?;
     Entity::delete_by_id((tenant.to_string(), id.uuid())).exec(conn).await?;

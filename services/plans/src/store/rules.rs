@@ -1,4 +1,5 @@
-//! What must always hold in the rows of plans, each as a query for what breaks it. The law is in docs/domain/plans.md.
+//! What must always hold in the rows of plans, each as a query for what breaks it. The law is in
+//! docs/domain/plans.md.
 
 use payterms_chassis::rules::{Key, Pieces, Rule};
 
@@ -34,4 +35,5 @@ pub const ALL: &[Rule] = &[
     },
 ];
 
-const PLANS: Pieces = Pieces { table: "plans", key: "id", kind: Key::Uuid, rows: 500, key_first: false };
+const PLANS: Pieces =
+    Pieces { table: "plans", key: "id", kind: Key::Uuid, rows: 500, key_first: false };

@@ -40,9 +40,9 @@ pub struct TakenBack {
     pub from_surplus: Money,
 }
 
-/// Reverses a top-up: the credit of its own lot, then other purchased credit of its tax kind, the newest first, and tax payable →
-/// provider clearing. Credit that is spent already becomes a debt. Never more than was not refunded. `None` if the top-up was taken back
-/// before.
+/// Reverses a top-up: the credit of its own lot, then other purchased credit of its tax kind, the
+/// newest first, and tax payable → provider clearing. Credit that is spent already becomes a debt.
+/// Never more than was not refunded. `None` if the top-up was taken back before.
 ///
 /// # Errors
 /// `CURRENCY_MISMATCH`.
@@ -61,10 +61,15 @@ pub fn of_top_up(
     }
     // The tax of refunds is not the state's any more. All of the rest has all that is left of it.
     let tax_left = top_up.tax.minus(top_up.refunded_tax)?;
-    let tax = if amount == rest { tax_left } else { part(top_up.tax, amount, top_up.amount)?.min(tax_left)? };
+    let tax = if amount == rest {
+        tax_left
+    } else {
+        part(top_up.tax, amount, top_up.amount)?.min(tax_left)?
+    };
     let credit = amount.minus(tax)?;
     let mut sides = take(wallet, credit, (top_up.tax_kind, top_up.lot))?;
-    let others = [(Account::TaxPayable, None, tax.negated()), (Account::ProviderClearing, None, amount)];
+    let others =
+        [(Account::TaxPayable, None, tax.negated()), (Account::ProviderClearing, None, amount)];
     sides.extend(others.into_iter().filter(|(.., amount)| !amount.is_zero()));
     post(wallet, ids, TransferKind::Chargeback, Some(top_up.id.uuid()), sides, now)?;
     top_up.state = TopUpState::ChargedBack;
@@ -75,8 +80,11 @@ pub fn of_top_up(
 
 /// The share of a tax that belongs to a part of its amount.
 fn part(tax: Money, amount: Money, whole: Money) -> Result<Money, MoneyError> {
-    let exact =
-        tax.amount().checked_mul(amount.amount()).and_then(|product| product.checked_div(whole.amount())).ok_or(MoneyError::Overflow)?;
+    let exact = tax
+        .amount()
+        .checked_mul(amount.amount())
+        .and_then(|product| product.checked_div(whole.amount()))
+        .ok_or(MoneyError::Overflow)?;
     Money::new(tax.currency(), rounding::half_away(exact, tax.currency().exponent()))
 }
 
@@ -86,9 +94,13 @@ pub type LotParts = Vec<(Id<Lot>, Money)>;
 /// Entries of a transfer, before they are posted.
 pub(crate) type Sides = Vec<(Account, Option<Id<Lot>>, Money)>;
 
-/// Takes purchased credit of a tax kind, that of one lot before the newest. What is missing becomes a debt of the wallet, which no
-/// auto-recharge pays.
-fn take(wallet: &mut Wallet, amount: Money, (kind, id): (TaxKind, Option<Id<Lot>>)) -> Result<Sides, MoneyError> {
+/// Takes purchased credit of a tax kind, that of one lot before the newest. What is missing becomes
+/// a debt of the wallet, which no auto-recharge pays.
+fn take(
+    wallet: &mut Wallet,
+    amount: Money,
+    (kind, id): (TaxKind, Option<Id<Lot>>),
+) -> Result<Sides, MoneyError> {
     let is_affected = |lot: &&mut Lot| lot.kind == LotKind::Purchased && lot.tax_kind == Some(kind);
     let mut lots: Vec<_> = wallet.lots.iter_mut().filter(is_affected).collect();
     lots.sort_by_key(|lot| (id != Some(lot.id), std::cmp::Reverse(lot.sequence)));
@@ -104,7 +116,8 @@ fn take(wallet: &mut Wallet, amount: Money, (kind, id): (TaxKind, Option<Id<Lot>
     if left.is_positive() {
         wallet.owed = wallet.owed.plus(left)?;
         wallet.owed_undone = wallet.owed_undone.plus(left)?;
-        // Only deposits: what taxed credit paid for is taxed again by whatever pays this debt in the end.
+        // Only deposits: what taxed credit paid for is taxed again by whatever pays this debt in
+        // the end.
         if kind == TaxKind::Deposit {
             wallet.owed_back = wallet.owed_back.plus(left)?;
         }
@@ -113,15 +126,20 @@ fn take(wallet: &mut Wallet, amount: Money, (kind, id): (TaxKind, Option<Id<Lot>
     Ok(sides)
 }
 
-/// The lots that the chargebacks of this change have taken credit from, and how much of each. The rest of what they took became debt.
+/// The lots that the chargebacks of this change have taken credit from, and how much of each. The
+/// rest of what they took became debt.
 #[must_use]
 pub fn lots_taken(wallet: &Wallet) -> LotParts {
-    let entries =
-        wallet.transfers.iter().filter(|transfer| transfer.kind == TransferKind::Chargeback).flat_map(|transfer| &transfer.entries);
+    let entries = wallet
+        .transfers
+        .iter()
+        .filter(|transfer| transfer.kind == TransferKind::Chargeback)
+        .flat_map(|transfer| &transfer.entries);
     entries.filter_map(|entry| Some((entry.lot?, entry.amount.negated()))).collect()
 }
 
-/// Splits off as much of what was taken from lots as belongs to a part of it; less where the rest of it became debt.
+/// Splits off as much of what was taken from lots as belongs to a part of it; less where the rest
+/// of it became debt.
 ///
 /// # Errors
 /// `CurrencyMismatch`, `Overflow`.
@@ -148,8 +166,9 @@ pub struct ReturnedCharge {
     pub surplus: Money,
 }
 
-/// Takes back a charge of a payment: invoice settlement → provider clearing. The part that had become credit (a surplus, or a
-/// refund to credit) is taken from the wallet again. `None` if the charge was taken back before.
+/// Takes back a charge of a payment: invoice settlement → provider clearing. The part that had
+/// become credit (a surplus, or a refund to credit) is taken from the wallet again. `None` if the
+/// charge was taken back before.
 ///
 /// # Errors
 /// `CURRENCY_MISMATCH`.
@@ -170,7 +189,10 @@ pub fn of_charge(
     let from_surplus = surplus.min(standing)?;
     let from_invoices = standing.minus(from_surplus)?;
     let payment = Some(charge.payment);
-    let sides = vec![(Account::InvoiceSettlement, None, amount.negated()), (Account::ProviderClearing, None, amount)];
+    let sides = vec![
+        (Account::InvoiceSettlement, None, amount.negated()),
+        (Account::ProviderClearing, None, amount),
+    ];
     post(wallet, ids, TransferKind::Chargeback, payment, sides, now)?;
     let credited = amount.minus(from_invoices)?;
     if credited.is_positive() {
@@ -181,7 +203,13 @@ pub fn of_charge(
     charge.state = ChargeState::ChargedBack;
     charge.charged_back = Some(ChargedBack { amount, from_invoices, from_surplus, dispute: None });
     charge.updated_at = now.max(charge.updated_at);
-    Ok(Some(TakenBack { amount, credit: credited, tax: Money::zero(wallet.currency), from_invoices, from_surplus }))
+    Ok(Some(TakenBack {
+        amount,
+        credit: credited,
+        tax: Money::zero(wallet.currency),
+        from_invoices,
+        from_surplus,
+    }))
 }
 
 /// A payment that is settled after some of its charges were taken back.
@@ -195,9 +223,9 @@ pub struct SettledPayment<'a> {
     pub retained: Money,
 }
 
-/// Corrects the settlement of a payment after chargebacks: what was taken back beyond the part that invoices retain was its
-/// surplus, so that part is taken from credit again. Answers how much of it each charge had taken, by its place: a dispute that is won
-/// gives it back.
+/// Corrects the settlement of a payment after chargebacks: what was taken back beyond the part that
+/// invoices retain was its surplus, so that part is taken from credit again. Answers how much of it
+/// each charge had taken, by its place: a dispute that is won gives it back.
 pub fn before_surplus(
     wallet: &mut Wallet,
     ids: &mut IdSource,
@@ -206,7 +234,11 @@ pub fn before_surplus(
 ) -> Result<Vec<(usize, Money)>, Refusal> {
     let SettledPayment { payment, charges, retained } = settled;
     let zero = Money::zero(wallet.currency);
-    let back = charges.iter().filter_map(|charge| charge.charged_back).map(|back| back.from_invoices).try_fold(zero, Money::plus)?;
+    let back = charges
+        .iter()
+        .filter_map(|charge| charge.charged_back)
+        .map(|back| back.from_invoices)
+        .try_fold(zero, Money::plus)?;
     let beyond = back.minus(back.min(retained)?)?;
     // Without charges, as for a bank line, less than nothing is retained.
     if !back.is_positive() || !beyond.is_positive() {
@@ -240,17 +272,28 @@ impl TakenBack {
     }
 }
 
-/// What an issuer has left of a charge that it took back, after the refunds of it that moved something.
+/// What an issuer has left of a charge that it took back, after the refunds of it that moved
+/// something.
 pub fn untouched(charge: &Charge, moved: Money) -> Result<Money, MoneyError> {
     let standing = charge.amount.minus(moved)?;
     let Some(back) = charge.charged_back else { return Ok(standing) };
     // What had been refunded as credit before the issuer took it is in `moved` already.
-    standing.minus(back.from_invoices)?.minus(back.from_surplus)?.max(Money::zero(charge.amount.currency()))
+    standing
+        .minus(back.from_invoices)?
+        .minus(back.from_surplus)?
+        .max(Money::zero(charge.amount.currency()))
 }
 
 /// The rest of a payment's surplus after the chargebacks of its charges so far.
-pub fn surplus_left(surplus: Money, charges: &[Charge], payment: Uuid) -> Result<Money, MoneyError> {
-    let charged_back = charges.iter().filter(|charge| charge.payment == payment).filter_map(|charge| charge.charged_back);
+pub fn surplus_left(
+    surplus: Money,
+    charges: &[Charge],
+    payment: Uuid,
+) -> Result<Money, MoneyError> {
+    let charged_back = charges
+        .iter()
+        .filter(|charge| charge.payment == payment)
+        .filter_map(|charge| charge.charged_back);
     charged_back.map(|back| back.from_surplus).try_fold(surplus, Money::minus)
 }
 
@@ -282,7 +325,12 @@ mod tests {
     }
 
     fn wallet(lots: &[(&str, TaxKind)]) -> Wallet {
-        let mut wallet = Wallet::open(Id::from_uuid(Uuid::nil()), Id::from_uuid(Uuid::nil()), aud("0").currency(), NOW);
+        let mut wallet = Wallet::open(
+            Id::from_uuid(Uuid::nil()),
+            Id::from_uuid(Uuid::nil()),
+            aud("0").currency(),
+            NOW,
+        );
         for (amount, kind) in lots {
             let lot = NewLot {
                 kind: LotKind::Purchased,
@@ -297,7 +345,12 @@ mod tests {
                 .add_lot(
                     &mut ids,
                     lot,
-                    LotFunding { kind: TransferKind::TopUp, source: Account::ProviderClearing, tax: aud("0"), recharge: false },
+                    LotFunding {
+                        kind: TransferKind::TopUp,
+                        source: Account::ProviderClearing,
+                        tax: aud("0"),
+                        recharge: false,
+                    },
                     NOW,
                 )
                 .unwrap();
@@ -310,14 +363,23 @@ mod tests {
     }
 
     fn account_balance(wallet: &Wallet, account: Account) -> Money {
-        let entries = wallet.transfers.iter().flat_map(|transfer| &transfer.entries).filter(|entry| entry.account == account);
+        let entries = wallet
+            .transfers
+            .iter()
+            .flat_map(|transfer| &transfer.entries)
+            .filter(|entry| entry.account == account);
         entries.map(|entry| entry.amount).try_fold(aud("0"), Money::plus).unwrap()
     }
 
     #[test]
     fn a_top_up_is_reversed_with_its_tax_and_what_is_spent_is_owed() {
         let mut wallet = wallet(&[("5", TaxKind::Deposit), ("50", TaxKind::TaxedSale)]);
-        let debit = Debit { amount: aud("30"), kind: TransferKind::Usage, into_negative: false, description: String::new() };
+        let debit = Debit {
+            amount: aud("30"),
+            kind: TransferKind::Usage,
+            into_negative: false,
+            description: String::new(),
+        };
         posting::debit(&mut wallet, &mut ids(), debit, NOW).unwrap();
         let mut top_up = TopUp {
             id: Id::from_uuid(Uuid::nil()),
@@ -342,13 +404,19 @@ mod tests {
             updated_at: NOW,
         };
         assert_eq!(
-            of_top_up(&mut top_up, &mut wallet, &mut ids(), aud("55"), NOW).unwrap().map(|taken_back| (taken_back.credit, taken_back.tax)),
+            of_top_up(&mut top_up, &mut wallet, &mut ids(), aud("55"), NOW)
+                .unwrap()
+                .map(|taken_back| (taken_back.credit, taken_back.tax)),
             Some((aud("50"), aud("5")))
         );
         assert_eq!((wallet.posted, top_up.state), (aud("25").negated(), TopUpState::ChargedBack));
         assert_eq!(wallet.owed_undone, wallet.owed, "no recharge pays it");
         assert_eq!(account_balance(&wallet, Account::TaxPayable), aud("5").negated());
-        assert_eq!(of_top_up(&mut top_up, &mut wallet, &mut ids(), aud("55"), NOW), Ok(None), "once");
+        assert_eq!(
+            of_top_up(&mut top_up, &mut wallet, &mut ids(), aud("55"), NOW),
+            Ok(None),
+            "once"
+        );
         assert!(wallet.transfers.iter().all(|transfer| transfer.is_balanced().unwrap()));
     }
 
@@ -369,17 +437,24 @@ mod tests {
             created_at: NOW,
             updated_at: NOW,
         };
-        // Of a hundred, seventy paid an invoice, thirty became credit, ten of the seventy were given back as credit.
+        // Of a hundred, seventy paid an invoice, thirty became credit, ten of the seventy were
+        // given back as credit.
         settlement::surplus(&mut wallet, &mut ids(), Uuid::max(), aud("30"), None, NOW).unwrap();
         settlement::surplus(&mut wallet, &mut ids(), Uuid::max(), aud("10"), None, NOW).unwrap();
         assert_eq!(
-            of_charge(&mut charge, &mut wallet, &mut ids(), returned("30"), NOW).unwrap().map(|taken_back| taken_back.credit),
+            of_charge(&mut charge, &mut wallet, &mut ids(), returned("30"), NOW)
+                .unwrap()
+                .map(|taken_back| taken_back.credit),
             Some(aud("40"))
         );
         let charged_back = charge.charged_back.unwrap();
         assert_eq!((charged_back.from_invoices, charged_back.from_surplus), (aud("60"), aud("30")));
         assert_eq!(wallet.posted, aud("0"), "both parts of the credit are gone");
         assert_eq!(account_balance(&wallet, Account::InvoiceSettlement), aud("100").negated());
-        assert_eq!(of_charge(&mut charge, &mut wallet, &mut ids(), returned("0"), NOW), Ok(None), "once");
+        assert_eq!(
+            of_charge(&mut charge, &mut wallet, &mut ids(), returned("0"), NOW),
+            Ok(None),
+            "once"
+        );
     }
 }

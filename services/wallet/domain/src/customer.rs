@@ -39,9 +39,13 @@ impl Customer {
     /// # Errors
     /// `PROFILE_INCOMPLETE`.
     pub fn must_have_profile(&self) -> Result<(), Refusal> {
-        let items =
-            [(self.has_legal_name, "legal_name"), (self.has_billing_address, "billing_address"), (self.has_billing_email, "billing_email")];
-        let missing: Vec<_> = items.iter().filter(|(is_present, _)| !is_present).map(|(_, name)| *name).collect();
+        let items = [
+            (self.has_legal_name, "legal_name"),
+            (self.has_billing_address, "billing_address"),
+            (self.has_billing_email, "billing_email"),
+        ];
+        let missing: Vec<_> =
+            items.iter().filter(|(is_present, _)| !is_present).map(|(_, name)| *name).collect();
         if missing.is_empty() {
             return Ok(());
         }
@@ -50,11 +54,15 @@ impl Customer {
             subject: (*name).to_owned(),
             description: format!("Complete {name} in the customer's profile."),
         });
-        let message = format!("The customer's profile lacks {}. Complete it first.", missing.join(", "));
-        Err(Refusal::precondition("PROFILE_INCOMPLETE", message).with("missing", missing.join(",")).with_conditions(conditions.collect()))
+        let message =
+            format!("The customer's profile lacks {}. Complete it first.", missing.join(", "));
+        Err(Refusal::precondition("PROFILE_INCOMPLETE", message)
+            .with("missing", missing.join(","))
+            .with_conditions(conditions.collect()))
     }
 
-    /// The tax treatment. Without one no money may be taken, since no correct receipt could be made.
+    /// The tax treatment. Without one no money may be taken, since no correct receipt could be
+    /// made.
     ///
     /// # Errors
     /// `TAX_UNKNOWN`.

@@ -4,7 +4,8 @@
 use crate::wallet::Wallet;
 use payterms_kernel::{Money, money::MoneyError};
 
-/// The most parts that one payment of what is owed names; the rest of it is one part without a label.
+/// The most parts that one payment of what is owed names; the rest of it is one part without a
+/// label.
 const MOST_PARTS: usize = 400;
 
 /// The amount that a debit or fee could not cover, and how much of it is still owed.
@@ -26,12 +27,17 @@ impl Wallet {
         }
     }
 
-    /// Applies a payment to the debts, oldest first. `stands` is the total that was owed before the payment. Returns the payment's parts
-    /// by label. What is owed beyond the recorded debts is older than all of them, and its part has no label.
+    /// Applies a payment to the debts, oldest first. `stands` is the total that was owed before the
+    /// payment. Returns the payment's parts by label. What is owed beyond the recorded debts is
+    /// older than all of them, and its part has no label.
     ///
     /// # Errors
     /// Overflow.
-    pub(crate) fn pay_debts(&mut self, stands: Money, payment: Money) -> Result<Vec<(String, Money)>, MoneyError> {
+    pub(crate) fn pay_debts(
+        &mut self,
+        stands: Money,
+        payment: Money,
+    ) -> Result<Vec<(String, Money)>, MoneyError> {
         let zero = Money::zero(self.currency);
         let known = self.debts.iter().try_fold(zero, |sum, debt| sum.plus(debt.left))?;
         let unlabelled = stands.minus(known)?.max(zero)?.min(payment)?;
@@ -83,9 +89,20 @@ mod tests {
 
     fn owing(debts: &[(&str, i64)]) -> Wallet {
         let nobody = Uuid::nil();
-        let mut wallet = Wallet::open(Id::from_uuid(nobody), Id::from_uuid(nobody), usd(0).currency(), DateTime::UNIX_EPOCH);
-        wallet.debts =
-            (1..).zip(debts).map(|(sequence, (label, left))| Debt { sequence, label: (*label).into(), left: usd(*left) }).collect();
+        let mut wallet = Wallet::open(
+            Id::from_uuid(nobody),
+            Id::from_uuid(nobody),
+            usd(0).currency(),
+            DateTime::UNIX_EPOCH,
+        );
+        wallet.debts = (1..)
+            .zip(debts)
+            .map(|(sequence, (label, left))| Debt {
+                sequence,
+                label: (*label).into(),
+                left: usd(*left),
+            })
+            .collect();
         wallet
     }
 
@@ -117,6 +134,9 @@ mod tests {
         let mut wallet = owing(&labels.iter().map(|label| (label.as_str(), 1)).collect::<Vec<_>>());
         let parts = paid(&mut wallet, 1_000, 1_000);
         assert_eq!(parts.len(), MOST_PARTS + 1);
-        assert_eq!((parts[MOST_PARTS].clone(), wallet.debts.len()), ((String::new(), 1_000 - i64::try_from(MOST_PARTS).unwrap()), 0));
+        assert_eq!(
+            (parts[MOST_PARTS].clone(), wallet.debts.len()),
+            ((String::new(), 1_000 - i64::try_from(MOST_PARTS).unwrap()), 0)
+        );
     }
 }

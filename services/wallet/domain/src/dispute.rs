@@ -1,4 +1,5 @@
-//! Disputes: an issuer has taken a charge back, and it is decided whether that stands (docs/domain/wallet.md#disputes).
+//! Disputes: an issuer has taken a charge back, and it is decided whether that stands
+//! (docs/domain/wallet.md#disputes).
 
 use crate::{
     Customer,
@@ -118,11 +119,13 @@ pub struct Dispute {
     pub told: Option<Outcome>,
     /// What a person said who decided it; empty where the provider did.
     pub explanation: String,
-    /// What refunds had meant to give back while the issuer had it, and became credit when the dispute was won.
+    /// What refunds had meant to give back while the issuer had it, and became credit when the
+    /// dispute was won.
     pub unmoved: Money,
     /// The provider's id of the charge.
     pub provider_charge_id: String,
-    /// The provider's id of the dispute; empty where it has none, and in disputes from before it was kept.
+    /// The provider's id of the dispute; empty where it has none, and in disputes from before it
+    /// was kept.
     pub provider_dispute_id: String,
     /// When it was opened.
     pub created_at: DateTime<Utc>,
@@ -142,7 +145,8 @@ pub enum Decider {
 }
 
 impl Dispute {
-    /// Opens the dispute of what was taken back. A debit that a bank returned is lost from the start.
+    /// Opens the dispute of what was taken back. A debit that a bank returned is lost from the
+    /// start.
     #[must_use]
     pub fn open(
         id: Id<Self>,
@@ -175,12 +179,17 @@ impl Dispute {
         }
     }
 
-    /// Decides the dispute. Returns false where it is decided like this already. What the provider says is noted in any case; it changes
-    /// nothing where a person has decided otherwise before.
+    /// Decides the dispute. Returns false where it is decided like this already. What the provider
+    /// says is noted in any case; it changes nothing where a person has decided otherwise before.
     ///
     /// # Errors
     /// `DISPUTE_STATE` for a person where it is decided otherwise.
-    pub fn decide(&mut self, outcome: Outcome, by: Decider, now: DateTime<Utc>) -> Result<bool, Refusal> {
+    pub fn decide(
+        &mut self,
+        outcome: Outcome,
+        by: Decider,
+        now: DateTime<Utc>,
+    ) -> Result<bool, Refusal> {
         if by == Decider::Provider && self.told != Some(outcome) {
             self.told = Some(outcome);
             self.updated_at = now.max(self.updated_at);
@@ -203,7 +212,8 @@ impl Dispute {
     }
 }
 
-/// The disputes of one charge that are known, the oldest first. The provider opens another one only after one that was won.
+/// The disputes of one charge that are known, the oldest first. The provider opens another one only
+/// after one that was won.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DisputesOfCharge(pub Vec<Dispute>);
 
@@ -211,28 +221,37 @@ impl DisputesOfCharge {
     /// The one that the provider tells of; `None` where it is not known yet.
     #[must_use]
     pub fn find(&self, provider_dispute: &ProviderDispute) -> Option<&Dispute> {
-        let by_id = self.0.iter().find(|dispute| !provider_dispute.id.is_empty() && dispute.provider_dispute_id == provider_dispute.id);
+        let by_id = self.0.iter().find(|dispute| {
+            !provider_dispute.id.is_empty() && dispute.provider_dispute_id == provider_dispute.id
+        });
         by_id.or_else(|| self.0.last().filter(|last| last.may_be(provider_dispute)))
     }
 
-    /// The one before a dispute that is not known yet, where nobody has told that it is won: the provider says so by opening another.
+    /// The one before a dispute that is not known yet, where nobody has told that it is won: the
+    /// provider says so by opening another.
     #[must_use]
     pub fn won_unnoticed(&self, provider_dispute: &ProviderDispute) -> Option<&Dispute> {
-        self.0.last().filter(|last| self.find(provider_dispute).is_none() && !last.is_final && last.told.is_none())
+        self.0.last().filter(|last| {
+            self.find(provider_dispute).is_none() && !last.is_final && last.told.is_none()
+        })
     }
 
-    /// Whether a dispute can be opened that is not known yet: of the charge is nothing taken back now.
+    /// Whether a dispute can be opened that is not known yet: of the charge is nothing taken back
+    /// now.
     #[must_use]
     pub fn may_open(&self, provider_dispute: &ProviderDispute) -> bool {
-        self.find(provider_dispute).is_none() && self.0.last().is_none_or(|last| last.state == DisputeState::Won)
+        self.find(provider_dispute).is_none()
+            && self.0.last().is_none_or(|last| last.state == DisputeState::Won)
     }
 }
 
 impl Dispute {
-    /// Whether the provider may tell of this one, the last of its charge, where one of both has no id. What is open is another one only
-    /// where the provider has told that this one is won.
+    /// Whether the provider may tell of this one, the last of its charge, where one of both has no
+    /// id. What is open is another one only where the provider has told that this one is won.
     fn may_be(&self, provider_dispute: &ProviderDispute) -> bool {
-        let is_another = self.state == DisputeState::Won && self.told == Some(Outcome::Won) && provider_dispute.outcome.is_none();
+        let is_another = self.state == DisputeState::Won
+            && self.told == Some(Outcome::Won)
+            && provider_dispute.outcome.is_none();
         (self.provider_dispute_id.is_empty() || provider_dispute.id.is_empty()) && !is_another
     }
 
@@ -261,8 +280,9 @@ pub struct GivenBack<'a> {
     pub lots: &'a [(Lot, Money)],
 }
 
-/// Books that the dispute of a top-up is won: provider clearing → purchased credit and tax payable. Each lot has back what was taken from
-/// it; what had become debt goes to the top-up's own lot, `own`. Both pay what is owed. Returns the lots that have credit again.
+/// Books that the dispute of a top-up is won: provider clearing → purchased credit and tax payable.
+/// Each lot has back what was taken from it; what had become debt goes to the top-up's own lot,
+/// `own`. Both pay what is owed. Returns the lots that have credit again.
 ///
 /// # Errors
 /// `CURRENCY_MISMATCH`.
@@ -281,10 +301,14 @@ pub fn won_top_up(
     top_up.updated_at = now.max(top_up.updated_at);
     let others: Vec<_> = lots.iter().filter(|(lot, _)| Some(lot.id) != top_up.lot).collect();
     let to_own = others.iter().try_fold(taken.credit, |left, (_, part)| left.minus(*part))?;
-    let mut sides = vec![(Account::ProviderClearing, None, taken.amount.negated()), (Account::TaxPayable, None, taken.tax)];
+    let mut sides = vec![
+        (Account::ProviderClearing, None, taken.amount.negated()),
+        (Account::TaxPayable, None, taken.tax),
+    ];
     let mut restored = Vec::new();
     if to_own.is_positive() {
-        let like = this_lot.cloned().unwrap_or_else(|| bought_lot(top_up, ids.make(), expires_at, now));
+        let like =
+            this_lot.cloned().unwrap_or_else(|| bought_lot(top_up, ids.make(), expires_at, now));
         restored.extend(restore(wallet, ids, (&like, to_own), &mut sides, now)?);
     }
     for (lot, part) in others {
@@ -296,14 +320,23 @@ pub fn won_top_up(
     if to_own.is_positive() && !stands {
         // What can be refunded of the top-up lies in the new lot.
         top_up.lot = restored.first().copied();
-        top_up.expires_at = wallet.lots.iter().find(|lot| Some(lot.id) == top_up.lot).and_then(|lot| lot.expires_at);
+        top_up.expires_at = wallet
+            .lots
+            .iter()
+            .find(|lot| Some(lot.id) == top_up.lot)
+            .and_then(|lot| lot.expires_at);
     }
     pay_owed(wallet, ids, &restored, now)?;
     Ok(restored)
 }
 
 /// A lot such as a top-up buys, where it has none.
-fn bought_lot(top_up: &TopUp, id: Id<Lot>, expires_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Lot {
+fn bought_lot(
+    top_up: &TopUp,
+    id: Id<Lot>,
+    expires_at: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Lot {
     let zero = Money::zero(top_up.amount.currency());
     Lot {
         id,
@@ -334,13 +367,19 @@ fn restore(
 }
 
 /// Credit that is there again pays what is owed first, as new credit does.
-fn pay_owed(wallet: &mut Wallet, ids: &mut IdSource, lots: &[Id<Lot>], now: DateTime<Utc>) -> Result<(), Refusal> {
+fn pay_owed(
+    wallet: &mut Wallet,
+    ids: &mut IdSource,
+    lots: &[Id<Lot>],
+    now: DateTime<Utc>,
+) -> Result<(), Refusal> {
     lots.iter().try_for_each(|lot| wallet.settle_owed(ids, *lot, Payer::Free, now))
 }
 
-/// Books that the dispute of a charge is won: provider clearing → invoice settlement, and what had been credit is credit again: that of
-/// lots in them, what had become debt in a new one. So is what refunds meant to give back while the issuer had it all (`unmoved`). Returns
-/// the lots that have credit again.
+/// Books that the dispute of a charge is won: provider clearing → invoice settlement, and what had
+/// been credit is credit again: that of lots in them, what had become debt in a new one. So is what
+/// refunds meant to give back while the issuer had it all (`unmoved`). Returns the lots that have
+/// credit again.
 ///
 /// # Errors
 /// `CURRENCY_MISMATCH`.
@@ -355,9 +394,13 @@ pub fn won_charge(
     if charge.state != ChargeState::ChargedBack {
         return Ok(Vec::new());
     }
-    let sides = vec![(Account::ProviderClearing, None, taken.amount.negated()), (Account::InvoiceSettlement, None, taken.amount)];
+    let sides = vec![
+        (Account::ProviderClearing, None, taken.amount.negated()),
+        (Account::InvoiceSettlement, None, taken.amount),
+    ];
     post(wallet, ids, TransferKind::DisputeWon, Some(charge.payment), sides, now)?;
-    let (mut sides, mut to_lots, mut restored) = (Sides::new(), Money::zero(wallet.currency), Vec::new());
+    let (mut sides, mut to_lots, mut restored) =
+        (Sides::new(), Money::zero(wallet.currency), Vec::new());
     for (lot, part) in lots {
         to_lots = to_lots.plus(*part)?;
         restored.extend(restore(wallet, ids, (lot, *part), &mut sides, now)?);
@@ -369,7 +412,14 @@ pub fn won_charge(
     let rest = taken.credit.plus(unmoved)?.minus(to_lots)?;
     if rest.is_positive() {
         // What had become debt pays it before the lots do.
-        restored.push(settlement::add_lot(wallet, ids, TransferKind::DisputeWon, charge.payment, deposit(rest, expires_at), now)?);
+        restored.push(settlement::add_lot(
+            wallet,
+            ids,
+            TransferKind::DisputeWon,
+            charge.payment,
+            deposit(rest, expires_at),
+            now,
+        )?);
     }
     pay_owed(wallet, ids, &restored, now)?;
     charge.state = ChargeState::Succeeded;

@@ -1,6 +1,9 @@
 //! Disputes at the wallet: who decides, and what winning gives back.
 
-use super::{Decider, Dispute, DisputeState, Disputed, DisputesOfCharge, GivenBack, Outcome, ProviderDispute, won_charge, won_top_up};
+use super::{
+    Decider, Dispute, DisputeState, Disputed, DisputesOfCharge, GivenBack, Outcome,
+    ProviderDispute, won_charge, won_top_up,
+};
 use crate::{
     Account, Charge, ChargeState, TaxKind, TopUp, TopUpState, Wallet,
     chargeback::{self, ReturnedCharge, TakenBack},
@@ -30,7 +33,11 @@ fn wallet() -> Wallet {
 }
 
 fn account_balance(wallet: &Wallet, account: Account) -> Money {
-    let entries = wallet.transfers.iter().flat_map(|transfer| &transfer.entries).filter(|entry| entry.account == account);
+    let entries = wallet
+        .transfers
+        .iter()
+        .flat_map(|transfer| &transfer.entries)
+        .filter(|entry| entry.account == account);
     entries.map(|entry| entry.amount).try_fold(aud("0"), Money::plus).unwrap()
 }
 
@@ -61,14 +68,34 @@ fn top_up(wallet: &Wallet) -> TopUp {
 
 fn told(is_final: bool) -> ProviderDispute {
     let outcome = is_final.then_some(Outcome::Lost);
-    ProviderDispute { id: String::new(), amount: aud("55"), reason: "fraudulent".into(), evidence_due: None, is_final, outcome }
+    ProviderDispute {
+        id: String::new(),
+        amount: aud("55"),
+        reason: "fraudulent".into(),
+        evidence_due: None,
+        is_final,
+        outcome,
+    }
 }
 
 fn opened(is_final: bool) -> Dispute {
-    let taken = TakenBack { amount: aud("55"), credit: aud("50"), tax: aud("5"), from_invoices: aud("0"), from_surplus: aud("0") };
+    let taken = TakenBack {
+        amount: aud("55"),
+        credit: aud("50"),
+        tax: aud("5"),
+        from_invoices: aud("0"),
+        from_surplus: aud("0"),
+    };
     let nobody = Id::from_uuid(Uuid::nil());
     let disputed = (Disputed::TopUp(Id::from_uuid(Uuid::nil())), None, "ch_1");
-    Dispute::open(Id::from_uuid(Uuid::nil()), nobody, Id::from_uuid(Uuid::nil()), disputed, (&told(is_final), taken, Vec::new()), NOW)
+    Dispute::open(
+        Id::from_uuid(Uuid::nil()),
+        nobody,
+        Id::from_uuid(Uuid::nil()),
+        disputed,
+        (&told(is_final), taken, Vec::new()),
+        NOW,
+    )
 }
 
 #[test]
@@ -78,14 +105,24 @@ fn whoever_decides_first_decides() {
         let other = if first == Outcome::Won { Outcome::Lost } else { Outcome::Won };
         let mut dispute = opened(false);
         assert_eq!(dispute.decide(first, person(), NOW), Ok(true));
-        assert_eq!((dispute.state, dispute.explanation.as_str(), dispute.told), (first.state(), "We sent the proof.", None));
+        assert_eq!(
+            (dispute.state, dispute.explanation.as_str(), dispute.told),
+            (first.state(), "We sent the proof.", None)
+        );
         assert_eq!(dispute.decide(first, person(), NOW), Ok(false), "decided like this already");
         assert_eq!(dispute.decide(other, person(), NOW).unwrap_err().reason, "DISPUTE_STATE");
         assert_eq!(dispute.decide(other, Decider::Provider, NOW), Ok(false));
-        assert_eq!((dispute.state, dispute.told), (first.state(), Some(other)), "what the provider says is noted");
+        assert_eq!(
+            (dispute.state, dispute.told),
+            (first.state(), Some(other)),
+            "what the provider says is noted"
+        );
         let mut dispute = opened(false);
         assert_eq!(dispute.decide(first, Decider::Provider, NOW), Ok(true));
-        assert_eq!((dispute.state, dispute.told, dispute.ended_at), (first.state(), Some(first), Some(NOW)));
+        assert_eq!(
+            (dispute.state, dispute.told, dispute.ended_at),
+            (first.state(), Some(first), Some(NOW))
+        );
     }
 }
 
@@ -93,10 +130,14 @@ fn whoever_decides_first_decides() {
 fn what_a_bank_returns_is_lost_from_the_start() {
     let mut dispute = opened(true);
     assert_eq!((dispute.state, dispute.ended_at), (DisputeState::Lost, Some(NOW)));
-    assert_eq!(dispute.decide(Outcome::Won, Decider::Person(String::new()), NOW).unwrap_err().reason, "DISPUTE_STATE");
+    assert_eq!(
+        dispute.decide(Outcome::Won, Decider::Person(String::new()), NOW).unwrap_err().reason,
+        "DISPUTE_STATE"
+    );
 }
 
-/// 55.00 with tax were bought and 30.00 of the 50.00 spent; the chargeback leaves 30.00 owing, and winning clears that.
+/// 55.00 with tax were bought and 30.00 of the 50.00 spent; the chargeback leaves 30.00 owing, and
+/// winning clears that.
 #[test]
 fn a_top_up_that_is_won_is_credit_with_its_tax_again() {
     let mut this_wallet = wallet();
@@ -109,27 +150,68 @@ fn a_top_up_that_is_won_is_credit_with_its_tax_again() {
         expires_at,
         description: "bought".into(),
     };
-    let funding = LotFunding { kind: TransferKind::TopUp, source: Account::ProviderClearing, tax: aud("5"), recharge: false };
+    let funding = LotFunding {
+        kind: TransferKind::TopUp,
+        source: Account::ProviderClearing,
+        tax: aud("5"),
+        recharge: false,
+    };
     this_wallet.add_lot(&mut ids("lot"), lot, funding, NOW).unwrap();
     let mut bought = top_up(&this_wallet);
     let old = this_wallet.lots[0].clone();
-    let debit = Debit { amount: aud("30"), kind: TransferKind::Usage, into_negative: false, description: String::new() };
+    let debit = Debit {
+        amount: aud("30"),
+        kind: TransferKind::Usage,
+        into_negative: false,
+        description: String::new(),
+    };
     posting::debit(&mut this_wallet, &mut ids("use"), debit, NOW).unwrap();
-    let taken = chargeback::of_top_up(&mut bought, &mut this_wallet, &mut ids("back"), aud("55"), NOW).unwrap().unwrap();
-    assert_eq!((this_wallet.posted, this_wallet.owed, this_wallet.owed_undone), (aud("30").negated(), aud("30"), aud("30")));
+    let taken =
+        chargeback::of_top_up(&mut bought, &mut this_wallet, &mut ids("back"), aud("55"), NOW)
+            .unwrap()
+            .unwrap();
+    assert_eq!(
+        (this_wallet.posted, this_wallet.owed, this_wallet.owed_undone),
+        (aud("30").negated(), aud("30"), aud("30"))
+    );
     let lots = taken_from(&this_wallet);
     let given = GivenBack { taken, lots: &lots };
     let later = NOW + TimeDelta::days(11);
-    let made = won_top_up(&mut bought, &mut this_wallet, &mut ids("won"), given, (Some(&old), None), later).unwrap();
-    assert_eq!((this_wallet.posted, this_wallet.owed, this_wallet.owed_undone), (aud("20"), aud("0"), aud("0")), "the debt is cleared");
+    let made = won_top_up(
+        &mut bought,
+        &mut this_wallet,
+        &mut ids("won"),
+        given,
+        (Some(&old), None),
+        later,
+    )
+    .unwrap();
+    assert_eq!(
+        (this_wallet.posted, this_wallet.owed, this_wallet.owed_undone),
+        (aud("20"), aud("0"), aud("0")),
+        "the debt is cleared"
+    );
     assert_eq!((bought.state, bought.lot), (TopUpState::Succeeded, made.first().copied()));
     let lot = this_wallet.lots.iter().find(|lot| Some(lot.id) == bought.lot).unwrap();
-    assert_eq!((lot.priority, lot.description.as_str(), lot.expires_at), (3, "bought", Some(later + TimeDelta::days(30))));
     assert_eq!(
-        (account_balance(&this_wallet, Account::ProviderClearing), account_balance(&this_wallet, Account::TaxPayable)),
+        (lot.priority, lot.description.as_str(), lot.expires_at),
+        (3, "bought", Some(later + TimeDelta::days(30)))
+    );
+    assert_eq!(
+        (
+            account_balance(&this_wallet, Account::ProviderClearing),
+            account_balance(&this_wallet, Account::TaxPayable)
+        ),
         (aud("55").negated(), aud("5"))
     );
-    let again = won_top_up(&mut bought, &mut this_wallet, &mut ids("won"), given, (Some(&old), None), later);
+    let again = won_top_up(
+        &mut bought,
+        &mut this_wallet,
+        &mut ids("won"),
+        given,
+        (Some(&old), None),
+        later,
+    );
     assert_eq!(again, Ok(Vec::new()), "once");
     assert!(this_wallet.transfers.iter().all(|transfer| transfer.is_balanced().unwrap()));
 }
@@ -151,18 +233,49 @@ fn a_charge_that_is_won_pays_again_and_its_surplus_is_credit() {
         created_at: NOW,
         updated_at: NOW,
     };
-    crate::settlement::surplus(&mut this_wallet, &mut ids("surplus"), Uuid::max(), aud("30"), None, NOW).unwrap();
+    crate::settlement::surplus(
+        &mut this_wallet,
+        &mut ids("surplus"),
+        Uuid::max(),
+        aud("30"),
+        None,
+        NOW,
+    )
+    .unwrap();
     let returned = ReturnedCharge { amount: aud("100"), refunded: aud("0"), surplus: aud("30") };
-    let taken = chargeback::of_charge(&mut charge, &mut this_wallet, &mut ids("back"), returned, NOW).unwrap().unwrap();
-    assert_eq!((taken.from_invoices, taken.credit, this_wallet.posted), (aud("70"), aud("30"), aud("0")));
+    let taken =
+        chargeback::of_charge(&mut charge, &mut this_wallet, &mut ids("back"), returned, NOW)
+            .unwrap()
+            .unwrap();
+    assert_eq!(
+        (taken.from_invoices, taken.credit, this_wallet.posted),
+        (aud("70"), aud("30"), aud("0"))
+    );
     let lots = taken_from(&this_wallet);
     let given = GivenBack { taken, lots: &lots };
-    let restored = won_charge(&mut charge, &mut this_wallet, &mut ids("won"), (given, aud("0")), None, NOW).unwrap();
-    assert_eq!((restored, this_wallet.lots.len()), (vec![this_wallet.lots[0].id], 1), "the lot of the surplus has it again");
-    assert_eq!((charge.state, charge.charged_back, this_wallet.posted), (ChargeState::Succeeded, None, aud("30")));
-    assert_eq!(account_balance(&this_wallet, Account::InvoiceSettlement), aud("30").negated(), "as it was before");
+    let restored =
+        won_charge(&mut charge, &mut this_wallet, &mut ids("won"), (given, aud("0")), None, NOW)
+            .unwrap();
+    assert_eq!(
+        (restored, this_wallet.lots.len()),
+        (vec![this_wallet.lots[0].id], 1),
+        "the lot of the surplus has it again"
+    );
+    assert_eq!(
+        (charge.state, charge.charged_back, this_wallet.posted),
+        (ChargeState::Succeeded, None, aud("30"))
+    );
+    assert_eq!(
+        account_balance(&this_wallet, Account::InvoiceSettlement),
+        aud("30").negated(),
+        "as it was before"
+    );
     assert_eq!(account_balance(&this_wallet, Account::ProviderClearing), aud("0"));
-    assert_eq!(won_charge(&mut charge, &mut this_wallet, &mut ids("won"), (given, aud("0")), None, NOW), Ok(Vec::new()), "once");
+    assert_eq!(
+        won_charge(&mut charge, &mut this_wallet, &mut ids("won"), (given, aud("0")), None, NOW),
+        Ok(Vec::new()),
+        "once"
+    );
 }
 
 fn bought(wallet: &mut Wallet, credit: &str, seed: &str) -> Id<crate::Lot> {
@@ -174,7 +287,12 @@ fn bought(wallet: &mut Wallet, credit: &str, seed: &str) -> Id<crate::Lot> {
         expires_at: None,
         description: String::new(),
     };
-    let funding = LotFunding { kind: TransferKind::TopUp, source: Account::ProviderClearing, tax: aud("0"), recharge: false };
+    let funding = LotFunding {
+        kind: TransferKind::TopUp,
+        source: Account::ProviderClearing,
+        tax: aud("0"),
+        recharge: false,
+    };
     wallet.add_lot(&mut ids(seed), new, funding, NOW).unwrap()
 }
 
@@ -194,7 +312,9 @@ fn a_top_up_loses_its_own_lot_before_a_newer_one() {
     let id = bought(&mut wallet, "50", "own");
     let newer = bought(&mut wallet, "50", "newer");
     let mut top_up = TopUp { lot: Some(id), ..top_up(&wallet) };
-    chargeback::of_top_up(&mut top_up, &mut wallet, &mut ids("take"), aud("44"), NOW).unwrap().unwrap();
+    chargeback::of_top_up(&mut top_up, &mut wallet, &mut ids("take"), aud("44"), NOW)
+        .unwrap()
+        .unwrap();
     assert_eq!((free_of(&wallet, id), free_of(&wallet, newer)), (aud("10"), aud("50")));
 }
 
@@ -202,54 +322,91 @@ fn a_top_up_loses_its_own_lot_before_a_newer_one() {
 fn no_more_is_taken_than_was_not_refunded_and_all_of_its_tax() {
     let mut wallet = wallet();
     let id = bought(&mut wallet, "50", "own");
-    let mut top_up = TopUp { lot: Some(id), refunded_credit: aud("16.67"), refunded_tax: aud("1.66"), ..top_up(&wallet) };
-    let taken = chargeback::of_top_up(&mut top_up, &mut wallet, &mut ids("take"), aud("55"), NOW).unwrap().unwrap();
+    let mut top_up = TopUp {
+        lot: Some(id),
+        refunded_credit: aud("16.67"),
+        refunded_tax: aud("1.66"),
+        ..top_up(&wallet)
+    };
+    let taken = chargeback::of_top_up(&mut top_up, &mut wallet, &mut ids("take"), aud("55"), NOW)
+        .unwrap()
+        .unwrap();
     assert_eq!((taken.amount, taken.credit, taken.tax), (aud("36.67"), aud("33.33"), aud("3.34")));
 }
 
-/// 30.00 of the first purchase are spent; the chargeback takes the other 20.00, then 30.00 of the second. Won, each has its own again.
+/// 30.00 of the first purchase are spent; the chargeback takes the other 20.00, then 30.00 of the
+/// second. Won, each has its own again.
 #[test]
 fn each_lot_has_back_what_was_taken_from_it() {
     let mut wallet = wallet();
     let id = bought(&mut wallet, "50", "own");
-    let debit = Debit { amount: aud("30"), kind: TransferKind::Usage, into_negative: false, description: String::new() };
+    let debit = Debit {
+        amount: aud("30"),
+        kind: TransferKind::Usage,
+        into_negative: false,
+        description: String::new(),
+    };
     posting::debit(&mut wallet, &mut ids("use"), debit, NOW).unwrap();
     let other = bought(&mut wallet, "50", "other");
     let mut top_up = TopUp { lot: Some(id), ..top_up(&wallet) };
-    let taken = chargeback::of_top_up(&mut top_up, &mut wallet, &mut ids("take"), aud("55"), NOW).unwrap().unwrap();
+    let taken = chargeback::of_top_up(&mut top_up, &mut wallet, &mut ids("take"), aud("55"), NOW)
+        .unwrap()
+        .unwrap();
     assert_eq!(chargeback::lots_taken(&wallet), [(id, aud("20")), (other, aud("30"))]);
     let lots = taken_from(&wallet);
     let given = GivenBack { taken, lots: &lots };
-    let restored = won_top_up(&mut top_up, &mut wallet, &mut ids("won"), given, (Some(&lots[0].0), None), NOW).unwrap();
+    let restored =
+        won_top_up(&mut top_up, &mut wallet, &mut ids("won"), given, (Some(&lots[0].0), None), NOW)
+            .unwrap();
     assert_eq!((restored, top_up.lot), (vec![id, other], Some(id)));
-    assert_eq!((free_of(&wallet, id), free_of(&wallet, other), wallet.lots.len()), (aud("20"), aud("50"), 2));
+    assert_eq!(
+        (free_of(&wallet, id), free_of(&wallet, other), wallet.lots.len()),
+        (aud("20"), aud("50"), 2)
+    );
     assert!(wallet.transfers.iter().all(|transfer| transfer.is_balanced().unwrap()));
 }
 
-/// What a later purchase has paid of the debt meanwhile becomes credit of the disputed top-up's own lot: it was spent of that.
+/// What a later purchase has paid of the debt meanwhile becomes credit of the disputed top-up's own
+/// lot: it was spent of that.
 #[test]
 fn what_had_become_debt_goes_to_the_own_lot() {
     let mut wallet = wallet();
     let id = bought(&mut wallet, "50", "own");
-    let debit = Debit { amount: aud("50"), kind: TransferKind::Usage, into_negative: false, description: String::new() };
+    let debit = Debit {
+        amount: aud("50"),
+        kind: TransferKind::Usage,
+        into_negative: false,
+        description: String::new(),
+    };
     posting::debit(&mut wallet, &mut ids("use"), debit, NOW).unwrap();
     let mut top_up = TopUp { lot: Some(id), ..top_up(&wallet) };
-    let taken = chargeback::of_top_up(&mut top_up, &mut wallet, &mut ids("take"), aud("55"), NOW).unwrap().unwrap();
+    let taken = chargeback::of_top_up(&mut top_up, &mut wallet, &mut ids("take"), aud("55"), NOW)
+        .unwrap()
+        .unwrap();
     let later = bought(&mut wallet, "60", "later");
     assert_eq!((wallet.owed, free_of(&wallet, later)), (aud("0"), aud("10")));
     let used_up = wallet.lots.iter().find(|lot| lot.id == id).cloned();
     let given = GivenBack { taken, lots: &[] };
-    let restored = won_top_up(&mut top_up, &mut wallet, &mut ids("won"), given, (used_up.as_ref(), None), NOW).unwrap();
+    let restored =
+        won_top_up(&mut top_up, &mut wallet, &mut ids("won"), given, (used_up.as_ref(), None), NOW)
+            .unwrap();
     assert_eq!((restored, top_up.lot), (vec![id], Some(id)));
-    assert_eq!((free_of(&wallet, id), free_of(&wallet, later), wallet.posted), (aud("50"), aud("10"), aud("60")));
+    assert_eq!(
+        (free_of(&wallet, id), free_of(&wallet, later), wallet.posted),
+        (aud("50"), aud("10"), aud("60"))
+    );
 }
 
-/// A surplus that is settled after two chargebacks is split between their disputes, and what became debt is nobody's lot.
+/// A surplus that is settled after two chargebacks is split between their disputes, and what became
+/// debt is nobody's lot.
 #[test]
 fn what_was_taken_from_lots_is_split_in_order() {
     let lot = |number| Id::from_uuid(Uuid::from_u128(number));
     let mut lots = vec![(lot(1), aud("10")), (lot(2), aud("5"))];
-    assert_eq!(chargeback::split_off(&mut lots, aud("12")).unwrap(), [(lot(1), aud("10")), (lot(2), aud("2"))]);
+    assert_eq!(
+        chargeback::split_off(&mut lots, aud("12")).unwrap(),
+        [(lot(1), aud("10")), (lot(2), aud("2"))]
+    );
     assert_eq!(chargeback::split_off(&mut lots, aud("8")).unwrap(), [(lot(2), aud("3"))]);
     let mut dispute = opened(false);
     dispute.also_from(vec![(lot(2), aud("2"))]).unwrap();
@@ -262,28 +419,42 @@ fn what_has_no_room_in_the_own_lot_is_in_a_new_one() {
     let mut wallet = wallet();
     let id = bought(&mut wallet, "50", "own");
     let mut top_up = TopUp { lot: Some(id), ..top_up(&wallet) };
-    let taken = chargeback::of_top_up(&mut top_up, &mut wallet, &mut ids("take"), aud("22"), NOW).unwrap().unwrap();
+    let taken = chargeback::of_top_up(&mut top_up, &mut wallet, &mut ids("take"), aud("22"), NOW)
+        .unwrap()
+        .unwrap();
     // Something else has taken the room meanwhile.
     wallet.lots[0].amount = aud("45");
     let lots = taken_from(&wallet);
     let given = GivenBack { taken, lots: &lots };
-    let restored = won_top_up(&mut top_up, &mut wallet, &mut ids("won"), given, (Some(&lots[0].0), None), NOW).unwrap();
+    let restored =
+        won_top_up(&mut top_up, &mut wallet, &mut ids("won"), given, (Some(&lots[0].0), None), NOW)
+            .unwrap();
     assert_eq!((restored.len(), top_up.lot), (2, Some(id)));
-    assert_eq!((free_of(&wallet, id), free_of(&wallet, restored[1]), wallet.posted), (aud("45"), aud("5"), aud("50")));
+    assert_eq!(
+        (free_of(&wallet, id), free_of(&wallet, restored[1]), wallet.posted),
+        (aud("45"), aud("5"), aud("50"))
+    );
     assert!(wallet.transfers.iter().all(|transfer| transfer.is_balanced().unwrap()));
 }
 
-/// 60.00 of one purchase are spent; its chargeback takes 60.00 of another. The rounding of a month takes a little of the other's room, and
-/// the other can be refunded as before nevertheless.
+/// 60.00 of one purchase are spent; its chargeback takes 60.00 of another. The rounding of a month
+/// takes a little of the other's room, and the other can be refunded as before nevertheless.
 #[test]
 fn a_rounding_meanwhile_does_not_move_the_credit_of_another_purchase() {
     let mut wallet = wallet();
     let id = bought(&mut wallet, "60", "own");
-    let debit = Debit { amount: aud("60"), kind: TransferKind::Usage, into_negative: false, description: String::new() };
+    let debit = Debit {
+        amount: aud("60"),
+        kind: TransferKind::Usage,
+        into_negative: false,
+        description: String::new(),
+    };
     posting::debit(&mut wallet, &mut ids("use"), debit, NOW).unwrap();
     let other = bought(&mut wallet, "100", "other");
     let mut top_up = TopUp { lot: Some(id), amount: aud("60"), tax: aud("0"), ..top_up(&wallet) };
-    let taken = chargeback::of_top_up(&mut top_up, &mut wallet, &mut ids("take"), aud("60"), NOW).unwrap().unwrap();
+    let taken = chargeback::of_top_up(&mut top_up, &mut wallet, &mut ids("take"), aud("60"), NOW)
+        .unwrap()
+        .unwrap();
     assert_eq!(chargeback::lots_taken(&wallet), [(other, aud("60"))]);
     for lot in wallet.lots.iter_mut().filter(|lot| lot.id == other) {
         lot.remaining = lot.remaining.plus(aud("0.004")).unwrap();
@@ -291,8 +462,12 @@ fn a_rounding_meanwhile_does_not_move_the_credit_of_another_purchase() {
     wallet.posted = wallet.posted.plus(aud("0.004")).unwrap();
     let lots = taken_from(&wallet);
     let given = GivenBack { taken, lots: &lots };
-    let restored = won_top_up(&mut top_up, &mut wallet, &mut ids("won"), given, (None, None), NOW).unwrap();
-    assert_eq!((restored[0], free_of(&wallet, other), free_of(&wallet, restored[1])), (other, aud("100"), aud("0.004")));
+    let restored =
+        won_top_up(&mut top_up, &mut wallet, &mut ids("won"), given, (None, None), NOW).unwrap();
+    assert_eq!(
+        (restored[0], free_of(&wallet, other), free_of(&wallet, restored[1])),
+        (other, aud("100"), aud("0.004"))
+    );
     assert_eq!((top_up.lot, wallet.posted), (Some(id), aud("100.004")));
     assert!(wallet.transfers.iter().all(|transfer| transfer.is_balanced().unwrap()));
 }
@@ -300,7 +475,9 @@ fn a_rounding_meanwhile_does_not_move_the_credit_of_another_purchase() {
 #[test]
 fn another_dispute_of_a_charge_comes_after_one_that_was_won() {
     let says = |id: &str| ProviderDispute { id: id.into(), ..told(false) };
-    for (text, other, by_person, by_provider) in [("a", "b", true, true), ("a", "a", false, false), ("", "", false, true)] {
+    for (text, other, by_person, by_provider) in
+        [("a", "b", true, true), ("a", "a", false, false), ("", "", false, true)]
+    {
         let mut open = Dispute { provider_dispute_id: text.into(), ..opened(false) };
         let may_open = |last: &Dispute| DisputesOfCharge(vec![last.clone()]).may_open(&says(other));
         assert!(!may_open(&open), "it is not decided");
@@ -315,32 +492,58 @@ fn another_dispute_of_a_charge_comes_after_one_that_was_won() {
     assert!(DisputesOfCharge(Vec::new()).may_open(&says("")), "the first");
 }
 
-/// What the provider tells is of the dispute with its id, whichever is the last: an answer may be old, or be of one that is not known.
+/// What the provider tells is of the dispute with its id, whichever is the last: an answer may be
+/// old, or be of one that is not known.
 #[test]
 fn what_the_provider_tells_is_of_the_dispute_that_it_names() {
     let says = |id: &str, outcome| ProviderDispute { id: id.into(), outcome, ..told(false) };
     let named = |id: &str| Dispute { provider_dispute_id: id.into(), ..opened(false) };
     let mut first = named("a");
     let known = DisputesOfCharge(vec![first.clone()]);
-    let unnoticed =
-        |known: &DisputesOfCharge, id: &str| known.won_unnoticed(&says(id, None)).map(|dispute| dispute.provider_dispute_id.clone());
-    assert_eq!((known.find(&says("b", Some(Outcome::Lost))), unnoticed(&known, "b")), (None, Some("a".to_owned())), "the first was won");
+    let unnoticed = |known: &DisputesOfCharge, id: &str| {
+        known.won_unnoticed(&says(id, None)).map(|dispute| dispute.provider_dispute_id.clone())
+    };
+    assert_eq!(
+        (known.find(&says("b", Some(Outcome::Lost))), unnoticed(&known, "b")),
+        (None, Some("a".to_owned())),
+        "the first was won"
+    );
     assert_eq!((unnoticed(&known, "a"), unnoticed(&known, "")), (None, None));
     first.decide(Outcome::Won, Decider::Provider, NOW).unwrap();
     let known = DisputesOfCharge(vec![first.clone(), named("b")]);
-    assert_eq!(known.find(&says("a", Some(Outcome::Won))), Some(&first), "an old answer decides nothing of the second");
+    assert_eq!(
+        known.find(&says("a", Some(Outcome::Won))),
+        Some(&first),
+        "an old answer decides nothing of the second"
+    );
     assert_eq!(known.find(&says("b", None)).map(|dispute| dispute.state), Some(DisputeState::Open));
-    let ended = DisputesOfCharge(vec![first.clone(), Dispute { state: DisputeState::Won, ..named("b") }]);
-    assert!(!ended.may_open(&says("a", None)) && ended.may_open(&says("c", None)), "an old answer opens nothing again");
-    assert_eq!(known.find(&says("", None)).map(|dispute| dispute.provider_dispute_id.as_str()), Some("b"), "without an id it is the last");
-    // What was refunded cannot be disputed: the provider's word of another dispute is none of the first.
+    let ended =
+        DisputesOfCharge(vec![first.clone(), Dispute { state: DisputeState::Won, ..named("b") }]);
+    assert!(
+        !ended.may_open(&says("a", None)) && ended.may_open(&says("c", None)),
+        "an old answer opens nothing again"
+    );
+    assert_eq!(
+        known.find(&says("", None)).map(|dispute| dispute.provider_dispute_id.as_str()),
+        Some("b"),
+        "without an id it is the last"
+    );
+    // What was refunded cannot be disputed: the provider's word of another dispute is none of the
+    // first.
     assert_eq!(DisputesOfCharge(vec![first.clone()]).find(&says("b", Some(Outcome::Lost))), None);
-    assert_eq!(unnoticed(&DisputesOfCharge(vec![first]), "b"), None, "the provider has told that it is won");
+    assert_eq!(
+        unnoticed(&DisputesOfCharge(vec![first]), "b"),
+        None,
+        "the provider has told that it is won"
+    );
     // A person had lost it: by opening another one the provider says that it is won.
     let mut lost = named("a");
     lost.decide(Outcome::Lost, Decider::Person("No proof".into()), NOW).unwrap();
     assert_eq!(
-        (unnoticed(&DisputesOfCharge(vec![lost]), "b"), unnoticed(&DisputesOfCharge(vec![opened(true)]), "b")),
+        (
+            unnoticed(&DisputesOfCharge(vec![lost]), "b"),
+            unnoticed(&DisputesOfCharge(vec![opened(true)]), "b")
+        ),
         (Some("a".to_owned()), None)
     );
 }

@@ -5,7 +5,9 @@ use payterms_kernel::{Money, Refusal};
 /// Less is available than requested.
 #[must_use]
 pub fn insufficient_funds(available: Money, requested: Money) -> Refusal {
-    let message = format!("The wallet has {available} available, {requested} were asked. Top it up, or ask for less.");
+    let message = format!(
+        "The wallet has {available} available, {requested} were asked. Top it up, or ask for less."
+    );
     Refusal::precondition("INSUFFICIENT_FUNDS", message)
         .with("available", available.amount())
         .with("asked", requested.amount())
@@ -22,12 +24,20 @@ pub fn lot_state(why: &str) -> Refusal {
 #[must_use]
 pub fn in_past(field: &'static str) -> Refusal {
     let description = "Name an instant later than now.".to_owned();
-    Refusal::invalid(vec![payterms_kernel::Violation { field: field.into(), reason: "TIME_IN_PAST", description }])
+    Refusal::invalid(vec![payterms_kernel::Violation {
+        field: field.into(),
+        reason: "TIME_IN_PAST",
+        description,
+    }])
 }
 
 /// An instant too far ahead.
 #[must_use]
 pub fn out_of_range(field: &'static str, most: &str) -> Refusal {
     let description = format!("Name an instant at most {most} ahead.");
-    Refusal::invalid(vec![payterms_kernel::Violation { field: field.into(), reason: "TIME_OUT_OF_RANGE", description }])
+    Refusal::invalid(vec![payterms_kernel::Violation {
+        field: field.into(),
+        reason: "TIME_OUT_OF_RANGE",
+        description,
+    }])
 }

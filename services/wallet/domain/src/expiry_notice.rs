@@ -35,10 +35,11 @@ impl Notice {
 /// The latest notice that each lot has had.
 pub type LatestNotices = HashMap<Id<Lot>, Notice>;
 
-/// The day on which a notice about a lot is due. A lot that came later than that has no first notice, and its last one on the next day:
-/// its receipt has just said it.
+/// The day on which a notice about a lot is due. A lot that came later than that has no first
+/// notice, and its last one on the next day: its receipt has just said it.
 fn day_of(lot: &Lot, notice: Notice, zone: Tz) -> Option<NaiveDate> {
-    let expiry = lot.expires_at.filter(|_| lot.kind == LotKind::Purchased && lot.remaining.is_positive())?;
+    let expiry =
+        lot.expires_at.filter(|_| lot.kind == LotKind::Purchased && lot.remaining.is_positive())?;
     let (made, last_day) = (day_in(zone, lot.created_at), last_whole_day_before(zone, expiry));
     let day = last_day.checked_sub_days(Days::new(notice.days_before().into()))?;
     match notice {
@@ -60,10 +61,16 @@ pub fn due<'a>(
     now: DateTime<Utc>,
 ) -> Vec<(&'a Lot, Notice)> {
     let latest = |lot: &Lot| {
-        let is_due = |notice: &Notice| is_pending(lot, *notice, this_notices) && day_of(lot, *notice, zone).is_some_and(|day| day <= today);
+        let is_due = |notice: &Notice| {
+            is_pending(lot, *notice, this_notices)
+                && day_of(lot, *notice, zone).is_some_and(|day| day <= today)
+        };
         Notice::ALL.into_iter().rev().find(is_due)
     };
-    lots.iter().filter(|lot| lot.in_force(now)).filter_map(|lot| Some((lot, latest(lot)?))).collect()
+    lots.iter()
+        .filter(|lot| lot.in_force(now))
+        .filter_map(|lot| Some((lot, latest(lot)?)))
+        .collect()
 }
 
 /// The first day on which one of these lots is to be told of.
@@ -75,7 +82,11 @@ pub fn next_day<'a>(
     now: DateTime<Utc>,
 ) -> Option<NaiveDate> {
     let days = |lot: &Lot| {
-        Notice::ALL.into_iter().filter(|notice| is_pending(lot, *notice, this_notices)).filter_map(|notice| day_of(lot, notice, zone)).min()
+        Notice::ALL
+            .into_iter()
+            .filter(|notice| is_pending(lot, *notice, this_notices))
+            .filter_map(|notice| day_of(lot, notice, zone))
+            .min()
     };
     lots.into_iter().filter(|lot| lot.in_force(now)).filter_map(days).min()
 }
@@ -124,7 +135,10 @@ mod tests {
     fn days(lot: &Lot, zone: Tz) -> Vec<NaiveDate> {
         let (lots, mut this_notices, mut days) = ([lot.clone()], LatestNotices::new(), Vec::new());
         while let Some(next) = next_day(&lots, &this_notices, zone, lot.created_at) {
-            assert!(days.last().is_none_or(|last| *last < next) && days.len() < 2, "{days:?} and {next}");
+            assert!(
+                days.last().is_none_or(|last| *last < next) && days.len() < 2,
+                "{days:?} and {next}"
+            );
             let found = due(&lots, &this_notices, (zone, next), start_of_day(zone, next));
             this_notices.extend(found.iter().map(|(lot, notice)| (lot.id, *notice)));
             days.push(next);
@@ -134,20 +148,36 @@ mod tests {
 
     #[test]
     fn it_is_told_thirty_and_seven_days_before_in_the_tenants_zone() {
-        // 31 March 22:00 UTC is 1 April in Sydney: all of 31 March is left there, and of 30 March in UTC.
+        // 31 March 22:00 UTC is 1 April in Sydney: all of 31 March is left there, and of 30 March
+        // in UTC.
         let bought = lot("2026-01-01T00:00:00Z", "2026-03-31T22:00:00Z");
         assert_eq!(days(&bought, SYDNEY), [day("2026-03-01"), day("2026-03-24")]);
         assert_eq!(days(&bought, Tz::UTC), [day("2026-02-28"), day("2026-03-23")]);
         // Credit that ends when a day begins can be used until the day before.
-        assert_eq!(days(&lot("2026-01-01T00:00:00Z", "2026-04-01T00:00:00Z"), Tz::UTC), [day("2026-03-01"), day("2026-03-24")]);
+        assert_eq!(
+            days(&lot("2026-01-01T00:00:00Z", "2026-04-01T00:00:00Z"), Tz::UTC),
+            [day("2026-03-01"), day("2026-03-24")]
+        );
     }
 
     #[test]
     fn what_came_later_is_told_of_once() {
-        assert_eq!(days(&lot("2026-03-01T10:00:00Z", "2026-03-31T10:00:00Z"), Tz::UTC), [day("2026-03-23")]);
-        assert_eq!(days(&lot("2026-03-29T10:00:00Z", "2026-03-31T10:00:00Z"), Tz::UTC), [day("2026-03-30")]);
-        assert_eq!(days(&lot("2026-03-30T10:00:00Z", "2026-04-01T00:00:00Z"), Tz::UTC), [day("2026-03-31")]);
-        assert_eq!(days(&lot("2026-03-31T10:00:00Z", "2026-03-31T20:00:00Z"), Tz::UTC), [] as [NaiveDate; 0]);
+        assert_eq!(
+            days(&lot("2026-03-01T10:00:00Z", "2026-03-31T10:00:00Z"), Tz::UTC),
+            [day("2026-03-23")]
+        );
+        assert_eq!(
+            days(&lot("2026-03-29T10:00:00Z", "2026-03-31T10:00:00Z"), Tz::UTC),
+            [day("2026-03-30")]
+        );
+        assert_eq!(
+            days(&lot("2026-03-30T10:00:00Z", "2026-04-01T00:00:00Z"), Tz::UTC),
+            [day("2026-03-31")]
+        );
+        assert_eq!(
+            days(&lot("2026-03-31T10:00:00Z", "2026-03-31T20:00:00Z"), Tz::UTC),
+            [] as [NaiveDate; 0]
+        );
     }
 
     #[test]
@@ -158,19 +188,32 @@ mod tests {
         let lasting = Lot { expires_at: None, ..bought.clone() };
         let lots = [granted, empty, lasting];
         assert_eq!(next_day(&lots, &LatestNotices::new(), Tz::UTC, bought.created_at), None);
-        assert!(due(&lots, &LatestNotices::new(), (Tz::UTC, day("2026-03-25")), at("2026-03-25T00:00:00Z")).is_empty());
+        assert!(
+            due(
+                &lots,
+                &LatestNotices::new(),
+                (Tz::UTC, day("2026-03-25")),
+                at("2026-03-25T00:00:00Z")
+            )
+            .is_empty()
+        );
         let over = at("2026-03-31T10:00:00Z");
         let lots = [bought.clone()];
         assert!(due(&lots, &LatestNotices::new(), (Tz::UTC, day("2026-03-31")), over).is_empty());
         assert_eq!(next_day(&lots, &LatestNotices::new(), Tz::UTC, over), None);
         // Whoever was away for weeks tells the last notice alone.
-        let found = due(&lots, &LatestNotices::new(), (Tz::UTC, day("2026-03-26")), at("2026-03-26T00:00:00Z"));
+        let found = due(
+            &lots,
+            &LatestNotices::new(),
+            (Tz::UTC, day("2026-03-26")),
+            at("2026-03-26T00:00:00Z"),
+        );
         assert_eq!(found, [(&bought, Notice::Last)]);
     }
 
     proptest! {
-        /// Whatever zones the tenant moves through, and whenever the job comes, each notice is told at most once, and what lasts for
-        /// more than a week is told of before it ends.
+        /// Whatever zones the tenant moves through, and whenever the job comes, each notice is told
+        /// at most once, and what lasts for more than a week is told of before it ends.
         #[test]
         fn a_notice_comes_once_whatever_zones_the_tenant_moves_through(
             lasts in 1_i64..100 * 86_400,

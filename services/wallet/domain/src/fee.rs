@@ -1,5 +1,6 @@
-//! Fees. Recurring fees are taken in advance, monthly on the day of their start, even into a negative balance, until they are
-//! cancelled; there is no pro rata (docs/domain/wallet.md#recurring-fees).
+//! Fees. Recurring fees are taken in advance, monthly on the day of their start, even into a
+//! negative balance, until they are cancelled; there is no pro rata
+//! (docs/domain/wallet.md#recurring-fees).
 
 use crate::{
     ledger::{Transfer, TransferKind},
@@ -56,7 +57,12 @@ pub struct Fee {
 impl Fee {
     /// The fee that a posting took.
     #[must_use]
-    pub fn of(posting: &Posting, wallet: Id<Wallet>, recurring: Option<Id<RecurringFee>>, description: &str) -> Self {
+    pub fn of(
+        posting: &Posting,
+        wallet: Id<Wallet>,
+        recurring: Option<Id<RecurringFee>>,
+        description: &str,
+    ) -> Self {
         Self {
             transfer: posting.transfer,
             wallet,
@@ -97,18 +103,33 @@ impl RecurringFee {
         })
     }
 
-    /// The next day on which it is taken. It is counted from the first day, so a short month does not move the later ones.
+    /// The next day on which it is taken. It is counted from the first day, so a short month does
+    /// not move the later ones.
     #[must_use]
     pub fn next_on(&self) -> Option<NaiveDate> {
-        if self.cancelled { None } else { nth_month(self.first_on, self.taken, self.first_on.day()) }
+        if self.cancelled {
+            None
+        } else {
+            nth_month(self.first_on, self.taken, self.first_on.day())
+        }
     }
 
     /// Takes the fee of one month.
     ///
     /// # Errors
     /// `BALANCE_OVERFLOW`.
-    pub fn take(&mut self, wallet: &mut Wallet, ids: &mut IdSource, now: DateTime<Utc>) -> Result<(Posting, Fee), Refusal> {
-        let debit = Debit { amount: self.amount, kind: TransferKind::Fee, into_negative: true, description: self.description.clone() };
+    pub fn take(
+        &mut self,
+        wallet: &mut Wallet,
+        ids: &mut IdSource,
+        now: DateTime<Utc>,
+    ) -> Result<(Posting, Fee), Refusal> {
+        let debit = Debit {
+            amount: self.amount,
+            kind: TransferKind::Fee,
+            into_negative: true,
+            description: self.description.clone(),
+        };
         let posting = posting::debit(wallet, ids, debit, now)?;
         let fee = Fee::of(&posting, wallet.id, Some(self.id), &self.description);
         self.taken = self.taken.saturating_add(1);
@@ -143,18 +164,31 @@ mod tests {
     #[test]
     fn a_fee_of_the_thirty_first_comes_on_the_last_day_and_goes_back_to_the_thirty_first() {
         let usd = Currency::parse("USD").unwrap();
-        let mut wallet = Wallet::open(Id::from_uuid(Uuid::nil()), Id::from_uuid(Uuid::nil()), usd, NOW);
+        let mut wallet =
+            Wallet::open(Id::from_uuid(Uuid::nil()), Id::from_uuid(Uuid::nil()), usd, NOW);
         let mut ids = IdSource::new(NOW, b"seed", "test");
         let five = Money::parse(usd, "5").unwrap();
         let day = |text: &str| text.parse::<NaiveDate>().unwrap();
-        let mut fee = RecurringFee::begin(Id::from_uuid(Uuid::nil()), &wallet, five, "Number".into(), day("2026-01-31"), NOW).unwrap();
+        let mut fee = RecurringFee::begin(
+            Id::from_uuid(Uuid::nil()),
+            &wallet,
+            five,
+            "Number".into(),
+            day("2026-01-31"),
+            NOW,
+        )
+        .unwrap();
         let mut days = Vec::new();
         for _ in 0..4 {
             days.push(fee.next_on().unwrap().to_string());
             fee.take(&mut wallet, &mut ids, NOW).unwrap();
         }
         assert_eq!(days, ["2026-01-31", "2026-02-28", "2026-03-31", "2026-04-30"]);
-        assert_eq!(wallet.posted, Money::parse(usd, "20").unwrap().negated(), "even into a negative balance");
+        assert_eq!(
+            wallet.posted,
+            Money::parse(usd, "20").unwrap().negated(),
+            "even into a negative balance"
+        );
         fee.cancel(NOW);
         assert_eq!(fee.next_on(), None);
     }

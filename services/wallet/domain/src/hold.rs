@@ -1,7 +1,7 @@
 //! Holds: credit that is reserved now and captured later (docs/domain/wallet.md#holds).
 //!
-//! A hold pins parts of lots. So two holds never promise the same money, and a pinned part outlives the lot's expiry until
-//! the hold ends.
+//! A hold pins parts of lots. So two holds never promise the same money, and a pinned part outlives
+//! the lot's expiry until the hold ends.
 
 use crate::{
     error::{in_past, insufficient_funds, out_of_range},
@@ -50,7 +50,8 @@ pub struct Hold {
     pub captured: Money,
     /// The parts that it still pins, by lot, in debit order.
     pub pins: Vec<(Id<Lot>, Money)>,
-    /// The payment of invoices that owns it: only that payment ends the hold, and it does not expire.
+    /// The payment of invoices that owns it: only that payment ends the hold, and it does not
+    /// expire.
     pub payment: Option<Uuid>,
     /// When it expires.
     pub expires_at: DateTime<Utc>,
@@ -74,7 +75,11 @@ impl Hold {
             let message = "The hold is for a payment of invoices, a refund or a transfer back, and only that ends it.";
             return Err(Refusal::precondition("HOLD_OWNER", message));
         }
-        let state = if self.state == HoldState::Active && self.expires_at <= now { HoldState::Expired } else { self.state };
+        let state = if self.state == HoldState::Active && self.expires_at <= now {
+            HoldState::Expired
+        } else {
+            self.state
+        };
         if state == HoldState::Active {
             return Ok(());
         }
@@ -106,7 +111,12 @@ pub struct Capture {
 ///
 /// # Errors
 /// `CURRENCY_MISMATCH`, `INSUFFICIENT_FUNDS`, `TIME_IN_PAST`, `TIME_OUT_OF_RANGE`.
-pub fn authorize(wallet: &mut Wallet, ids: &mut IdSource, order: Authorization, now: DateTime<Utc>) -> Result<Hold, Refusal> {
+pub fn authorize(
+    wallet: &mut Wallet,
+    ids: &mut IdSource,
+    order: Authorization,
+    now: DateTime<Utc>,
+) -> Result<Hold, Refusal> {
     let Authorization { amount, expires_at, description } = order;
     wallet.takes(amount)?;
     let expires_at = expires_at.unwrap_or_else(|| now + TimeDelta::days(DEFAULT_DAYS));
@@ -175,7 +185,13 @@ fn over_captured(hold: &Hold, left: Money, asked: Money) -> Refusal {
 ///
 /// # Errors
 /// `HOLD_STATE`, `HOLD_OWNER`, `CURRENCY_MISMATCH`; `INSUFFICIENT_FUNDS` if the hold reserves less.
-pub fn capture(wallet: &mut Wallet, hold: &mut Hold, ids: &mut IdSource, order: Capture, now: DateTime<Utc>) -> Result<Posting, Refusal> {
+pub fn capture(
+    wallet: &mut Wallet,
+    hold: &mut Hold,
+    ids: &mut IdSource,
+    order: Capture,
+    now: DateTime<Utc>,
+) -> Result<Posting, Refusal> {
     hold.must_be_active(now)?;
     let held = hold.held()?;
     let amount = order.amount.unwrap_or(held);
@@ -187,7 +203,11 @@ pub fn capture(wallet: &mut Wallet, hold: &mut Hold, ids: &mut IdSource, order: 
     let mut parts = Vec::new();
     for (id, pinned) in &mut hold.pins {
         let part = pinned.min(left)?;
-        let Some(lot) = wallet.lots.iter_mut().find(|lot| lot.id == *id).filter(|_| part.is_positive()) else { continue };
+        let Some(lot) =
+            wallet.lots.iter_mut().find(|lot| lot.id == *id).filter(|_| part.is_positive())
+        else {
+            continue;
+        };
         *pinned = pinned.minus(part)?;
         lot.pinned = lot.pinned.minus(part)?;
         lot.remaining = lot.remaining.minus(part)?;
@@ -200,7 +220,12 @@ pub fn capture(wallet: &mut Wallet, hold: &mut Hold, ids: &mut IdSource, order: 
         release(wallet, hold, ids, HoldState::Captured, now)?;
     }
     hold.pins.retain(|(_, pinned)| pinned.is_positive());
-    let debit = Debit { amount, kind: TransferKind::Capture, into_negative: false, description: hold.description.clone() };
+    let debit = Debit {
+        amount,
+        kind: TransferKind::Capture,
+        into_negative: false,
+        description: hold.description.clone(),
+    };
     post_taken(wallet, ids, &parts, Money::zero(wallet.currency), debit, now)
 }
 
@@ -208,13 +233,23 @@ pub fn capture(wallet: &mut Wallet, hold: &mut Hold, ids: &mut IdSource, order: 
 ///
 /// # Errors
 /// `HOLD_STATE`.
-pub fn void(wallet: &mut Wallet, hold: &mut Hold, ids: &mut IdSource, now: DateTime<Utc>) -> Result<(), Refusal> {
+pub fn void(
+    wallet: &mut Wallet,
+    hold: &mut Hold,
+    ids: &mut IdSource,
+    now: DateTime<Utc>,
+) -> Result<(), Refusal> {
     hold.must_be_active(now)?;
     release(wallet, hold, ids, HoldState::Voided, now)
 }
 
 /// Ends an active hold that has expired. Returns false if there is nothing to do.
-pub fn expire(wallet: &mut Wallet, hold: &mut Hold, ids: &mut IdSource, now: DateTime<Utc>) -> Result<bool, Refusal> {
+pub fn expire(
+    wallet: &mut Wallet,
+    hold: &mut Hold,
+    ids: &mut IdSource,
+    now: DateTime<Utc>,
+) -> Result<bool, Refusal> {
     if hold.state != HoldState::Active || hold.expires_at > now || hold.payment.is_some() {
         return Ok(false);
     }
@@ -222,7 +257,13 @@ pub fn expire(wallet: &mut Wallet, hold: &mut Hold, ids: &mut IdSource, now: Dat
     Ok(true)
 }
 
-pub(crate) fn release(wallet: &mut Wallet, hold: &mut Hold, ids: &mut IdSource, end: HoldState, now: DateTime<Utc>) -> Result<(), Refusal> {
+pub(crate) fn release(
+    wallet: &mut Wallet,
+    hold: &mut Hold,
+    ids: &mut IdSource,
+    end: HoldState,
+    now: DateTime<Utc>,
+) -> Result<(), Refusal> {
     let freed: Vec<_> = hold.pins.drain(..).collect();
     for (id, pinned) in &freed {
         if let Some(lot) = wallet.lots.iter_mut().find(|lot| lot.id == *id) {

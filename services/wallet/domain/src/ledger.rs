@@ -56,7 +56,8 @@ pub enum TransferKind {
     Expiry,
     /// New credit → the wallet's debt; the balance stays.
     OwedSettlement,
-    /// New credit → the debt that a charge or transfer left which was taken back; the balance stays.
+    /// New credit → the debt that a charge or transfer left which was taken back; the balance
+    /// stays.
     ReturnSettlement,
     /// Customer credit → invoice settlement, by a payment.
     InvoiceCredit,
@@ -68,7 +69,8 @@ pub enum TransferKind {
     InvoiceRefund,
     /// Bank clearing → invoice settlement: a bank line matched to an invoice.
     BankTransfer,
-    /// Invoice settlement ↔ rounding: the use that deposits paid in a month moves to that month's invoice.
+    /// Invoice settlement ↔ rounding: the use that deposits paid in a month moves to that month's
+    /// invoice.
     MonthClose,
     /// Receivable → customer credit: a postpaid month is invoiced.
     PostpaidClose,
@@ -78,13 +80,16 @@ pub enum TransferKind {
     Chargeback,
     /// Provider clearing → what a chargeback had taken: its dispute is won.
     DisputeWon,
-    /// Bank clearing → purchased credit (and tax payable): a bank line matched to an invoice of a top-up.
+    /// Bank clearing → purchased credit (and tax payable): a bank line matched to an invoice of a
+    /// top-up.
     TransferTopUp,
-    /// The reverse of what a bank line had paid or bought: its match was taken back, or the bank took the money back.
+    /// The reverse of what a bank line had paid or bought: its match was taken back, or the bank
+    /// took the money back.
     TransferReturn,
     /// The reverse of a debit, capture, use or fee, or of a part of it.
     Reversal,
-    /// Purchased credit (and tax payable) → bank clearing: what had come by transfer went back to its payer.
+    /// Purchased credit (and tax payable) → bank clearing: what had come by transfer went back to
+    /// its payer.
     TransferRefund,
     /// Purchased credit → withheld.
     Revocation,
@@ -125,9 +130,11 @@ pub struct Transfer {
     pub entries: Vec<Entry>,
     /// The caller's description.
     pub description: String,
-    /// The price of one, where it takes a use; known while it is new, for the line of the month's invoice.
+    /// The price of one, where it takes a use; known while it is new, for the line of the month's
+    /// invoice.
     pub unit_price: Option<Money>,
-    /// What it belongs to: a payment of invoices, a top-up, the refund of a top-up, a transfer back, or a revocation.
+    /// What it belongs to: a payment of invoices, a top-up, the refund of a top-up, a transfer
+    /// back, or a revocation.
     pub payment: Option<Uuid>,
     /// When it was recorded.
     pub recorded_at: DateTime<Utc>,

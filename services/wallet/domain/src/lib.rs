@@ -1,7 +1,8 @@
 //! The wallet's rules: lots, the ledger, holds, top-ups, recharges, methods, prepayment.
 //!
-//! Pure: no I/O and no clock. A decision receives the time and the ids, changes the aggregate, and leaves its transfers in the
-//! wallet for the store to save. docs/domain/wallet.md states the rules.
+//! Pure: no I/O and no clock. A decision receives the time and the ids, changes the aggregate, and
+//! leaves its transfers in the wallet for the store to save. docs/domain/wallet.md states the
+//! rules.
 #![expect(
     clippy::missing_errors_doc,
     reason = "refusals are named where there are any; arithmetic fails only for amounts that no stored row can hold"

@@ -50,7 +50,8 @@ pub struct Lot {
 }
 
 impl Lot {
-    /// Whether the lot is in force at an instant. It does not matter whether the expiry job has run yet.
+    /// Whether the lot is in force at an instant. It does not matter whether the expiry job has run
+    /// yet.
     #[must_use]
     pub fn in_force(&self, now: DateTime<Utc>) -> bool {
         self.expires_at.is_none_or(|expiry| now < expiry)
@@ -61,7 +62,8 @@ impl Lot {
         self.remaining.minus(self.pinned)
     }
 
-    /// The order in which debits use lots: priority, then soonest expiry, then granted before purchased, then oldest.
+    /// The order in which debits use lots: priority, then soonest expiry, then granted before
+    /// purchased, then oldest.
     #[must_use]
     pub fn debit_order(&self, other: &Self) -> Ordering {
         let expiry = |lot: &Self| lot.expires_at.unwrap_or(DateTime::<Utc>::MAX_UTC);

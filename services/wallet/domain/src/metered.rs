@@ -1,5 +1,5 @@
-//! Metered services: usage that accrues in the wallet and that invoicing bills after the month's end
-//! (docs/domain/invoicing.md#metered-services).
+//! Metered services: usage that accrues in the wallet and that invoicing bills after the month's
+//! end (docs/domain/invoicing.md#metered-services).
 
 use crate::{
     customer::Customer,
@@ -8,7 +8,9 @@ use crate::{
     wallet::Wallet,
 };
 use chrono::{DateTime, Months, NaiveDate, Utc};
-use payterms_kernel::{Condition, Currency, Id, IdSource, Money, Refusal, calendar::first_of_month};
+use payterms_kernel::{
+    Condition, Currency, Id, IdSource, Money, Refusal, calendar::first_of_month,
+};
 use uuid::Uuid;
 
 /// Whether a service may be used.
@@ -71,9 +73,15 @@ pub struct Metered {
 /// Records one use. The wallet's credit is not touched: invoicing bills the use.
 ///
 /// # Errors
-/// `CURRENCY_MISMATCH`, `USAGE_TOO_OLD`, `USAGE_IN_FUTURE`, `SERVICE_STATE`; `PROFILE_INCOMPLETE` or
-/// `COLLECTION_METHOD_REQUIRED` with each missing item.
-pub fn record(wallet: &mut Wallet, ids: &mut IdSource, used: Use, terms: &Terms<'_>, now: DateTime<Utc>) -> Result<UsageRecord, Refusal> {
+/// `CURRENCY_MISMATCH`, `USAGE_TOO_OLD`, `USAGE_IN_FUTURE`, `SERVICE_STATE`; `PROFILE_INCOMPLETE`
+/// or `COLLECTION_METHOD_REQUIRED` with each missing item.
+pub fn record(
+    wallet: &mut Wallet,
+    ids: &mut IdSource,
+    used: Use,
+    terms: &Terms<'_>,
+    now: DateTime<Utc>,
+) -> Result<UsageRecord, Refusal> {
     wallet.takes(used.unit_price)?;
     let used_at = dated(&used, now)?;
     must_be_open(terms.service)?;
@@ -88,7 +96,10 @@ pub fn record(wallet: &mut Wallet, ids: &mut IdSource, used: Use, terms: &Terms<
         quantity: used.quantity,
         unit_price: used.unit_price,
         transfer: None,
-        metered: Some(Metered { service: terms.service.id, month: month_of_use.max(terms.service.open_month) }),
+        metered: Some(Metered {
+            service: terms.service.id,
+            month: month_of_use.max(terms.service.open_month),
+        }),
         used_at,
         recorded_at: now.max(wallet.updated_at),
         late: month_of_use < terms.service.open_month,
@@ -99,7 +110,9 @@ pub fn record(wallet: &mut Wallet, ids: &mut IdSource, used: Use, terms: &Terms<
 fn must_be_open(service: &MeteredService) -> Result<(), Refusal> {
     let message = match service.access {
         Access::Open => return Ok(()),
-        Access::Suspended => "The metered service is SUSPENDED: what is overdue of it must be paid first.",
+        Access::Suspended => {
+            "The metered service is SUSPENDED: what is overdue of it must be paid first."
+        }
         Access::Disabled => "The metered service is DISABLED. Enable it again to use it.",
     };
     Err(Refusal::precondition("SERVICE_STATE", message).with("state", service.access.name()))
@@ -122,7 +135,8 @@ fn must_be_billable(terms: &Terms<'_>) -> Result<(), Refusal> {
         }
         (Ok(()), false) => {
             let message = "There is no card to bill the service from. Choose a collection method.";
-            Err(Refusal::precondition("COLLECTION_METHOD_REQUIRED", message).with_conditions(vec![missing]))
+            Err(Refusal::precondition("COLLECTION_METHOD_REQUIRED", message)
+                .with_conditions(vec![missing]))
         }
     }
 }
@@ -130,7 +144,8 @@ fn must_be_billable(terms: &Terms<'_>) -> Result<(), Refusal> {
 impl MeteredService {
     /// Closes the open month. Uses of it that are recorded later count as late.
     pub fn close_month(&mut self) {
-        self.open_month = self.open_month.checked_add_months(Months::new(1)).unwrap_or(self.open_month);
+        self.open_month =
+            self.open_month.checked_add_months(Months::new(1)).unwrap_or(self.open_month);
     }
 }
 
@@ -152,7 +167,8 @@ mod tests {
     #[test]
     fn a_use_needs_all_that_billing_needs_and_names_each() {
         let usd = Currency::parse("USD").unwrap();
-        let mut wallet = Wallet::open(Id::from_uuid(Uuid::nil()), Id::from_uuid(Uuid::nil()), usd, NOW);
+        let mut wallet =
+            Wallet::open(Id::from_uuid(Uuid::nil()), Id::from_uuid(Uuid::nil()), usd, NOW);
         let mut service = MeteredService {
             id: Uuid::max(),
             customer: wallet.customer,
@@ -180,16 +196,29 @@ mod tests {
         let mut ids = IdSource::new(NOW, b"seed", "test");
         let methods = Methods::default();
         let mut on = |service: &MeteredService, used_on: &str| {
-            let terms = Terms { service, customer: &customer, methods: &methods, today: day("2026-06-03"), used_on: day(used_on) };
+            let terms = Terms {
+                service,
+                customer: &customer,
+                methods: &methods,
+                today: day("2026-06-03"),
+                used_on: day(used_on),
+            };
             record(&mut wallet, &mut ids, used(), &terms, NOW)
         };
         let missing = on(&service, "2026-06-03").unwrap_err();
-        assert_eq!((missing.reason, missing.conditions.len()), ("PROFILE_INCOMPLETE", 2), "address and method at once");
+        assert_eq!(
+            (missing.reason, missing.conditions.len()),
+            ("PROFILE_INCOMPLETE", 2),
+            "address and method at once"
+        );
         service.access = Access::Suspended;
         assert_eq!(on(&service, "2026-06-03").unwrap_err().reason, "SERVICE_STATE");
         // The month that a use belongs to: its own, or the open one if that is closed.
         let month = |used_on: &str| super::first_of_month(day(used_on)).max(service.open_month);
-        assert_eq!((month("2026-05-31"), month("2026-07-01")), (day("2026-06-01"), day("2026-07-01")));
+        assert_eq!(
+            (month("2026-05-31"), month("2026-07-01")),
+            (day("2026-06-01"), day("2026-07-01"))
+        );
         service.close_month();
         assert_eq!(service.open_month, day("2026-07-01"));
     }

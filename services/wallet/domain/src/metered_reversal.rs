@@ -33,7 +33,8 @@ pub struct MeteredOrder {
     pub explanation: String,
 }
 
-/// Takes a use, or a part of its quantity, off the open month of its service. No credit moves: the service would have billed it.
+/// Takes a use, or a part of its quantity, off the open month of its service. No credit moves: the
+/// service would have billed it.
 ///
 /// # Errors
 /// `ALREADY_REVERSED`, `REVERSAL_TOO_LARGE`, `TIME_OUT_OF_RANGE`.
@@ -55,8 +56,11 @@ pub fn reverse_metered(
         return Err(Refusal::precondition("REVERSAL_TOO_LARGE", message).with("left", left));
     }
     let so_far = original.reversed.checked_add(quantity).ok_or(MoneyError::Overflow)?;
-    let due =
-        if so_far == record.quantity { record.amount } else { Money::from_product(wallet.currency, record.unit_price.amount(), so_far)? };
+    let due = if so_far == record.quantity {
+        record.amount
+    } else {
+        Money::from_product(wallet.currency, record.unit_price.amount(), so_far)?
+    };
     Ok(Reversal {
         id: Id::from_uuid(id),
         wallet: wallet.id,
@@ -87,7 +91,12 @@ mod tests {
 
     #[test]
     fn a_metered_use_is_reversed_by_quantity() {
-        let wallet = Wallet::open(Id::from_uuid(Uuid::nil()), Id::from_uuid(Uuid::nil()), usd(0).currency(), NOW);
+        let wallet = Wallet::open(
+            Id::from_uuid(Uuid::nil()),
+            Id::from_uuid(Uuid::nil()),
+            usd(0).currency(),
+            NOW,
+        );
         let record = UsageRecord {
             id: Id::from_uuid(Uuid::max()),
             sequence: 1,
@@ -102,12 +111,19 @@ mod tests {
             late: false,
             external_id: None,
         };
-        let original =
-            |reversed: i64| MeteredOriginal { record: record.clone(), reversed: reversed.into(), reversed_amount: usd(10 * reversed) };
-        let order =
-            |quantity: Option<i64>| MeteredOrder { quantity: quantity.map(Decimal::from), effective_at: None, explanation: String::new() };
+        let original = |reversed: i64| MeteredOriginal {
+            record: record.clone(),
+            reversed: reversed.into(),
+            reversed_amount: usd(10 * reversed),
+        };
+        let order = |quantity: Option<i64>| MeteredOrder {
+            quantity: quantity.map(Decimal::from),
+            effective_at: None,
+            explanation: String::new(),
+        };
         let reversed = |before, quantity| {
-            reverse_metered(&wallet, Uuid::nil(), &original(before), order(quantity), NOW).map(|reversal| reversal.amount)
+            reverse_metered(&wallet, Uuid::nil(), &original(before), order(quantity), NOW)
+                .map(|reversal| reversal.amount)
         };
         assert_eq!((reversed(0, Some(1)), reversed(1, None)), (Ok(usd(10)), Ok(usd(20))));
         assert_eq!(reversed(1, Some(3)).unwrap_err().reason, "REVERSAL_TOO_LARGE");

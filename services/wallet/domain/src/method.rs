@@ -1,4 +1,5 @@
-//! Payment methods, and the two pointers to them (docs/domain/wallet.md#payment-methods, docs/domain/wallet.md#two-pointers).
+//! Payment methods, and the two pointers to them (docs/domain/wallet.md#payment-methods,
+//! docs/domain/wallet.md#two-pointers).
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use payterms_kernel::{Id, Refusal};
@@ -21,7 +22,8 @@ payterms_kernel::names! {
     MethodKind { Card = "CARD", BankTransfer = "BANK_TRANSFER", BankDebit = "BANK_DEBIT", CreditLine = "CREDIT_LINE" }
 }
 
-/// A customer's payment method. It has no `Display`, so that the provider's token does not get into logs.
+/// A customer's payment method. It has no `Display`, so that the provider's token does not get into
+/// logs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PaymentMethod {
     /// Its id.
@@ -90,26 +92,35 @@ impl PaymentMethod {
         match (self.active, self.is_unexpired(day)) {
             (true, true) => Ok(()),
             (false, _) => Err(Refusal::state("METHOD_STATE", "The payment method", "REMOVED", &[])),
-            (true, false) => Err(Refusal::state("METHOD_STATE", "The payment method", "EXPIRED", &["RemovePaymentMethod"])),
+            (true, false) => Err(Refusal::state(
+                "METHOD_STATE",
+                "The payment method",
+                "EXPIRED",
+                &["RemovePaymentMethod"],
+            )),
         }
     }
 }
 
 impl PaymentMethod {
-    /// Refuses a method that cannot be charged. A credit line cannot: it never tops up, recharges or collects.
+    /// Refuses a method that cannot be charged. A credit line cannot: it never tops up, recharges
+    /// or collects.
     ///
     /// # Errors
     /// `METHOD_STATE`, `CREDIT_LINE_NOT_ALLOWED`.
     pub fn must_be_chargeable(&self, day: NaiveDate) -> Result<(), Refusal> {
         self.must_be_usable(day)?;
         if self.kind == MethodKind::CreditLine {
-            return Err(no_credit_line("A credit line pays invoices later, and nothing else. Name a card or bank account."));
+            return Err(no_credit_line(
+                "A credit line pays invoices later, and nothing else. Name a card or bank account.",
+            ));
         }
         Ok(())
     }
 
-    /// Refuses a credit line, which buys no credit. Where it is the purchase default and no method was named, nothing else is charged
-    /// instead: nobody has chosen it for that (docs/domain/wallet.md#line-is-no-source).
+    /// Refuses a credit line, which buys no credit. Where it is the purchase default and no method
+    /// was named, nothing else is charged instead: nobody has chosen it for that
+    /// (docs/domain/wallet.md#line-is-no-source).
     ///
     /// # Errors
     /// `CREDIT_LINE_NOT_ALLOWED`.
@@ -119,9 +130,9 @@ impl PaymentMethod {
                 "The customer's purchase default is a credit line, which buys no credit. Name a card or bank account in payment_method, or \
                  make one the default with SetPurchaseDefault.",
             )),
-            (MethodKind::CreditLine, false) => {
-                Err(no_credit_line("A credit line buys no credit: it pays invoices later, and nothing else. Name a card or bank account."))
-            }
+            (MethodKind::CreditLine, false) => Err(no_credit_line(
+                "A credit line buys no credit: it pays invoices later, and nothing else. Name a card or bank account.",
+            )),
             _ => Ok(()),
         }
     }
@@ -144,7 +155,12 @@ impl PaymentMethod {
     pub fn must_be_collectable(&self, day: NaiveDate) -> Result<(), Refusal> {
         self.must_be_chargeable(day)?;
         if self.charged_back {
-            return Err(Refusal::state("METHOD_STATE", "The payment method", "CHARGED_BACK", &["StartMethodSetup"]));
+            return Err(Refusal::state(
+                "METHOD_STATE",
+                "The payment method",
+                "CHARGED_BACK",
+                &["StartMethodSetup"],
+            ));
         }
         Ok(())
     }
@@ -187,8 +203,8 @@ impl Methods {
         self.purchase_default = Some(line.id);
     }
 
-    /// Puts a credit line aside. The customer must have a valid card or bank account, which becomes the purchase default if
-    /// the line was it.
+    /// Puts a credit line aside. The customer must have a valid card or bank account, which becomes
+    /// the purchase default if the line was it.
     ///
     /// # Errors
     /// `OTHER_METHOD_REQUIRED`.
@@ -205,12 +221,14 @@ impl Methods {
     pub fn remove(&mut self, id: Id<PaymentMethod>, day: NaiveDate) {
         self.active.retain(|method| method.id != id);
         if self.purchase_default == Some(id) {
-            self.purchase_default = self.active.iter().find(|method| method.qualifies(day)).map(|method| method.id);
+            self.purchase_default =
+                self.active.iter().find(|method| method.qualifies(day)).map(|method| method.id);
         }
         self.move_collection_from(id, day);
     }
 
-    /// After a chargeback: the method is no longer charged without a person present, since the next charge may come back too.
+    /// After a chargeback: the method is no longer charged without a person present, since the next
+    /// charge may come back too.
     pub fn stop_charging(&mut self, id: Id<PaymentMethod>, day: NaiveDate) {
         for method in self.active.iter_mut().filter(|method| method.id == id) {
             method.charged_back = true;
@@ -218,10 +236,13 @@ impl Methods {
         self.move_collection_from(id, day);
     }
 
-    /// The charge that was taken back stands again: the method may be charged without a person present again. Where none is, which is so
-    /// only where this one was and no other has taken its place, it is the collection method again; returns whether it is.
+    /// The charge that was taken back stands again: the method may be charged without a person
+    /// present again. Where none is, which is so only where this one was and no other has taken its
+    /// place, it is the collection method again; returns whether it is.
     pub fn stand_again(&mut self, id: Id<PaymentMethod>, day: NaiveDate) -> bool {
-        let Some(method) = self.active.iter_mut().find(|method| method.id == id) else { return false };
+        let Some(method) = self.active.iter_mut().find(|method| method.id == id) else {
+            return false;
+        };
         method.charged_back = false;
         let is_restored = self.collection.is_none() && method.qualifies(day);
         if is_restored {
@@ -230,24 +251,35 @@ impl Methods {
         is_restored
     }
 
-    /// Whether a method may be charged without a person present: now, or once the disputes of some methods are won. Where none is the
-    /// collection method, one of these [stands again](Self::stand_again) by itself then.
+    /// Whether a method may be charged without a person present: now, or once the disputes of some
+    /// methods are won. Where none is the collection method, one of these [stands
+    /// again](Self::stand_again) by itself then.
     #[must_use]
-    pub fn may_be_charged<T: Copy>(&self, disputed: &[(Id<PaymentMethod>, T)], day: NaiveDate) -> bool {
+    pub fn may_be_charged<T: Copy>(
+        &self,
+        disputed: &[(Id<PaymentMethod>, T)],
+        day: NaiveDate,
+    ) -> bool {
         match self.collection {
             Some(id) => self.get(id).is_some_and(|method| method.is_unexpired(day)),
             None => self.waits_for(disputed, day).is_some(),
         }
     }
 
-    /// What collection waits for: the first of the open disputes, each with its method, which has taken the only method that
-    /// could be charged without a person present and may bring it back; `None` where there is none.
+    /// What collection waits for: the first of the open disputes, each with its method, which has
+    /// taken the only method that could be charged without a person present and may bring it back;
+    /// `None` where there is none.
     #[must_use]
-    pub fn waits_for<T: Copy>(&self, disputed: &[(Id<PaymentMethod>, T)], day: NaiveDate) -> Option<T> {
+    pub fn waits_for<T: Copy>(
+        &self,
+        disputed: &[(Id<PaymentMethod>, T)],
+        day: NaiveDate,
+    ) -> Option<T> {
         if self.collection.is_some() {
             return None;
         }
-        let comes_back = |id: Id<PaymentMethod>| self.get(id).is_some_and(|method| method.qualifies(day));
+        let comes_back =
+            |id: Id<PaymentMethod>| self.get(id).is_some_and(|method| method.qualifies(day));
         disputed.iter().find(|(id, _)| comes_back(*id)).map(|(_, dispute)| *dispute)
     }
 
@@ -259,7 +291,11 @@ impl Methods {
 
     fn move_collection_from(&mut self, id: Id<PaymentMethod>, day: NaiveDate) {
         if self.collection == Some(id) {
-            self.collection = self.active.iter().find(|method| method.qualifies(day) && !method.charged_back).map(|method| method.id);
+            self.collection = self
+                .active
+                .iter()
+                .find(|method| method.qualifies(day) && !method.charged_back)
+                .map(|method| method.id);
         }
     }
 }
@@ -298,7 +334,11 @@ mod tests {
         assert_eq!((methods.purchase_default, methods.collection), (Some(old.id), Some(old.id)));
         methods.purchase_default = Some(new.id);
         methods.remove(new.id, day);
-        assert_eq!((methods.purchase_default, methods.collection), (Some(old.id), Some(old.id)), "the expired one does not qualify");
+        assert_eq!(
+            (methods.purchase_default, methods.collection),
+            (Some(old.id), Some(old.id)),
+            "the expired one does not qualify"
+        );
         methods.remove(old.id, day);
         assert_eq!((methods.purchase_default, methods.collection), (None, None));
     }
@@ -306,7 +346,10 @@ mod tests {
     #[test]
     fn a_line_is_the_purchase_default_and_never_collects() {
         let day = NaiveDate::from_ymd_opt(2026, 6, 30).unwrap();
-        let (card, line) = (card(1, 2027), PaymentMethod::of_line(Id::from_uuid(uuid::Uuid::from_u128(9)), DateTime::UNIX_EPOCH));
+        let (card, line) = (
+            card(1, 2027),
+            PaymentMethod::of_line(Id::from_uuid(uuid::Uuid::from_u128(9)), DateTime::UNIX_EPOCH),
+        );
         let mut methods = Methods::default();
         methods.switch_on(&line);
         assert_eq!((methods.purchase_default, methods.collection), (Some(line.id), None));
@@ -314,11 +357,19 @@ mod tests {
         methods.add(card.clone());
         assert_eq!((methods.purchase_default, methods.collection), (Some(line.id), Some(card.id)));
         methods.remove(card.id, day);
-        assert_eq!((methods.purchase_default, methods.collection), (Some(line.id), None), "a line is never promoted to collect");
+        assert_eq!(
+            (methods.purchase_default, methods.collection),
+            (Some(line.id), None),
+            "a line is never promoted to collect"
+        );
         methods.add(card.clone());
         assert_eq!(methods.put_aside(line.id, day), Ok(()));
         assert_eq!((methods.purchase_default, methods.get(line.id)), (Some(card.id), None));
-        assert_eq!(line.must_be_collectable(day).unwrap_err().reason, "METHOD_STATE", "it is put aside");
+        assert_eq!(
+            line.must_be_collectable(day).unwrap_err().reason,
+            "METHOD_STATE",
+            "it is put aside"
+        );
         let line = PaymentMethod { active: true, ..line };
         assert_eq!(line.must_be_collectable(day).unwrap_err().reason, "CREDIT_LINE_NOT_ALLOWED");
         assert_eq!(line.must_be_usable(day), Ok(()));
@@ -327,20 +378,32 @@ mod tests {
     #[test]
     fn a_won_dispute_gives_the_only_card_back_and_takes_no_place_from_another() {
         let day = NaiveDate::from_ymd_opt(2026, 6, 30).unwrap();
-        let (old, new, line) =
-            (card(1, 2027), card(2, 2026), PaymentMethod::of_line(Id::from_uuid(uuid::Uuid::from_u128(9)), DateTime::UNIX_EPOCH));
+        let (old, new, line) = (
+            card(1, 2027),
+            card(2, 2026),
+            PaymentMethod::of_line(Id::from_uuid(uuid::Uuid::from_u128(9)), DateTime::UNIX_EPOCH),
+        );
         let mut methods = Methods::default();
         methods.add(old.clone());
         methods.switch_on(&line);
         methods.stop_charging(old.id, day);
         assert_eq!(methods.collection, None);
-        assert!(methods.stand_again(old.id, day) && methods.collection == Some(old.id), "nobody has chosen otherwise");
+        assert!(
+            methods.stand_again(old.id, day) && methods.collection == Some(old.id),
+            "nobody has chosen otherwise"
+        );
         methods.stop_charging(old.id, day);
         methods.add(new.clone());
-        assert!(!methods.stand_again(old.id, day) && methods.collection == Some(new.id), "another was saved meanwhile");
+        assert!(
+            !methods.stand_again(old.id, day) && methods.collection == Some(new.id),
+            "another was saved meanwhile"
+        );
         assert!(methods.active.iter().all(|method| !method.charged_back));
         let mut methods = Methods { active: vec![card(3, 2025)], ..Methods::default() };
-        assert!(!methods.stand_again(card(3, 2025).id, day) && methods.collection.is_none(), "it has expired");
+        assert!(
+            !methods.stand_again(card(3, 2025).id, day) && methods.collection.is_none(),
+            "it has expired"
+        );
         assert!(!methods.stand_again(old.id, day), "it was removed");
     }
 
@@ -362,10 +425,17 @@ mod tests {
         assert!(!methods.may_be_charged(none, day), "it was lost");
         methods.remove(disputed.id, day);
         assert!(!methods.may_be_charged(&[(disputed.id, 1)], day), "it was removed");
-        let mut methods = Methods { active: vec![expired.clone()], collection: Some(expired.id), ..Methods::default() };
+        let mut methods = Methods {
+            active: vec![expired.clone()],
+            collection: Some(expired.id),
+            ..Methods::default()
+        };
         assert!(!methods.may_be_charged(none, day));
         methods.stop_charging(expired.id, day);
-        assert!(!methods.may_be_charged(&[(expired.id, 1)], day), "an expired one does not come back");
+        assert!(
+            !methods.may_be_charged(&[(expired.id, 1)], day),
+            "an expired one does not come back"
+        );
     }
 
     #[test]

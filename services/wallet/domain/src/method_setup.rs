@@ -81,7 +81,13 @@ impl MethodSetup {
     ///
     /// # Errors
     /// `PROFILE_INCOMPLETE`.
-    pub fn start(id: Id<Self>, customer: &Customer, kind: MethodKind, provider: &str, now: DateTime<Utc>) -> Result<Self, Refusal> {
+    pub fn start(
+        id: Id<Self>,
+        customer: &Customer,
+        kind: MethodKind,
+        provider: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Self, Refusal> {
         customer.must_have_profile()?;
         Ok(Self {
             id,
@@ -105,8 +111,14 @@ impl MethodSetup {
         self.hosted_url = hosted_url;
     }
 
-    /// Records the card that the person saved. Returns the method, or `None` if the brand is not accepted.
-    pub fn card_saved(&mut self, id: Id<PaymentMethod>, card: SavedCard, now: DateTime<Utc>) -> Option<PaymentMethod> {
+    /// Records the card that the person saved. Returns the method, or `None` if the brand is not
+    /// accepted.
+    pub fn card_saved(
+        &mut self,
+        id: Id<PaymentMethod>,
+        card: SavedCard,
+        now: DateTime<Utc>,
+    ) -> Option<PaymentMethod> {
         if self.state != SetupState::Pending {
             return None;
         }

@@ -15,17 +15,25 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
-const CLOSED: Closed = Closed { month: chrono::NaiveDate::from_ymd_opt(1970, 1, 1).unwrap(), id: Uuid::max(), at: NOW };
+const CLOSED: Closed = Closed {
+    month: chrono::NaiveDate::from_ymd_opt(1970, 1, 1).unwrap(),
+    id: Uuid::max(),
+    at: NOW,
+};
 
 /// The sum of what a customer sees in the history.
 fn customer_sum(wallet: &Wallet) -> i64 {
     let entries = wallet.transfers.iter().flat_map(|transfer| &transfer.entries);
-    entries.filter(|entry| entry.account == Account::CustomerCredit).map(|entry| entry.amount.micros()).sum()
+    entries
+        .filter(|entry| entry.account == Account::CustomerCredit)
+        .map(|entry| entry.amount.micros())
+        .sum()
 }
 
 /// The entries of rounding, and that they say so.
 fn rounding(wallet: &Wallet) -> i64 {
-    let roundings = wallet.transfers.iter().filter(|transfer| transfer.kind == TransferKind::MonthRounding);
+    let roundings =
+        wallet.transfers.iter().filter(|transfer| transfer.kind == TransferKind::MonthRounding);
     roundings
         .flat_map(|transfer| {
             assert_eq!(transfer.description, "Rounding of January 1970");
@@ -57,11 +65,18 @@ fn sums(wallet: &Wallet) -> BTreeMap<(Funding, String), Money> {
 }
 
 fn of(sums: &BTreeMap<(Funding, String), Money>, funding: Funding) -> Vec<(String, Money)> {
-    sums.iter().filter(|((accrued_by, _), _)| *accrued_by == funding).map(|((_, label), sum)| (label.clone(), *sum)).collect()
+    sums.iter()
+        .filter(|((accrued_by, _), _)| *accrued_by == funding)
+        .map(|((_, label), sum)| (label.clone(), *sum))
+        .collect()
 }
 
 fn account_balance(wallet: &Wallet, account: Account, payment: Option<Uuid>) -> i64 {
-    let entries = wallet.transfers.iter().filter(|transfer| transfer.payment == payment).flat_map(|transfer| &transfer.entries);
+    let entries = wallet
+        .transfers
+        .iter()
+        .filter(|transfer| transfer.payment == payment)
+        .flat_map(|transfer| &transfer.entries);
     entries.filter(|entry| entry.account == account).map(|entry| entry.amount.micros()).sum()
 }
 
@@ -97,7 +112,8 @@ proptest! {
         }
         settle_postpaid(&mut wallet, &mut ids, &used, CLOSED).unwrap();
         settle_deposits(&mut wallet, &mut ids, &paid, CLOSED).unwrap();
-        // What the customer sees of it: what was used and its rounding come to what is invoiced, but for what there is no deposit for.
+        // What the customer sees of it: what was used and its rounding come to what is invoiced,
+        // but for what there is no deposit for.
         let rounded = rounding(&wallet);
         let (off, free) = (paid.exact.micros() - paid.total.micros(), wallet.lots.iter().filter(|lot| lot.tax_kind == Some(TaxKind::Deposit)));
         let short = rounded - off - (used.exact.micros() - used.total.micros());
@@ -127,32 +143,60 @@ fn rounding_goes_to_the_deposit_that_paid_or_is_a_lot_of_its_own_and_makes_no_de
     ] {
         let (mut wallet, mut ids) = (wallet(), IdSource::new(NOW, b"seed", "test"));
         let new = crate::settlement::deposit(aud(deposit), None);
-        let funding = LotFunding { kind: TransferKind::TopUp, source: Account::ProviderClearing, tax: aud(0), recharge: false };
+        let funding = LotFunding {
+            kind: TransferKind::TopUp,
+            source: Account::ProviderClearing,
+            tax: aud(0),
+            recharge: false,
+        };
         wallet.add_lot(&mut ids, new, funding, NOW).unwrap();
-        let debit = Debit { amount: aud(used), kind: TransferKind::Usage, into_negative: false, description: "calls".into() };
+        let debit = Debit {
+            amount: aud(used),
+            kind: TransferKind::Usage,
+            into_negative: false,
+            description: "calls".into(),
+        };
         posting::debit(&mut wallet, &mut ids, debit, NOW).unwrap();
         // A lot that is used up is not loaded with its wallet.
         wallet.lots.retain(|lot| lot.remaining.is_positive());
         let billed = Billed::of(&wallet, &of(&sums(&wallet), Funding::Deposit)).unwrap();
         settle_deposits(&mut wallet, &mut ids, &billed, CLOSED).unwrap();
-        assert_eq!((wallet.posted, wallet.owed, wallet.lots.len()), (aud(left), aud(0), 1.min(wallet.lots.len())), "{deposit} {used}");
+        assert_eq!(
+            (wallet.posted, wallet.owed, wallet.lots.len()),
+            (aud(left), aud(0), 1.min(wallet.lots.len())),
+            "{deposit} {used}"
+        );
     }
 }
 
 #[test]
 fn each_line_is_rounded_once() {
-    let sums = [("a".to_owned(), aud(1_005_000)), ("b".to_owned(), aud(1_004_999)), ("c".to_owned(), aud(4_999))];
+    let sums = [
+        ("a".to_owned(), aud(1_005_000)),
+        ("b".to_owned(), aud(1_004_999)),
+        ("c".to_owned(), aud(4_999)),
+    ];
     let billed = Billed::of(&wallet(), &sums).unwrap();
     assert_eq!(shown(&billed), [("a", 1_010_000, None), ("b", 1_000_000, None)]);
     assert_eq!((billed.exact, billed.total), (aud(2_014_998), aud(2_010_000)));
-    assert_eq!(["a", "b", "c"].map(|label| billed.line_of(label)), [1, 2, 2], "what rounds to nothing stands on the last");
+    assert_eq!(
+        ["a", "b", "c"].map(|label| billed.line_of(label)),
+        [1, 2, 2],
+        "what rounds to nothing stands on the last"
+    );
 }
 
 type Shown<'a> = (&'a str, i64, Option<(String, i64)>);
 
 fn shown(billed: &Billed) -> Vec<Shown<'_>> {
-    let priced = |line: &BilledLine| line.priced.map(|(quantity, price)| (quantity.to_string(), price.micros()));
-    billed.lines.iter().map(|line| (line.label.as_str(), line.amount.micros(), priced(line))).collect()
+    let priced = |line: &BilledLine| {
+        line.priced.map(|(quantity, price)| (quantity.to_string(), price.micros()))
+    };
+    billed
+        .lines
+        .iter()
+        .map(|line| (line.label.as_str(), line.amount.micros(), priced(line)))
+        .collect()
 }
 
 #[test]

@@ -40,11 +40,17 @@ pub struct Debit {
     pub description: String,
 }
 
-/// Takes an amount from the wallet's lots in debit order. A part that no lot covers becomes a debt, if that is allowed.
+/// Takes an amount from the wallet's lots in debit order. A part that no lot covers becomes a debt,
+/// if that is allowed.
 ///
 /// # Errors
 /// `CURRENCY_MISMATCH`, `INSUFFICIENT_FUNDS`, `BALANCE_OVERFLOW`.
-pub fn debit(wallet: &mut Wallet, ids: &mut IdSource, debit: Debit, now: DateTime<Utc>) -> Result<Posting, Refusal> {
+pub fn debit(
+    wallet: &mut Wallet,
+    ids: &mut IdSource,
+    debit: Debit,
+    now: DateTime<Utc>,
+) -> Result<Posting, Refusal> {
     wallet.takes(debit.amount)?;
     let available = wallet.available(now)?;
     if !debit.into_negative && available.compare(debit.amount)?.is_lt() {
@@ -87,7 +93,8 @@ pub(crate) fn post_taken(
     if !owed.is_zero() {
         sides.push((Account::CustomerCredit, None, owed.negated()));
     }
-    let earned = [(Account::Revenue, None, revenue), (Account::InvoiceSettlement, None, settlement)];
+    let earned =
+        [(Account::Revenue, None, revenue), (Account::InvoiceSettlement, None, settlement)];
     sides.extend(earned.into_iter().filter(|(_, _, amount)| !amount.is_zero()));
     let label = month::label(debit.kind, &debit.description, None).unwrap_or_default();
     let transfer = wallet.post(ids, debit.kind, sides, debit.description, now)?;

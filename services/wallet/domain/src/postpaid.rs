@@ -1,5 +1,5 @@
-//! Postpaid agreements: usage accrues, and a month is invoiced at the larger of usage and commitment
-//! (docs/domain/wallet.md#postpaid-agreements).
+//! Postpaid agreements: usage accrues, and a month is invoiced at the larger of usage and
+//! commitment (docs/domain/wallet.md#postpaid-agreements).
 
 use crate::{customer::Customer, settings::WalletSettings, wallet::Wallet};
 use chrono::{DateTime, Months, NaiveDate, Utc};
@@ -55,12 +55,19 @@ impl Terms {
         wallet.takes(self.limit)?;
         let least = settings.postpaid_minimum(wallet.currency)?;
         if self.commitment.compare(least)?.is_lt() {
-            let message = format!("The least monthly commitment is {least}; {} were named.", self.commitment);
-            return Err(Refusal::precondition("BELOW_MINIMUM", message).with("minimum", least.amount()).with("currency", least.currency()));
+            let message =
+                format!("The least monthly commitment is {least}; {} were named.", self.commitment);
+            return Err(Refusal::precondition("BELOW_MINIMUM", message)
+                .with("minimum", least.amount())
+                .with("currency", least.currency()));
         }
         if self.limit.compare(self.commitment)?.is_lt() {
             let description = "Name a limit that is not below the monthly commitment.".to_owned();
-            return Err(Refusal::invalid(vec![Violation { field: "limit".into(), reason: "FIELD_OUT_OF_RANGE", description }]));
+            return Err(Refusal::invalid(vec![Violation {
+                field: "limit".into(),
+                reason: "FIELD_OUT_OF_RANGE",
+                description,
+            }]));
         }
         Ok(())
     }
@@ -120,7 +127,13 @@ impl Agreement {
     ///
     /// # Errors
     /// `CURRENCY_MISMATCH`, `CURRENCY_NOT_OFFERED`, `BELOW_MINIMUM`, `FIELD_OUT_OF_RANGE`.
-    pub fn ask(id: Id<Self>, wallet: &Wallet, settings: &WalletSettings, terms: Terms, now: DateTime<Utc>) -> Result<Self, Refusal> {
+    pub fn ask(
+        id: Id<Self>,
+        wallet: &Wallet,
+        settings: &WalletSettings,
+        terms: Terms,
+        now: DateTime<Utc>,
+    ) -> Result<Self, Refusal> {
         terms.must_fit(wallet, settings)?;
         Ok(Self {
             id,
@@ -142,11 +155,17 @@ impl Agreement {
         if self.state == state {
             return Ok(());
         }
-        Err(Refusal::state("POSTPAID_STATE", "The agreement", self.state.name(), self.state.allowed()))
+        Err(Refusal::state(
+            "POSTPAID_STATE",
+            "The agreement",
+            self.state.name(),
+            self.state.allowed(),
+        ))
     }
 
-    /// Approves the agreement with `terms`, which may differ from the requested ones. The commitment covers whole months: from
-    /// today if that is the first of a month, otherwise from the next first.
+    /// Approves the agreement with `terms`, which may differ from the requested ones. The
+    /// commitment covers whole months: from today if that is the first of a month, otherwise from
+    /// the next first.
     ///
     /// # Errors
     /// `POSTPAID_STATE`, `BALANCE_NEGATIVE`, `PROFILE_INCOMPLETE`, `TAX_UNKNOWN`, and those of
@@ -165,11 +184,17 @@ impl Agreement {
         customer.must_have_profile()?;
         customer.must_have_tax()?;
         if wallet.owed.is_positive() {
-            let message = format!("{} are owed from before. Let the balance be repaired first.", wallet.owed);
-            return Err(Refusal::precondition("BALANCE_NEGATIVE", message).with("owed", wallet.owed.amount()));
+            let message =
+                format!("{} are owed from before. Let the balance be repaired first.", wallet.owed);
+            return Err(Refusal::precondition("BALANCE_NEGATIVE", message)
+                .with("owed", wallet.owed.amount()));
         }
         let current_month = first_of_month(today);
-        self.first_month = if today == current_month { Some(current_month) } else { current_month.checked_add_months(Months::new(1)) };
+        self.first_month = if today == current_month {
+            Some(current_month)
+        } else {
+            current_month.checked_add_months(Months::new(1))
+        };
         self.terms = terms;
         self.explanation = explanation;
         wallet.overdraft = Some(terms.limit);
@@ -193,8 +218,14 @@ impl Agreement {
         self.state == AgreementState::Active && self.first_month.is_some_and(|first| month >= first)
     }
 
-    /// Closes a month and returns the shortfall to the commitment. The twelfth month ends the agreement.
-    pub fn close_month(&mut self, wallet: &mut Wallet, usage: MonthUsage, now: DateTime<Utc>) -> Result<Money, MoneyError> {
+    /// Closes a month and returns the shortfall to the commitment. The twelfth month ends the
+    /// agreement.
+    pub fn close_month(
+        &mut self,
+        wallet: &mut Wallet,
+        usage: MonthUsage,
+        now: DateTime<Utc>,
+    ) -> Result<Money, MoneyError> {
         if !self.is_committed(usage.month) {
             return Ok(Money::zero(wallet.currency));
         }
@@ -207,8 +238,8 @@ impl Agreement {
         missing(self.terms.commitment, usage.used)
     }
 
-    /// Ends the agreement early. Returns the shortfall of this month, the commitment of the remaining months, and their
-    /// number.
+    /// Ends the agreement early. Returns the shortfall of this month, the commitment of the
+    /// remaining months, and their number.
     ///
     /// # Errors
     /// `POSTPAID_STATE`.
@@ -222,8 +253,13 @@ impl Agreement {
         self.must_be(AgreementState::Active)?;
         let current = u32::from(self.is_committed(usage.month));
         let left = MONTHS.saturating_sub(self.billed).saturating_sub(current);
-        let short = if current == 1 { missing(self.terms.commitment, usage.used)? } else { Money::zero(wallet.currency) };
-        let rest = Money::from_product(wallet.currency, self.terms.commitment.amount(), left.into())?;
+        let short = if current == 1 {
+            missing(self.terms.commitment, usage.used)?
+        } else {
+            Money::zero(wallet.currency)
+        };
+        let rest =
+            Money::from_product(wallet.currency, self.terms.commitment.amount(), left.into())?;
         self.billed = self.billed.saturating_add(current);
         self.explanation = explanation;
         self.end(wallet, AgreementState::Terminated, now);
@@ -255,7 +291,11 @@ fn missing(commitment: Money, used: Money) -> Result<Money, MoneyError> {
 /// `POSTPAID_ACTIVE`.
 pub fn must_not_be_postpaid(wallet: &Wallet) -> Result<(), Refusal> {
     let message = "The wallet is postpaid: its months are invoiced and paid by transfer, and auto-recharge is off.";
-    if wallet.overdraft.is_some() { Err(Refusal::precondition("POSTPAID_ACTIVE", message)) } else { Ok(()) }
+    if wallet.overdraft.is_some() {
+        Err(Refusal::precondition("POSTPAID_ACTIVE", message))
+    } else {
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -299,14 +339,28 @@ mod tests {
     }
 
     fn wallet() -> Wallet {
-        Wallet::open(Id::from_uuid(Uuid::nil()), Id::from_uuid(Uuid::nil()), aud("0").currency(), NOW)
+        Wallet::open(
+            Id::from_uuid(Uuid::nil()),
+            Id::from_uuid(Uuid::nil()),
+            aud("0").currency(),
+            NOW,
+        )
     }
 
     fn active(wallet: &mut Wallet, today: &str) -> Agreement {
         let terms = Terms { commitment: aud("1000"), limit: aud("3000") };
         let settings = WalletSettings::fresh();
-        let mut agreement = Agreement::ask(Id::from_uuid(Uuid::nil()), wallet, &settings, terms, NOW).unwrap();
-        agreement.approve(Parties { wallet, settings: &settings, customer: &customer() }, terms, String::new(), day(today), NOW).unwrap();
+        let mut agreement =
+            Agreement::ask(Id::from_uuid(Uuid::nil()), wallet, &settings, terms, NOW).unwrap();
+        agreement
+            .approve(
+                Parties { wallet, settings: &settings, customer: &customer() },
+                terms,
+                String::new(),
+                day(today),
+                NOW,
+            )
+            .unwrap();
         agreement
     }
 
@@ -314,30 +368,66 @@ mod tests {
     fn a_committed_month_costs_its_commitment_at_least_and_twelve_end_it() {
         let mut customer_wallet = wallet();
         let mut agreement = active(&mut customer_wallet, "2026-06-15");
-        assert_eq!(agreement.close_month(&mut customer_wallet, usage(day("2026-06-01"), aud("1")), NOW), Ok(aud("0")), "not a whole month");
+        assert_eq!(
+            agreement.close_month(&mut customer_wallet, usage(day("2026-06-01"), aud("1")), NOW),
+            Ok(aud("0")),
+            "not a whole month"
+        );
         let mut month = day("2026-07-01");
         for number in 1..=MONTHS {
             assert_eq!(agreement.state, AgreementState::Active);
-            let (used, short) = if number == 2 { (aud("1200.50"), aud("0")) } else { (aud("300.25"), aud("699.75")) };
-            assert_eq!(agreement.close_month(&mut customer_wallet, usage(month, used), NOW), Ok(short));
+            let (used, short) = if number == 2 {
+                (aud("1200.50"), aud("0"))
+            } else {
+                (aud("300.25"), aud("699.75"))
+            };
+            assert_eq!(
+                agreement.close_month(&mut customer_wallet, usage(month, used), NOW),
+                Ok(short)
+            );
             month = month + Months::new(1);
         }
         assert_eq!((agreement.state, customer_wallet.overdraft), (AgreementState::Ended, None));
-        assert_eq!(agreement.close_month(&mut customer_wallet, usage(month, aud("0")), NOW), Ok(aud("0")));
-        assert_eq!(active(&mut wallet(), "2026-06-01").first_month, Some(day("2026-06-01")), "the first is a whole month");
+        assert_eq!(
+            agreement.close_month(&mut customer_wallet, usage(month, aud("0")), NOW),
+            Ok(aud("0"))
+        );
+        assert_eq!(
+            active(&mut wallet(), "2026-06-01").first_month,
+            Some(day("2026-06-01")),
+            "the first is a whole month"
+        );
     }
 
     #[test]
     fn the_rest_of_the_commitment_is_due_when_it_is_terminated() {
         let mut customer_wallet = wallet();
         let mut agreement = active(&mut customer_wallet, "2026-06-01");
-        agreement.close_month(&mut customer_wallet, usage(day("2026-06-01"), aud("0")), NOW).unwrap();
-        let figures = agreement.terminate(&mut customer_wallet, usage(day("2026-07-01"), aud("400")), "Moved away".into(), NOW).unwrap();
+        agreement
+            .close_month(&mut customer_wallet, usage(day("2026-06-01"), aud("0")), NOW)
+            .unwrap();
+        let figures = agreement
+            .terminate(
+                &mut customer_wallet,
+                usage(day("2026-07-01"), aud("400")),
+                "Moved away".into(),
+                NOW,
+            )
+            .unwrap();
         assert_eq!(figures, (aud("600"), aud("10000"), 10));
-        let again = agreement.terminate(&mut customer_wallet, usage(day("2026-07-01"), aud("0")), String::new(), NOW).unwrap_err();
+        let again = agreement
+            .terminate(&mut customer_wallet, usage(day("2026-07-01"), aud("0")), String::new(), NOW)
+            .unwrap_err();
         assert_eq!(again.reason, "POSTPAID_STATE");
         let mut early = active(&mut customer_wallet, "2026-06-15");
-        let figures = early.terminate(&mut customer_wallet, usage(day("2026-06-01"), aud("400")), String::new(), NOW).unwrap();
+        let figures = early
+            .terminate(
+                &mut customer_wallet,
+                usage(day("2026-06-01"), aud("400")),
+                String::new(),
+                NOW,
+            )
+            .unwrap();
         assert_eq!(figures, (aud("0"), aud("12000"), 12), "before the first committed month");
     }
 
@@ -346,20 +436,34 @@ mod tests {
         let settings = WalletSettings::fresh();
         let why = |commitment: &str, limit: &str| {
             let terms = Terms { commitment: aud(commitment), limit: aud(limit) };
-            Agreement::ask(Id::from_uuid(Uuid::nil()), &wallet(), &settings, terms, NOW).unwrap_err().reason
+            Agreement::ask(Id::from_uuid(Uuid::nil()), &wallet(), &settings, terms, NOW)
+                .unwrap_err()
+                .reason
         };
         assert_eq!(why("999.99", "3000"), "BELOW_MINIMUM");
         assert_eq!(why("1000", "999.99"), "FIELD_OUT_OF_RANGE");
         let usd = Money::parse(Currency::parse("USD").unwrap(), "5000").unwrap();
-        let other = Wallet::open(Id::from_uuid(Uuid::nil()), Id::from_uuid(Uuid::nil()), usd.currency(), NOW);
+        let other = Wallet::open(
+            Id::from_uuid(Uuid::nil()),
+            Id::from_uuid(Uuid::nil()),
+            usd.currency(),
+            NOW,
+        );
         let terms = Terms { commitment: usd, limit: usd };
-        let refused = Agreement::ask(Id::from_uuid(Uuid::nil()), &other, &settings, terms, NOW).unwrap_err();
+        let refused =
+            Agreement::ask(Id::from_uuid(Uuid::nil()), &other, &settings, terms, NOW).unwrap_err();
         assert_eq!(refused.reason, "CURRENCY_NOT_OFFERED");
         let mut owing = wallet();
-        let fee = Debit { amount: aud("1"), kind: TransferKind::Fee, into_negative: true, description: String::new() };
+        let fee = Debit {
+            amount: aud("1"),
+            kind: TransferKind::Fee,
+            into_negative: true,
+            description: String::new(),
+        };
         posting::debit(&mut owing, &mut IdSource::new(NOW, b"seed", "test"), fee, NOW).unwrap();
         let terms = Terms { commitment: aud("1000"), limit: aud("1000") };
-        let mut agreement = Agreement::ask(Id::from_uuid(Uuid::nil()), &owing, &settings, terms, NOW).unwrap();
+        let mut agreement =
+            Agreement::ask(Id::from_uuid(Uuid::nil()), &owing, &settings, terms, NOW).unwrap();
         let refused = agreement
             .approve(
                 Parties { wallet: &mut owing, settings: &settings, customer: &customer() },
@@ -369,7 +473,10 @@ mod tests {
                 NOW,
             )
             .unwrap_err();
-        assert_eq!((refused.reason, agreement.state), ("BALANCE_NEGATIVE", AgreementState::Requested));
+        assert_eq!(
+            (refused.reason, agreement.state),
+            ("BALANCE_NEGATIVE", AgreementState::Requested)
+        );
     }
 
     #[test]
@@ -378,8 +485,14 @@ mod tests {
         active(&mut customer_wallet, "2026-06-01");
         let mut ids = IdSource::new(NOW, b"seed", "test");
         let mut take = |amount: &str| {
-            let debit = Debit { amount: aud(amount), kind: TransferKind::Usage, into_negative: false, description: String::new() };
-            posting::debit(&mut customer_wallet, &mut ids, debit, NOW).map(|posting| posting.balance_after)
+            let debit = Debit {
+                amount: aud(amount),
+                kind: TransferKind::Usage,
+                into_negative: false,
+                description: String::new(),
+            };
+            posting::debit(&mut customer_wallet, &mut ids, debit, NOW)
+                .map(|posting| posting.balance_after)
         };
         assert_eq!(take("2999.5"), Ok(aud("2999.5").negated()));
         assert_eq!(take("0.6").unwrap_err().reason, "INSUFFICIENT_FUNDS");

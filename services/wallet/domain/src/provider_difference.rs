@@ -129,7 +129,10 @@ impl Finding {
 }
 
 fn placed(records: &[Record]) -> BTreeMap<&Place, Side> {
-    records.iter().map(|record| (&record.place, Side { amount: record.amount, outcome: record.outcome })).collect()
+    records
+        .iter()
+        .map(|record| (&record.place, Side { amount: record.amount, outcome: record.outcome }))
+        .collect()
 }
 
 /// Every place in which the two are apart.
@@ -186,9 +189,15 @@ pub struct ProviderDifference {
 }
 
 impl ProviderDifference {
-    /// Takes in what was found again. Returns whether that changes anything: what a person has settled stays settled while it is the same,
-    /// and what was to settle itself and has not is a person's matter.
-    pub fn found_again(&mut self, finding: &Finding, settles_itself: bool, now: DateTime<Utc>) -> bool {
+    /// Takes in what was found again. Returns whether that changes anything: what a person has
+    /// settled stays settled while it is the same, and what was to settle itself and has not is a
+    /// person's matter.
+    pub fn found_again(
+        &mut self,
+        finding: &Finding,
+        settles_itself: bool,
+        now: DateTime<Utc>,
+    ) -> bool {
         let is_same = self.finding == *finding;
         let (state, settles_itself) = match self.state {
             DifferenceState::Settled if is_same => return false,
@@ -213,10 +222,18 @@ impl ProviderDifference {
     ///
     /// # Errors
     /// `DIFFERENCE_STATE` unless it is open.
-    pub fn settle(&mut self, by: &str, explanation: &str, now: DateTime<Utc>) -> Result<(), Refusal> {
+    pub fn settle(
+        &mut self,
+        by: &str,
+        explanation: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
         if self.state != DifferenceState::Open {
-            let message = "The difference is not open: it is gone by itself, or somebody has settled it.";
-            return Err(Refusal::precondition("DIFFERENCE_STATE", message).with("state", self.state.name()));
+            let message =
+                "The difference is not open: it is gone by itself, or somebody has settled it.";
+            return Err(
+                Refusal::precondition("DIFFERENCE_STATE", message).with("state", self.state.name())
+            );
         }
         (self.state, self.settles_itself, self.updated_at) = (DifferenceState::Settled, false, now);
         (self.explanation, self.settled_by) = (explanation.to_owned(), by.to_owned());
@@ -226,7 +243,9 @@ impl ProviderDifference {
 
 #[cfg(test)]
 mod tests {
-    use super::{Apart, DifferenceState, Finding, Place, ProviderDifference, Record, RecordKind, findings};
+    use super::{
+        Apart, DifferenceState, Finding, Place, ProviderDifference, Record, RecordKind, findings,
+    };
     use crate::dispute::DisputeState::{self, Lost, Open, Won};
     use chrono::{DateTime, TimeDelta, Utc};
     use payterms_kernel::{Currency, Money};
@@ -240,18 +259,33 @@ mod tests {
     #[test]
     fn every_planted_difference_is_named_and_nothing_else() {
         use RecordKind::{Charge, Dispute, Refund};
-        let same = [record(Charge, "pi_1", 2_000, None), record(Refund, "re_1", 500, None), record(Dispute, "dp_1", 1_500, Some(Won))];
-        let euros = Record { amount: Money::parse(Currency::parse("EUR").unwrap(), "5").unwrap(), ..record(Charge, "pi_5", 500, None) };
+        let same = [
+            record(Charge, "pi_1", 2_000, None),
+            record(Refund, "re_1", 500, None),
+            record(Dispute, "dp_1", 1_500, Some(Won)),
+        ];
+        let euros = Record {
+            amount: Money::parse(Currency::parse("EUR").unwrap(), "5").unwrap(),
+            ..record(Charge, "pi_5", 500, None)
+        };
         let there = [
             record(Charge, "pi_2", 100, None),
             record(Refund, "re_2", 7, None),
             record(Dispute, "dp_2", 9, Some(Lost)),
             record(Charge, "pi_5", 500, None),
         ];
-        let here = [record(Refund, "re_2", 8, None), record(Dispute, "dp_2", 9, Some(Open)), record(Charge, "pi_4", 5, None), euros];
+        let here = [
+            record(Refund, "re_2", 8, None),
+            record(Dispute, "dp_2", 9, Some(Open)),
+            record(Charge, "pi_4", 5, None),
+            euros,
+        ];
         let all = |records: &[Record]| same.iter().chain(records).cloned().collect::<Vec<_>>();
         assert!(findings(&all(&[]), &all(&[])).is_empty());
-        let named: Vec<_> = findings(&all(&there), &all(&here)).into_iter().map(|finding| (finding.apart(), finding.place.id)).collect();
+        let named: Vec<_> = findings(&all(&there), &all(&here))
+            .into_iter()
+            .map(|finding| (finding.apart(), finding.place.id))
+            .collect();
         let expected = [
             (Apart::OnlyAtProvider, "pi_2"),
             (Apart::OnlyInLedger, "pi_4"),
@@ -286,16 +320,31 @@ mod tests {
         let one = findings(&[record(RecordKind::Refund, "re_1", 500, None)], &[]).remove(0);
         let other = findings(&[record(RecordKind::Refund, "re_1", 700, None)], &[]).remove(0);
         let mut difference = difference(&one, true);
-        assert!(difference.found_again(&one, true, at(1)) && !difference.settles_itself, "it has not settled itself");
+        assert!(
+            difference.found_again(&one, true, at(1)) && !difference.settles_itself,
+            "it has not settled itself"
+        );
         assert!(!difference.found_again(&one, true, at(2)), "the third time nothing is new");
         difference.settle("ann", "It was meant so.", at(3)).unwrap();
-        assert_eq!(difference.settle("bob", "Again.", at(4)).unwrap_err().reason, "DIFFERENCE_STATE");
+        assert_eq!(
+            difference.settle("bob", "Again.", at(4)).unwrap_err().reason,
+            "DIFFERENCE_STATE"
+        );
         assert!(!difference.found_again(&one, false, at(5)));
-        assert_eq!((difference.state, difference.settled_by.as_str()), (DifferenceState::Settled, "ann"));
+        assert_eq!(
+            (difference.state, difference.settled_by.as_str()),
+            (DifferenceState::Settled, "ann")
+        );
         assert!(difference.found_again(&other, false, at(6)));
         assert_eq!((difference.state, difference.settled_by.as_str()), (DifferenceState::Open, ""));
         difference.gone(at(7));
-        assert_eq!(difference.settle("bob", "It is gone.", at(8)).unwrap_err().reason, "DIFFERENCE_STATE");
-        assert!(difference.found_again(&other, true, at(9)) && difference.settles_itself, "it is there again");
+        assert_eq!(
+            difference.settle("bob", "It is gone.", at(8)).unwrap_err().reason,
+            "DIFFERENCE_STATE"
+        );
+        assert!(
+            difference.found_again(&other, true, at(9)) && difference.settles_itself,
+            "it is there again"
+        );
     }
 }

@@ -1,5 +1,6 @@
-//! What moved a tenant's balance at a payment provider, and what of it was paid out (docs/domain/wallet.md#payouts). It is the provider's
-//! word: the ledger books what was charged and given back, and nothing of this.
+//! What moved a tenant's balance at a payment provider, and what of it was paid out
+//! (docs/domain/wallet.md#payouts). It is the provider's word: the ledger books what was charged
+//! and given back, and nothing of this.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use payterms_kernel::{Currency, Money, money::MoneyError};
@@ -97,7 +98,15 @@ impl Sums {
     #[must_use]
     pub fn none(currency: Currency) -> Self {
         let zero = Money::zero(currency);
-        Self { charged: zero, refunded: zero, disputed: zero, other: zero, fees: zero, paid_out: zero, count: 0 }
+        Self {
+            charged: zero,
+            refunded: zero,
+            disputed: zero,
+            other: zero,
+            fees: zero,
+            paid_out: zero,
+            count: 0,
+        }
     }
 
     /// With more transactions.
@@ -193,7 +202,12 @@ mod tests {
 
     #[test]
     fn a_payout_is_what_its_transactions_come_to_after_fees() {
-        let added = |kind, amount: &str, fee: &str| Added { kind, amount: usd(amount), fee: usd(fee), count: 1 };
+        let added = |kind, amount: &str, fee: &str| Added {
+            kind,
+            amount: usd(amount),
+            fee: usd(fee),
+            count: 1,
+        };
         let all = [
             added(TransactionKind::Charge, "100", "3.20"),
             added(TransactionKind::Refund, "-20", "0"),
@@ -202,11 +216,21 @@ mod tests {
             added(TransactionKind::Other, "7.50", "0.50"),
         ];
         let sums = all.into_iter().try_fold(Sums::none(usd("0").currency()), Sums::with).unwrap();
-        assert_eq!((sums.charged, sums.refunded, sums.disputed, sums.other), (usd("100"), usd("-20"), usd("-30"), usd("7.50")));
+        assert_eq!(
+            (sums.charged, sums.refunded, sums.disputed, sums.other),
+            (usd("100"), usd("-20"), usd("-30"), usd("7.50"))
+        );
         assert_eq!((sums.fees, sums.net().unwrap(), sums.count), (usd("20.70"), usd("36.80"), 5));
         let paid = sums.with(added(TransactionKind::Payout, "-36.80", "0")).unwrap();
-        assert_eq!((paid.net().unwrap(), paid.paid_out, paid.balance().unwrap()), (usd("36.80"), usd("-36.80"), usd("0")));
+        assert_eq!(
+            (paid.net().unwrap(), paid.paid_out, paid.balance().unwrap()),
+            (usd("36.80"), usd("-36.80"), usd("0"))
+        );
         let failed = paid.with(added(TransactionKind::Payout, "36.80", "0")).unwrap();
-        assert_eq!(failed.balance().unwrap(), usd("36.80"), "what the bank did not take is there again");
+        assert_eq!(
+            failed.balance().unwrap(),
+            usd("36.80"),
+            "what the bank did not take is there again"
+        );
     }
 }

@@ -1,7 +1,8 @@
-//! Auto-recharge: when a wallet buys credit by itself, and how much (docs/domain/wallet.md#auto-recharge).
+//! Auto-recharge: when a wallet buys credit by itself, and how much
+//! (docs/domain/wallet.md#auto-recharge).
 //!
-//! Triggers only mark a wallet. A wallet has at most one open recharge; when it ends, the rules are evaluated again. So many
-//! triggers at once cannot charge twice.
+//! Triggers only mark a wallet. A wallet has at most one open recharge; when it ends, the rules are
+//! evaluated again. So many triggers at once cannot charge twice.
 
 pub use crate::recharge_rules::{MonthFigures, Rules, Then, Wanted};
 
@@ -67,14 +68,21 @@ pub struct AutoRecharge {
 }
 
 impl AutoRecharge {
-    /// The credit that the rules require now; `None` while a recharge is open or has failed, or if the wallet is postpaid.
+    /// The credit that the rules require now; `None` while a recharge is open or has failed, or if
+    /// the wallet is postpaid.
     pub fn wanted(&self, wallet: &Wallet, now: DateTime<Utc>) -> Result<Option<Wanted>, Refusal> {
         let is_paused = self.paused_until.is_some_and(|until| now < until);
-        if self.open.is_some() || !self.failure.is_empty() || is_paused || wallet.overdraft.is_some() {
+        if self.open.is_some()
+            || !self.failure.is_empty()
+            || is_paused
+            || wallet.overdraft.is_some()
+        {
             return Ok(None);
         }
-        // What is owed because a transfer or a charge was taken back is never collected by itself: the rules do not see it.
-        let deficit = Money::zero(wallet.currency).minus(wallet.posted)?.minus(wallet.owed_undone)?;
+        // What is owed because a transfer or a charge was taken back is never collected by itself:
+        // the rules do not see it.
+        let deficit =
+            Money::zero(wallet.currency).minus(wallet.posted)?.minus(wallet.owed_undone)?;
         let repair = (self.rules.repair_negative && deficit.is_positive()).then_some(deficit);
         let available = wallet.available(now)?.plus(wallet.owed_undone)?;
         let below = match self.rules.threshold {
@@ -102,12 +110,18 @@ impl AutoRecharge {
     /// `RECHARGE_STATE`.
     pub fn must_have_rules(&self) -> Result<(), Refusal> {
         if self.rules.is_none() {
-            return Err(Refusal::state("RECHARGE_STATE", "Auto-recharge", "OFF", &["UpdateAutoRecharge"]));
+            return Err(Refusal::state(
+                "RECHARGE_STATE",
+                "Auto-recharge",
+                "OFF",
+                &["UpdateAutoRecharge"],
+            ));
         }
         Ok(())
     }
 
-    /// Sets the rules, or none. What has failed or waits is over with the old ones; a recharge that is open ends by itself.
+    /// Sets the rules, or none. What has failed or waits is over with the old ones; a recharge that
+    /// is open ends by itself.
     pub fn set(&mut self, rules: Rules) {
         self.rules = rules;
         self.start_anew();
@@ -117,15 +131,23 @@ impl AutoRecharge {
         self.version = self.version.saturating_add(1);
     }
 
-    /// Refuses what takes credit away where the rules then require more than before: they would buy it again. What is open, or has
-    /// stopped, does not count: it ends, and the rules are evaluated then.
+    /// Refuses what takes credit away where the rules then require more than before: they would buy
+    /// it again. What is open, or has stopped, does not count: it ends, and the rules are evaluated
+    /// then.
     ///
     /// # Errors
     /// `RECHARGE_WOULD_FOLLOW`.
-    pub fn must_not_follow(&self, before: &Wallet, after: &Wallet, now: DateTime<Utc>) -> Result<(), Refusal> {
+    pub fn must_not_follow(
+        &self,
+        before: &Wallet,
+        after: &Wallet,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
         let rules = Self { open: None, failure: String::new(), paused_until: None, ..self.clone() };
         let zero = Money::zero(before.currency);
-        let wanted = |wallet: &Wallet| Ok::<_, Refusal>(rules.wanted(wallet, now)?.map_or(zero, |wanted| wanted.credit));
+        let wanted = |wallet: &Wallet| {
+            Ok::<_, Refusal>(rules.wanted(wallet, now)?.map_or(zero, |wanted| wanted.credit))
+        };
         if wanted(after)?.compare(wanted(before)?)?.is_gt() {
             let message = "Auto-recharge would buy the credit again. Remove its rules with RemoveAutoRecharge first, or let the customer \
                            change them with UpdateAutoRecharge.";
@@ -134,13 +156,15 @@ impl AutoRecharge {
         Ok(())
     }
 
-    /// An issuer has taken a charge back: nothing is charged before the customer has had notice, since it would be another method.
+    /// An issuer has taken a charge back: nothing is charged before the customer has had notice,
+    /// since it would be another method.
     pub fn pause(&mut self, until: DateTime<Utc>) {
         self.paused_until = Some(self.paused_until.map_or(until, |known| known.max(until)));
         self.version = self.version.saturating_add(1);
     }
 
-    /// Until when its rules wait after an instant; `None` where there are none, or they do not wait.
+    /// Until when its rules wait after an instant; `None` where there are none, or they do not
+    /// wait.
     #[must_use]
     pub fn pause_after(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         self.paused_until.filter(|until| *until > now && !self.rules.is_none())
@@ -155,8 +179,14 @@ impl AutoRecharge {
         was_paused
     }
 
-    /// Begins a recharge. It clears the mark of the month's end only if no other rule required credit.
-    pub fn begin(&mut self, top_up: Id<TopUp>, wallet: &Wallet, now: DateTime<Utc>) -> Result<(), Refusal> {
+    /// Begins a recharge. It clears the mark of the month's end only if no other rule required
+    /// credit.
+    pub fn begin(
+        &mut self,
+        top_up: Id<TopUp>,
+        wallet: &Wallet,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
         let others = Self { month_end_marked: false, ..self.clone() };
         self.for_month_end = others.wanted(wallet, now)?.is_none();
         self.month_end_marked &= !self.for_month_end;
@@ -165,7 +195,8 @@ impl AutoRecharge {
         Ok(())
     }
 
-    /// Stops the rules because credit was revoked: they would buy it again. Returns false where there are none.
+    /// Stops the rules because credit was revoked: they would buy it again. Returns false where
+    /// there are none.
     pub fn stop_for_revocation(&mut self) -> bool {
         if self.rules.is_none() {
             return false;
@@ -192,12 +223,17 @@ impl AutoRecharge {
         match top_up.state {
             TopUpState::Processing => return,
             TopUpState::Succeeded | TopUpState::ChargedBack => self.start_anew(),
-            TopUpState::Failed if top_up.decline_code.is_empty() => self.fail("DECLINED", "DECLINED", times),
+            TopUpState::Failed if top_up.decline_code.is_empty() => {
+                self.fail("DECLINED", "DECLINED", times)
+            }
             TopUpState::Failed => self.fail(&top_up.decline_code, &top_up.decline_code, times),
-            TopUpState::RequiresAction => self.fail("REQUIRES_ACTION", AUTHENTICATION_REQUIRED, times),
+            TopUpState::RequiresAction => {
+                self.fail("REQUIRES_ACTION", AUTHENTICATION_REQUIRED, times)
+            }
         }
         // The month's end did not get its credit, so its mark is set again for the retry.
-        self.month_end_marked |= self.for_month_end && !self.failure.is_empty() && self.rules.month_end.is_some();
+        self.month_end_marked |=
+            self.for_month_end && !self.failure.is_empty() && self.rules.month_end.is_some();
         self.for_month_end = false;
         self.open = None;
         self.version = self.version.saturating_add(1);
@@ -207,10 +243,12 @@ impl AutoRecharge {
         }
     }
 
-    /// Records that a recharge could not be made. One that would exceed the ceiling is retried when the next month begins. Returns whether
-    /// the customer was told of this already: of a month's ceiling once.
+    /// Records that a recharge could not be made. One that would exceed the ceiling is retried when
+    /// the next month begins. Returns whether the customer was told of this already: of a month's
+    /// ceiling once.
     pub fn refused(&mut self, refusal: &Refusal, times: Instants) -> bool {
-        let is_told = refusal.reason == CEILING && self.ceiling_told_until == Some(times.next_month);
+        let is_told =
+            refusal.reason == CEILING && self.ceiling_told_until == Some(times.next_month);
         if refusal.reason == CEILING {
             self.ceiling_told_until = Some(times.next_month);
             refusal.reason.clone_into(&mut self.failure);
@@ -222,9 +260,15 @@ impl AutoRecharge {
         is_told
     }
 
-    fn fail(&mut self, shown: &str, reason: &str, Instants { now, month_began, next_month }: Instants) {
+    fn fail(
+        &mut self,
+        shown: &str,
+        reason: &str,
+        Instants { now, month_began, next_month }: Instants,
+    ) {
         shown.clone_into(&mut self.failure);
-        // Attempts belong to a month, as the ceiling does: the first one of a month begins a new ladder.
+        // Attempts belong to a month, as the ceiling does: the first one of a month begins a new
+        // ladder.
         if self.ladder.first_failed_at.is_some_and(|at| at < month_began) {
             self.ladder = Ladder::default();
         }
@@ -251,10 +295,12 @@ impl AutoRecharge {
         has_failed
     }
 
-    /// Ends a stop because of a change, and returns whether there was one that it ends. A final decline or authentication that is
-    /// needed, after which no retry is planned, would meet the same method again: only another one ends such a stop.
+    /// Ends a stop because of a change, and returns whether there was one that it ends. A final
+    /// decline or authentication that is needed, after which no retry is planned, would meet the
+    /// same method again: only another one ends such a stop.
     pub fn end_stop(&mut self, change: Change) -> bool {
-        let ends = !self.failure.is_empty() && (change == Change::MethodReplaced || self.retry_at.is_some());
+        let ends = !self.failure.is_empty()
+            && (change == Change::MethodReplaced || self.retry_at.is_some());
         if ends {
             self.start_anew();
             self.version = self.version.saturating_add(1);
@@ -262,8 +308,8 @@ impl AutoRecharge {
         ends
     }
 
-    /// Retries after a failure, on request. It uses up the next rung of the ladder. Where nothing has failed, nothing changes: a stop
-    /// may have ended by itself a moment before.
+    /// Retries after a failure, on request. It uses up the next rung of the ladder. Where nothing
+    /// has failed, nothing changes: a stop may have ended by itself a moment before.
     ///
     /// # Errors
     /// `RECHARGE_STATE` if there are no rules.

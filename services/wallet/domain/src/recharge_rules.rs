@@ -54,8 +54,11 @@ impl Rules {
         ];
         let wrong = figures.into_iter().flatten().filter_map(|(field, amount)| {
             let refusal = wallet.takes(amount).err()?;
-            let condition =
-                Condition { name: refusal.reason, subject: format!("auto_recharge.{field}"), description: refusal.message.clone() };
+            let condition = Condition {
+                name: refusal.reason,
+                subject: format!("auto_recharge.{field}"),
+                description: refusal.message.clone(),
+            };
             Some(refusal.with_conditions(vec![condition]))
         });
         Refusal::all(wrong.collect()).map_or(Ok(()), Err)
@@ -65,11 +68,16 @@ impl Rules {
     fn wrong_target(&self) -> Result<Option<Violation>, MoneyError> {
         let Some((below, Then::UpTo(target))) = self.threshold else { return Ok(None) };
         let description = "Name a balance above the threshold.".to_owned();
-        let wrong = Violation { field: "auto_recharge.threshold_up_to".to_owned(), reason: "FIELD_OUT_OF_RANGE", description };
+        let wrong = Violation {
+            field: "auto_recharge.threshold_up_to".to_owned(),
+            reason: "FIELD_OUT_OF_RANGE",
+            description,
+        };
         Ok(target.compare(below)?.is_le().then_some(wrong))
     }
 
-    /// Refuses a target that is not above its threshold: all that can be said where nothing can be charged.
+    /// Refuses a target that is not above its threshold: all that can be said where nothing can be
+    /// charged.
     ///
     /// # Errors
     /// `FIELD_OUT_OF_RANGE`.
@@ -77,12 +85,16 @@ impl Rules {
         self.wrong_target()?.map_or(Ok(()), |wrong| Err(Refusal::invalid(vec![wrong])))
     }
 
-    /// Refuses a target that is not above its threshold, and a ceiling that leaves no room for a figure of the rules or for the least
-    /// charge, with every reason.
+    /// Refuses a target that is not above its threshold, and a ceiling that leaves no room for a
+    /// figure of the rules or for the least charge, with every reason.
     ///
     /// # Errors
     /// `FIELD_OUT_OF_RANGE`; those of `charge`, which says what is charged for so much credit.
-    pub fn must_work(&self, least: Money, charge: impl Fn(Money) -> Result<Money, Refusal>) -> Result<(), Refusal> {
+    pub fn must_work(
+        &self,
+        least: Money,
+        charge: impl Fn(Money) -> Result<Money, Refusal>,
+    ) -> Result<(), Refusal> {
         let mut wrong: Vec<_> = self.wrong_target()?.into_iter().collect();
         self.note_low_ceiling(least, charge, &mut wrong)?;
         if wrong.is_empty() { Ok(()) } else { Err(Refusal::invalid(wrong)) }
@@ -100,12 +112,17 @@ impl Rules {
             Some((_, Then::UpTo(target))) => (None, Some(target)),
             None => (None, None),
         };
-        let figures = [("threshold_amount", amount), ("threshold_up_to", target), ("month_end_amount", self.month_end)];
+        let figures = [
+            ("threshold_amount", amount),
+            ("threshold_up_to", target),
+            ("month_end_amount", self.month_end),
+        ];
         let mut add = |description: String| {
             let field = "auto_recharge.monthly_ceiling".to_owned();
             wrong.push(Violation { field, reason: "FIELD_OUT_OF_RANGE", description });
         };
-        for (name, credit) in figures.into_iter().filter_map(|(name, figure)| Some((name, figure?))) {
+        for (name, credit) in figures.into_iter().filter_map(|(name, figure)| Some((name, figure?)))
+        {
             let charged = charge(credit)?;
             if charged.compare(ceiling)?.is_gt() {
                 add(format!(
@@ -114,7 +131,9 @@ impl Rules {
             }
         }
         if least.compare(ceiling)?.is_gt() {
-            add(format!("The least charge is {least}, more than the ceiling of {ceiling}. Raise the ceiling."));
+            add(format!(
+                "The least charge is {least}, more than the ceiling of {ceiling}. Raise the ceiling."
+            ));
         }
         Ok(())
     }
@@ -128,25 +147,35 @@ impl Rules {
         }))
     }
 
-    /// What one recharge charges at most while nothing is owed: for a balance of zero, or at the month's end. None for a rule that
-    /// only repairs a negative balance.
+    /// What one recharge charges at most while nothing is owed: for a balance of zero, or at the
+    /// month's end. None for a rule that only repairs a negative balance.
     ///
     /// # Errors
     /// Those of `charge`, which says what is charged for so much credit.
-    pub fn largest_charge(&self, charge: impl Fn(Money) -> Result<Money, Refusal>) -> Result<Option<Money>, Refusal> {
+    pub fn largest_charge(
+        &self,
+        charge: impl Fn(Money) -> Result<Money, Refusal>,
+    ) -> Result<Option<Money>, Refusal> {
         let mut largest: Option<Money> = None;
         for credit in [self.credit_from_zero()?, self.month_end].into_iter().flatten() {
             let charged = charge(credit)?;
             largest = Some(largest.map_or(Ok(charged), |most| most.max(charged))?);
         }
         let zero = largest.map(|largest| Money::zero(largest.currency()));
-        let (Some(largest), Some(zero), Some(ceiling)) = (largest, zero, self.ceiling_in_force(&charge)?) else { return Ok(largest) };
+        let (Some(largest), Some(zero), Some(ceiling)) =
+            (largest, zero, self.ceiling_in_force(&charge)?)
+        else {
+            return Ok(largest);
+        };
         if largest.compare(ceiling)?.is_le() {
             return Ok(Some(largest));
         }
         // Of a fixed amount the ceiling leaves a smaller multiple; nothing else is cut to fit.
-        let step = self.threshold.and_then(|(_, then)| if let Then::Amount(amount) = then { Some(amount) } else { None });
-        let fits = self.credit_from_zero()?.map(|credit| self.fit(zero, Wanted { credit, step }, &charge));
+        let step = self.threshold.and_then(|(_, then)| {
+            if let Then::Amount(amount) = then { Some(amount) } else { None }
+        });
+        let fits =
+            self.credit_from_zero()?.map(|credit| self.fit(zero, Wanted { credit, step }, &charge));
         Ok(fits.and_then(Result::ok))
     }
 
@@ -164,12 +193,16 @@ impl Rules {
         Ok(MonthFigures { month, ceiling, left, largest_charge: self.largest_charge(charge)? })
     }
 
-    /// The most that is charged in a month: as stated, or three times the larger of the largest figure and the charge from a
-    /// balance of zero. None for a rule that only repairs a negative balance and states no ceiling.
+    /// The most that is charged in a month: as stated, or three times the larger of the largest
+    /// figure and the charge from a balance of zero. None for a rule that only repairs a negative
+    /// balance and states no ceiling.
     ///
     /// # Errors
     /// Those of `charge`, which says what is charged for so much credit.
-    pub fn ceiling_in_force(&self, charge: impl Fn(Money) -> Result<Money, Refusal>) -> Result<Option<Money>, Refusal> {
+    pub fn ceiling_in_force(
+        &self,
+        charge: impl Fn(Money) -> Result<Money, Refusal>,
+    ) -> Result<Option<Money>, Refusal> {
         if self.ceiling.is_some() {
             return Ok(self.ceiling);
         }
@@ -177,28 +210,36 @@ impl Rules {
         let from_zero = self.credit_from_zero()?.map(&charge).transpose()?;
         let month_end = self.month_end.map(charge).transpose()?;
         let figures: Vec<_> = [figure, from_zero, month_end].into_iter().flatten().collect();
-        let largest = figures
-            .iter()
-            .skip(1)
-            .try_fold(figures.first().copied(), |largest, amount| largest.map(|most| most.max(*amount)).transpose())?;
+        let largest =
+            figures.iter().skip(1).try_fold(figures.first().copied(), |largest, amount| {
+                largest.map(|most| most.max(*amount)).transpose()
+            })?;
         Ok(largest.map(|figure| times(figure, 3)).transpose()?)
     }
 
-    /// What is charged for the credit that the rules require: all of it, or, of a rule with a fixed amount, the largest smaller
-    /// multiple that the month's ceiling leaves. `charged` is what recharges of the month have charged or may still charge.
+    /// What is charged for the credit that the rules require: all of it, or, of a rule with a fixed
+    /// amount, the largest smaller multiple that the month's ceiling leaves. `charged` is what
+    /// recharges of the month have charged or may still charge.
     ///
     /// # Errors
     /// `CEILING`, which is shown as the reason of the failure; those of `charge`.
-    pub fn fit(&self, charged: Money, wanted: Wanted, charge: impl Fn(Money) -> Result<Money, Refusal>) -> Result<Money, Refusal> {
+    pub fn fit(
+        &self,
+        charged: Money,
+        wanted: Wanted,
+        charge: impl Fn(Money) -> Result<Money, Refusal>,
+    ) -> Result<Money, Refusal> {
         let amount = charge(wanted.credit)?;
         let Some(ceiling) = self.ceiling_in_force(&charge)? else { return Ok(amount) };
-        let fits = |amount: Money| Ok::<_, Refusal>(charged.plus(amount)?.compare(ceiling)?.is_le());
+        let fits =
+            |amount: Money| Ok::<_, Refusal>(charged.plus(amount)?.compare(ceiling)?.is_le());
         if fits(amount)? {
             return Ok(amount);
         }
         let mut best = None;
         if let Some(step) = wanted.step {
-            // More credit is never charged less: the largest multiple that fits is between those that do and those that do not.
+            // More credit is never charged less: the largest multiple that fits is between those
+            // that do and those that do not.
             let (mut fitting, mut passing) = (0, multiple(step, wanted.credit)?);
             while passing - fitting > 1 {
                 let middle = fitting + (passing - fitting) / 2;
@@ -229,12 +270,19 @@ pub struct Wanted {
 /// How often an amount is needed to reach another, once at least.
 pub(crate) fn multiple(amount: Money, reaches: Money) -> Result<i64, MoneyError> {
     let (amount, reaches) = (amount.micros(), reaches.micros().max(1));
-    let up = reaches.checked_add(amount).and_then(|sum| sum.checked_sub(1)).ok_or(MoneyError::Overflow)?;
+    let up = reaches
+        .checked_add(amount)
+        .and_then(|sum| sum.checked_sub(1))
+        .ok_or(MoneyError::Overflow)?;
     up.checked_div(amount).map(|count| count.max(1)).ok_or(MoneyError::Overflow)
 }
 
 pub(crate) fn times(amount: Money, count: i64) -> Result<Money, MoneyError> {
-    amount.micros().checked_mul(count).map(|micros| Money::from_micros(amount.currency(), micros)).ok_or(MoneyError::Overflow)
+    amount
+        .micros()
+        .checked_mul(count)
+        .map(|micros| Money::from_micros(amount.currency(), micros))
+        .ok_or(MoneyError::Overflow)
 }
 
 /// What bounds the charges of a month, as the customer sees it.

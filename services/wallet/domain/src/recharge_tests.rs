@@ -11,7 +11,8 @@ fn aud(text: &str) -> Money {
 
 fn wallet(balance: &str) -> Wallet {
     let id = Id::from_uuid(uuid::Uuid::from_u128(1));
-    let mut wallet = Wallet::open(id, Id::from_uuid(id.uuid()), aud("0").currency(), DateTime::UNIX_EPOCH);
+    let mut wallet =
+        Wallet::open(id, Id::from_uuid(id.uuid()), aud("0").currency(), DateTime::UNIX_EPOCH);
     wallet.posted = aud(balance);
     wallet.owed = aud(balance).negated();
     wallet
@@ -22,7 +23,11 @@ fn wanted(rules: Rules, balance: &str) -> Option<Money> {
 }
 
 fn asked(rules: Rules, balance: &str) -> Option<Wanted> {
-    let recharge = AutoRecharge { rules, month_end_marked: rules.month_end.is_some(), ..AutoRecharge::default() };
+    let recharge = AutoRecharge {
+        rules,
+        month_end_marked: rules.month_end.is_some(),
+        ..AutoRecharge::default()
+    };
     recharge.wanted(&wallet(balance), DateTime::UNIX_EPOCH).unwrap()
 }
 
@@ -30,12 +35,26 @@ fn asked(rules: Rules, balance: &str) -> Option<Wanted> {
 fn each_rule_asks_for_its_figure_or_the_deficit() {
     let threshold = |then| Rules { threshold: Some((aud("10"), then)), ..Rules::default() };
     assert_eq!(wanted(threshold(Then::Amount(aud("50"))), "-5.001"), Some(aud("50")));
-    assert_eq!(wanted(threshold(Then::Amount(aud("50"))), "-70.001"), Some(aud("100")), "as often as it takes, at once");
+    assert_eq!(
+        wanted(threshold(Then::Amount(aud("50"))), "-70.001"),
+        Some(aud("100")),
+        "as often as it takes, at once"
+    );
     let repairs = Rules { repair_negative: true, ..threshold(Then::Amount(aud("50"))) };
     assert_eq!(wanted(repairs, "-5"), Some(aud("50")), "one charge, which reaches the threshold");
-    assert_eq!(wanted(threshold(Then::UpTo(aud("50"))), "-5.001"), Some(aud("55.01")), "rounded up to the minor unit");
-    assert_eq!(wanted(Rules { repair_negative: true, ..Rules::default() }, "-3.2"), Some(aud("3.20")));
-    assert_eq!(wanted(Rules { month_end: Some(aud("20")), ..Rules::default() }, "0"), Some(aud("20")));
+    assert_eq!(
+        wanted(threshold(Then::UpTo(aud("50"))), "-5.001"),
+        Some(aud("55.01")),
+        "rounded up to the minor unit"
+    );
+    assert_eq!(
+        wanted(Rules { repair_negative: true, ..Rules::default() }, "-3.2"),
+        Some(aud("3.20"))
+    );
+    assert_eq!(
+        wanted(Rules { month_end: Some(aud("20")), ..Rules::default() }, "0"),
+        Some(aud("20"))
+    );
     assert_eq!(wanted(Rules::default(), "-3"), None);
 }
 
@@ -67,14 +86,24 @@ fn one_trigger_makes_one_charge_and_the_ceiling_leaves_a_smaller_multiple() {
         assert!(fit.is_ok() || fit.is_err_and(|refusal| refusal.reason == "CEILING"));
     }
     // What is charged counts, tax and minimum included: 20.00 of credit are 22.00, 40.00 are 44.00.
-    let taxed = |credit: Money| Ok(Money::from_micros(credit.currency(), credit.micros() / 10 * 11).max(aud("30"))?);
+    let taxed = |credit: Money| {
+        Ok(Money::from_micros(credit.currency(), credit.micros() / 10 * 11).max(aud("30"))?)
+    };
     assert_eq!(rules(Some("45")).fit(aud("0"), whole, taxed), Ok(aud("44")));
     assert_eq!(rules(Some("31")).fit(aud("0"), whole, taxed), Ok(aud("30")), "the minimum");
     assert_eq!(rules(None).ceiling_in_force(taxed), Ok(Some(aud("330"))));
     let plain = Wanted { credit: aud("100"), step: None };
-    assert_eq!(rules(Some("60")).fit(aud("0"), plain, untaxed).unwrap_err().reason, "CEILING", "a target is not cut");
+    assert_eq!(
+        rules(Some("60")).fit(aud("0"), plain, untaxed).unwrap_err().reason,
+        "CEILING",
+        "a target is not cut"
+    );
     let repairs = Rules { repair_negative: true, ..Rules::default() };
-    assert_eq!(repairs.fit(aud("9999"), plain, untaxed), Ok(aud("100")), "it has no figure, and so no ceiling");
+    assert_eq!(
+        repairs.fit(aud("9999"), plain, untaxed),
+        Ok(aud("100")),
+        "it has no figure, and so no ceiling"
+    );
 }
 
 #[test]
@@ -85,16 +114,27 @@ fn a_ceiling_that_no_charge_fits_is_refused_with_every_reason() {
         ceiling: Some(aud(ceiling)),
         repair_negative: false,
     };
-    let taxed = |credit: Money| Ok(Money::from_micros(credit.currency(), credit.micros() / 10 * 11));
+    let taxed =
+        |credit: Money| Ok(Money::from_micros(credit.currency(), credit.micros() / 10 * 11));
     for (ceiling, reasons) in [("55", 0), ("54.99", 1), ("33", 1), ("32.99", 2), ("4.99", 3)] {
-        let found = rules(ceiling).must_work(aud("5"), taxed).map_or_else(|refusal| refusal.violations.len(), |()| 0);
+        let found = rules(ceiling)
+            .must_work(aud("5"), taxed)
+            .map_or_else(|refusal| refusal.violations.len(), |()| 0);
         assert_eq!(found, reasons, "{ceiling}");
     }
     // A target below its threshold hides none of the others.
     let both = Rules { threshold: Some((aud("60"), Then::UpTo(aud("50")))), ..rules("32.99") };
     let refused = both.must_work(aud("5"), taxed).unwrap_err();
-    let fields: Vec<_> = refused.violations.iter().map(|violation| violation.field.as_str()).collect();
-    assert_eq!(fields, ["auto_recharge.threshold_up_to", "auto_recharge.monthly_ceiling", "auto_recharge.monthly_ceiling"]);
+    let fields: Vec<_> =
+        refused.violations.iter().map(|violation| violation.field.as_str()).collect();
+    assert_eq!(
+        fields,
+        [
+            "auto_recharge.threshold_up_to",
+            "auto_recharge.monthly_ceiling",
+            "auto_recharge.monthly_ceiling"
+        ]
+    );
     assert_eq!(both.must_aim_above_threshold().unwrap_err().violations.len(), 1);
     assert_eq!(rules("55").must_aim_above_threshold(), Ok(()));
 }
@@ -119,7 +159,10 @@ fn a_stop_ends_with_the_month_unless_only_a_person_can_end_it() {
     assert_eq!((recharge.failure.as_str(), recharge.ladder.attempts), ("", 0));
     for attempt in 1..=5 {
         refused(&mut recharge, "card_declined", january);
-        assert_eq!((recharge.ladder.attempts, recharge.retry_at == Some(february.now)), (attempt, attempt == 5));
+        assert_eq!(
+            (recharge.ladder.attempts, recharge.retry_at == Some(february.now)),
+            (attempt, attempt == 5)
+        );
         assert!(recharge.retry_due());
     }
     refused(&mut recharge, "card_declined", february);
@@ -149,10 +192,18 @@ fn a_retry_where_nothing_failed_changes_nothing() {
 #[test]
 fn what_the_rules_would_buy_again_is_not_given_back() {
     let rules = Rules { threshold: Some((aud("50"), Then::Amount(aud("40")))), ..Rules::default() };
-    let stopped = AutoRecharge { failure: "CEILING".to_owned(), ..AutoRecharge { rules, ..AutoRecharge::default() } };
-    let open = AutoRecharge { open: Some(Id::from_uuid(uuid::Uuid::nil())), ..AutoRecharge { rules, ..AutoRecharge::default() } };
+    let stopped = AutoRecharge {
+        failure: "CEILING".to_owned(),
+        ..AutoRecharge { rules, ..AutoRecharge::default() }
+    };
+    let open = AutoRecharge {
+        open: Some(Id::from_uuid(uuid::Uuid::nil())),
+        ..AutoRecharge { rules, ..AutoRecharge::default() }
+    };
     for recharge in [AutoRecharge { rules, ..AutoRecharge::default() }, stopped, open] {
-        let follows = |before, after| recharge.must_not_follow(&wallet(before), &wallet(after), DateTime::UNIX_EPOCH).is_err();
+        let follows = |before, after| {
+            recharge.must_not_follow(&wallet(before), &wallet(after), DateTime::UNIX_EPOCH).is_err()
+        };
         // Debts stand for what is available: the wallets of these tests have no lots.
         assert!(!follows("-30", "-30") && !follows("-25", "-30"), "the same multiple");
         assert!(follows("-30", "-31"), "one more");
@@ -161,18 +212,26 @@ fn what_the_rules_would_buy_again_is_not_given_back() {
 
 #[test]
 fn a_stop_ends_by_what_can_help() {
-    // The reason, and whether credit that is bought, a method that is added, and another collection method end the stop.
+    // The reason, and whether credit that is bought, a method that is added, and another collection
+    // method end the stop.
     for (reason, ends) in [
         ("CEILING", [true, true, true]),
         ("card_declined", [true, true, true]),
         ("stolen_card", [false, false, true]),
         ("authentication_required", [false, false, true]),
     ] {
-        for (change, ends) in [Change::CreditBought, Change::MethodAdded, Change::MethodReplaced].into_iter().zip(ends) {
+        for (change, ends) in [Change::CreditBought, Change::MethodAdded, Change::MethodReplaced]
+            .into_iter()
+            .zip(ends)
+        {
             let mut recharge = AutoRecharge::default();
             assert!(!recharge.end_stop(change), "there is none");
             refused(&mut recharge, reason, month(0));
-            assert_eq!((recharge.end_stop(change), recharge.failure.is_empty()), (ends, ends), "{reason} {change:?}");
+            assert_eq!(
+                (recharge.end_stop(change), recharge.failure.is_empty()),
+                (ends, ends),
+                "{reason} {change:?}"
+            );
         }
     }
 }
@@ -180,28 +239,53 @@ fn a_stop_ends_by_what_can_help() {
 #[test]
 fn the_largest_charge_is_what_a_rule_takes_from_zero_or_at_the_months_end() {
     let untaxed = |credit: Money| Ok(credit);
-    let rules = Rules { threshold: Some((aud("100"), Then::Amount(aud("30")))), month_end: Some(aud("70")), ..Rules::default() };
+    let rules = Rules {
+        threshold: Some((aud("100"), Then::Amount(aud("30")))),
+        month_end: Some(aud("70")),
+        ..Rules::default()
+    };
     assert_eq!(rules.largest_charge(untaxed), Ok(Some(aud("120"))));
-    assert_eq!(Rules { ceiling: Some(aud("110")), ..rules }.largest_charge(untaxed), Ok(Some(aud("90"))), "the multiple that fits");
+    assert_eq!(
+        Rules { ceiling: Some(aud("110")), ..rules }.largest_charge(untaxed),
+        Ok(Some(aud("90"))),
+        "the multiple that fits"
+    );
     let least = |credit: Money| Ok(credit.max(aud("20"))?);
     let month_end = Rules { month_end: Some(aud("5")), ..Rules::default() };
-    assert_eq!(month_end.ceiling_in_force(least), Ok(Some(aud("60"))), "three times what is charged for it");
+    assert_eq!(
+        month_end.ceiling_in_force(least),
+        Ok(Some(aud("60"))),
+        "three times what is charged for it"
+    );
     let repairs = Rules { repair_negative: true, ..Rules::default() };
     assert_eq!(repairs.largest_charge(untaxed), Ok(None));
 }
 
 #[test]
 fn a_threshold_recharge_does_not_replace_the_month_end_one() {
-    let rules =
-        Rules { threshold: Some((aud("10"), Then::Amount(aud("50")))), month_end: Some(aud("20")), repair_negative: false, ceiling: None };
+    let rules = Rules {
+        threshold: Some((aud("10"), Then::Amount(aud("50")))),
+        month_end: Some(aud("20")),
+        repair_negative: false,
+        ceiling: None,
+    };
     let mut recharge = AutoRecharge { rules, month_end_marked: true, ..AutoRecharge::default() };
-    recharge.begin(Id::from_uuid(uuid::Uuid::from_u128(2)), &wallet("0"), DateTime::UNIX_EPOCH).unwrap();
+    recharge
+        .begin(Id::from_uuid(uuid::Uuid::from_u128(2)), &wallet("0"), DateTime::UNIX_EPOCH)
+        .unwrap();
     assert!(recharge.month_end_marked);
     recharge.open = None;
-    recharge.begin(Id::from_uuid(uuid::Uuid::from_u128(3)), &wallet("-0"), DateTime::UNIX_EPOCH).unwrap();
-    let full = AutoRecharge { rules: Rules { threshold: None, ..rules }, month_end_marked: true, ..AutoRecharge::default() };
+    recharge
+        .begin(Id::from_uuid(uuid::Uuid::from_u128(3)), &wallet("-0"), DateTime::UNIX_EPOCH)
+        .unwrap();
+    let full = AutoRecharge {
+        rules: Rules { threshold: None, ..rules },
+        month_end_marked: true,
+        ..AutoRecharge::default()
+    };
     let mut full = full;
-    full.begin(Id::from_uuid(uuid::Uuid::from_u128(4)), &wallet("0"), DateTime::UNIX_EPOCH).unwrap();
+    full.begin(Id::from_uuid(uuid::Uuid::from_u128(4)), &wallet("0"), DateTime::UNIX_EPOCH)
+        .unwrap();
     assert!(!full.month_end_marked);
 }
 
@@ -210,16 +294,31 @@ fn revoked_credit_stops_the_rules_until_it_is_restored() {
     assert!(!AutoRecharge::default().stop_for_revocation(), "there are no rules to stop");
     let rules = Rules { threshold: Some((aud("10"), Then::Amount(aud("50")))), ..Rules::default() };
     let mut recharge = AutoRecharge { rules, ..AutoRecharge::default() };
-    assert!(recharge.stop_for_revocation() && recharge.wanted(&wallet("0"), DateTime::UNIX_EPOCH).unwrap().is_none());
-    assert!(!recharge.end_stop(Change::CreditBought) && !recharge.end_stop(Change::MethodAdded), "the method may be the cause");
-    assert!(recharge.resume_after_revocation() && recharge.wanted(&wallet("0"), DateTime::UNIX_EPOCH).unwrap().is_some());
+    assert!(
+        recharge.stop_for_revocation()
+            && recharge.wanted(&wallet("0"), DateTime::UNIX_EPOCH).unwrap().is_none()
+    );
+    assert!(
+        !recharge.end_stop(Change::CreditBought) && !recharge.end_stop(Change::MethodAdded),
+        "the method may be the cause"
+    );
+    assert!(
+        recharge.resume_after_revocation()
+            && recharge.wanted(&wallet("0"), DateTime::UNIX_EPOCH).unwrap().is_some()
+    );
     assert!(!recharge.resume_after_revocation(), "once");
 }
 
 #[test]
 fn a_months_ceiling_is_told_once() {
-    let day = |text: &str| text.parse::<chrono::NaiveDate>().unwrap().and_hms_opt(0, 0, 0).unwrap().and_utc();
-    let month = |now: &str, began: &str, next: &str| Instants { now: day(now), month_began: day(began), next_month: day(next) };
+    let day = |text: &str| {
+        text.parse::<chrono::NaiveDate>().unwrap().and_hms_opt(0, 0, 0).unwrap().and_utc()
+    };
+    let month = |now: &str, began: &str, next: &str| Instants {
+        now: day(now),
+        month_began: day(began),
+        next_month: day(next),
+    };
     let ceiling = payterms_kernel::Refusal::precondition("CEILING", "x");
     let mut auto_recharge = AutoRecharge::default();
     let january = month("2026-01-10", "2026-01-01", "2026-02-01");
@@ -227,10 +326,20 @@ fn a_months_ceiling_is_told_once() {
     assert!(auto_recharge.end_stop(Change::CreditBought), "the rules are looked at again");
     assert!(auto_recharge.refused(&ceiling, january), "nothing else is true than before");
     assert!(
-        auto_recharge.retry_due() && !auto_recharge.refused(&ceiling, month("2026-02-01", "2026-02-01", "2026-03-01")),
+        auto_recharge.retry_due()
+            && !auto_recharge.refused(&ceiling, month("2026-02-01", "2026-02-01", "2026-03-01")),
         "another month"
     );
     auto_recharge.set(Rules::default());
-    assert!(!auto_recharge.refused(&ceiling, month("2026-02-02", "2026-02-01", "2026-03-01")), "other rules");
-    assert!(!auto_recharge.refused(&payterms_kernel::Refusal::precondition("COLLECTION_METHOD_REQUIRED", "x"), january), "another reason");
+    assert!(
+        !auto_recharge.refused(&ceiling, month("2026-02-02", "2026-02-01", "2026-03-01")),
+        "other rules"
+    );
+    assert!(
+        !auto_recharge.refused(
+            &payterms_kernel::Refusal::precondition("COLLECTION_METHOD_REQUIRED", "x"),
+            january
+        ),
+        "another reason"
+    );
 }

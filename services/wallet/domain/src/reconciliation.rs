@@ -1,4 +1,5 @@
-//! Comparisons of what a payment provider lists with the ledger (docs/domain/wallet.md#reconciliation).
+//! Comparisons of what a payment provider lists with the ledger
+//! (docs/domain/wallet.md#reconciliation).
 
 use crate::provider_difference::RecordKind;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -24,25 +25,42 @@ impl Period {
     ///
     /// # Errors
     /// `TIME_OUT_OF_RANGE`.
-    pub fn of(from: DateTime<Utc>, to: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Result<Self, Refusal> {
+    pub fn of(
+        from: DateTime<Utc>,
+        to: Option<DateTime<Utc>>,
+        now: DateTime<Utc>,
+    ) -> Result<Self, Refusal> {
         let wrong = |field: &str, description: &str| {
-            Refusal::invalid(vec![Violation { field: field.to_owned(), reason: "TIME_OUT_OF_RANGE", description: description.to_owned() }])
+            Refusal::invalid(vec![Violation {
+                field: field.to_owned(),
+                reason: "TIME_OUT_OF_RANGE",
+                description: description.to_owned(),
+            }])
         };
         let end = to.unwrap_or(now);
         if from >= end {
-            return Err(wrong("start_time", "Name an instant before the end of the period, and before now."));
+            return Err(wrong(
+                "start_time",
+                "Name an instant before the end of the period, and before now.",
+            ));
         }
         if end > now {
-            return Err(wrong("end_time", "Name an instant that is over, or none for all until now."));
+            return Err(wrong(
+                "end_time",
+                "Name an instant that is over, or none for all until now.",
+            ));
         }
         if end - from > LONGEST_PERIOD {
-            return Err(wrong("start_time", "Name an instant at most 31 days before the end of the period."));
+            return Err(wrong(
+                "start_time",
+                "Name an instant at most 31 days before the end of the period.",
+            ));
         }
         Ok(Self { from, to: end })
     }
 
-    /// The period of a night: what came after the last one, or after the account was connected, with an hour more for what was listed late.
-    /// None while that is too short to be worth asking.
+    /// The period of a night: what came after the last one, or after the account was connected,
+    /// with an hour more for what was listed late. None while that is too short to be worth asking.
     #[must_use]
     pub fn of_night(last: DateTime<Utc>, now: DateTime<Utc>) -> Option<Self> {
         let from = (last - UNDER_WAY).max(now - LONGEST_PERIOD);
@@ -131,11 +149,25 @@ mod tests {
         let now = at(10_000);
         assert_eq!(Period::of(at(9_999), None, now).unwrap(), Period { from: at(9_999), to: now });
         assert!(Period::of(at(10_000 - 31 * 24), Some(now), now).is_ok());
-        for (from, to) in [(9_000, None), (10_000, None), (9_998, Some(9_998)), (9_998, Some(10_001)), (9_998, Some(9_000))] {
-            assert_eq!(Period::of(at(from), to.map(at), now).unwrap_err().reason, "TIME_OUT_OF_RANGE", "{from} {to:?}");
+        for (from, to) in [
+            (9_000, None),
+            (10_000, None),
+            (9_998, Some(9_998)),
+            (9_998, Some(10_001)),
+            (9_998, Some(9_000)),
+        ] {
+            assert_eq!(
+                Period::of(at(from), to.map(at), now).unwrap_err().reason,
+                "TIME_OUT_OF_RANGE",
+                "{from} {to:?}"
+            );
         }
         assert_eq!(Period::of_night(at(9_976), now), Some(Period { from: at(9_975), to: now }));
         assert_eq!(Period::of_night(at(0), now).unwrap().from, now - TimeDelta::days(31));
-        assert_eq!(Period::of_night(now - TimeDelta::minutes(59), now), None, "a test clock has passed a night in a moment");
+        assert_eq!(
+            Period::of_night(now - TimeDelta::minutes(59), now),
+            None,
+            "a test clock has passed a night in a moment"
+        );
     }
 }

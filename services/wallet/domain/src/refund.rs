@@ -1,5 +1,6 @@
-//! Refunds of payments of invoices. Credit returns to lots like those it came from. A charge returns to its card, or becomes
-//! credit if the card does not accept it (docs/domain/invoicing.md#refund-to-credit).
+//! Refunds of payments of invoices. Credit returns to lots like those it came from. A charge
+//! returns to its card, or becomes credit if the card does not accept it
+//! (docs/domain/invoicing.md#refund-to-credit).
 
 use crate::{
     ledger::{Account, TransferKind},
@@ -28,8 +29,8 @@ payterms_kernel::names! {
     RefundState { Processing = "PROCESSING", Returned = "RETURNED", Credited = "CREDITED" }
 }
 
-/// A refund of part of a payment. Amount and provider key are fixed before the provider is called, so that a repeated call
-/// cannot refund another amount.
+/// A refund of part of a payment. Amount and provider key are fixed before the provider is called,
+/// so that a repeated call cannot refund another amount.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refund {
     /// Its id.
@@ -46,7 +47,8 @@ pub struct Refund {
     pub state: RefundState,
     /// How much.
     pub amount: Money,
-    /// The part that nobody moves: the issuer had taken it back before. A dispute that is won makes it credit.
+    /// The part that nobody moves: the issuer had taken it back before. A dispute that is won makes
+    /// it credit.
     pub unmoved: Money,
     /// The provider's id.
     pub provider_refund_id: String,
@@ -74,8 +76,8 @@ pub struct CreditTaken<'a> {
     pub returned_before: Money,
 }
 
-/// Refunds credit. What was taken last is returned first, to a new lot like the one that it came from. A lot that expires can
-/// be used for at least thirty more days.
+/// Refunds credit. What was taken last is returned first, to a new lot like the one that it came
+/// from. A lot that expires can be used for at least thirty more days.
 ///
 /// # Errors
 /// `BALANCE_OVERFLOW`.
@@ -127,14 +129,29 @@ pub fn as_credit(
     expires_at: Option<DateTime<Utc>>,
     now: DateTime<Utc>,
 ) -> Result<Id<Lot>, Refusal> {
-    let lot = add_lot(wallet, ids, TransferKind::InvoiceRefund, refund.payment, deposit(refund.moved()?, expires_at), now)?;
+    let lot = add_lot(
+        wallet,
+        ids,
+        TransferKind::InvoiceRefund,
+        refund.payment,
+        deposit(refund.moved()?, expires_at),
+        now,
+    )?;
     refund.end(RefundState::Credited, now);
     Ok(lot)
 }
 
 /// Books that the card has accepted the refund: invoice settlement → provider clearing.
-pub fn returned(wallet: &mut Wallet, ids: &mut IdSource, refund: &mut Refund, now: DateTime<Utc>) -> Result<(), Refusal> {
-    let sides = vec![(Account::InvoiceSettlement, None, refund.amount.negated()), (Account::ProviderClearing, None, refund.amount)];
+pub fn returned(
+    wallet: &mut Wallet,
+    ids: &mut IdSource,
+    refund: &mut Refund,
+    now: DateTime<Utc>,
+) -> Result<(), Refusal> {
+    let sides = vec![
+        (Account::InvoiceSettlement, None, refund.amount.negated()),
+        (Account::ProviderClearing, None, refund.amount),
+    ];
     post(wallet, ids, TransferKind::InvoiceRefund, Some(refund.payment), sides, now)?;
     refund.end(RefundState::Returned, now);
     Ok(())
@@ -146,8 +163,13 @@ impl Refund {
         self.amount.minus(self.unmoved)
     }
 
-    /// Refunds a charge that its issuer has taken back at most as far as the issuer has left of it. It ends here where that is nothing.
-    pub fn limit_to_untouched(&mut self, untouched: Money, now: DateTime<Utc>) -> Result<(), MoneyError> {
+    /// Refunds a charge that its issuer has taken back at most as far as the issuer has left of it.
+    /// It ends here where that is nothing.
+    pub fn limit_to_untouched(
+        &mut self,
+        untouched: Money,
+        now: DateTime<Utc>,
+    ) -> Result<(), MoneyError> {
         self.unmoved = self.amount.minus(self.amount.min(untouched)?)?;
         if self.unmoved == self.amount {
             self.end(RefundState::Returned, now);
@@ -196,10 +218,16 @@ mod tests {
 
     #[test]
     fn granted_credit_returns_with_its_own_expiry_at_least_thirty_days() {
-        let mut wallet = Wallet::open(Id::from_uuid(Uuid::nil()), Id::from_uuid(Uuid::nil()), usd(0).currency(), NOW);
+        let mut wallet = Wallet::open(
+            Id::from_uuid(Uuid::nil()),
+            Id::from_uuid(Uuid::nil()),
+            usd(0).currency(),
+            NOW,
+        );
         let mut ids = IdSource::new(NOW, b"seed", "test");
         let soon = Some(NOW + TimeDelta::days(2));
-        let taken = [(lot(LotKind::Granted, soon), usd(300)), (lot(LotKind::Purchased, None), usd(700))];
+        let taken =
+            [(lot(LotKind::Granted, soon), usd(300)), (lot(LotKind::Purchased, None), usd(700))];
         let mut refund = |amount, before, wallet: &mut Wallet| {
             let mut refund = Refund {
                 id: Id::from_uuid(Uuid::nil()),
@@ -214,13 +242,27 @@ mod tests {
                 created_at: NOW,
                 updated_at: NOW,
             };
-            credit_again(wallet, &mut ids, &mut refund, CreditTaken { by_lot: &taken, returned_before: usd(before) }, NOW)
-                .map(|lots| (lots.len(), refund.state))
+            credit_again(
+                wallet,
+                &mut ids,
+                &mut refund,
+                CreditTaken { by_lot: &taken, returned_before: usd(before) },
+                NOW,
+            )
+            .map(|lots| (lots.len(), refund.state))
         };
-        assert_eq!(refund(500, 0, &mut wallet), Ok((1, RefundState::Credited)), "the purchased part, taken last, first");
+        assert_eq!(
+            refund(500, 0, &mut wallet),
+            Ok((1, RefundState::Credited)),
+            "the purchased part, taken last, first"
+        );
         assert_eq!(refund(400, 500, &mut wallet), Ok((2, RefundState::Credited)));
         assert_eq!(refund(101, 900, &mut wallet).unwrap_err().reason, "REFUND_TOO_LARGE");
-        let granted: Vec<_> = wallet.lots.iter().filter(|lot| lot.kind == LotKind::Granted).collect();
-        assert_eq!((granted[0].amount, granted[0].expires_at), (usd(200), Some(NOW + TimeDelta::days(30))));
+        let granted: Vec<_> =
+            wallet.lots.iter().filter(|lot| lot.kind == LotKind::Granted).collect();
+        assert_eq!(
+            (granted[0].amount, granted[0].expires_at),
+            (usd(200), Some(NOW + TimeDelta::days(30)))
+        );
     }
 }

@@ -4,11 +4,12 @@ use crate::{chargeback::LotParts, lot::Lot, wallet::Wallet};
 use chrono::{DateTime, TimeDelta, Utc};
 use payterms_kernel::{IdSource, Money, money::MoneyError};
 
-/// The least time for which credit that comes back can be used: a lot that is over, or soon, would have it for nothing.
+/// The least time for which credit that comes back can be used: a lot that is over, or soon, would
+/// have it for nothing.
 pub(crate) const LEAST_DAYS: i64 = 30;
 
-/// What became of the debt that one transfer left. The first credit that comes pays what has been owed longest, so what stands is of
-/// the newest debts, and the newest payments are theirs.
+/// What became of the debt that one transfer left. The first credit that comes pays what has been
+/// owed longest, so what stands is of the newest debts, and the newest payments are theirs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DebtOf {
     /// What of it still stands.
@@ -20,8 +21,8 @@ pub struct DebtOf {
 }
 
 impl DebtOf {
-    /// The state of a debt. `left`: the part that is not reversed. `newer`: the sum of the debts after it. `stands`: what is still owed over
-    /// all debts.
+    /// The state of a debt. `left`: the part that is not reversed. `newer`: the sum of the debts
+    /// after it. `stands`: what is still owed over all debts.
     ///
     /// # Errors
     /// Overflow.
@@ -31,8 +32,8 @@ impl DebtOf {
         Ok(Self { unpaid, skipped: newer.minus(of_newer)?, paid: left.minus(unpaid)? })
     }
 
-    /// The newest payments in which its own are: they come to at least the first sum, and what is left of them before that to less than
-    /// the second.
+    /// The newest payments in which its own are: they come to at least the first sum, and what is
+    /// left of them before that to less than the second.
     ///
     /// # Errors
     /// Overflow.
@@ -40,7 +41,8 @@ impl DebtOf {
         Ok((self.skipped, self.skipped.plus(self.paid)?))
     }
 
-    /// The part of a payment that paid it, where all payments down to this one, the newest first, come to `sum`.
+    /// The part of a payment that paid it, where all payments down to this one, the newest first,
+    /// come to `sum`.
     ///
     /// # Errors
     /// Overflow.
@@ -52,8 +54,8 @@ impl DebtOf {
 }
 
 impl Wallet {
-    /// The part of the debt that debits and fees left, beside what came of charges and transfers that were taken back. What accrues to
-    /// an agreement is no debt.
+    /// The part of the debt that debits and fees left, beside what came of charges and transfers
+    /// that were taken back. What accrues to an agreement is no debt.
     ///
     /// # Errors
     /// Overflow.
@@ -65,14 +67,22 @@ impl Wallet {
         self.owed.minus(self.owed_back)?.minus(undone)
     }
 
-    /// Gives a lot a part of its credit back; returns the lots that have it. What a lot has no room for goes to a new one like it, as does
-    /// all of one that is over: that can be used for thirty days. The caller posts the transfer.
-    pub(crate) fn restore(&mut self, ids: &mut IdSource, lot: &Lot, part: Money, now: DateTime<Utc>) -> Result<LotParts, MoneyError> {
+    /// Gives a lot a part of its credit back; returns the lots that have it. What a lot has no room
+    /// for goes to a new one like it, as does all of one that is over: that can be used for thirty
+    /// days. The caller posts the transfer.
+    pub(crate) fn restore(
+        &mut self,
+        ids: &mut IdSource,
+        lot: &Lot,
+        part: Money,
+        now: DateTime<Utc>,
+    ) -> Result<LotParts, MoneyError> {
         let is_over = lot.expires_at.is_some_and(|expiry| expiry <= now);
         let this_lot = self.lots.iter_mut().find(|each| each.id == lot.id).filter(|_| !is_over);
         let (mut rest, mut parts) = (part, LotParts::new());
         if let Some(this_lot) = this_lot {
-            // The rounding of a month, or credit that was restored, may have taken some of the room.
+            // The rounding of a month, or credit that was restored, may have taken some of the
+            // room.
             let fits = this_lot.amount.minus(this_lot.remaining)?.min(part)?;
             if fits.is_positive() {
                 this_lot.remaining = this_lot.remaining.plus(fits)?;
@@ -88,7 +98,11 @@ impl Wallet {
                 amount: rest,
                 remaining: rest,
                 pinned: Money::zero(self.currency),
-                expires_at: if is_over { now.checked_add_signed(TimeDelta::days(LEAST_DAYS)) } else { lot.expires_at },
+                expires_at: if is_over {
+                    now.checked_add_signed(TimeDelta::days(LEAST_DAYS))
+                } else {
+                    lot.expires_at
+                },
                 created_at: now,
                 ..lot.clone()
             };

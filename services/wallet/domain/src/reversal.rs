@@ -51,7 +51,8 @@ pub struct Reversal {
 /// A part of a reversal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
-    /// The transfer that had taken it: the original, or the one that later paid what the original left owing.
+    /// The transfer that had taken it: the original, or the one that later paid what the original
+    /// left owing.
     pub taken_by: Id<Transfer>,
     /// The lot that had paid it; `None` for the debt.
     pub from: Option<Id<Lot>>,
@@ -76,7 +77,8 @@ pub struct Taken {
     pub recorded_at: DateTime<Utc>,
     /// The label under which it accrued.
     pub label: String,
-    /// Whether an invoice bills it, since its month is closed: that invoice's credit note gives it back.
+    /// Whether an invoice bills it, since its month is closed: that invoice's credit note gives it
+    /// back.
     pub billed: bool,
 }
 
@@ -163,24 +165,36 @@ pub(crate) fn already_reversed() -> Refusal {
 
 fn too_large(left: Money) -> Refusal {
     let message = format!("{left} of it can still be reversed. Ask for at most that.");
-    Refusal::precondition("REVERSAL_TOO_LARGE", message).with("left", left.amount()).with("currency", left.currency())
+    Refusal::precondition("REVERSAL_TOO_LARGE", message)
+        .with("left", left.amount())
+        .with("currency", left.currency())
 }
 
 /// The instant at which a reversal takes effect: neither before the original nor in the future.
-pub(crate) fn effective(at: Option<DateTime<Utc>>, original: DateTime<Utc>, now: DateTime<Utc>) -> Result<DateTime<Utc>, Refusal> {
+pub(crate) fn effective(
+    at: Option<DateTime<Utc>>,
+    original: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<DateTime<Utc>, Refusal> {
     let at = at.unwrap_or(now);
     if at >= original.min(now) && at <= now {
         return Ok(at);
     }
-    let description = "Name an instant that is neither before the original nor in the future.".to_owned();
-    Err(Refusal::invalid(vec![Violation { field: "effective_time".into(), reason: "TIME_OUT_OF_RANGE", description }]))
+    let description =
+        "Name an instant that is neither before the original nor in the future.".to_owned();
+    Err(Refusal::invalid(vec![Violation {
+        field: "effective_time".into(),
+        reason: "TIME_OUT_OF_RANGE",
+        description,
+    }]))
 }
 
-/// Gives back what a transfer took: what was taken last first, to the debt or to the lot that had paid it. A lot that is over gives
-/// way to a new one like it. What an invoice bills stays.
+/// Gives back what a transfer took: what was taken last first, to the debt or to the lot that had
+/// paid it. A lot that is over gives way to a new one like it. What an invoice bills stays.
 ///
 /// # Errors
-/// `Billed`; `NOT_REVERSIBLE`, `CURRENCY_MISMATCH`, `ALREADY_REVERSED`, `REVERSAL_TOO_LARGE`, `TIME_OUT_OF_RANGE`.
+/// `Billed`; `NOT_REVERSIBLE`, `CURRENCY_MISMATCH`, `ALREADY_REVERSED`, `REVERSAL_TOO_LARGE`,
+/// `TIME_OUT_OF_RANGE`.
 pub fn reverse(
     wallet: &mut Wallet,
     ids: &mut IdSource,
@@ -203,7 +217,16 @@ pub fn reverse(
         return Err(too_large(left).into());
     }
     let effective_at = effective(order.effective_at, original.effective_at, now)?;
-    let mut given = Given { wallet, ids, now, parts: Vec::new(), sides: Vec::new(), lowered: Vec::new(), revenue: zero, settlement: zero };
+    let mut given = Given {
+        wallet,
+        ids,
+        now,
+        parts: Vec::new(),
+        sides: Vec::new(),
+        lowered: Vec::new(),
+        revenue: zero,
+        settlement: zero,
+    };
     let missing = given.take_back(original, amount)?;
     if !missing.is_zero() {
         let left = amount.minus(missing)?;
@@ -220,10 +243,15 @@ pub fn reverse(
         amount = left;
     }
     let Given { parts, mut sides, lowered, revenue, settlement, .. } = given;
-    let earned = [(Account::Revenue, None, revenue.negated()), (Account::InvoiceSettlement, None, settlement.negated())];
+    let earned = [
+        (Account::Revenue, None, revenue.negated()),
+        (Account::InvoiceSettlement, None, settlement.negated()),
+    ];
     sides.extend(earned.into_iter().filter(|(.., amount)| !amount.is_zero()));
-    let transfer = wallet.post(ids, TransferKind::Reversal, sides, order.explanation.clone(), now)?;
-    if let Some(this_transfer) = wallet.transfers.iter_mut().rev().find(|each| each.id == transfer) {
+    let transfer =
+        wallet.post(ids, TransferKind::Reversal, sides, order.explanation.clone(), now)?;
+    if let Some(this_transfer) = wallet.transfers.iter_mut().rev().find(|each| each.id == transfer)
+    {
         this_transfer.effective_at = effective_at;
     }
     let recorded_at = wallet.updated_at;
@@ -232,7 +260,11 @@ pub fn reverse(
         wallet.settle_owed(ids, lot, Payer::Free, now)?;
     }
     let before = original.amount.minus(left)?;
-    let quantity = original.used.as_ref().map(|used| used.share(original.amount, before.plus(amount)?)).transpose()?;
+    let quantity = original
+        .used
+        .as_ref()
+        .map(|used| used.share(original.amount, before.plus(amount)?))
+        .transpose()?;
     let reversal = Reversal {
         id: Id::from_uuid(transfer.uuid()),
         wallet: wallet.id,
@@ -248,7 +280,8 @@ pub fn reverse(
 }
 
 impl UseOf {
-    /// The quantity that belongs to what is reversed of an amount; the last reversal takes the rest.
+    /// The quantity that belongs to what is reversed of an amount; the last reversal takes the
+    /// rest.
     fn share(&self, whole: Money, so_far: Money) -> Result<Decimal, MoneyError> {
         if so_far == whole {
             return self.quantity.checked_sub(self.reversed).ok_or(MoneyError::Overflow);
@@ -256,7 +289,11 @@ impl UseOf {
         let product = self.quantity.checked_mul(so_far.amount()).ok_or(MoneyError::Overflow)?;
         let exact = product.checked_div(whole.amount()).ok_or(MoneyError::Overflow)?;
         let due = rounding::half_away(exact, QUANTITY_DIGITS).min(self.quantity);
-        Ok(due.checked_sub(self.reversed).ok_or(MoneyError::Overflow)?.max(Decimal::ZERO).normalize())
+        Ok(due
+            .checked_sub(self.reversed)
+            .ok_or(MoneyError::Overflow)?
+            .max(Decimal::ZERO)
+            .normalize())
     }
 }
 
@@ -281,7 +318,9 @@ impl Given<'_> {
                 continue;
             }
             let missing = match &taken.lot {
-                Some(lot) => self.restore_lot(taken, lot, part).map(|()| Money::zero(part.currency()))?,
+                Some(lot) => {
+                    self.restore_lot(taken, lot, part).map(|()| Money::zero(part.currency()))?
+                }
                 None => self.lower_debt(original, taken, part)?,
             };
             amount = amount.minus(part)?.plus(missing)?;
@@ -290,8 +329,17 @@ impl Given<'_> {
     }
 
     /// Lowers the debt. What lots paid of it meanwhile goes back to them.
-    fn lower_debt(&mut self, original: &Original, taken: &Taken, part: Money) -> Result<Money, Refusal> {
-        let stands = if original.postpaid { part } else { original.unpaid.min(self.wallet.owed_for_use()?)? };
+    fn lower_debt(
+        &mut self,
+        original: &Original,
+        taken: &Taken,
+        part: Money,
+    ) -> Result<Money, Refusal> {
+        let stands = if original.postpaid {
+            part
+        } else {
+            original.unpaid.min(self.wallet.owed_for_use()?)?
+        };
         let lowers = stands.min(part)?;
         if lowers.is_positive() {
             self.wallet.owed = self.wallet.owed.minus(lowers)?;
@@ -309,7 +357,8 @@ impl Given<'_> {
             let again = settled.left.min(rest)?;
             if again.is_positive() {
                 rest = rest.minus(again)?;
-                // Two parts: the settlement's, so that its credit returns once, and the original's, so that it is not owed again.
+                // Two parts: the settlement's, so that its credit returns once, and the original's,
+                // so that it is not owed again.
                 self.restore_lot(settled, lot, again)?;
                 self.parts.push(Part { taken_by: taken.by, from: None, to: None, amount: again });
             }
@@ -326,13 +375,23 @@ impl Given<'_> {
         }
         for (to, part) in self.wallet.restore(self.ids, lot, part, self.now)? {
             self.sides.push((Account::CustomerCredit, Some(to), part));
-            self.parts.push(Part { taken_by: taken.by, from: Some(lot.id), to: Some(to), amount: part });
+            self.parts.push(Part {
+                taken_by: taken.by,
+                from: Some(lot.id),
+                to: Some(to),
+                amount: part,
+            });
         }
         Ok(())
     }
 
     fn lower(&mut self, funding: Funding, taken: &Taken, amount: Money) {
-        self.lowered.push(Lowered { funding, label: taken.label.clone(), amount, recorded_at: taken.recorded_at });
+        self.lowered.push(Lowered {
+            funding,
+            label: taken.label.clone(),
+            amount,
+            recorded_at: taken.recorded_at,
+        });
     }
 }
 

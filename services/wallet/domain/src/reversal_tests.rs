@@ -29,7 +29,13 @@ fn wallet() -> Wallet {
     Wallet::open(Id::from_uuid(Uuid::nil()), Id::from_uuid(Uuid::nil()), usd(0).currency(), NOW)
 }
 
-fn add(wallet: &mut Wallet, ids: &mut IdSource, micros: i64, kind: Option<TaxKind>, expires_at: Option<DateTime<Utc>>) {
+fn add(
+    wallet: &mut Wallet,
+    ids: &mut IdSource,
+    micros: i64,
+    kind: Option<TaxKind>,
+    expires_at: Option<DateTime<Utc>>,
+) {
     let lot = NewLot {
         kind: if kind.is_some() { LotKind::Purchased } else { LotKind::Granted },
         tax_kind: kind,
@@ -38,9 +44,14 @@ fn add(wallet: &mut Wallet, ids: &mut IdSource, micros: i64, kind: Option<TaxKin
         expires_at,
         description: String::new(),
     };
-    let (source, transfer) =
-        if kind.is_some() { (Account::ProviderClearing, TransferKind::TopUp) } else { (Account::Promotion, TransferKind::Grant) };
-    wallet.add_lot(ids, lot, LotFunding { kind: transfer, source, tax: usd(0), recharge: false }, NOW).unwrap();
+    let (source, transfer) = if kind.is_some() {
+        (Account::ProviderClearing, TransferKind::TopUp)
+    } else {
+        (Account::Promotion, TransferKind::Grant)
+    };
+    wallet
+        .add_lot(ids, lot, LotFunding { kind: transfer, source, tax: usd(0), recharge: false }, NOW)
+        .unwrap();
 }
 
 fn take(wallet: &mut Wallet, ids: &mut IdSource, micros: i64) -> Posting {
@@ -48,7 +59,12 @@ fn take(wallet: &mut Wallet, ids: &mut IdSource, micros: i64) -> Posting {
 }
 
 fn take_for(wallet: &mut Wallet, ids: &mut IdSource, micros: i64, description: &str) -> Posting {
-    let debit = Debit { amount: usd(micros), kind: TransferKind::Fee, into_negative: true, description: description.into() };
+    let debit = Debit {
+        amount: usd(micros),
+        kind: TransferKind::Fee,
+        into_negative: true,
+        description: description.into(),
+    };
     posting::debit(wallet, ids, debit, NOW).unwrap()
 }
 
@@ -60,12 +76,18 @@ fn original(
     reversed: &BTreeMap<(Id<crate::Transfer>, Option<Id<crate::Lot>>), i64>,
 ) -> Original {
     let taken_of = |transfer: &crate::Transfer| {
-        let debited = transfer.entries.iter().filter(|entry| entry.account == Account::CustomerCredit && entry.amount.is_negative());
+        let debited = transfer
+            .entries
+            .iter()
+            .filter(|entry| entry.account == Account::CustomerCredit && entry.amount.is_negative());
         debited
             .map(|entry| Taken {
                 by: transfer.id,
-                lot: entry.lot.and_then(|id| wallet.lots.iter().chain(&known.lots).find(|lot| lot.id == id).cloned()),
-                left: usd(-entry.amount.micros() - reversed.get(&(transfer.id, entry.lot)).copied().unwrap_or_default()),
+                lot: entry.lot.and_then(|id| {
+                    wallet.lots.iter().chain(&known.lots).find(|lot| lot.id == id).cloned()
+                }),
+                left: usd(-entry.amount.micros()
+                    - reversed.get(&(transfer.id, entry.lot)).copied().unwrap_or_default()),
                 sequence: entry.running.unwrap().sequence,
                 recorded_at: transfer.recorded_at,
                 label: crate::month::label(transfer.kind, &transfer.description, None).unwrap(),
@@ -76,12 +98,27 @@ fn original(
     let at = wallet.transfers.iter().position(|transfer| transfer.id == posting.transfer).unwrap();
     let (transfer, later) = (&wallet.transfers[at], &wallet.transfers[at + 1..]);
     let taken = taken_of(transfer);
-    let owed = |taken: Vec<Taken>| taken.into_iter().filter(|part| part.lot.is_none()).map(|part| part.left.micros()).sum::<i64>();
-    let newer: i64 = later.iter().filter(|transfer| transfer.kind == TransferKind::Fee).map(|transfer| owed(taken_of(transfer))).sum();
+    let owed = |taken: Vec<Taken>| {
+        taken
+            .into_iter()
+            .filter(|part| part.lot.is_none())
+            .map(|part| part.left.micros())
+            .sum::<i64>()
+    };
+    let newer: i64 = later
+        .iter()
+        .filter(|transfer| transfer.kind == TransferKind::Fee)
+        .map(|transfer| owed(taken_of(transfer)))
+        .sum();
     let (postpaid, left) = (wallet.overdraft.is_some(), owed(taken_of(transfer)));
     let debt = DebtOf::new(usd(left), usd(newer), wallet.owed_for_use().unwrap()).unwrap();
     let (mut settled, mut sum) = (Vec::new(), 0);
-    for mut paid in later.iter().rev().filter(|transfer| transfer.kind == TransferKind::OwedSettlement).flat_map(taken_of) {
+    for mut paid in later
+        .iter()
+        .rev()
+        .filter(|transfer| transfer.kind == TransferKind::OwedSettlement)
+        .flat_map(taken_of)
+    {
         sum += paid.left.micros();
         paid.left = debt.part_of(paid.left, usd(sum)).unwrap();
         if paid.left.is_positive() && !postpaid {
@@ -106,13 +143,19 @@ fn order(micros: Option<i64>) -> Order {
 }
 
 fn balance(wallet: &Wallet, account: Account) -> i64 {
-    let entries = wallet.transfers.iter().flat_map(|transfer| &transfer.entries).filter(|entry| entry.account == account);
+    let entries = wallet
+        .transfers
+        .iter()
+        .flat_map(|transfer| &transfer.entries)
+        .filter(|entry| entry.account == account);
     entries.map(|entry| entry.amount.micros()).sum()
 }
 
 fn accruals(wallet: &Wallet) -> BTreeMap<(Funding, String), i64> {
     let mut sums = BTreeMap::new();
-    for (funding, label, amount) in wallet.transfers.iter().flat_map(|transfer| accrued(wallet, transfer).unwrap()) {
+    for (funding, label, amount) in
+        wallet.transfers.iter().flat_map(|transfer| accrued(wallet, transfer).unwrap())
+    {
         *sums.entry((funding, label)).or_default() += amount.micros();
     }
     sums
@@ -175,7 +218,8 @@ type Queue = Vec<(usize, i64)>;
 
 /// The credit that came first pays the fee that has been owed longest.
 fn pay(owed: &mut Queue, free: &mut Queue, paid: &mut BTreeMap<(usize, usize), i64>) {
-    while let (Some((fee, due)), Some((lot, has))) = (owed.first().copied(), free.first().copied()) {
+    while let (Some((fee, due)), Some((lot, has))) = (owed.first().copied(), free.first().copied())
+    {
         let part = due.min(has);
         *paid.entry((fee, lot)).or_default() += part;
         (owed[0].1, free[0].1) = (due - part, has - part);
@@ -185,8 +229,9 @@ fn pay(owed: &mut Queue, free: &mut Queue, paid: &mut BTreeMap<(usize, usize), i
 }
 
 proptest! {
-    /// Whoever's debt is reversed, the credit goes back that had paid it, off the line of its fee: fees and credit in any order,
-    /// reversed in any order, leave each lot with its own, and nothing to bill.
+    /// Whoever's debt is reversed, the credit goes back that had paid it, off the line of its fee:
+    /// fees and credit in any order, reversed in any order, leave each lot with its own, and
+    /// nothing to bill.
     #[test]
     fn each_debt_gives_back_what_had_paid_it(steps in prop::collection::vec((prop::bool::ANY, 1_i64..50), 1..14), kind in 0_usize..3, first: prop::sample::Index) {
         let (mut wallet, mut ids) = (wallet(), ids());
@@ -229,7 +274,8 @@ proptest! {
                     *back.entry((at, lots.iter().position(|id| *id == lot).unwrap())).or_default() += part.amount.micros();
                 }
             }
-            // What comes back pays what is owed else: only the first one finds the debts as they were paid.
+            // What comes back pays what is owed else: only the first one finds the debts as they
+            // were paid.
             if at == first {
                 let numbers: BTreeMap<_, _> = paid.iter().filter(|((fee, _), _)| *fee == at).map(|(key, part)| (*key, *part)).collect();
                 prop_assert_eq!(back, numbers);
@@ -250,7 +296,11 @@ fn a_debt_of_an_agreement_is_no_debt_of_what_was_before() {
     wallet.overdraft = Some(usd(1_000));
     take(&mut wallet, &mut ids, 100);
     let (reversal, lowered) = reverse(&mut wallet, &mut ids, &original, order(None), NOW).unwrap();
-    assert_eq!((reversal.parts.iter().filter(|part| part.from.is_some()).count(), lowered.len()), (1, 1), "the deposit has it again");
+    assert_eq!(
+        (reversal.parts.iter().filter(|part| part.from.is_some()).count(), lowered.len()),
+        (1, 1),
+        "the deposit has it again"
+    );
     assert_eq!((wallet.owed, wallet.posted), (usd(100), usd(-90)));
 }
 
@@ -263,14 +313,26 @@ fn credit_that_pays_for_a_return_is_no_payment_of_a_use() {
     wallet.posted = usd(-20);
     (wallet.owed_back, wallet.owed_undone) = (usd(12), usd(20));
     add(&mut wallet, &mut ids, 30, Some(TaxKind::Deposit), None);
-    let kinds: Vec<_> =
-        wallet.transfers.iter().map(|transfer| transfer.kind).filter(|kind| *kind == TransferKind::ReturnSettlement).collect();
-    assert_eq!((kinds.len(), wallet.owed), (2, usd(0)), "12 that were taxed, and 8 that are taxed now");
+    let kinds: Vec<_> = wallet
+        .transfers
+        .iter()
+        .map(|transfer| transfer.kind)
+        .filter(|kind| *kind == TransferKind::ReturnSettlement)
+        .collect();
+    assert_eq!(
+        (kinds.len(), wallet.owed),
+        (2, usd(0)),
+        "12 that were taxed, and 8 that are taxed now"
+    );
     let known = wallet.clone();
     let original = original(&wallet, &known, &fee, &BTreeMap::new());
     let (reversal, _) = reverse(&mut wallet, &mut ids, &original, order(None), NOW).unwrap();
     let granted = wallet.lots.iter().find(|lot| lot.kind == LotKind::Granted).unwrap();
-    assert_eq!((reversal.parts[0].from, granted.remaining), (Some(granted.id), usd(10)), "the grant had paid it");
+    assert_eq!(
+        (reversal.parts[0].from, granted.remaining),
+        (Some(granted.id), usd(10)),
+        "the grant had paid it"
+    );
 }
 
 #[test]
@@ -283,7 +345,10 @@ fn a_lot_that_is_over_gives_way_to_one_of_thirty_days() {
     let original = original(&wallet, &known, &posting, &BTreeMap::new());
     reverse(&mut wallet, &mut ids, &original, order(Some(4)), later).unwrap();
     let again = wallet.lots.iter().find(|lot| lot.remaining.is_positive()).unwrap();
-    assert_eq!((again.amount, again.kind, again.expires_at), (usd(4), LotKind::Granted, Some(later + TimeDelta::days(30))));
+    assert_eq!(
+        (again.amount, again.kind, again.expires_at),
+        (usd(4), LotKind::Granted, Some(later + TimeDelta::days(30)))
+    );
 }
 
 #[test]
@@ -310,10 +375,16 @@ fn what_an_invoice_bills_stays_and_the_rest_goes_back() {
         taken.billed = taken.lot.as_ref().is_some_and(|lot| lot.tax_kind.is_some());
     }
     for asked in [None, Some(8), Some(20)] {
-        let refused = reverse(&mut wallet.clone(), &mut ids, &original, order(asked), NOW).unwrap_err();
-        assert_eq!(refused, NotReversed::Billed { left: usd(7) }, "5 granted and 2 owed are on no invoice");
+        let refused =
+            reverse(&mut wallet.clone(), &mut ids, &original, order(asked), NOW).unwrap_err();
+        assert_eq!(
+            refused,
+            NotReversed::Billed { left: usd(7) },
+            "5 granted and 2 owed are on no invoice"
+        );
     }
-    let (reversal, lowered) = reverse(&mut wallet, &mut ids, &original, order(Some(7)), NOW).unwrap();
+    let (reversal, lowered) =
+        reverse(&mut wallet, &mut ids, &original, order(Some(7)), NOW).unwrap();
     assert_eq!((reversal.amount, lowered), (usd(7), Vec::new()));
     assert_eq!((wallet.owed, wallet.posted), (usd(0), usd(5)));
 }
@@ -325,23 +396,35 @@ fn what_cannot_be_reversed_is_refused() {
     let known = wallet.clone();
     let posting = take(&mut wallet, &mut ids, 10);
     let whole = original(&wallet, &known, &posting, &BTreeMap::new());
-    let mut refused = |original: &Original, order: Order| match reverse(&mut wallet.clone(), &mut ids, original, order, NOW) {
+    let mut refused = |original: &Original, order: Order| match reverse(
+        &mut wallet.clone(),
+        &mut ids,
+        original,
+        order,
+        NOW,
+    ) {
         Err(NotReversed::Refused(refusal)) => refusal,
         other => panic!("{other:?}"),
     };
     assert_eq!(refused(&whole, order(Some(11))).reason, "REVERSAL_TOO_LARGE");
-    let dated = |seconds| Order { effective_at: Some(NOW + TimeDelta::seconds(seconds)), ..order(None) };
+    let dated =
+        |seconds| Order { effective_at: Some(NOW + TimeDelta::seconds(seconds)), ..order(None) };
     for seconds in [-1, 1] {
         assert_eq!(refused(&whole, dated(seconds)).violations[0].reason, "TIME_OUT_OF_RANGE");
     }
     let lot = whole.taken[0].lot.as_ref().unwrap().id;
-    let done = original(&wallet, &known, &posting, &BTreeMap::from([((posting.transfer, Some(lot)), 10)]));
+    let done =
+        original(&wallet, &known, &posting, &BTreeMap::from([((posting.transfer, Some(lot)), 10)]));
     assert_eq!(refused(&done, order(None)).reason, "ALREADY_REVERSED");
 }
 
 #[test]
 fn the_quantity_follows_the_amount_and_the_last_part_has_the_rest() {
-    let used = |reversed: &str| UseOf { quantity: Decimal::from(3), unit_price: usd(10), reversed: reversed.parse().unwrap() };
+    let used = |reversed: &str| UseOf {
+        quantity: Decimal::from(3),
+        unit_price: usd(10),
+        reversed: reversed.parse().unwrap(),
+    };
     assert_eq!(used("0").share(usd(30), usd(10)), Ok(Decimal::ONE));
     assert_eq!(used("0").share(usd(7), usd(1)), Ok("0.428571".parse().unwrap()));
     assert_eq!(used("0.428571").share(usd(7), usd(7)), Ok("2.571429".parse().unwrap()));

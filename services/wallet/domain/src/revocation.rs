@@ -78,7 +78,8 @@ pub struct Revocation {
     pub proposed_by: String,
     /// Who decided; empty before.
     pub decided_by: String,
-    /// What was said with the decision or, later, with the restoration; the customer reads the latter.
+    /// What was said with the decision or, later, with the restoration; the customer reads the
+    /// latter.
     pub answer: String,
     /// Counts its changes.
     pub version: i64,
@@ -110,22 +111,34 @@ fn free(wallet: &Wallet, lot: Id<Lot>, now: DateTime<Utc>) -> Result<Money, Refu
 /// # Errors
 /// `LOT_STATE` for granted credit, and for a lot of which nothing is free.
 fn revocable(wallet: &Wallet, lot: Id<Lot>, now: DateTime<Utc>) -> Result<Money, Refusal> {
-    if wallet.lots.iter().any(|each| each.id == lot && each.in_force(now) && each.kind == LotKind::Granted) {
-        return Err(crate::error::lot_state("Only bought credit is revoked. Void what was granted with VoidGrant."));
+    if wallet
+        .lots
+        .iter()
+        .any(|each| each.id == lot && each.in_force(now) && each.kind == LotKind::Granted)
+    {
+        return Err(crate::error::lot_state(
+            "Only bought credit is revoked. Void what was granted with VoidGrant.",
+        ));
     }
     let left = free(wallet, lot, now)?;
     if left.is_positive() {
         return Ok(left);
     }
-    Err(crate::error::lot_state("Nothing of the lot is free: it is used up, expired, or reserved by holds."))
+    Err(crate::error::lot_state(
+        "Nothing of the lot is free: it is used up, expired, or reserved by holds.",
+    ))
 }
 
 fn must_suffice(left: Money, amount: Money) -> Result<(), Refusal> {
     if left.compare(amount)?.is_ge() {
         return Ok(());
     }
-    let message = format!("{left} of the lot are free now, {amount} are to be revoked. Propose at most what is free.");
-    Err(Refusal::precondition("REVOCATION_TOO_LARGE", message).with("left", left.amount()).with("amount", amount.amount()))
+    let message = format!(
+        "{left} of the lot are free now, {amount} are to be revoked. Propose at most what is free."
+    );
+    Err(Refusal::precondition("REVOCATION_TOO_LARGE", message)
+        .with("left", left.amount())
+        .with("amount", amount.amount()))
 }
 
 /// Proposes a revocation; nothing is taken before another person has decided.
@@ -179,14 +192,27 @@ impl Revocation {
         if self.state == state {
             return Ok(());
         }
-        Err(Refusal::state("REVOCATION_STATE", "The revocation", self.state.name(), self.state.allowed()))
+        Err(Refusal::state(
+            "REVOCATION_STATE",
+            "The revocation",
+            self.state.name(),
+            self.state.allowed(),
+        ))
     }
 
-    /// Takes a decision in, never the proposer's own. What is approved is withheld: purchased credit → withheld.
+    /// Takes a decision in, never the proposer's own. What is approved is withheld: purchased
+    /// credit → withheld.
     ///
     /// # Errors
-    /// `REVOCATION_STATE`, `SEPARATION_OF_DUTIES`, `REVOCATION_TOO_LARGE` where less is left than was proposed.
-    pub fn decide(&mut self, wallet: &mut Wallet, ids: &mut IdSource, decision: Decision, now: DateTime<Utc>) -> Result<(), Refusal> {
+    /// `REVOCATION_STATE`, `SEPARATION_OF_DUTIES`, `REVOCATION_TOO_LARGE` where less is left than
+    /// was proposed.
+    pub fn decide(
+        &mut self,
+        wallet: &mut Wallet,
+        ids: &mut IdSource,
+        decision: Decision,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
         self.must_be(RevocationState::Proposed)?;
         if self.proposed_by == decision.by {
             let message = "Nobody decides what they have proposed themselves. Ask a second person.";
@@ -197,19 +223,23 @@ impl Revocation {
             if let Some(lot) = wallet.lots.iter_mut().find(|lot| lot.id == self.lot) {
                 lot.remaining = lot.remaining.minus(self.amount)?;
             }
-            let sides = vec![(Account::CustomerCredit, Some(self.lot), self.amount.negated()), (Account::Withheld, None, self.amount)];
+            let sides = vec![
+                (Account::CustomerCredit, Some(self.lot), self.amount.negated()),
+                (Account::Withheld, None, self.amount),
+            ];
             wallet.post(ids, TransferKind::Revocation, sides, self.explanation.clone(), now)?;
             belongs_to(wallet, self.id.uuid());
         }
-        self.state = if decision.approve { RevocationState::Revoked } else { RevocationState::Refused };
+        self.state =
+            if decision.approve { RevocationState::Revoked } else { RevocationState::Refused };
         self.decided_by = decision.by;
         self.answer = decision.answer;
         self.touch(now);
         Ok(())
     }
 
-    /// Gives the credit back: withheld → the lot that it came from, or a new one like it if that is over. Returns the lots that have it:
-    /// what the lot has no room for is in a new one, too.
+    /// Gives the credit back: withheld → the lot that it came from, or a new one like it if that is
+    /// over. Returns the lots that have it: what the lot has no room for is in a new one, too.
     ///
     /// # Errors
     /// `REVOCATION_STATE`.
@@ -265,7 +295,12 @@ mod tests {
     }
 
     fn wallet(kind: LotKind, expires_at: Option<DateTime<Utc>>) -> Wallet {
-        let mut wallet = Wallet::open(Id::from_uuid(Uuid::nil()), Id::from_uuid(Uuid::nil()), usd(0).currency(), NOW);
+        let mut wallet = Wallet::open(
+            Id::from_uuid(Uuid::nil()),
+            Id::from_uuid(Uuid::nil()),
+            usd(0).currency(),
+            NOW,
+        );
         let lot = NewLot {
             kind,
             tax_kind: (kind == LotKind::Purchased).then_some(TaxKind::TaxedSale),
@@ -274,13 +309,25 @@ mod tests {
             expires_at,
             description: String::new(),
         };
-        let funding = LotFunding { kind: TransferKind::TopUp, source: Account::ProviderClearing, tax: usd(5_00), recharge: false };
+        let funding = LotFunding {
+            kind: TransferKind::TopUp,
+            source: Account::ProviderClearing,
+            tax: usd(5_00),
+            recharge: false,
+        };
         wallet.add_lot(&mut ids(), lot, funding, NOW).unwrap();
         wallet
     }
 
-    fn proposed(wallet: &Wallet, cents: Option<i64>) -> Result<Revocation, payterms_kernel::Refusal> {
-        let proposal = Proposal { cause: Cause::Fraud, amount: cents.map(usd), explanation: "A stolen card bought it.".into() };
+    fn proposed(
+        wallet: &Wallet,
+        cents: Option<i64>,
+    ) -> Result<Revocation, payterms_kernel::Refusal> {
+        let proposal = Proposal {
+            cause: Cause::Fraud,
+            amount: cents.map(usd),
+            explanation: "A stolen card bought it.".into(),
+        };
         propose(wallet, wallet.lots[0].id, (Id::from_uuid(Uuid::max()), "ann"), proposal, NOW)
     }
 
@@ -289,7 +336,11 @@ mod tests {
     }
 
     fn balance(wallet: &Wallet, account: Account) -> Money {
-        let entries = wallet.transfers.iter().flat_map(|transfer| &transfer.entries).filter(|entry| entry.account == account);
+        let entries = wallet
+            .transfers
+            .iter()
+            .flat_map(|transfer| &transfer.entries)
+            .filter(|entry| entry.account == account);
         entries.map(|entry| entry.amount).try_fold(usd(0), Money::plus).unwrap()
     }
 
@@ -298,38 +349,80 @@ mod tests {
         let mut wallet = wallet(LotKind::Purchased, None);
         let mut revocation = proposed(&wallet, Some(20_00)).unwrap();
         assert_eq!(wallet.posted, usd(50_00), "a proposal takes nothing");
-        assert_eq!(revocation.decide(&mut wallet, &mut ids(), by("ann", true), NOW).unwrap_err().reason, "SEPARATION_OF_DUTIES");
+        assert_eq!(
+            revocation.decide(&mut wallet, &mut ids(), by("ann", true), NOW).unwrap_err().reason,
+            "SEPARATION_OF_DUTIES"
+        );
         revocation.decide(&mut wallet, &mut ids(), by("bob", true), NOW).unwrap();
         assert_eq!(
-            (wallet.posted, balance(&wallet, Account::Withheld), balance(&wallet, Account::Revenue)),
+            (
+                wallet.posted,
+                balance(&wallet, Account::Withheld),
+                balance(&wallet, Account::Revenue)
+            ),
             (usd(30_00), usd(20_00), usd(0))
         );
-        assert_eq!(revocation.decide(&mut wallet, &mut ids(), by("eve", false), NOW).unwrap_err().reason, "REVOCATION_STATE");
+        assert_eq!(
+            revocation.decide(&mut wallet, &mut ids(), by("eve", false), NOW).unwrap_err().reason,
+            "REVOCATION_STATE"
+        );
         let lot = wallet.lots[0].clone();
-        revocation.restore(&mut wallet, &mut ids(), (&lot, "It was no fraud.".into()), NOW).unwrap();
-        assert_eq!((wallet.lots[0].remaining, balance(&wallet, Account::Withheld)), (usd(50_00), usd(0)));
-        assert_eq!(revocation.restore(&mut wallet, &mut ids(), (&lot, String::new()), NOW).unwrap_err().reason, "REVOCATION_STATE");
+        revocation
+            .restore(&mut wallet, &mut ids(), (&lot, "It was no fraud.".into()), NOW)
+            .unwrap();
+        assert_eq!(
+            (wallet.lots[0].remaining, balance(&wallet, Account::Withheld)),
+            (usd(50_00), usd(0))
+        );
+        assert_eq!(
+            revocation
+                .restore(&mut wallet, &mut ids(), (&lot, String::new()), NOW)
+                .unwrap_err()
+                .reason,
+            "REVOCATION_STATE"
+        );
         assert!(wallet.transfers.iter().all(|transfer| transfer.is_balanced().unwrap()));
     }
 
     #[test]
     fn what_holds_pin_or_was_granted_stays() {
         let mut pinned = wallet(LotKind::Purchased, None);
-        let order = Authorization { amount: usd(30_00), expires_at: None, description: String::new() };
+        let order =
+            Authorization { amount: usd(30_00), expires_at: None, description: String::new() };
         hold::authorize(&mut pinned, &mut ids(), order, NOW).unwrap();
         assert_eq!(proposed(&pinned, Some(20_01)).unwrap_err().reason, "REVOCATION_TOO_LARGE");
         let mut revocation = proposed(&pinned, None).unwrap();
         assert_eq!(revocation.amount, usd(20_00));
-        let debit = Debit { amount: usd(1), kind: TransferKind::Debit, into_negative: false, description: String::new() };
+        let debit = Debit {
+            amount: usd(1),
+            kind: TransferKind::Debit,
+            into_negative: false,
+            description: String::new(),
+        };
         posting::debit(&mut pinned, &mut ids(), debit, NOW).unwrap();
-        assert_eq!(revocation.decide(&mut pinned, &mut ids(), by("bob", true), NOW).unwrap_err().reason, "REVOCATION_TOO_LARGE");
-        let rest = Debit { amount: usd(19_99), kind: TransferKind::Debit, into_negative: false, description: String::new() };
+        assert_eq!(
+            revocation.decide(&mut pinned, &mut ids(), by("bob", true), NOW).unwrap_err().reason,
+            "REVOCATION_TOO_LARGE"
+        );
+        let rest = Debit {
+            amount: usd(19_99),
+            kind: TransferKind::Debit,
+            into_negative: false,
+            description: String::new(),
+        };
         posting::debit(&mut pinned, &mut ids(), rest, NOW).unwrap();
         let nothing = revocation.decide(&mut pinned, &mut ids(), by("bob", true), NOW).unwrap_err();
-        assert_eq!((nothing.reason, &nothing.metadata[0]), ("REVOCATION_TOO_LARGE", &("left", "0".to_owned())), "nothing at all");
+        assert_eq!(
+            (nothing.reason, &nothing.metadata[0]),
+            ("REVOCATION_TOO_LARGE", &("left", "0".to_owned())),
+            "nothing at all"
+        );
         revocation.decide(&mut pinned, &mut ids(), by("bob", false), NOW).unwrap();
         assert_eq!((revocation.state, pinned.posted), (RevocationState::Refused, usd(30_00)));
-        assert_eq!(proposed(&wallet(LotKind::Granted, None), None).unwrap_err().reason, "LOT_STATE");
+        assert_eq!(
+            proposed(&wallet(LotKind::Granted, None), None).unwrap_err().reason,
+            "LOT_STATE"
+        );
     }
 
     #[test]
@@ -338,11 +431,19 @@ mod tests {
         let mut wallet = wallet(LotKind::Purchased, Some(NOW + TimeDelta::days(1)));
         let mut revocation = proposed(&wallet, None).unwrap();
         revocation.decide(&mut wallet, &mut ids, by("bob", true), NOW).unwrap();
-        let debit = Debit { amount: usd(8_00), kind: TransferKind::Fee, into_negative: true, description: String::new() };
+        let debit = Debit {
+            amount: usd(8_00),
+            kind: TransferKind::Fee,
+            into_negative: true,
+            description: String::new(),
+        };
         posting::debit(&mut wallet, &mut ids, debit, NOW).unwrap();
         let (lot, later) = (wallet.lots[0].clone(), NOW + TimeDelta::days(9));
         revocation.restore(&mut wallet, &mut ids, (&lot, String::new()), later).unwrap();
         let again = wallet.lots.iter().find(|lot| Some(lot.id) == revocation.restored_to).unwrap();
-        assert_eq!((wallet.owed, again.remaining, again.expires_at), (usd(0), usd(42_00), Some(later + TimeDelta::days(30))));
+        assert_eq!(
+            (wallet.owed, again.remaining, again.expires_at),
+            (usd(0), usd(42_00), Some(later + TimeDelta::days(30)))
+        );
     }
 }

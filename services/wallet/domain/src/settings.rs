@@ -1,4 +1,5 @@
-//! A tenant's settings for selling credit, and the switch of prepayment (docs/domain/wallet.md#prepayment).
+//! A tenant's settings for selling credit, and the switch of prepayment
+//! (docs/domain/wallet.md#prepayment).
 
 use crate::{
     lot::TaxKind,
@@ -12,7 +13,8 @@ use payterms_kernel::{
     calendar::{day_in, start_of_day},
 };
 
-/// An amount, with what counts together with it: what is done in parts is one deed (docs/domain/wallet.md#second-person).
+/// An amount, with what counts together with it: what is done in parts is one deed
+/// (docs/domain/wallet.md#second-person).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Together {
     /// What counts together, as the beginning of a sentence.
@@ -57,7 +59,8 @@ pub struct WalletSettings {
     pub prepayment_methods: Vec<MethodKind>,
     /// Whether customers do not see their invoices; a copy of the register's setting.
     pub invoices_hidden: bool,
-    /// Up to which amount one person who is no owner gives something back, one figure a currency; a copy of the register's.
+    /// Up to which amount one person who is no owner gives something back, one figure a currency; a
+    /// copy of the register's.
     pub approval_limits: Vec<Money>,
     /// Days after which purchased credit expires; 0 means never.
     pub purchased_expire_days: u32,
@@ -70,12 +73,14 @@ pub struct WalletSettings {
 }
 
 impl WalletSettings {
-    /// The settings of a new tenant: nothing connected; top-ups are deposits; by card from 20 USD, by bank
-    /// transfer from 200 AUD, postpaid from 1,000 AUD a month.
+    /// The settings of a new tenant: nothing connected; top-ups are deposits; by card from 20 USD,
+    /// by bank transfer from 200 AUD, postpaid from 1,000 AUD a month.
     #[must_use]
     pub fn fresh() -> Self {
-        let twenty = Currency::parse("USD").map(|usd| (MethodKind::Card, Money::from_micros(usd, 20_000_000)));
-        let two_hundred = Currency::parse("AUD").map(|aud| (MethodKind::BankTransfer, Money::from_micros(aud, 200_000_000)));
+        let twenty = Currency::parse("USD")
+            .map(|usd| (MethodKind::Card, Money::from_micros(usd, 20_000_000)));
+        let two_hundred = Currency::parse("AUD")
+            .map(|aud| (MethodKind::BankTransfer, Money::from_micros(aud, 200_000_000)));
         Self {
             provider: String::new(),
             provider_routes: Vec::new(),
@@ -83,7 +88,10 @@ impl WalletSettings {
             methods: Vec::new(),
             top_up_tax_kind: TaxKind::Deposit,
             minimums: twenty.into_iter().chain(two_hundred).collect(),
-            postpaid_minimums: Currency::parse("AUD").map(|aud| Money::from_micros(aud, 1_000_000_000)).into_iter().collect(),
+            postpaid_minimums: Currency::parse("AUD")
+                .map(|aud| Money::from_micros(aud, 1_000_000_000))
+                .into_iter()
+                .collect(),
             prepayment: false,
             prepayment_methods: Vec::new(),
             invoices_hidden: false,
@@ -95,20 +103,30 @@ impl WalletSettings {
         }
     }
 
-    /// The provider at which a method is saved whose set-up names a currency, or none (docs/domain/wallet.md#provider-routes).
+    /// The provider at which a method is saved whose set-up names a currency, or none
+    /// (docs/domain/wallet.md#provider-routes).
     #[must_use]
     pub fn provider_for(&self, kind: MethodKind, currency: Option<Currency>) -> &str {
-        let route = |of: Option<Currency>| self.provider_routes.iter().find(|route| route.kind == kind && route.currency == of);
-        currency.and_then(|code| route(Some(code))).or_else(|| route(None)).map_or(&self.provider, |route| &route.provider)
+        let route = |of: Option<Currency>| {
+            self.provider_routes.iter().find(|route| route.kind == kind && route.currency == of)
+        };
+        currency
+            .and_then(|code| route(Some(code)))
+            .or_else(|| route(None))
+            .map_or(&self.provider, |route| &route.provider)
     }
 
-    /// Refuses a provider at which the tenant has no account (docs/domain/wallet.md#stripe-connection).
+    /// Refuses a provider at which the tenant has no account
+    /// (docs/domain/wallet.md#stripe-connection).
     ///
     /// # Errors
     /// `STRIPE_NOT_CONNECTED`.
     pub fn must_be_connected_to(&self, provider: &str) -> Result<(), Refusal> {
         if provider == "stripe" && self.stripe.is_none() {
-            return Err(Refusal::precondition("STRIPE_NOT_CONNECTED", "Connect an account at Stripe first, with ConnectStripe."));
+            return Err(Refusal::precondition(
+                "STRIPE_NOT_CONNECTED",
+                "Connect an account at Stripe first, with ConnectStripe.",
+            ));
         }
         Ok(())
     }
@@ -127,7 +145,9 @@ impl WalletSettings {
         self.must_be_connected_to("stripe")?;
         if !in_use.is_empty() {
             let message = "The account is still needed: wait for what is under way, and let customers choose other collection methods.";
-            return Err(Refusal::precondition("STRIPE_IN_USE", message).with("in_use", in_use.join(" ")));
+            return Err(
+                Refusal::precondition("STRIPE_IN_USE", message).with("in_use", in_use.join(" "))
+            );
         }
         self.former_stripe = self.stripe_account();
         self.stripe = None;
@@ -144,25 +164,36 @@ impl WalletSettings {
     ///
     /// # Errors
     /// `SECOND_PERSON_REQUIRED`.
-    pub fn must_be_within_limit(&self, Together { what, so_far, amount }: Together) -> Result<(), Refusal> {
+    pub fn must_be_within_limit(
+        &self,
+        Together { what, so_far, amount }: Together,
+    ) -> Result<(), Refusal> {
         let limit = self.approval_limits.iter().find(|limit| limit.currency() == amount.currency());
         let Some(limit) = limit.copied() else { return Ok(()) };
         let sum = so_far.plus(amount)?;
         if sum.compare(limit)?.is_le() {
             return Ok(());
         }
-        let together =
-            if so_far.is_positive() { format!(", and {what} counts together: {so_far} so far, {sum} with this") } else { String::new() };
-        let message = format!("More than {limit} takes a second person{together}. An owner of the tenant gives it back.");
-        let refusal = Refusal::precondition("SECOND_PERSON_REQUIRED", message).with("limit", limit.amount());
+        let together = if so_far.is_positive() {
+            format!(", and {what} counts together: {so_far} so far, {sum} with this")
+        } else {
+            String::new()
+        };
+        let message = format!(
+            "More than {limit} takes a second person{together}. An owner of the tenant gives it back."
+        );
+        let refusal =
+            Refusal::precondition("SECOND_PERSON_REQUIRED", message).with("limit", limit.amount());
         Err(refusal.with("amount", sum.amount()).with("so_far", so_far.amount()))
     }
 
-    /// When credit that is purchased now expires: at the end of its last day (docs/domain/wallet.md#purchased-expiry).
+    /// When credit that is purchased now expires: at the end of its last day
+    /// (docs/domain/wallet.md#purchased-expiry).
     #[must_use]
     pub fn purchased_expiry(&self, zone: Tz, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let days = Days::new(self.purchased_expire_days.into());
-        let last_day = day_in(zone, now).checked_add_days(days).filter(|_| self.purchased_expire_days > 0)?;
+        let last_day =
+            day_in(zone, now).checked_add_days(days).filter(|_| self.purchased_expire_days > 0)?;
         last_day.succ_opt().map(|after| start_of_day(zone, after))
     }
 
@@ -185,11 +216,25 @@ impl WalletSettings {
         let checks = [
             (self.invoices_hidden, "INVOICES_HIDDEN", "Let customers see their invoices."),
             (self.provider.is_empty(), "PROVIDER_NOT_CONNECTED", "Connect a payment provider."),
-            (!self.provider_default, "PROVIDER_NOT_DEFAULT", "Make the connected provider the default one."),
-            (self.methods.iter().all(|kind| *kind == MethodKind::BankTransfer), "NO_METHOD_CHOSEN", "Choose cards or bank debit."),
+            (
+                !self.provider_default,
+                "PROVIDER_NOT_DEFAULT",
+                "Make the connected provider the default one.",
+            ),
+            (
+                self.methods.iter().all(|kind| *kind == MethodKind::BankTransfer),
+                "NO_METHOD_CHOSEN",
+                "Choose cards or bank debit.",
+            ),
         ];
         let broken = checks.into_iter().filter(|(broken, ..)| *broken);
-        broken.map(|(_, name, description)| Condition { name, subject: "walletSettings".into(), description: description.into() }).collect()
+        broken
+            .map(|(_, name, description)| Condition {
+                name,
+                subject: "walletSettings".into(),
+                description: description.into(),
+            })
+            .collect()
     }
 
     /// Turns prepayment on for some of the chosen methods; one chosen method needs no list.
@@ -201,16 +246,29 @@ impl WalletSettings {
         if !broken.is_empty() {
             let names: Vec<_> = broken.iter().map(|condition| condition.name).collect();
             let message = format!("Prepayment cannot be turned on: {}.", names.join(", "));
-            return Err(Refusal::precondition("PREPAYMENT_CONDITIONS", message).with_conditions(broken));
+            return Err(
+                Refusal::precondition("PREPAYMENT_CONDITIONS", message).with_conditions(broken)
+            );
         }
-        let offered = if offered.is_empty() && self.methods.len() == 1 { self.methods.clone() } else { offered };
+        let offered = if offered.is_empty() && self.methods.len() == 1 {
+            self.methods.clone()
+        } else {
+            offered
+        };
         if offered.is_empty() {
             let chosen = self.methods.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ");
             let description = format!("Name some of the chosen methods: {chosen}.");
-            return Err(Refusal::invalid(vec![Violation { field: "methods".into(), reason: "FIELD_REQUIRED", description }]));
+            return Err(Refusal::invalid(vec![Violation {
+                field: "methods".into(),
+                reason: "FIELD_REQUIRED",
+                description,
+            }]));
         }
         if offered.iter().any(|kind| !self.methods.contains(kind)) {
-            return Err(Refusal::precondition("METHOD_NOT_OFFERED", "Offer only methods that the tenant has chosen."));
+            return Err(Refusal::precondition(
+                "METHOD_NOT_OFFERED",
+                "Offer only methods that the tenant has chosen.",
+            ));
         }
         self.prepayment = true;
         self.prepayment_methods = offered;
@@ -225,11 +283,14 @@ impl WalletSettings {
         self.version = self.version.saturating_add(1);
     }
 
-    /// After any change: turns prepayment off if a condition no longer holds, and returns the name of the condition.
+    /// After any change: turns prepayment off if a condition no longer holds, and returns the name
+    /// of the condition.
     pub fn turn_off_if_broken(&mut self) -> Option<&'static str> {
         self.prepayment_methods.retain(|kind| self.methods.contains(kind));
         let broken = self.broken_conditions().first().map(|condition| condition.name);
-        let broken = broken.or(self.prepayment_methods.is_empty().then_some("NO_METHOD_CHOSEN")).filter(|_| self.prepayment);
+        let broken = broken
+            .or(self.prepayment_methods.is_empty().then_some("NO_METHOD_CHOSEN"))
+            .filter(|_| self.prepayment);
         if broken.is_some() {
             self.turn_off();
         }
@@ -242,10 +303,16 @@ impl WalletSettings {
     /// `FEATURE_DISABLED`, `METHOD_NOT_OFFERED`.
     pub fn must_sell_by(&self, kind: MethodKind) -> Result<(), Refusal> {
         if !self.prepayment {
-            return Err(Refusal::precondition("FEATURE_DISABLED", "The tenant has not turned prepayment on."));
+            return Err(Refusal::precondition(
+                "FEATURE_DISABLED",
+                "The tenant has not turned prepayment on.",
+            ));
         }
         if !self.prepayment_methods.contains(&kind) {
-            return Err(Refusal::precondition("METHOD_NOT_OFFERED", "The tenant does not offer this kind of method for prepayment."));
+            return Err(Refusal::precondition(
+                "METHOD_NOT_OFFERED",
+                "The tenant does not offer this kind of method for prepayment.",
+            ));
         }
         Ok(())
     }
@@ -274,9 +341,14 @@ impl WalletSettings {
     /// # Errors
     /// `CURRENCY_NOT_OFFERED`.
     pub fn minimum(&self, kind: MethodKind, currency: Currency) -> Result<Money, Refusal> {
-        let figure = self.minimums.iter().find(|(sold_by, least)| *sold_by == kind && least.currency() == currency);
+        let figure = self
+            .minimums
+            .iter()
+            .find(|(sold_by, least)| *sold_by == kind && least.currency() == currency);
         figure.map(|(_, least)| *least).ok_or_else(|| {
-            let message = format!("The tenant has set no least amount in {currency}, so nothing is sold in it.");
+            let message = format!(
+                "The tenant has set no least amount in {currency}, so nothing is sold in it."
+            );
             Refusal::precondition("CURRENCY_NOT_OFFERED", message).with("currency", currency)
         })
     }
@@ -287,15 +359,27 @@ mod tests {
     use super::{Currency, MethodKind, ProviderRoute, WalletSettings};
 
     fn connected() -> WalletSettings {
-        WalletSettings { provider: "simulator".into(), provider_default: true, methods: vec![MethodKind::Card], ..WalletSettings::fresh() }
+        WalletSettings {
+            provider: "simulator".into(),
+            provider_default: true,
+            methods: vec![MethodKind::Card],
+            ..WalletSettings::fresh()
+        }
     }
 
     #[test]
     fn the_route_of_the_currency_comes_before_that_of_the_kind() {
         let euro = Currency::parse("EUR").unwrap();
-        let route = |kind, currency, provider: &str| ProviderRoute { kind, currency, provider: provider.to_owned() };
+        let route = |kind, currency, provider: &str| ProviderRoute {
+            kind,
+            currency,
+            provider: provider.to_owned(),
+        };
         let by_kind = route(MethodKind::Card, None, "of the kind");
-        let settings = WalletSettings { provider_routes: vec![by_kind, route(MethodKind::Card, Some(euro), "of euros")], ..connected() };
+        let settings = WalletSettings {
+            provider_routes: vec![by_kind, route(MethodKind::Card, Some(euro), "of euros")],
+            ..connected()
+        };
         assert_eq!(settings.provider_for(MethodKind::Card, Some(euro)), "of euros");
         assert_eq!(settings.provider_for(MethodKind::Card, Currency::parse("USD")), "of the kind");
         assert_eq!(settings.provider_for(MethodKind::Card, None), "of the kind");
@@ -307,14 +391,28 @@ mod tests {
         let mut settings = WalletSettings { invoices_hidden: true, ..WalletSettings::fresh() };
         let refused = settings.turn_on(vec![]).unwrap_err();
         let names: Vec<_> = refused.conditions.iter().map(|condition| condition.name).collect();
-        assert_eq!(names, ["INVOICES_HIDDEN", "PROVIDER_NOT_CONNECTED", "PROVIDER_NOT_DEFAULT", "NO_METHOD_CHOSEN"]);
+        assert_eq!(
+            names,
+            [
+                "INVOICES_HIDDEN",
+                "PROVIDER_NOT_CONNECTED",
+                "PROVIDER_NOT_DEFAULT",
+                "NO_METHOD_CHOSEN"
+            ]
+        );
     }
 
     #[test]
     fn one_of_two_chosen_methods_is_named() {
-        let mut settings = WalletSettings { methods: vec![MethodKind::Card, MethodKind::BankDebit], ..connected() };
+        let mut settings = WalletSettings {
+            methods: vec![MethodKind::Card, MethodKind::BankDebit],
+            ..connected()
+        };
         let refused = settings.turn_on(vec![]).unwrap_err();
-        assert_eq!(refused.violations[0].description, "Name some of the chosen methods: CARD, BANK_DEBIT.");
+        assert_eq!(
+            refused.violations[0].description,
+            "Name some of the chosen methods: CARD, BANK_DEBIT."
+        );
     }
 
     #[test]

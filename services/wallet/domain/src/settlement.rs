@@ -1,5 +1,5 @@
-//! The wallet's part in a payment of invoices: credit is held, cards are charged, then all of it is settled
-//! (docs/domain/invoicing.md#payment-steps, docs/domain/wallet.md#settlement-account).
+//! The wallet's part in a payment of invoices: credit is held, cards are charged, then all of it is
+//! settled (docs/domain/invoicing.md#payment-steps, docs/domain/wallet.md#settlement-account).
 
 use crate::{
     chargeback::ChargedBack,
@@ -35,14 +35,18 @@ pub struct PaymentHold {
     pub tax: InvoiceTax,
 }
 
-/// Whether a lot may pay an invoice. Credit that was taxed at its purchase must not pay a taxed invoice: it would be taxed
-/// twice.
+/// Whether a lot may pay an invoice. Credit that was taxed at its purchase must not pay a taxed
+/// invoice: it would be taxed twice.
 fn pays(lot: &Lot, tax: InvoiceTax, now: DateTime<Utc>) -> bool {
     lot.in_force(now) && !(tax == InvoiceTax::Taxed && lot.tax_kind == Some(TaxKind::TaxedSale))
 }
 
 /// Credit that can pay invoices, in whole minor units.
-pub fn available_for(wallet: &Wallet, tax: InvoiceTax, now: DateTime<Utc>) -> Result<Money, MoneyError> {
+pub fn available_for(
+    wallet: &Wallet,
+    tax: InvoiceTax,
+    now: DateTime<Utc>,
+) -> Result<Money, MoneyError> {
     let mut free = wallet.lots.iter().filter(|lot| pays(lot, tax, now)).map(Lot::unpinned);
     let sum = free.try_fold(wallet.debt().negated(), |sum, free| sum.plus(free?))?;
     Ok(sum.round_down_to_minor_unit())
@@ -52,7 +56,12 @@ pub fn available_for(wallet: &Wallet, tax: InvoiceTax, now: DateTime<Utc>) -> Re
 ///
 /// # Errors
 /// `CURRENCY_MISMATCH`, `INSUFFICIENT_FUNDS`.
-pub fn hold(wallet: &mut Wallet, ids: &mut IdSource, order: PaymentHold, now: DateTime<Utc>) -> Result<Hold, Refusal> {
+pub fn hold(
+    wallet: &mut Wallet,
+    ids: &mut IdSource,
+    order: PaymentHold,
+    now: DateTime<Utc>,
+) -> Result<Hold, Refusal> {
     let PaymentHold { payment, amount, tax } = order;
     wallet.takes(amount)?;
     let available = available_for(wallet, tax, now)?;
@@ -63,24 +72,36 @@ pub fn hold(wallet: &mut Wallet, ids: &mut IdSource, order: PaymentHold, now: Da
     Ok(Hold { pins, ..blank(wallet, ids, payment, amount, now) })
 }
 
-/// A marker for a hold that was refused with a reason, or released before it was made. While it exists, a late attempt to hold
-/// for the same payment is refused too.
+/// A marker for a hold that was refused with a reason, or released before it was made. While it
+/// exists, a late attempt to hold for the same payment is refused too.
 #[must_use]
-pub fn never_held(wallet: &Wallet, ids: &mut IdSource, payment: Uuid, reason: &str, now: DateTime<Utc>) -> Hold {
+pub fn never_held(
+    wallet: &Wallet,
+    ids: &mut IdSource,
+    payment: Uuid,
+    reason: &str,
+    now: DateTime<Utc>,
+) -> Hold {
     let nothing = Money::zero(wallet.currency);
-    Hold { state: HoldState::Voided, description: reason.to_owned(), ..blank(wallet, ids, payment, nothing, now) }
+    Hold {
+        state: HoldState::Voided,
+        description: reason.to_owned(),
+        ..blank(wallet, ids, payment, nothing, now)
+    }
 }
 
-/// The answer to another attempt at a payment's hold: success if the existing hold has the same amount.
+/// The answer to another attempt at a payment's hold: success if the existing hold has the same
+/// amount.
 ///
 /// # Errors
 /// `INSUFFICIENT_FUNDS` if that was the first answer, `HOLD_STATE` after a release.
 pub fn held_before(hold: &Hold, amount: Money) -> Result<(), Refusal> {
     match hold.state {
         HoldState::Active | HoldState::Captured if hold.amount == amount => Ok(()),
-        HoldState::Voided if hold.description == REFUSED => {
-            Err(Refusal::precondition(REFUSED, "The wallet had less than the payment asked for when it was held."))
-        }
+        HoldState::Voided if hold.description == REFUSED => Err(Refusal::precondition(
+            REFUSED,
+            "The wallet had less than the payment asked for when it was held.",
+        )),
         _ => Err(Refusal::state("HOLD_STATE", "The payment's hold", hold.state.name(), &[])),
     }
 }
@@ -88,7 +109,13 @@ pub fn held_before(hold: &Hold, amount: Money) -> Result<(), Refusal> {
 /// The description of a marker for a hold that was refused.
 pub const REFUSED: &str = "INSUFFICIENT_FUNDS";
 
-fn blank(wallet: &Wallet, ids: &mut IdSource, payment: Uuid, amount: Money, now: DateTime<Utc>) -> Hold {
+fn blank(
+    wallet: &Wallet,
+    ids: &mut IdSource,
+    payment: Uuid,
+    amount: Money,
+    now: DateTime<Utc>,
+) -> Hold {
     Hold {
         id: ids.make(),
         state: HoldState::Active,
@@ -104,22 +131,35 @@ fn blank(wallet: &Wallet, ids: &mut IdSource, payment: Uuid, amount: Money, now:
 }
 
 /// Releases what a payment reserved. A repeated call changes nothing.
-pub fn release(wallet: &mut Wallet, hold: &mut Hold, ids: &mut IdSource, now: DateTime<Utc>) -> Result<(), Refusal> {
+pub fn release(
+    wallet: &mut Wallet,
+    hold: &mut Hold,
+    ids: &mut IdSource,
+    now: DateTime<Utc>,
+) -> Result<(), Refusal> {
     if hold.state == HoldState::Active {
         hold::release(wallet, hold, ids, HoldState::Voided, now)?;
     }
     Ok(())
 }
 
-/// Captures all that a payment reserved: customer credit → invoice settlement. A repeated call changes nothing.
+/// Captures all that a payment reserved: customer credit → invoice settlement. A repeated call
+/// changes nothing.
 ///
 /// # Errors
 /// `HOLD_STATE` if it was released.
-pub fn capture(wallet: &mut Wallet, hold: &mut Hold, ids: &mut IdSource, now: DateTime<Utc>) -> Result<(), Refusal> {
+pub fn capture(
+    wallet: &mut Wallet,
+    hold: &mut Hold,
+    ids: &mut IdSource,
+    now: DateTime<Utc>,
+) -> Result<(), Refusal> {
     match hold.state {
         HoldState::Active => {}
         HoldState::Captured => return Ok(()),
-        HoldState::Voided | HoldState::Expired => return Err(Refusal::state("HOLD_STATE", "The hold", hold.state.name(), &[])),
+        HoldState::Voided | HoldState::Expired => {
+            return Err(Refusal::state("HOLD_STATE", "The hold", hold.state.name(), &[]));
+        }
     }
     let mut sides = Vec::with_capacity(hold.pins.len().saturating_add(1));
     let amount = hold.held()?;
@@ -136,7 +176,8 @@ pub fn capture(wallet: &mut Wallet, hold: &mut Hold, ids: &mut IdSource, now: Da
     post(wallet, ids, TransferKind::InvoiceCredit, hold.payment, sides, now)
 }
 
-/// Turns the surplus of a payment beyond its invoices into purchased credit: settlement → customer credit.
+/// Turns the surplus of a payment beyond its invoices into purchased credit: settlement → customer
+/// credit.
 ///
 /// # Errors
 /// `CURRENCY_MISMATCH`, `BALANCE_OVERFLOW`.
@@ -174,8 +215,8 @@ pub struct Arrived {
     pub bought: Option<CreditBought>,
 }
 
-/// Books a bank transfer: bank clearing → invoice settlement, and → purchased credit and tax payable. Returns the purchased
-/// lot.
+/// Books a bank transfer: bank clearing → invoice settlement, and → purchased credit and tax
+/// payable. Returns the purchased lot.
 ///
 /// # Errors
 /// `CURRENCY_MISMATCH`, `BALANCE_OVERFLOW`.
@@ -187,10 +228,14 @@ pub fn transfer(
     now: DateTime<Utc>,
 ) -> Result<Option<Id<Lot>>, Refusal> {
     wallet.takes(arrived.amount)?;
-    let credit = arrived.bought.map_or_else(|| Money::zero(wallet.currency), |bought| bought.amount);
+    let credit =
+        arrived.bought.map_or_else(|| Money::zero(wallet.currency), |bought| bought.amount);
     let pays = arrived.amount.minus(credit)?;
     if pays.is_positive() {
-        let sides = vec![(Account::BankClearing, None, pays.negated()), (Account::InvoiceSettlement, None, pays)];
+        let sides = vec![
+            (Account::BankClearing, None, pays.negated()),
+            (Account::InvoiceSettlement, None, pays),
+        ];
         post(wallet, ids, TransferKind::BankTransfer, Some(arrived.payment), sides, now)?;
     }
     let Some(CreditBought { amount, tax, tax_kind }) = arrived.bought else { return Ok(None) };
@@ -199,7 +244,12 @@ pub fn transfer(
     let lot = wallet.add_lot(
         ids,
         new,
-        LotFunding { kind: TransferKind::TransferTopUp, source: Account::BankClearing, tax, recharge: false },
+        LotFunding {
+            kind: TransferKind::TransferTopUp,
+            source: Account::BankClearing,
+            tax,
+            recharge: false,
+        },
         now,
     )?;
     if let Some(transfer) = wallet.transfers.get_mut(index) {
@@ -210,7 +260,14 @@ pub fn transfer(
 
 /// A new lot of purchased credit that is not taxed at its purchase.
 pub(crate) fn deposit(amount: Money, expires_at: Option<DateTime<Utc>>) -> NewLot {
-    NewLot { kind: LotKind::Purchased, tax_kind: Some(TaxKind::Deposit), priority: 0, amount, expires_at, description: String::new() }
+    NewLot {
+        kind: LotKind::Purchased,
+        tax_kind: Some(TaxKind::Deposit),
+        priority: 0,
+        amount,
+        expires_at,
+        description: String::new(),
+    }
 }
 
 /// Adds a lot that invoice settlement funds, as part of a payment.
@@ -224,8 +281,14 @@ pub(crate) fn add_lot(
 ) -> Result<Id<Lot>, Refusal> {
     let index = wallet.transfers.len();
     let zero = Money::zero(wallet.currency);
-    let lot = wallet.add_lot(ids, new, LotFunding { kind, source: Account::InvoiceSettlement, tax: zero, recharge: false }, now)?;
-    // Only the first new transfer is the payment's. One that settles the wallet's debt is usage, and belongs to the invoice that taxes it.
+    let lot = wallet.add_lot(
+        ids,
+        new,
+        LotFunding { kind, source: Account::InvoiceSettlement, tax: zero, recharge: false },
+        now,
+    )?;
+    // Only the first new transfer is the payment's. One that settles the wallet's debt is usage,
+    // and belongs to the invoice that taxes it.
     if let Some(transfer) = wallet.transfers.get_mut(index) {
         transfer.payment = Some(payment);
     }
@@ -272,13 +335,14 @@ payterms_kernel::names! {
     ChargeState { Processing = "PROCESSING", Succeeded = "SUCCEEDED", Failed = "FAILED", ChargedBack = "CHARGED_BACK" }
 }
 
-/// A charge of a card for a payment. Amount and provider key are fixed before the provider is called, so that a repeated call
-/// cannot charge another amount.
+/// A charge of a card for a payment. Amount and provider key are fixed before the provider is
+/// called, so that a repeated call cannot charge another amount.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Charge {
     /// Its id.
     pub id: Id<Charge>,
-    /// The step of the payment that requested it. One step makes one charge, however often it is repeated.
+    /// The step of the payment that requested it. One step makes one charge, however often it is
+    /// repeated.
     pub step: Uuid,
     /// The wallet in whose ledger it is booked.
     pub wallet: Id<Wallet>,
@@ -303,12 +367,18 @@ pub struct Charge {
 }
 
 impl Charge {
-    /// Records the provider's answer. Money that was taken moves from provider clearing to the invoices. A charge that has ended
-    /// does not change.
+    /// Records the provider's answer. Money that was taken moves from provider clearing to the
+    /// invoices. A charge that has ended does not change.
     ///
     /// # Errors
     /// `BALANCE_OVERFLOW`.
-    pub fn charged(&mut self, wallet: &mut Wallet, ids: &mut IdSource, answer: ProviderCharge, now: DateTime<Utc>) -> Result<(), Refusal> {
+    pub fn charged(
+        &mut self,
+        wallet: &mut Wallet,
+        ids: &mut IdSource,
+        answer: ProviderCharge,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
         if self.state != ChargeState::Processing {
             return Ok(());
         }
@@ -320,7 +390,10 @@ impl Charge {
             Charged::Declined(code) => self.fail(code),
             Charged::Succeeded => {
                 self.state = ChargeState::Succeeded;
-                let sides = vec![(Account::ProviderClearing, None, self.amount.negated()), (Account::InvoiceSettlement, None, self.amount)];
+                let sides = vec![
+                    (Account::ProviderClearing, None, self.amount.negated()),
+                    (Account::InvoiceSettlement, None, self.amount),
+                ];
                 post(wallet, ids, TransferKind::Charge, Some(self.payment), sides, now)?;
             }
         }

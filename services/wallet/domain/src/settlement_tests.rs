@@ -1,6 +1,9 @@
 //! Tests of settlement.
 
-use super::{InvoiceTax, PaymentHold, REFUSED, available_for, capture, held_before, hold, never_held, release, surplus};
+use super::{
+    InvoiceTax, PaymentHold, REFUSED, available_for, capture, held_before, hold, never_held,
+    release, surplus,
+};
 use crate::{
     Account, HoldState, LotKind, TaxKind, TransferKind, Wallet,
     wallet::{LotFunding, NewLot},
@@ -25,15 +28,28 @@ fn ids() -> IdSource {
 }
 
 fn wallet(ids: &mut IdSource, lots: &[(i64, Option<TaxKind>)]) -> Wallet {
-    let mut wallet = Wallet::open(ids.make(), Id::from_uuid(Uuid::nil()), Currency::parse("USD").unwrap(), NOW);
+    let mut wallet =
+        Wallet::open(ids.make(), Id::from_uuid(Uuid::nil()), Currency::parse("USD").unwrap(), NOW);
     for (cents, tax_kind) in lots {
         let kind = if tax_kind.is_some() { LotKind::Purchased } else { LotKind::Granted };
-        let new = NewLot { kind, tax_kind: *tax_kind, priority: 0, amount: usd(*cents), expires_at: None, description: String::new() };
+        let new = NewLot {
+            kind,
+            tax_kind: *tax_kind,
+            priority: 0,
+            amount: usd(*cents),
+            expires_at: None,
+            description: String::new(),
+        };
         wallet
             .add_lot(
                 ids,
                 new,
-                LotFunding { kind: TransferKind::TopUp, source: Account::ProviderClearing, tax: usd(0), recharge: false },
+                LotFunding {
+                    kind: TransferKind::TopUp,
+                    source: Account::ProviderClearing,
+                    tax: usd(0),
+                    recharge: false,
+                },
                 NOW,
             )
             .unwrap();
@@ -45,12 +61,19 @@ fn wallet(ids: &mut IdSource, lots: &[(i64, Option<TaxKind>)]) -> Wallet {
 #[test]
 fn credit_that_was_taxed_when_bought_pays_no_taxed_invoice() {
     let mut ids = ids();
-    let mut wallet = wallet(&mut ids, &[(1_000, Some(TaxKind::TaxedSale)), (500, Some(TaxKind::Deposit)), (200, None)]);
+    let mut wallet = wallet(
+        &mut ids,
+        &[(1_000, Some(TaxKind::TaxedSale)), (500, Some(TaxKind::Deposit)), (200, None)],
+    );
     assert_eq!(
-        (available_for(&wallet, InvoiceTax::Taxed, NOW).unwrap(), available_for(&wallet, InvoiceTax::Untaxed, NOW).unwrap()),
+        (
+            available_for(&wallet, InvoiceTax::Taxed, NOW).unwrap(),
+            available_for(&wallet, InvoiceTax::Untaxed, NOW).unwrap()
+        ),
         (usd(700), usd(1_700))
     );
-    let refused = hold(&mut wallet, &mut ids, payment(usd(701), InvoiceTax::Taxed), NOW).unwrap_err();
+    let refused =
+        hold(&mut wallet, &mut ids, payment(usd(701), InvoiceTax::Taxed), NOW).unwrap_err();
     assert_eq!(refused.reason, "INSUFFICIENT_FUNDS");
     let mut held = hold(&mut wallet, &mut ids, payment(usd(700), InvoiceTax::Taxed), NOW).unwrap();
     assert_eq!(available_for(&wallet, InvoiceTax::Taxed, NOW).unwrap(), usd(0));
@@ -63,7 +86,11 @@ fn credit_that_was_taxed_when_bought_pays_no_taxed_invoice() {
         .filter(|entry| entry.account == Account::InvoiceSettlement)
         .collect();
     assert_eq!(settled[0].amount, usd(700));
-    assert!(wallet.transfers.iter().all(|transfer| transfer.is_balanced().unwrap() && transfer.payment == Some(Uuid::nil())));
+    assert!(
+        wallet.transfers.iter().all(
+            |transfer| transfer.is_balanced().unwrap() && transfer.payment == Some(Uuid::nil())
+        )
+    );
 }
 
 #[test]
@@ -78,16 +105,25 @@ fn only_whole_minor_units_move_and_the_rest_stays() {
 fn released_is_released_and_a_late_hold_is_refused() {
     let mut ids = ids();
     let mut wallet = wallet(&mut ids, &[(1_000, None)]);
-    let mut held = hold(&mut wallet, &mut ids, payment(usd(400), InvoiceTax::Untaxed), NOW).unwrap();
+    let mut held =
+        hold(&mut wallet, &mut ids, payment(usd(400), InvoiceTax::Untaxed), NOW).unwrap();
     release(&mut wallet, &mut held, &mut ids, NOW).unwrap();
     release(&mut wallet, &mut held, &mut ids, NOW).unwrap();
-    assert_eq!((available_for(&wallet, InvoiceTax::Untaxed, NOW).unwrap(), held.state), (usd(1_000), HoldState::Voided));
+    assert_eq!(
+        (available_for(&wallet, InvoiceTax::Untaxed, NOW).unwrap(), held.state),
+        (usd(1_000), HoldState::Voided)
+    );
     assert_eq!(capture(&mut wallet, &mut held, &mut ids, NOW).unwrap_err().reason, "HOLD_STATE");
     let marker = never_held(&wallet, &mut ids, Uuid::nil(), "", NOW);
     assert_eq!(held_before(&marker, usd(400)).unwrap_err().reason, "HOLD_STATE");
     let refused = never_held(&wallet, &mut ids, Uuid::nil(), REFUSED, NOW);
-    assert_eq!(held_before(&refused, usd(400)).unwrap_err().reason, "INSUFFICIENT_FUNDS", "once refused, always refused");
-    let mut held = hold(&mut wallet, &mut ids, payment(usd(400), InvoiceTax::Untaxed), NOW).unwrap();
+    assert_eq!(
+        held_before(&refused, usd(400)).unwrap_err().reason,
+        "INSUFFICIENT_FUNDS",
+        "once refused, always refused"
+    );
+    let mut held =
+        hold(&mut wallet, &mut ids, payment(usd(400), InvoiceTax::Untaxed), NOW).unwrap();
     assert!(held_before(&held, usd(400)).is_ok() && held_before(&held, usd(401)).is_err());
     capture(&mut wallet, &mut held, &mut ids, NOW).unwrap();
     let before = wallet.posted;
@@ -102,12 +138,25 @@ fn a_surplus_is_purchased_credit_and_pays_what_is_owed() {
     wallet.owed = usd(300);
     wallet.posted = usd(-300);
     surplus(&mut wallet, &mut ids, Uuid::nil(), usd(1_000), None, NOW).unwrap();
-    assert_eq!((wallet.posted, wallet.owed, wallet.lots[0].remaining), (usd(700), usd(0), usd(700)));
+    assert_eq!(
+        (wallet.posted, wallet.owed, wallet.lots[0].remaining),
+        (usd(700), usd(0), usd(700))
+    );
     let sum = |payment: Option<Uuid>| {
-        let entries = wallet.transfers.iter().filter(|transfer| transfer.payment == payment).flat_map(|transfer| &transfer.entries);
-        entries.filter(|entry| entry.account == Account::InvoiceSettlement).fold(usd(0), |sum, entry| sum.plus(entry.amount).unwrap())
+        let entries = wallet
+            .transfers
+            .iter()
+            .filter(|transfer| transfer.payment == payment)
+            .flat_map(|transfer| &transfer.entries);
+        entries
+            .filter(|entry| entry.account == Account::InvoiceSettlement)
+            .fold(usd(0), |sum, entry| sum.plus(entry.amount).unwrap())
     };
-    assert_eq!(sum(Some(Uuid::nil())), usd(-1_000), "the payment gave ten of what it charged to the wallet");
+    assert_eq!(
+        sum(Some(Uuid::nil())),
+        usd(-1_000),
+        "the payment gave ten of what it charged to the wallet"
+    );
 }
 
 proptest! {

@@ -45,7 +45,8 @@ pub struct KeyKind {
     pub ending: String,
 }
 
-/// What a secret or restricted key says of itself; `None` where it is neither. A publishable key cannot charge.
+/// What a secret or restricted key says of itself; `None` where it is neither. A publishable key
+/// cannot charge.
 #[must_use]
 pub fn key_kind(key: &str) -> Option<KeyKind> {
     let rest = key.strip_prefix("sk_").or_else(|| key.strip_prefix("rk_"))?;
@@ -54,7 +55,8 @@ pub fn key_kind(key: &str) -> Option<KeyKind> {
         (None, Some(secret)) => (false, secret),
         (None, None) => return None,
     };
-    let is_whole = secret.len() >= 10 && secret.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let is_whole = secret.len() >= 10
+        && secret.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     let ending = secret.get(secret.len().saturating_sub(ENDING)..).unwrap_or_default().to_owned();
     is_whole.then_some(KeyKind { live, ending })
 }
@@ -63,13 +65,17 @@ pub fn key_kind(key: &str) -> Option<KeyKind> {
 #[must_use]
 pub fn is_webhook_secret(text: &str) -> bool {
     let secret = text.strip_prefix("whsec_").unwrap_or_default();
-    secret.len() >= 10 && secret.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'_' | b'-'))
+    secret.len() >= 10
+        && secret.bytes().all(|byte| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'_' | b'-')
+        })
 }
 
 /// Whether a text is Stripe's id of an account.
 #[must_use]
 pub fn is_account(text: &str) -> bool {
-    text.strip_prefix("acct_").is_some_and(|id| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+    text.strip_prefix("acct_")
+        .is_some_and(|id| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
 impl StripeConnection {
@@ -81,8 +87,8 @@ impl StripeConnection {
 }
 
 impl StripeAccount {
-    /// Refuses another account, or the other mode, where methods are saved or being saved at the present one: they, and the charges made
-    /// by them, would be lost.
+    /// Refuses another account, or the other mode, where methods are saved or being saved at the
+    /// present one: they, and the charges made by them, would be lost.
     ///
     /// # Errors
     /// `STRIPE_ACCOUNT_DIFFERS`.
@@ -91,7 +97,9 @@ impl StripeAccount {
             return Ok(());
         }
         let message = "Payment methods are saved at another account or in the other mode of Stripe. Use a key of that account and mode.";
-        Err(Refusal::precondition("STRIPE_ACCOUNT_DIFFERS", message).with("account", &self.account).with("live", self.live))
+        Err(Refusal::precondition("STRIPE_ACCOUNT_DIFFERS", message)
+            .with("account", &self.account)
+            .with("live", self.live))
     }
 }
 
@@ -115,14 +123,26 @@ mod tests {
         ] {
             assert_eq!(key_kind(none), None, "{none}");
         }
-        assert!(is_webhook_secret("whsec_0123456789ab") && !is_webhook_secret("whsec_") && !is_webhook_secret("0123456789ab"));
-        assert!(is_account("acct_1A2b") && !is_account("acct_") && !is_account("acct_1\r\nx: y") && !is_account("1A2b"));
+        assert!(
+            is_webhook_secret("whsec_0123456789ab")
+                && !is_webhook_secret("whsec_")
+                && !is_webhook_secret("0123456789ab")
+        );
+        assert!(
+            is_account("acct_1A2b")
+                && !is_account("acct_")
+                && !is_account("acct_1\r\nx: y")
+                && !is_account("1A2b")
+        );
     }
 
     #[test]
     fn an_account_in_use_is_not_changed() {
         let one = StripeAccount { account: "acct_1".to_owned(), live: false };
-        let (other, live) = (StripeAccount { account: "acct_2".to_owned(), ..one.clone() }, StripeAccount { live: true, ..one.clone() });
+        let (other, live) = (
+            StripeAccount { account: "acct_2".to_owned(), ..one.clone() },
+            StripeAccount { live: true, ..one.clone() },
+        );
         assert_eq!(one.may_become(&one, true), Ok(()));
         assert_eq!(one.may_become(&other, false), Ok(()));
         assert_eq!(one.may_become(&other, true).unwrap_err().reason, "STRIPE_ACCOUNT_DIFFERS");

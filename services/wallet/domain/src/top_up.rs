@@ -1,4 +1,5 @@
-//! Top-ups by card or bank debit: what the provider charges, and what the wallet gets (docs/domain/wallet.md#top-ups).
+//! Top-ups by card or bank debit: what the provider charges, and what the wallet gets
+//! (docs/domain/wallet.md#top-ups).
 
 use crate::{
     customer::{Customer, Tax},
@@ -47,8 +48,8 @@ pub enum Source {
     AutoRecharge,
 }
 
-/// A purchase of credit. Amount, tax and provider key are fixed before the provider is called, so that a repeated call cannot
-/// charge another amount.
+/// A purchase of credit. Amount, tax and provider key are fixed before the provider is called, so
+/// that a repeated call cannot charge another amount.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopUp {
     /// Its id.
@@ -59,7 +60,8 @@ pub struct TopUp {
     pub method: Id<PaymentMethod>,
     /// The lot that it made; `None` while there is none.
     pub lot: Option<Id<Lot>>,
-    /// From when on that lot is no longer in force; `None` while there is none, and where it does not expire.
+    /// From when on that lot is no longer in force; `None` while there is none, and where it does
+    /// not expire.
     pub expires_at: Option<DateTime<Utc>>,
     /// Its origin.
     pub source: Source,
@@ -122,7 +124,9 @@ pub enum Charged {
 pub fn tax_in(amount: Money, rate_percent: Decimal) -> Result<Money, MoneyError> {
     let hundred = Decimal::ONE_HUNDRED;
     let part = amount.amount().checked_mul(rate_percent).ok_or(MoneyError::Overflow)?;
-    let tax = part.checked_div(hundred.checked_add(rate_percent).ok_or(MoneyError::Overflow)?).ok_or(MoneyError::Overflow)?;
+    let tax = part
+        .checked_div(hundred.checked_add(rate_percent).ok_or(MoneyError::Overflow)?)
+        .ok_or(MoneyError::Overflow)?;
     Money::new(amount.currency(), rounding::half_away(tax, amount.currency().exponent()))
 }
 
@@ -130,17 +134,27 @@ pub fn tax_in(amount: Money, rate_percent: Decimal) -> Result<Money, MoneyError>
 ///
 /// # Errors
 /// `Overflow`.
-pub fn amount_for_credit(credit: Money, rate_percent: Decimal, kind: TaxKind) -> Result<Money, MoneyError> {
+pub fn amount_for_credit(
+    credit: Money,
+    rate_percent: Decimal,
+    kind: TaxKind,
+) -> Result<Money, MoneyError> {
     let credit = credit.round_up_to_minor_unit();
     if kind == TaxKind::Deposit {
         return Ok(credit);
     }
     let factor = Decimal::ONE_HUNDRED.checked_add(rate_percent).ok_or(MoneyError::Overflow)?;
-    let gross =
-        credit.amount().checked_mul(factor).and_then(|gross| gross.checked_div(Decimal::ONE_HUNDRED)).ok_or(MoneyError::Overflow)?;
+    let gross = credit
+        .amount()
+        .checked_mul(factor)
+        .and_then(|gross| gross.checked_div(Decimal::ONE_HUNDRED))
+        .ok_or(MoneyError::Overflow)?;
     let unit = Money::new(credit.currency(), Decimal::new(1, credit.currency().exponent()))?;
-    // Rounding of the tax decides which amount near the quotient is the least, so start one unit below it.
-    let mut amount = Money::new(credit.currency(), rounding::down(gross, credit.currency().exponent()))?.minus(unit)?;
+    // Rounding of the tax decides which amount near the quotient is the least, so start one unit
+    // below it.
+    let mut amount =
+        Money::new(credit.currency(), rounding::down(gross, credit.currency().exponent()))?
+            .minus(unit)?;
     while amount.minus(tax_in(amount, rate_percent)?)?.compare(credit)?.is_lt() {
         amount = amount.plus(unit)?;
     }
@@ -163,8 +177,9 @@ pub struct Terms<'a> {
 /// Checks a top-up before any money moves: prepayment, method, minimum, profile, tax.
 ///
 /// # Errors
-/// `CURRENCY_MISMATCH`, `FEATURE_DISABLED`, `METHOD_NOT_OFFERED`, `METHOD_STATE`, `STRIPE_NOT_CONNECTED`,
-/// `CURRENCY_NOT_OFFERED`, `BELOW_MINIMUM`, `PROFILE_INCOMPLETE`, `TAX_UNKNOWN`.
+/// `CURRENCY_MISMATCH`, `FEATURE_DISABLED`, `METHOD_NOT_OFFERED`, `METHOD_STATE`,
+/// `STRIPE_NOT_CONNECTED`, `CURRENCY_NOT_OFFERED`, `BELOW_MINIMUM`, `PROFILE_INCOMPLETE`,
+/// `TAX_UNKNOWN`.
 pub fn ask(
     wallet: &Wallet,
     ids: &mut IdSource,
@@ -180,13 +195,20 @@ pub fn ask(
     let least = terms.settings.minimum(terms.method.kind, wallet.currency)?;
     if amount.compare(least)?.is_lt() {
         let message = format!("The least top-up is {least}; {amount} were asked.");
-        return Err(Refusal::precondition("BELOW_MINIMUM", message).with("minimum", least.amount()).with("currency", least.currency()));
+        return Err(Refusal::precondition("BELOW_MINIMUM", message)
+            .with("minimum", least.amount())
+            .with("currency", least.currency()));
     }
     terms.customer.must_have_profile()?;
     let Tax { rate_percent, version, sentence } = terms.customer.must_have_tax()?.clone();
     let tax_kind = terms.settings.top_up_tax_kind;
-    let tax = if tax_kind == TaxKind::TaxedSale { tax_in(amount, rate_percent)? } else { Money::zero(wallet.currency) };
-    // An overflow of the balance must be refused before the charge: afterwards the money would be taken and the credit lost.
+    let tax = if tax_kind == TaxKind::TaxedSale {
+        tax_in(amount, rate_percent)?
+    } else {
+        Money::zero(wallet.currency)
+    };
+    // An overflow of the balance must be refused before the charge: afterwards the money would be
+    // taken and the credit lost.
     wallet.posted.plus(amount)?;
     Ok(TopUp {
         id: ids.make(),
@@ -212,8 +234,8 @@ pub fn ask(
     })
 }
 
-/// Records the provider's answer. Returns the new lot if money was taken; it expires at `expires_at`. A top-up that has ended
-/// does not change.
+/// Records the provider's answer. Returns the new lot if money was taken; it expires at
+/// `expires_at`. A top-up that has ended does not change.
 pub fn charged(
     top_up: &mut TopUp,
     wallet: &mut Wallet,
@@ -289,11 +311,16 @@ mod tests {
     fn the_amount_is_the_least_whose_credit_reaches() {
         for cents in 1..3_000 {
             for rate in [0, 5, 10, 20, 27] {
-                let (credit, rate) = (Money::from_micros(aud("1").currency(), cents * 10_000), Decimal::from(rate));
+                let (credit, rate) =
+                    (Money::from_micros(aud("1").currency(), cents * 10_000), Decimal::from(rate));
                 let amount = amount_for_credit(credit, rate, TaxKind::TaxedSale).unwrap();
-                let credit_of = |amount: Money| amount.minus(tax_in(amount, rate).unwrap()).unwrap();
+                let credit_of =
+                    |amount: Money| amount.minus(tax_in(amount, rate).unwrap()).unwrap();
                 assert!(credit_of(amount).amount() >= credit.amount());
-                assert!(credit_of(amount.minus(aud("0.01")).unwrap()).amount() < credit.amount(), "{credit} at {rate}");
+                assert!(
+                    credit_of(amount.minus(aud("0.01")).unwrap()).amount() < credit.amount(),
+                    "{credit} at {rate}"
+                );
             }
         }
     }

@@ -30,8 +30,8 @@ payterms_kernel::names! {
     TopUpRefundState { Processing = "PROCESSING", Succeeded = "SUCCEEDED", Failed = "FAILED" }
 }
 
-/// A refund of a top-up. Amount and provider key are fixed before the provider is called, so that a repeated call cannot refund
-/// another amount.
+/// A refund of a top-up. Amount and provider key are fixed before the provider is called, so that a
+/// repeated call cannot refund another amount.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopUpRefund {
     /// Its id, which is also that of the payment that owns its hold.
@@ -75,22 +75,35 @@ pub struct RefundRequest {
 /// Credit and tax of a top-up that an issuer or a bank has taken for good.
 fn taken_for_good(top_up: &TopUp, dispute: Option<&Dispute>) -> (Money, Money) {
     let zero = Money::zero(top_up.amount.currency());
-    let lost = dispute.filter(|dispute| top_up.state == TopUpState::ChargedBack && dispute.state == DisputeState::Lost);
+    let lost = dispute.filter(|dispute| {
+        top_up.state == TopUpState::ChargedBack && dispute.state == DisputeState::Lost
+    });
     lost.map_or((zero, zero), |dispute| (dispute.taken.credit, dispute.taken.tax))
 }
 
 /// The credit of a top-up that can be refunded now: not what the issuer has taken.
-pub fn refundable(top_up: &TopUp, dispute: Option<&Dispute>, wallet: &Wallet, now: DateTime<Utc>) -> Result<Money, MoneyError> {
+pub fn refundable(
+    top_up: &TopUp,
+    dispute: Option<&Dispute>,
+    wallet: &Wallet,
+    now: DateTime<Utc>,
+) -> Result<Money, MoneyError> {
     if must_be_refundable(top_up, dispute).is_err() {
         return Ok(Money::zero(wallet.currency));
     }
     let bought = top_up.amount.minus(top_up.tax)?;
-    let not_taken = bought.minus(taken_for_good(top_up, dispute).0)?.minus(top_up.refunded_credit)?;
+    let not_taken =
+        bought.minus(taken_for_good(top_up, dispute).0)?.minus(top_up.refunded_credit)?;
     refundable_lot(top_up.lot, wallet, now)?.min(not_taken)
 }
 
-/// The credit of a lot that can go back to who paid for it: in force, not held, and free beside the debt.
-pub(crate) fn refundable_lot(lot: Option<Id<Lot>>, wallet: &Wallet, now: DateTime<Utc>) -> Result<Money, MoneyError> {
+/// The credit of a lot that can go back to who paid for it: in force, not held, and free beside the
+/// debt.
+pub(crate) fn refundable_lot(
+    lot: Option<Id<Lot>>,
+    wallet: &Wallet,
+    now: DateTime<Utc>,
+) -> Result<Money, MoneyError> {
     let zero = Money::zero(wallet.currency);
     let lot = wallet.lots.iter().find(|each| Some(each.id) == lot && each.in_force(now));
     let left = lot.map_or(Ok(zero), Lot::unpinned)?;
@@ -98,7 +111,8 @@ pub(crate) fn refundable_lot(lot: Option<Id<Lot>>, wallet: &Wallet, now: DateTim
     Ok(left.min(beside_debt)?.round_down_to_minor_unit())
 }
 
-/// Begins a refund: reserves the credit on the top-up's own lot. `dispute` is the last one of its charge.
+/// Begins a refund: reserves the credit on the top-up's own lot. `dispute` is the last one of its
+/// charge.
 ///
 /// # Errors
 /// `CURRENCY_MISMATCH`, `TOP_UP_STATE`, `DISPUTE_NOT_CONFIRMED`, `REFUND_TOO_LARGE`.
@@ -114,15 +128,22 @@ pub fn ask(
     let credit = request.credit.unwrap_or(left);
     wallet.takes(credit)?;
     if left.compare(credit)?.is_lt() || !credit.is_positive() {
-        let message = format!("{left} of the top-up's credit can be refunded: what is spent, held or owed cannot.");
+        let message = format!(
+            "{left} of the top-up's credit can be refunded: what is spent, held or owed cannot."
+        );
         return Err(Refusal::precondition("REFUND_TOO_LARGE", message).with("left", left.amount()));
     }
     let bought = top_up.amount.minus(top_up.tax)?;
     let so_far = top_up.refunded_credit.plus(credit)?;
     let (taken, taken_tax) = taken_for_good(top_up, dispute);
-    // The last refund takes the rest of the tax, so that all refunds together give back all that was not taken.
+    // The last refund takes the rest of the tax, so that all refunds together give back all that
+    // was not taken.
     let most_tax = top_up.tax.minus(taken_tax)?;
-    let tax_so_far = if so_far.plus(taken)? == bought { most_tax } else { share(top_up.tax, so_far, bought)?.min(most_tax)? };
+    let tax_so_far = if so_far.plus(taken)? == bought {
+        most_tax
+    } else {
+        share(top_up.tax, so_far, bought)?.min(most_tax)?
+    };
     let tax = tax_so_far.minus(top_up.refunded_tax)?;
     top_up.refunded_credit = so_far;
     top_up.refunded_tax = tax_so_far;
@@ -156,25 +177,35 @@ pub fn ask(
     Ok((refund, hold))
 }
 
-/// Refuses while there is nothing to refund, or no method would take a refund. `dispute` is the last one of its charge.
+/// Refuses while there is nothing to refund, or no method would take a refund. `dispute` is the
+/// last one of its charge.
 fn must_be_refundable(top_up: &TopUp, dispute: Option<&Dispute>) -> Result<(), Refusal> {
     let refused = |why: &str, allowed: &str| {
         let message = format!("The top-up is {}: {why}.", top_up.state.name());
-        Err(Refusal::precondition("TOP_UP_STATE", message).with("state", top_up.state.name()).with("allowed", allowed))
+        Err(Refusal::precondition("TOP_UP_STATE", message)
+            .with("state", top_up.state.name())
+            .with("allowed", allowed))
     };
     match (top_up.state, dispute) {
         (TopUpState::Processing | TopUpState::RequiresAction, _) => {
             refused("no money is taken yet. Refund it once it is SUCCEEDED", "nothing yet")
         }
-        (TopUpState::Failed, _) => refused("no money was taken, so there is nothing to refund", "nothing more"),
+        (TopUpState::Failed, _) => {
+            refused("no money was taken, so there is nothing to refund", "nothing more")
+        }
         (TopUpState::ChargedBack, Some(dispute)) if dispute.state == DisputeState::Open => {
             let taken = dispute.taken.amount;
-            let why =
-                format!("{taken} of it are disputed. Refund what is left of it once the dispute is decided; GetDispute says how it stands");
+            let why = format!(
+                "{taken} of it are disputed. Refund what is left of it once the dispute is decided; GetDispute says how it stands"
+            );
             refused(&why, "nothing yet")
         }
         (TopUpState::ChargedBack, Some(dispute)) if dispute.state == DisputeState::Lost => {
-            let left = top_up.amount.minus(dispute.taken.amount)?.minus(top_up.refunded_credit)?.minus(top_up.refunded_tax)?;
+            let left = top_up
+                .amount
+                .minus(dispute.taken.amount)?
+                .minus(top_up.refunded_credit)?
+                .minus(top_up.refunded_tax)?;
             if !left.is_positive() {
                 return refused(
                     "its issuer or bank has taken back all that was not refunded, so nothing is left to refund",
@@ -183,12 +214,16 @@ fn must_be_refundable(top_up: &TopUp, dispute: Option<&Dispute>) -> Result<(), R
             }
             must_be_confirmed(dispute)
         }
-        (TopUpState::ChargedBack, _) => refused("its issuer or bank has taken it back, so nothing is left to refund", "nothing more"),
+        (TopUpState::ChargedBack, _) => refused(
+            "its issuer or bank has taken it back, so nothing is left to refund",
+            "nothing more",
+        ),
         (TopUpState::Succeeded, dispute) => dispute.map_or(Ok(()), must_be_confirmed),
     }
 }
 
-/// Refuses while the provider has not decided a dispute as it is recorded: it takes no refund of a charge that it holds to be disputed.
+/// Refuses while the provider has not decided a dispute as it is recorded: it takes no refund of a
+/// charge that it holds to be disputed.
 fn must_be_confirmed(dispute: &Dispute) -> Result<(), Refusal> {
     let recorded = dispute.state.name();
     let message = match dispute.told {
@@ -214,8 +249,8 @@ fn share(tax: Money, part: Money, whole: Money) -> Result<Money, MoneyError> {
     Money::new(tax.currency(), rounding::half_away(exact, tax.currency().exponent()))
 }
 
-/// Records the provider's answer: purchased credit and tax payable → provider clearing, or the credit is free again. A refund that
-/// has ended does not change; returns false then.
+/// Records the provider's answer: purchased credit and tax payable → provider clearing, or the
+/// credit is free again. A refund that has ended does not change; returns false then.
 pub fn answered(
     (top_up, refund): (&mut TopUp, &mut TopUpRefund),
     hold: &mut Hold,

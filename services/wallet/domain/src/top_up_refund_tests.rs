@@ -25,7 +25,12 @@ fn ids(seed: u32) -> IdSource {
 
 /// A wallet into which a top-up with tax in it was bought.
 fn bought(amount: &str, tax: &str) -> (TopUp, Wallet) {
-    let mut wallet = Wallet::open(Id::from_uuid(Uuid::nil()), Id::from_uuid(Uuid::nil()), aud("0").currency(), NOW);
+    let mut wallet = Wallet::open(
+        Id::from_uuid(Uuid::nil()),
+        Id::from_uuid(Uuid::nil()),
+        aud("0").currency(),
+        NOW,
+    );
     let mut top_up = TopUp {
         id: Id::from_uuid(Uuid::nil()),
         wallet: wallet.id,
@@ -57,12 +62,21 @@ fn request(credit: Option<&str>) -> RefundRequest {
     RefundRequest { credit: credit.map(aud), explanation: "Closed".to_owned() }
 }
 
-fn refund(top_up: &mut TopUp, wallet: &mut Wallet, seed: u32, credit: Option<&str>) -> (TopUpRefund, Hold) {
+fn refund(
+    top_up: &mut TopUp,
+    wallet: &mut Wallet,
+    seed: u32,
+    credit: Option<&str>,
+) -> (TopUpRefund, Hold) {
     ask((top_up, None), wallet, &mut ids(seed), request(credit), NOW).unwrap()
 }
 
 fn account(wallet: &Wallet, account: Account) -> Money {
-    let entries = wallet.transfers.iter().flat_map(|transfer| &transfer.entries).filter(|entry| entry.account == account);
+    let entries = wallet
+        .transfers
+        .iter()
+        .flat_map(|transfer| &transfer.entries)
+        .filter(|entry| entry.account == account);
     entries.map(|entry| entry.amount).try_fold(aud("0"), Money::plus).unwrap()
 }
 
@@ -73,12 +87,28 @@ fn parts_give_back_the_tax_in_proportion_and_the_last_one_the_rest() {
     let mut taxes = Vec::new();
     for (seed, credit) in [(1, Some("16.67")), (2, Some("16.67")), (3, None)] {
         let (mut top_up_refund, mut hold) = refund(&mut top_up, &mut wallet, seed, credit);
-        answered((&mut top_up, &mut top_up_refund), &mut hold, &mut wallet, &mut ids(seed + 10), Refunded::Succeeded, NOW).unwrap();
+        answered(
+            (&mut top_up, &mut top_up_refund),
+            &mut hold,
+            &mut wallet,
+            &mut ids(seed + 10),
+            Refunded::Succeeded,
+            NOW,
+        )
+        .unwrap();
         taxes.push((top_up_refund.credit, top_up_refund.tax));
     }
-    assert_eq!(taxes, [("16.67", "1.67"), ("16.67", "1.66"), ("16.66", "1.67")].map(|(credit, tax)| (aud(credit), aud(tax))));
     assert_eq!(
-        (wallet.posted, account(&wallet, Account::TaxPayable), account(&wallet, Account::ProviderClearing)),
+        taxes,
+        [("16.67", "1.67"), ("16.67", "1.66"), ("16.66", "1.67")]
+            .map(|(credit, tax)| (aud(credit), aud(tax)))
+    );
+    assert_eq!(
+        (
+            wallet.posted,
+            account(&wallet, Account::TaxPayable),
+            account(&wallet, Account::ProviderClearing)
+        ),
         (aud("0"), aud("0"), aud("0"))
     );
     assert_eq!((top_up.refunded_credit, top_up.refunded_tax), (aud("50"), aud("5")));
@@ -88,17 +118,26 @@ fn parts_give_back_the_tax_in_proportion_and_the_last_one_the_rest() {
 #[test]
 fn what_is_spent_held_or_owed_stays_and_only_whole_minor_units_go_back() {
     let (mut top_up, mut wallet) = bought("50", "0");
-    let debit = Debit { amount: aud("10.005"), kind: crate::TransferKind::Usage, into_negative: false, description: String::new() };
+    let debit = Debit {
+        amount: aud("10.005"),
+        kind: crate::TransferKind::Usage,
+        into_negative: false,
+        description: String::new(),
+    };
     posting::debit(&mut wallet, &mut ids(1), debit, NOW).unwrap();
     assert_eq!(refundable(&top_up, None, &wallet, NOW), Ok(aud("39.99")));
     wallet.lots[0].pinned = aud("9.99");
     assert_eq!(refundable(&top_up, None, &wallet, NOW), Ok(aud("30.00")));
     wallet.owed = aud("5");
     assert_eq!(refundable(&top_up, None, &wallet, NOW), Ok(aud("25.00")));
-    let refused = ask((&mut top_up, None), &mut wallet, &mut ids(2), request(Some("25.01")), NOW).unwrap_err();
+    let refused = ask((&mut top_up, None), &mut wallet, &mut ids(2), request(Some("25.01")), NOW)
+        .unwrap_err();
     assert_eq!(refused.reason, "REFUND_TOO_LARGE");
     top_up.state = TopUpState::ChargedBack;
-    assert_eq!(ask((&mut top_up, None), &mut wallet, &mut ids(3), request(None), NOW).unwrap_err().reason, "TOP_UP_STATE");
+    assert_eq!(
+        ask((&mut top_up, None), &mut wallet, &mut ids(3), request(None), NOW).unwrap_err().reason,
+        "TOP_UP_STATE"
+    );
 }
 
 #[test]
@@ -106,9 +145,25 @@ fn a_refund_that_the_method_does_not_accept_leaves_all_as_it_was() {
     let (mut top_up, mut wallet) = bought("55", "5");
     let (mut top_up_refund, mut hold) = refund(&mut top_up, &mut wallet, 1, Some("20"));
     assert_eq!((wallet.available(NOW), top_up_refund.amount()), (Ok(aud("30")), Ok(aud("22"))));
-    let mut answer = |outcome| answered((&mut top_up, &mut top_up_refund), &mut hold, &mut wallet, &mut ids(2), outcome, NOW);
-    assert_eq!((answer(Refunded::Failed), answer(Refunded::Succeeded)), (Ok(true), Ok(false)), "it ends once");
-    assert_eq!((wallet.available(NOW), top_up_refund.state), (Ok(aud("50")), TopUpRefundState::Failed));
+    let mut answer = |outcome| {
+        answered(
+            (&mut top_up, &mut top_up_refund),
+            &mut hold,
+            &mut wallet,
+            &mut ids(2),
+            outcome,
+            NOW,
+        )
+    };
+    assert_eq!(
+        (answer(Refunded::Failed), answer(Refunded::Succeeded)),
+        (Ok(true), Ok(false)),
+        "it ends once"
+    );
+    assert_eq!(
+        (wallet.available(NOW), top_up_refund.state),
+        (Ok(aud("50")), TopUpRefundState::Failed)
+    );
     assert_eq!((top_up.refunded_credit, top_up.refunded_tax), (aud("0"), aud("0")));
 }
 
@@ -122,9 +177,18 @@ fn disputed(top_up: &mut TopUp, wallet: &mut Wallet, by_bank: bool) -> Dispute {
         is_final: by_bank,
         outcome: by_bank.then_some(Outcome::Lost),
     };
-    let taken = chargeback::of_top_up(top_up, wallet, &mut ids(90), provider_dispute.amount, NOW).unwrap().unwrap();
+    let taken = chargeback::of_top_up(top_up, wallet, &mut ids(90), provider_dispute.amount, NOW)
+        .unwrap()
+        .unwrap();
     let of = (Disputed::TopUp(top_up.id), None, "ch");
-    Dispute::open(Id::from_uuid(Uuid::nil()), Id::from_uuid(Uuid::nil()), wallet.id, of, (&provider_dispute, taken, Vec::new()), NOW)
+    Dispute::open(
+        Id::from_uuid(Uuid::nil()),
+        Id::from_uuid(Uuid::nil()),
+        wallet.id,
+        of,
+        (&provider_dispute, taken, Vec::new()),
+        NOW,
+    )
 }
 
 #[test]
@@ -132,11 +196,16 @@ fn what_the_issuer_left_of_a_lost_charge_goes_back_with_the_rest_of_the_tax() {
     for by_bank in [false, true] {
         let (mut top_up, mut wallet) = bought("55", "5");
         let mut dispute = disputed(&mut top_up, &mut wallet, by_bank);
-        let asked = |top_up: &mut TopUp, dispute: &Dispute, wallet: &mut Wallet, credit: Option<&str>| {
-            ask((top_up, Some(dispute)), wallet, &mut ids(1), request(credit), NOW)
-        };
+        let asked =
+            |top_up: &mut TopUp, dispute: &Dispute, wallet: &mut Wallet, credit: Option<&str>| {
+                ask((top_up, Some(dispute)), wallet, &mut ids(1), request(credit), NOW)
+            };
         if !by_bank {
-            assert_eq!(asked(&mut top_up, &dispute, &mut wallet, None).unwrap_err().reason, "TOP_UP_STATE", "it is open");
+            assert_eq!(
+                asked(&mut top_up, &dispute, &mut wallet, None).unwrap_err().reason,
+                "TOP_UP_STATE",
+                "it is open"
+            );
             dispute.decide(Outcome::Lost, Decider::Person("It is true.".to_owned()), NOW).unwrap();
             let refused = asked(&mut top_up, &dispute, &mut wallet, None).unwrap_err();
             assert_eq!(refused.reason, "DISPUTE_NOT_CONFIRMED", "{}", refused.message);
@@ -144,16 +213,32 @@ fn what_the_issuer_left_of_a_lost_charge_goes_back_with_the_rest_of_the_tax() {
         }
         // More was bought meanwhile: only what is left of this purchase goes back.
         assert_eq!(refundable(&top_up, Some(&dispute), &wallet, NOW), Ok(aud("30")));
-        assert_eq!(asked(&mut top_up, &dispute, &mut wallet, Some("30.01")).unwrap_err().reason, "REFUND_TOO_LARGE");
+        assert_eq!(
+            asked(&mut top_up, &dispute, &mut wallet, Some("30.01")).unwrap_err().reason,
+            "REFUND_TOO_LARGE"
+        );
         for (credit, tax) in [(Some("10"), "1"), (None, "2")] {
-            let (mut top_up_refund, mut hold) = asked(&mut top_up, &dispute, &mut wallet, credit).unwrap();
+            let (mut top_up_refund, mut hold) =
+                asked(&mut top_up, &dispute, &mut wallet, credit).unwrap();
             assert_eq!(top_up_refund.tax, aud(tax));
-            answered((&mut top_up, &mut top_up_refund), &mut hold, &mut wallet, &mut ids(2), Refunded::Succeeded, NOW).unwrap();
+            answered(
+                (&mut top_up, &mut top_up_refund),
+                &mut hold,
+                &mut wallet,
+                &mut ids(2),
+                Refunded::Succeeded,
+                NOW,
+            )
+            .unwrap();
         }
         assert_eq!((wallet.posted, account(&wallet, Account::TaxPayable)), (aud("0"), aud("0")));
         assert_eq!(account(&wallet, Account::ProviderClearing), aud("0"));
         let nothing = asked(&mut top_up, &dispute, &mut wallet, None).unwrap_err();
-        assert!(nothing.reason == "TOP_UP_STATE" && nothing.message.contains("nothing is left"), "{}", nothing.message);
+        assert!(
+            nothing.reason == "TOP_UP_STATE" && nothing.message.contains("nothing is left"),
+            "{}",
+            nothing.message
+        );
     }
 }
 
@@ -163,11 +248,17 @@ fn a_won_dispute_that_the_provider_has_not_decided_so_takes_no_refund_yet() {
     let mut dispute = disputed(&mut top_up, &mut wallet, false);
     dispute.decide(Outcome::Won, Decider::Person("It was ours.".to_owned()), NOW).unwrap();
     top_up.state = TopUpState::Succeeded;
-    let mut asked = |dispute: &Dispute| ask((&mut top_up, Some(dispute)), &mut wallet, &mut ids(1), request(Some("10")), NOW);
+    let mut asked = |dispute: &Dispute| {
+        ask((&mut top_up, Some(dispute)), &mut wallet, &mut ids(1), request(Some("10")), NOW)
+    };
     assert_eq!(asked(&dispute).unwrap_err().reason, "DISPUTE_NOT_CONFIRMED");
     let contradicted = Dispute { told: Some(Outcome::Lost), ..dispute.clone() };
     let refused = asked(&contradicted).unwrap_err();
-    assert!(refused.reason == "DISPUTE_NOT_CONFIRMED" && refused.message.contains("says LOST"), "{}", refused.message);
+    assert!(
+        refused.reason == "DISPUTE_NOT_CONFIRMED" && refused.message.contains("says LOST"),
+        "{}",
+        refused.message
+    );
     dispute.decide(Outcome::Won, Decider::Provider, NOW).unwrap();
     assert!(asked(&dispute).is_ok());
 }

@@ -1,5 +1,6 @@
-//! Credit that had come by bank transfer goes back to its payer by a transfer that the tenant makes: it is reserved on its own lot
-//! until the transfer is made or given up (docs/domain/wallet.md#transfer-refund).
+//! Credit that had come by bank transfer goes back to its payer by a transfer that the tenant
+//! makes: it is reserved on its own lot until the transfer is made or given up
+//! (docs/domain/wallet.md#transfer-refund).
 
 use crate::{
     hold::{self, Hold, HoldState},
@@ -16,7 +17,10 @@ use uuid::Uuid;
 
 /// Why credit is not reserved, and what is said when the same is asked again.
 const REFUSALS: [(&str, &str); 2] = [
-    ("REFUND_TOO_LARGE", "Less of the credit was left than was to go back. Ask for a new refund of at most what is left."),
+    (
+        "REFUND_TOO_LARGE",
+        "Less of the credit was left than was to go back. Ask for a new refund of at most what is left.",
+    ),
     (
         "RECHARGE_WOULD_FOLLOW",
         "Auto-recharge would have bought the credit again. Remove its rules with RemoveAutoRecharge first, or let the customer change them \
@@ -53,7 +57,9 @@ pub fn reserve(
     let credit = order.credit.unwrap_or(left);
     wallet.takes(credit)?;
     if left.compare(credit)?.is_lt() || !credit.is_positive() {
-        let message = format!("{left} of the credit that the transfer had become can go back: what is spent, held or owed cannot.");
+        let message = format!(
+            "{left} of the credit that the transfer had become can go back: what is spent, held or owed cannot."
+        );
         return Err(Refusal::precondition("REFUND_TOO_LARGE", message).with("left", left.amount()));
     }
     let before = wallet.clone();
@@ -73,8 +79,8 @@ pub fn reserve(
     })
 }
 
-/// Whether a refusal is an answer of the step, and stays so: a driver that comes late must not reserve for a transfer that nobody
-/// is to make.
+/// Whether a refusal is an answer of the step, and stays so: a driver that comes late must not
+/// reserve for a transfer that nobody is to make.
 #[must_use]
 pub fn stays_refused(refusal: &Refusal) -> bool {
     REFUSALS.iter().any(|(reason, _)| *reason == refusal.reason)
@@ -89,13 +95,25 @@ pub fn reserved_before(hold: &Hold, credit: Money) -> Result<(), Refusal> {
         HoldState::Active | HoldState::Captured if hold.amount == credit => Ok(()),
         _ => match REFUSALS.iter().find(|(reason, _)| *reason == hold.description) {
             Some((reason, message)) => Err(Refusal::precondition(reason, *message)),
-            None => Err(Refusal::state("HOLD_STATE", "What is reserved for the transfer", hold.state.name(), &[])),
+            None => Err(Refusal::state(
+                "HOLD_STATE",
+                "What is reserved for the transfer",
+                hold.state.name(),
+                &[],
+            )),
         },
     }
 }
 
-/// Frees what is reserved; what was booked stays booked. Where nothing was reserved, a marker keeps a late attempt from it.
-pub fn release(wallet: &mut Wallet, hold: Option<Hold>, refund: Uuid, ids: &mut IdSource, now: DateTime<Utc>) -> Result<Hold, Refusal> {
+/// Frees what is reserved; what was booked stays booked. Where nothing was reserved, a marker keeps
+/// a late attempt from it.
+pub fn release(
+    wallet: &mut Wallet,
+    hold: Option<Hold>,
+    refund: Uuid,
+    ids: &mut IdSource,
+    now: DateTime<Utc>,
+) -> Result<Hold, Refusal> {
     let Some(mut hold) = hold else { return Ok(never_held(wallet, ids, refund, "", now)) };
     if hold.state == HoldState::Active {
         hold::release(wallet, &mut hold, ids, HoldState::Voided, now)?;
@@ -103,7 +121,8 @@ pub fn release(wallet: &mut Wallet, hold: Option<Hold>, refund: Uuid, ids: &mut 
     Ok(hold)
 }
 
-/// Books that the transfer was made: purchased credit and its tax → bank clearing. Returns false where it was booked before.
+/// Books that the transfer was made: purchased credit and its tax → bank clearing. Returns false
+/// where it was booked before.
 ///
 /// # Errors
 /// `HOLD_STATE` where nothing is reserved, `CURRENCY_MISMATCH`.
@@ -118,7 +137,12 @@ pub fn book(
         HoldState::Active => {}
         HoldState::Captured => return Ok(false),
         HoldState::Voided | HoldState::Expired => {
-            return Err(Refusal::state("HOLD_STATE", "What is reserved for the transfer", hold.state.name(), &[]));
+            return Err(Refusal::state(
+                "HOLD_STATE",
+                "What is reserved for the transfer",
+                hold.state.name(),
+                &[],
+            ));
         }
     }
     let amount = hold.amount.plus(tax)?;

@@ -78,10 +78,16 @@ pub struct UseDays {
 pub(crate) fn dated(used: &Use, now: DateTime<Utc>) -> Result<DateTime<Utc>, Refusal> {
     let used_at = used.used_at.unwrap_or(now);
     if used_at < now - TimeDelta::days(MOST_DAYS_OLD) {
-        return Err(Refusal::precondition("USAGE_TOO_OLD", "Usage is taken for the last 35 days only."));
+        return Err(Refusal::precondition(
+            "USAGE_TOO_OLD",
+            "Usage is taken for the last 35 days only.",
+        ));
     }
     if used_at > now + TimeDelta::minutes(MOST_MINUTES_AHEAD) {
-        return Err(Refusal::precondition("USAGE_IN_FUTURE", "The usage is dated more than 5 minutes ahead. Correct the sender's clock."));
+        return Err(Refusal::precondition(
+            "USAGE_IN_FUTURE",
+            "The usage is dated more than 5 minutes ahead. Correct the sender's clock.",
+        ));
     }
     Ok(used_at)
 }
@@ -101,9 +107,16 @@ pub fn record(
     let used_at = dated(&used, now)?;
     let amount = Money::from_product(wallet.currency, used.unit_price.amount(), used.quantity)?;
     let transfer = if amount.is_positive() {
-        let debit = Debit { amount, kind: TransferKind::Usage, into_negative: false, description: used.product.clone() };
+        let debit = Debit {
+            amount,
+            kind: TransferKind::Usage,
+            into_negative: false,
+            description: used.product.clone(),
+        };
         let posted = posting::debit(wallet, ids, debit, now)?.transfer;
-        if let Some(transfer) = wallet.transfers.iter_mut().rev().find(|transfer| transfer.id == posted) {
+        if let Some(transfer) =
+            wallet.transfers.iter_mut().rev().find(|transfer| transfer.id == posted)
+        {
             transfer.unit_price = Some(used.unit_price);
         }
         Some(posted)

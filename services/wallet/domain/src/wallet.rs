@@ -28,10 +28,11 @@ pub struct Wallet {
     pub posted: Money,
     /// The wallet's debt: what no lot could pay. `posted` is the lots' remaining credit less this.
     pub owed: Money,
-    /// The part of the debt that chargebacks caused. Credit pays it first, and no invoice taxes it, since it is not usage.
+    /// The part of the debt that chargebacks caused. Credit pays it first, and no invoice taxes it,
+    /// since it is not usage.
     pub owed_back: Money,
-    /// The part of the debt that came of transfers that were taken back. Credit pays it first; an auto-recharge neither begins because
-    /// of it nor pays it.
+    /// The part of the debt that came of transfers that were taken back. Credit pays it first; an
+    /// auto-recharge neither begins because of it nor pays it.
     pub owed_undone: Money,
     /// What makes up what is owed for use, the oldest first.
     pub debts: Vec<Debt>,
@@ -69,9 +70,11 @@ pub struct LotFunding {
 /// What credit pays a debt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Payer {
-    /// Credit that is new, or free again after a hold: it may be what is left of a transfer that was taken back meanwhile.
+    /// Credit that is new, or free again after a hold: it may be what is left of a transfer that
+    /// was taken back meanwhile.
     Free,
-    /// Credit that an auto-recharge bought: nobody decided that it pays what is owed because a transfer was taken back.
+    /// Credit that an auto-recharge bought: nobody decided that it pays what is owed because a
+    /// transfer was taken back.
     Recharge,
 }
 
@@ -104,7 +107,12 @@ pub struct NewLot {
 impl Wallet {
     /// An empty wallet.
     #[must_use]
-    pub fn open(id: Id<Self>, customer: Id<Customer>, currency: Currency, now: DateTime<Utc>) -> Self {
+    pub fn open(
+        id: Id<Self>,
+        customer: Id<Customer>,
+        currency: Currency,
+        now: DateTime<Utc>,
+    ) -> Self {
         let zero = Money::zero(currency);
         Self {
             id,
@@ -134,13 +142,16 @@ impl Wallet {
         self.lots.iter().try_fold(Money::zero(self.currency), |sum, lot| sum.plus(lot.pinned))
     }
 
-    /// The amount that can be spent at an instant: lots in force, less holds, less the debt, plus the overdraft of an agreement.
+    /// The amount that can be spent at an instant: lots in force, less holds, less the debt, plus
+    /// the overdraft of an agreement.
     pub fn available(&self, now: DateTime<Utc>) -> Result<Money, MoneyError> {
-        let below = self.overdraft.unwrap_or_else(|| Money::zero(self.currency)).minus(self.owed)?;
+        let below =
+            self.overdraft.unwrap_or_else(|| Money::zero(self.currency)).minus(self.owed)?;
         self.free(now)?.plus(below)
     }
 
-    /// The debt that credit must pay first. Usage that waits for the invoice of an agreement is not part of it.
+    /// The debt that credit must pay first. Usage that waits for the invoice of an agreement is not
+    /// part of it.
     #[must_use]
     pub fn debt(&self) -> Money {
         if self.overdraft.is_some() { self.owed_back } else { self.owed }
@@ -149,7 +160,9 @@ impl Wallet {
     /// The credit of lots in force that no hold reserves.
     pub fn free(&self, now: DateTime<Utc>) -> Result<Money, MoneyError> {
         let in_force = self.lots.iter().filter(|lot| lot.in_force(now));
-        in_force.map(Lot::unpinned).try_fold(Money::zero(self.currency), |sum, free| sum.plus(free?))
+        in_force
+            .map(Lot::unpinned)
+            .try_fold(Money::zero(self.currency), |sum, free| sum.plus(free?))
     }
 
     /// Refuses an amount in another currency than the wallet's.
@@ -167,7 +180,13 @@ impl Wallet {
     ///
     /// # Errors
     /// `BALANCE_OVERFLOW`.
-    pub fn add_lot(&mut self, ids: &mut IdSource, new: NewLot, funding: LotFunding, now: DateTime<Utc>) -> Result<Id<Lot>, Refusal> {
+    pub fn add_lot(
+        &mut self,
+        ids: &mut IdSource,
+        new: NewLot,
+        funding: LotFunding,
+        now: DateTime<Utc>,
+    ) -> Result<Id<Lot>, Refusal> {
         let LotFunding { kind, source, tax, .. } = funding;
         let id = ids.make();
         self.lot_count = self.lot_count.saturating_add(1);
@@ -185,7 +204,10 @@ impl Wallet {
             created_at: now,
             description: new.description.clone(),
         };
-        let mut sides = vec![(source, None, new.amount.plus(tax)?.negated()), (Account::CustomerCredit, Some(id), new.amount)];
+        let mut sides = vec![
+            (source, None, new.amount.plus(tax)?.negated()),
+            (Account::CustomerCredit, Some(id), new.amount),
+        ];
         if !tax.is_zero() {
             sides.push((Account::TaxPayable, None, tax));
         }
@@ -202,26 +224,57 @@ impl Wallet {
         self.lots.insert(index, lot);
     }
 
-    /// Pays the debt from a lot that is new or free again: first the part that chargebacks caused, then usage, by transfers that say
-    /// what had left it. Usage that a deposit pays belongs to the invoice that taxes it, like any usage that a deposit pays. Usage of an agreement is not
-    /// paid here, because it is invoiced. Credit of a recharge does not pay what transfers that were taken back left owing.
-    pub(crate) fn settle_owed(&mut self, ids: &mut IdSource, lot: Id<Lot>, by: Payer, now: DateTime<Utc>) -> Result<(), Refusal> {
-        let Some(payer) = self.lots.iter().find(|candidate| candidate.id == lot && candidate.in_force(now)) else { return Ok(()) };
+    /// Pays the debt from a lot that is new or free again: first the part that chargebacks caused,
+    /// then usage, by transfers that say what had left it. Usage that a deposit pays belongs to the
+    /// invoice that taxes it, like any usage that a deposit pays. Usage of an agreement is not paid
+    /// here, because it is invoiced. Credit of a recharge does not pay what transfers that were
+    /// taken back left owing.
+    pub(crate) fn settle_owed(
+        &mut self,
+        ids: &mut IdSource,
+        lot: Id<Lot>,
+        by: Payer,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
+        let Some(payer) =
+            self.lots.iter().find(|candidate| candidate.id == lot && candidate.in_force(now))
+        else {
+            return Ok(());
+        };
         let (free, stands) = (payer.unpinned()?, self.owed_for_use()?);
-        let tax = if payer.tax_kind == Some(TaxKind::Deposit) { UsageTax::OnInvoice } else { UsageTax::Settled };
+        let tax = if payer.tax_kind == Some(TaxKind::Deposit) {
+            UsageTax::OnInvoice
+        } else {
+            UsageTax::Settled
+        };
         let undone = if by == Payer::Free { Money::zero(self.currency) } else { self.owed_undone };
         let undone_back = undone.min(self.owed_back)?;
         let back = self.owed_back.minus(undone_back)?.min(free)?;
         self.owed_back = self.owed_back.minus(back)?;
-        // What returns left beside that: credit that they had taken was taxed already, and what it had paid is taxed again.
+        // What returns left beside that: credit that they had taken was taxed already, and what it
+        // had paid is taxed again.
         let returned = self.owed_undone.minus(self.owed_undone.min(self.owed_back.plus(back)?)?)?;
-        self.pay_owed(ids, lot, (TransferKind::ReturnSettlement, back, String::new()), UsageTax::Settled, now)?;
+        self.pay_owed(
+            ids,
+            lot,
+            (TransferKind::ReturnSettlement, back, String::new()),
+            UsageTax::Settled,
+            now,
+        )?;
         let mut paid = back;
         if self.overdraft.is_none() {
             let undone_used = undone.minus(undone_back)?;
-            let used = self.owed.minus(self.owed_back)?.minus(undone_used)?.min(free.minus(back)?)?;
-            let returned = if by == Payer::Free { returned.min(used)? } else { Money::zero(self.currency) };
-            self.pay_owed(ids, lot, (TransferKind::ReturnSettlement, returned, String::new()), tax, now)?;
+            let used =
+                self.owed.minus(self.owed_back)?.minus(undone_used)?.min(free.minus(back)?)?;
+            let returned =
+                if by == Payer::Free { returned.min(used)? } else { Money::zero(self.currency) };
+            self.pay_owed(
+                ids,
+                lot,
+                (TransferKind::ReturnSettlement, returned, String::new()),
+                tax,
+                now,
+            )?;
             for (label, part) in self.pay_debts(stands, used.minus(returned)?)? {
                 self.pay_owed(ids, lot, (TransferKind::OwedSettlement, part, label), tax, now)?;
             }
@@ -241,18 +294,29 @@ impl Wallet {
         tax: UsageTax,
         now: DateTime<Utc>,
     ) -> Result<(), Refusal> {
-        let Some(payer) = self.lots.iter_mut().find(|candidate| candidate.id == lot && part.is_positive()) else { return Ok(()) };
+        let Some(payer) =
+            self.lots.iter_mut().find(|candidate| candidate.id == lot && part.is_positive())
+        else {
+            return Ok(());
+        };
         payer.remaining = payer.remaining.minus(part)?;
         self.owed = self.owed.minus(part)?;
-        let mut sides = vec![(Account::CustomerCredit, Some(lot), part.negated()), (Account::CustomerCredit, None, part)];
+        let mut sides = vec![
+            (Account::CustomerCredit, Some(lot), part.negated()),
+            (Account::CustomerCredit, None, part),
+        ];
         if tax == UsageTax::OnInvoice {
-            sides.extend([(Account::Revenue, None, part.negated()), (Account::InvoiceSettlement, None, part)]);
+            sides.extend([
+                (Account::Revenue, None, part.negated()),
+                (Account::InvoiceSettlement, None, part),
+            ]);
         }
         self.post(ids, kind, sides, description, now)?;
         Ok(())
     }
 
-    /// Posts a transfer. Its entries on customer credit change the balance and get a sequence number.
+    /// Posts a transfer. Its entries on customer credit change the balance and get a sequence
+    /// number.
     pub(crate) fn post(
         &mut self,
         ids: &mut IdSource,
@@ -276,19 +340,38 @@ impl Wallet {
         self.updated_at = recorded_at;
         self.version = self.version.saturating_add(1);
         let id = ids.make();
-        self.transfers.push(Transfer { id, kind, entries, description, unit_price: None, payment: None, recorded_at, effective_at: now });
+        self.transfers.push(Transfer {
+            id,
+            kind,
+            entries,
+            description,
+            unit_price: None,
+            payment: None,
+            recorded_at,
+            effective_at: now,
+        });
         Ok(id)
     }
 
     /// Takes the unpinned rest of an expired lot. `None` if there is nothing to take.
-    pub fn expire_lot(&mut self, ids: &mut IdSource, lot: Id<Lot>, now: DateTime<Utc>) -> Result<Option<Money>, Refusal> {
-        let Some(expired) = self.lots.iter_mut().find(|candidate| candidate.id == lot) else { return Ok(None) };
+    pub fn expire_lot(
+        &mut self,
+        ids: &mut IdSource,
+        lot: Id<Lot>,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Money>, Refusal> {
+        let Some(expired) = self.lots.iter_mut().find(|candidate| candidate.id == lot) else {
+            return Ok(None);
+        };
         let left = expired.unpinned()?;
         if expired.in_force(now) || left.is_zero() {
             return Ok(None);
         }
         expired.remaining = expired.pinned;
-        let sides = vec![(Account::CustomerCredit, Some(lot), left.negated()), (Account::Breakage, None, left)];
+        let sides = vec![
+            (Account::CustomerCredit, Some(lot), left.negated()),
+            (Account::Breakage, None, left),
+        ];
         self.post(ids, TransferKind::Expiry, sides, String::new(), now)?;
         Ok(Some(left))
     }
@@ -297,18 +380,30 @@ impl Wallet {
     ///
     /// # Errors
     /// `LOT_STATE` for purchased credit and for a lot without an unpinned rest.
-    pub fn void_grant(&mut self, ids: &mut IdSource, lot: Id<Lot>, now: DateTime<Utc>) -> Result<(), Refusal> {
-        let nothing = || crate::error::lot_state("Nothing is left of the lot that could be voided.");
-        let granted = self.lots.iter_mut().find(|candidate| candidate.id == lot).ok_or_else(nothing)?;
+    pub fn void_grant(
+        &mut self,
+        ids: &mut IdSource,
+        lot: Id<Lot>,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
+        let nothing =
+            || crate::error::lot_state("Nothing is left of the lot that could be voided.");
+        let granted =
+            self.lots.iter_mut().find(|candidate| candidate.id == lot).ok_or_else(nothing)?;
         if granted.kind != LotKind::Granted {
-            return Err(crate::error::lot_state("Only granted credit can be voided; purchased credit is refunded."));
+            return Err(crate::error::lot_state(
+                "Only granted credit can be voided; purchased credit is refunded.",
+            ));
         }
         let left = granted.unpinned()?;
         if left.is_zero() {
             return Err(nothing());
         }
         granted.remaining = granted.pinned;
-        let sides = vec![(Account::CustomerCredit, Some(lot), left.negated()), (Account::Promotion, None, left)];
+        let sides = vec![
+            (Account::CustomerCredit, Some(lot), left.negated()),
+            (Account::Promotion, None, left),
+        ];
         self.post(ids, TransferKind::GrantVoid, sides, String::new(), now)?;
         Ok(())
     }
@@ -317,12 +412,27 @@ impl Wallet {
     ///
     /// # Errors
     /// `CURRENCY_MISMATCH`, `TIME_IN_PAST`, `BALANCE_OVERFLOW`.
-    pub fn grant(&mut self, ids: &mut IdSource, new: NewLot, now: DateTime<Utc>) -> Result<Id<Lot>, Refusal> {
+    pub fn grant(
+        &mut self,
+        ids: &mut IdSource,
+        new: NewLot,
+        now: DateTime<Utc>,
+    ) -> Result<Id<Lot>, Refusal> {
         self.takes(new.amount)?;
         if new.expires_at.is_some_and(|expiry| expiry <= now) {
             return Err(crate::error::in_past("expire_time"));
         }
         let zero = Money::zero(self.currency);
-        self.add_lot(ids, new, LotFunding { kind: TransferKind::Grant, source: Account::Promotion, tax: zero, recharge: false }, now)
+        self.add_lot(
+            ids,
+            new,
+            LotFunding {
+                kind: TransferKind::Grant,
+                source: Account::Promotion,
+                tax: zero,
+                recharge: false,
+            },
+            now,
+        )
     }
 }

@@ -31,9 +31,14 @@ pub struct Api {
     pub app: App,
 }
 
-/// The reason, message and metadata of one refused item, as its caller would get them if it had been sent by itself.
+/// The reason, message and metadata of one refused item, as its caller would get them if it had
+/// been sent by itself.
 fn refused(error: AppError) -> (String, String, BTreeMap<String, String>) {
     let status = Status::from(error);
     let metadata = status.get_details_error_info().map(|info| info.metadata).unwrap_or_default();
-    (reason(&status).unwrap_or_default(), status.message().to_owned(), metadata.into_iter().collect())
+    (
+        reason(&status).unwrap_or_default(),
+        status.message().to_owned(),
+        metadata.into_iter().collect(),
+    )
 }

@@ -4,7 +4,8 @@ use super::Api;
 use crate::{messages::notifications as messages, use_cases::notifications::receive};
 use payterms_chassis::{handler, retry};
 use payterms_proto::wallet::peers::v1::{
-    ReceiveNotificationRequest, ReceiveNotificationResponse, notification_service_server::NotificationService,
+    ReceiveNotificationRequest, ReceiveNotificationResponse,
+    notification_service_server::NotificationService,
 };
 use tonic::{Request, Response, Status};
 

@@ -4,20 +4,26 @@ use super::{Api, refused};
 use crate::{messages::postings as messages, use_cases::batch};
 use payterms_chassis::{AppError, batch_verb::BatchOutcome, handler};
 use payterms_proto::wallet::v1::{
-    DebitResult, PostDebitRequest, PostDebitResponse, PostDebitsRequest, PostDebitsResponse, PostFeeRequest, PostFeeResponse,
-    posting_service_server::PostingService,
+    DebitResult, PostDebitRequest, PostDebitResponse, PostDebitsRequest, PostDebitsResponse,
+    PostFeeRequest, PostFeeResponse, posting_service_server::PostingService,
 };
 use prost::Message;
 use tonic::{Request, Response, Status};
 
 #[tonic::async_trait]
 impl PostingService for Api {
-    async fn post_debit(&self, request: Request<PostDebitRequest>) -> Result<Response<PostDebitResponse>, Status> {
+    async fn post_debit(
+        &self,
+        request: Request<PostDebitRequest>,
+    ) -> Result<Response<PostDebitResponse>, Status> {
         let item = messages::post_debit(request)?;
         handler::once(batch::submit(&self.app, item)).await
     }
 
-    async fn post_debits(&self, request: Request<PostDebitsRequest>) -> Result<Response<PostDebitsResponse>, Status> {
+    async fn post_debits(
+        &self,
+        request: Request<PostDebitsRequest>,
+    ) -> Result<Response<PostDebitsResponse>, Status> {
         let mut results = Vec::new();
         let mut indexes = Vec::new();
         let mut items = Vec::new();
@@ -41,7 +47,10 @@ impl PostingService for Api {
         Ok(Response::new(PostDebitsResponse { results }))
     }
 
-    async fn post_fee(&self, request: Request<PostFeeRequest>) -> Result<Response<PostFeeResponse>, Status> {
+    async fn post_fee(
+        &self,
+        request: Request<PostFeeRequest>,
+    ) -> Result<Response<PostFeeResponse>, Status> {
         let item = messages::post_fee(request)?;
         handler::once(batch::submit(&self.app, item)).await
     }

@@ -7,19 +7,26 @@ use crate::{
 };
 use payterms_chassis::handler;
 use payterms_proto::wallet::v1::{
-    GetProviderBalanceRequest, GetProviderBalanceResponse, ListProviderDifferencesRequest, ListProviderDifferencesResponse,
-    ListProviderPayoutsRequest, ListProviderPayoutsResponse, ListProviderReconciliationsRequest, ListProviderReconciliationsResponse,
-    ListProviderTransactionsRequest, ListProviderTransactionsResponse, ReconcileProviderRequest, ReconcileProviderResponse,
-    SettleProviderDifferenceRequest, SettleProviderDifferenceResponse,
+    GetProviderBalanceRequest, GetProviderBalanceResponse, ListProviderDifferencesRequest,
+    ListProviderDifferencesResponse, ListProviderPayoutsRequest, ListProviderPayoutsResponse,
+    ListProviderReconciliationsRequest, ListProviderReconciliationsResponse,
+    ListProviderTransactionsRequest, ListProviderTransactionsResponse, ReconcileProviderRequest,
+    ReconcileProviderResponse, SettleProviderDifferenceRequest, SettleProviderDifferenceResponse,
     provider_reconciliation_service_server::ProviderReconciliationService,
 };
 use tonic::{Request, Response, Status};
 
 #[tonic::async_trait]
 impl ProviderReconciliationService for Api {
-    async fn reconcile_provider(&self, request: Request<ReconcileProviderRequest>) -> Result<Response<ReconcileProviderResponse>, Status> {
+    async fn reconcile_provider(
+        &self,
+        request: Request<ReconcileProviderRequest>,
+    ) -> Result<Response<ReconcileProviderResponse>, Status> {
         let (call, command) = messages::reconcile_provider(request)?;
-        handler::write(&self.app.flows, &call, || reconciliations::reconcile::reconcile_provider(&self.app, &call, &command)).await
+        handler::write(&self.app.flows, &call, || {
+            reconciliations::reconcile::reconcile_provider(&self.app, &call, &command)
+        })
+        .await
     }
 
     async fn list_provider_reconciliations(
@@ -43,7 +50,10 @@ impl ProviderReconciliationService for Api {
         request: Request<SettleProviderDifferenceRequest>,
     ) -> Result<Response<SettleProviderDifferenceResponse>, Status> {
         let (call, command) = messages::settle_provider_difference(request)?;
-        handler::write(&self.app.flows, &call, || reconciliations::settle::settle_provider_difference(&self.app, &call, &command)).await
+        handler::write(&self.app.flows, &call, || {
+            reconciliations::settle::settle_provider_difference(&self.app, &call, &command)
+        })
+        .await
     }
 
     async fn list_provider_payouts(

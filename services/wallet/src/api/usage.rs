@@ -9,8 +9,9 @@ use crate::{
 use futures::{StreamExt, stream::BoxStream};
 use payterms_chassis::{AppError, Scope, batch_verb::BatchOutcome, body, handler};
 use payterms_proto::wallet::v1::{
-    ExportUsageRecordsRequest, ExportUsageRecordsResponse, ListUsageRecordsRequest, ListUsageRecordsResponse, RecordUsageRequest,
-    RecordUsageResponse, RecordUsageStreamRequest, RecordUsageStreamResponse, RecordUsagesRequest, RecordUsagesResponse, UsageRefusal,
+    ExportUsageRecordsRequest, ExportUsageRecordsResponse, ListUsageRecordsRequest,
+    ListUsageRecordsResponse, RecordUsageRequest, RecordUsageResponse, RecordUsageStreamRequest,
+    RecordUsageStreamResponse, RecordUsagesRequest, RecordUsagesResponse, UsageRefusal,
     UsageResult, usage_service_server::UsageService,
 };
 use prost::Message;
@@ -18,19 +19,26 @@ use tonic::{Request, Response, Status, Streaming};
 
 /// Uses of a stream that are recorded together: as many as arrived meanwhile, up to half a batch.
 const CHUNK: usize = 500;
-/// Refusals that a stream's answer lists one by one; the rest is only counted, so that the answer stays small.
+/// Refusals that a stream's answer lists one by one; the rest is only counted, so that the answer
+/// stays small.
 const MAX_LISTED: usize = 100;
 
 #[tonic::async_trait]
 impl UsageService for Api {
     type ExportUsageRecordsStream = BoxStream<'static, Result<ExportUsageRecordsResponse, Status>>;
 
-    async fn record_usage(&self, request: Request<RecordUsageRequest>) -> Result<Response<RecordUsageResponse>, Status> {
+    async fn record_usage(
+        &self,
+        request: Request<RecordUsageRequest>,
+    ) -> Result<Response<RecordUsageResponse>, Status> {
         let item = messages::record_usage(&Scope::of(request.extensions())?, request.get_ref())?;
         handler::once(batch::submit(&self.app, item)).await
     }
 
-    async fn record_usages(&self, request: Request<RecordUsagesRequest>) -> Result<Response<RecordUsagesResponse>, Status> {
+    async fn record_usages(
+        &self,
+        request: Request<RecordUsagesRequest>,
+    ) -> Result<Response<RecordUsagesResponse>, Status> {
         let mut results = Vec::new();
         let (mut indexes, mut items) = (Vec::new(), Vec::new());
         for (request_id, parsed) in messages::record_usages(request)? {
@@ -76,7 +84,10 @@ impl UsageService for Api {
         Ok(Response::new(tally))
     }
 
-    async fn list_usage_records(&self, request: Request<ListUsageRecordsRequest>) -> Result<Response<ListUsageRecordsResponse>, Status> {
+    async fn list_usage_records(
+        &self,
+        request: Request<ListUsageRecordsRequest>,
+    ) -> Result<Response<ListUsageRecordsResponse>, Status> {
         let list = messages::list_usage_records(request)?;
         handler::read(read::list_usage_records(&self.app, &list)).await
     }
@@ -89,8 +100,15 @@ impl UsageService for Api {
         Ok(handler::export(list.listing.clone(), move |listing| {
             let (app, list) = (app.clone(), ListOfWallets { listing, ..list.clone() });
             async move {
-                let ListUsageRecordsResponse { usage_records, next_page_token } = read::list_usage_records(&app, &list).await?;
-                Ok((ExportUsageRecordsResponse { usage_records, next_page_token: next_page_token.clone() }, next_page_token))
+                let ListUsageRecordsResponse { usage_records, next_page_token } =
+                    read::list_usage_records(&app, &list).await?;
+                Ok((
+                    ExportUsageRecordsResponse {
+                        usage_records,
+                        next_page_token: next_page_token.clone(),
+                    },
+                    next_page_token,
+                ))
             }
         }))
     }
@@ -98,7 +116,11 @@ impl UsageService for Api {
 
 impl Api {
     /// Records a chunk of a stream and counts the outcome of each use.
-    async fn record_chunk(&self, tally: &mut RecordUsageStreamResponse, items: Vec<(i64, BatchItem)>) -> Result<(), Status> {
+    async fn record_chunk(
+        &self,
+        tally: &mut RecordUsageStreamResponse,
+        items: Vec<(i64, BatchItem)>,
+    ) -> Result<(), Status> {
         let (indexes, items): (Vec<_>, Vec<_>) = items.into_iter().unzip();
         let ids: Vec<_> = items.iter().map(|item: &BatchItem| item.call.request_id).collect();
         let outcomes = batch::submit_many(&self.app, items).await?;
@@ -117,7 +139,8 @@ impl Api {
 fn write_outcome(result: &mut UsageResult, outcome: BatchOutcome) -> Result<(), AppError> {
     match outcome {
         Ok(answer) => {
-            result.usage_record = RecordUsageResponse::decode(answer.message.as_slice())?.usage_record;
+            result.usage_record =
+                RecordUsageResponse::decode(answer.message.as_slice())?.usage_record;
             result.replayed = answer.replayed;
         }
         Err(error) => (result.reason, result.message, result.metadata) = refused(error),
@@ -125,7 +148,12 @@ fn write_outcome(result: &mut UsageResult, outcome: BatchOutcome) -> Result<(), 
     Ok(())
 }
 
-fn count_refusal(tally: &mut RecordUsageStreamResponse, index: i64, request_id: String, error: AppError) {
+fn count_refusal(
+    tally: &mut RecordUsageStreamResponse,
+    index: i64,
+    request_id: String,
+    error: AppError,
+) {
     tally.refused_count += 1;
     if tally.refusals.len() < MAX_LISTED {
         let (reason, message, metadata) = refused(error);

@@ -1,4 +1,5 @@
-//! The input of use cases: references, commands and filters, already validated. Plain data, one file for each noun.
+//! The input of use cases: references, commands and filters, already validated. Plain data, one
+//! file for each noun.
 
 pub mod batch;
 pub mod customers;

@@ -3,7 +3,9 @@
 use super::wallets::WalletRef;
 use payterms_chassis::page::Page;
 use payterms_kernel::Id;
-use payterms_wallet_domain::{Transfer, UsageRecord, metered_reversal::MeteredOrder, reversal::Order};
+use payterms_wallet_domain::{
+    Transfer, UsageRecord, metered_reversal::MeteredOrder, reversal::Order,
+};
 use uuid::Uuid;
 
 /// Reverses a transfer.

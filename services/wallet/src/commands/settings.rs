@@ -23,7 +23,9 @@ pub struct ConnectStripe {
 /// Secrets are not shown.
 impl std::fmt::Debug for ConnectStripe {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ConnectStripe").field("key_ending", &self.key_ending).finish_non_exhaustive()
+        f.debug_struct("ConnectStripe")
+            .field("key_ending", &self.key_ending)
+            .finish_non_exhaustive()
     }
 }
 

@@ -48,7 +48,8 @@ pub struct ListWallets {
     pub listing: Listing,
 }
 
-/// Which resources of wallets are listed: of one wallet, of all of a customer, or of all of the tenant.
+/// Which resources of wallets are listed: of one wallet, of all of a customer, or of all of the
+/// tenant.
 #[derive(Debug, Clone)]
 pub struct ListOfWallets {
     /// The tenant.

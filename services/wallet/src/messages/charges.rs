@@ -34,7 +34,10 @@ pub fn charge(customer: &CustomerRef, charge: &Charge) -> pb::Charge {
     pb::Charge {
         name: format!("{}/charges/{}", customer.name(), charge.id),
         payment: payment_name(customer, charge.payment),
-        payment_method: charge.method.map(|method| method_name(&customer.name(), method)).unwrap_or_default(),
+        payment_method: charge
+            .method
+            .map(|method| method_name(&customer.name(), method))
+            .unwrap_or_default(),
         state: state.into(),
         amount: Some(money(charge.amount)),
         decline_code: charge.decline_code.clone(),

@@ -64,18 +64,27 @@ pub fn list_disputes(request: Request<pb::ListDisputesRequest>) -> Result<ListDi
 }
 
 /// Decides that a dispute is won.
-pub fn win_dispute(request: Request<pb::WinDisputeRequest>) -> Result<(Call, DecideDispute), AppError> {
+pub fn win_dispute(
+    request: Request<pb::WinDisputeRequest>,
+) -> Result<(Call, DecideDispute), AppError> {
     let (fields, message) = Fields::open(request)?;
     decide(fields, &message.request_id, &message.name, &message.explanation)
 }
 
 /// Decides that a dispute is lost.
-pub fn lose_dispute(request: Request<pb::LoseDisputeRequest>) -> Result<(Call, DecideDispute), AppError> {
+pub fn lose_dispute(
+    request: Request<pb::LoseDisputeRequest>,
+) -> Result<(Call, DecideDispute), AppError> {
     let (fields, message) = Fields::open(request)?;
     decide(fields, &message.request_id, &message.name, &message.explanation)
 }
 
-fn decide(mut fields: Fields, request_id: &str, name: &str, explanation: &str) -> Result<(Call, DecideDispute), AppError> {
+fn decide(
+    mut fields: Fields,
+    request_id: &str,
+    name: &str,
+    explanation: &str,
+) -> Result<(Call, DecideDispute), AppError> {
     let name = fields.name("name", name, DISPUTE);
     let explanation = fields.text("explanation", explanation, 1, 500);
     let dispute = DisputeRef { customer: customer_ref(&name), dispute: Id::from_uuid(name.id(1)) };
@@ -112,7 +121,10 @@ pub fn dispute(tenant: &TenantId, dispute: &Dispute) -> pb::Dispute {
         amount: Some(money(taken.amount)),
         provider_reason: dispute.provider_reason.clone(),
         wallet,
-        payment_method: dispute.method.map(|method| method_name(&customer.name(), method)).unwrap_or_default(),
+        payment_method: dispute
+            .method
+            .map(|method| method_name(&customer.name(), method))
+            .unwrap_or_default(),
         payment,
         top_up,
         evidence_due_date: dispute.evidence_due.map(date),
@@ -122,7 +134,10 @@ pub fn dispute(tenant: &TenantId, dispute: &Dispute) -> pb::Dispute {
         from_invoices: Some(money(taken.from_invoices)),
         from_surplus: Some(money(taken.from_surplus)),
         explanation: dispute.explanation.clone(),
-        provider_outcome: dispute.told.map_or(pb::dispute::State::Unspecified, |told| state(told.state())).into(),
+        provider_outcome: dispute
+            .told
+            .map_or(pb::dispute::State::Unspecified, |told| state(told.state()))
+            .into(),
         create_time: Some(timestamp(dispute.created_at)),
         update_time: Some(timestamp(dispute.updated_at)),
         end_time: dispute.ended_at.map(timestamp),
@@ -147,10 +162,14 @@ pub struct Around<'a> {
     pub paused_until: Option<DateTime<Utc>>,
 }
 
-/// The event of a dispute: what is disputed, what was charged, what is charged without a person present from now on, and what it leaves of
-/// the wallet.
+/// The event of a dispute: what is disputed, what was charged, what is charged without a person
+/// present from now on, and what it leaves of the wallet.
 #[must_use]
-pub fn dispute_changed(tenant: &TenantId, changed: &Dispute, around: Around<'_>) -> pb::DisputeChanged {
+pub fn dispute_changed(
+    tenant: &TenantId,
+    changed: &Dispute,
+    around: Around<'_>,
+) -> pb::DisputeChanged {
     let Around { top_up, charged, methods, owed, paid_owed, paused_until } = around;
     let customer = CustomerRef { tenant: tenant.clone(), customer: changed.customer }.name();
     let collection = methods.collection.and_then(|id| methods.get(id));

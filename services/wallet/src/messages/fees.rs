@@ -17,7 +17,9 @@ use payterms_wallet_domain::{Fee, RecurringFee};
 use tonic::Request;
 
 /// Begins a recurring fee: how much, what for.
-pub fn create_recurring_fee(request: Request<pb::CreateRecurringFeeRequest>) -> Result<(Call, CreateRecurringFee), AppError> {
+pub fn create_recurring_fee(
+    request: Request<pb::CreateRecurringFeeRequest>,
+) -> Result<(Call, CreateRecurringFee), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("wallet", &message.wallet, WALLET);
     let amount = fields.money("amount", message.amount.as_ref(), Digits::Wallet);
@@ -27,7 +29,9 @@ pub fn create_recurring_fee(request: Request<pb::CreateRecurringFeeRequest>) -> 
 }
 
 /// Ends a recurring fee.
-pub fn cancel_recurring_fee(request: Request<pb::CancelRecurringFeeRequest>) -> Result<(Call, RecurringFeeRef), AppError> {
+pub fn cancel_recurring_fee(
+    request: Request<pb::CancelRecurringFeeRequest>,
+) -> Result<(Call, RecurringFeeRef), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, &["customers", "wallets", "recurringFees"]);
     let fee = RecurringFeeRef { wallet: wallet_ref(&name), fee: Id::from_uuid(name.id(2)) };
@@ -35,7 +39,9 @@ pub fn cancel_recurring_fee(request: Request<pb::CancelRecurringFeeRequest>) -> 
 }
 
 /// Names a wallet whose recurring fees are listed.
-pub fn list_recurring_fees(request: Request<pb::ListRecurringFeesRequest>) -> Result<(WalletRef, Page), AppError> {
+pub fn list_recurring_fees(
+    request: Request<pb::ListRecurringFeesRequest>,
+) -> Result<(WalletRef, Page), AppError> {
     let (fields, message) = Fields::open(request)?;
     list_of_wallet(fields, &message.parent, message.page_size, &message.page_token)
 }
@@ -53,7 +59,11 @@ fn recurring_fee_name(wallet: &str, fee: Id<RecurringFee>) -> String {
 /// A recurring fee.
 #[must_use]
 pub fn recurring_fee(wallet: &str, fee: &RecurringFee) -> pb::RecurringFee {
-    let state = if fee.cancelled { pb::recurring_fee::State::Cancelled } else { pb::recurring_fee::State::Active };
+    let state = if fee.cancelled {
+        pb::recurring_fee::State::Cancelled
+    } else {
+        pb::recurring_fee::State::Active
+    };
     pb::RecurringFee {
         name: recurring_fee_name(wallet, fee.id),
         description: fee.description.clone(),

@@ -46,9 +46,13 @@ fn hold_ref(fields: &mut Fields, text: &str) -> HoldRef {
 pub fn capture_hold(request: Request<pb::CaptureHoldRequest>) -> Result<BatchItem, AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let hold = hold_ref(&mut fields, &message.name);
-    let amount = message.amount.as_ref().map(|amount| fields.money("amount", Some(amount), Digits::Wallet));
+    let amount =
+        message.amount.as_ref().map(|amount| fields.money("amount", Some(amount), Digits::Wallet));
     let call = fields.write(&message.request_id, hold.wallet.tenant.clone())?;
-    Ok(BatchItem { call, command: BatchCommand::Capture(hold, Capture { amount, ends_hold: message.r#final }) })
+    Ok(BatchItem {
+        call,
+        command: BatchCommand::Capture(hold, Capture { amount, ends_hold: message.r#final }),
+    })
 }
 
 /// Voids a hold.

@@ -19,7 +19,9 @@ use payterms_wallet_domain::{Lot, LotKind, TaxKind, wallet::NewLot};
 use tonic::Request;
 
 /// Grants credit.
-pub fn grant_credit(request: Request<pb::GrantCreditRequest>) -> Result<(Call, GrantCredit), AppError> {
+pub fn grant_credit(
+    request: Request<pb::GrantCreditRequest>,
+) -> Result<(Call, GrantCredit), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("wallet", &message.wallet, WALLET);
     let lot = NewLot {
@@ -102,11 +104,23 @@ pub fn expiring_credit_changed<'a>(
             tax_kind: tax_kind(lot.tax_kind).into(),
         })
     };
-    pb::ExpiringCreditChanged { wallet: wallet.to_owned(), lots: lots.filter_map(expiring).collect(), notified }
+    pb::ExpiringCreditChanged {
+        wallet: wallet.to_owned(),
+        lots: lots.filter_map(expiring).collect(),
+        notified,
+    }
 }
 
 /// Granted credit of the wallet of that name that was voided.
 #[must_use]
-pub fn grant_taken_back(wallet: &str, lot: Id<Lot>, (amount, at): (Money, DateTime<Utc>)) -> pb::GrantTakenBack {
-    pb::GrantTakenBack { lot: lot_name(wallet, lot), amount: Some(money(amount)), take_time: Some(timestamp(at)) }
+pub fn grant_taken_back(
+    wallet: &str,
+    lot: Id<Lot>,
+    (amount, at): (Money, DateTime<Utc>),
+) -> pb::GrantTakenBack {
+    pb::GrantTakenBack {
+        lot: lot_name(wallet, lot),
+        amount: Some(money(amount)),
+        take_time: Some(timestamp(at)),
+    }
 }

@@ -18,7 +18,12 @@ use payterms_wallet_domain::{Dispute, MethodKind, Methods, PaymentMethod};
 use tonic::Request;
 
 /// A kind that a request names.
-pub(super) fn method_kind(fields: &mut Fields, field: &str, number: i32, among: &[Kind]) -> Option<MethodKind> {
+pub(super) fn method_kind(
+    fields: &mut Fields,
+    field: &str,
+    number: i32,
+    among: &[Kind],
+) -> Option<MethodKind> {
     match fields.choice_among(field, number, among)? {
         Kind::Card => Some(MethodKind::Card),
         Kind::BankTransfer => Some(MethodKind::BankTransfer),
@@ -33,7 +38,9 @@ fn method_ref(name: &Name) -> MethodRef {
 }
 
 /// Names a method to read.
-pub fn get_payment_method(request: Request<pb::GetPaymentMethodRequest>) -> Result<MethodRef, AppError> {
+pub fn get_payment_method(
+    request: Request<pb::GetPaymentMethodRequest>,
+) -> Result<MethodRef, AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, METHOD);
     fields.finish()?;
@@ -41,7 +48,9 @@ pub fn get_payment_method(request: Request<pb::GetPaymentMethodRequest>) -> Resu
 }
 
 /// Names a customer whose methods are listed.
-pub fn list_payment_methods(request: Request<pb::ListPaymentMethodsRequest>) -> Result<(CustomerRef, Page), AppError> {
+pub fn list_payment_methods(
+    request: Request<pb::ListPaymentMethodsRequest>,
+) -> Result<(CustomerRef, Page), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let parent = fields.name("parent", &message.parent, CUSTOMER);
     let page = Page::parse(&mut fields, &message.parent, message.page_size, &message.page_token);
@@ -50,32 +59,44 @@ pub fn list_payment_methods(request: Request<pb::ListPaymentMethodsRequest>) -> 
 }
 
 /// A verb on a method.
-fn on_method(mut fields: Fields, request_id: &str, name: &str) -> Result<(Call, MethodRef), AppError> {
+fn on_method(
+    mut fields: Fields,
+    request_id: &str,
+    name: &str,
+) -> Result<(Call, MethodRef), AppError> {
     let name = fields.name("name", name, METHOD);
     let call = fields.write(request_id, name.tenant.clone())?;
     Ok((call, method_ref(&name)))
 }
 
 /// Removes a method.
-pub fn remove_payment_method(request: Request<pb::RemovePaymentMethodRequest>) -> Result<(Call, MethodRef), AppError> {
+pub fn remove_payment_method(
+    request: Request<pb::RemovePaymentMethodRequest>,
+) -> Result<(Call, MethodRef), AppError> {
     let (fields, message) = Fields::open(request)?;
     on_method(fields, &message.request_id, &message.name)
 }
 
 /// Makes a method the purchase default.
-pub fn set_purchase_default(request: Request<pb::SetPurchaseDefaultRequest>) -> Result<(Call, MethodRef), AppError> {
+pub fn set_purchase_default(
+    request: Request<pb::SetPurchaseDefaultRequest>,
+) -> Result<(Call, MethodRef), AppError> {
     let (fields, message) = Fields::open(request)?;
     on_method(fields, &message.request_id, &message.name)
 }
 
 /// Makes a method the collection method.
-pub fn set_collection_method(request: Request<pb::SetCollectionMethodRequest>) -> Result<(Call, MethodRef), AppError> {
+pub fn set_collection_method(
+    request: Request<pb::SetCollectionMethodRequest>,
+) -> Result<(Call, MethodRef), AppError> {
     let (fields, message) = Fields::open(request)?;
     on_method(fields, &message.request_id, &message.name)
 }
 
 /// Switches a credit line as a method.
-pub fn switch_credit_line(request: Request<SwitchCreditLineRequest>) -> Result<(Call, SwitchCreditLine), AppError> {
+pub fn switch_credit_line(
+    request: Request<SwitchCreditLineRequest>,
+) -> Result<(Call, SwitchCreditLine), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("credit_line", &message.credit_line, &["customers", "creditLines"]);
     let to = match fields.choice::<To>("to", message.to).unwrap_or(To::On) {
@@ -84,7 +105,15 @@ pub fn switch_credit_line(request: Request<SwitchCreditLineRequest>) -> Result<(
         To::Removed => LineState::Removed,
     };
     let call = fields.write(&message.request_id, name.tenant.clone())?;
-    Ok((call, SwitchCreditLine { customer: customer_ref(&name), line: Id::from_uuid(name.id(1)), to, number: message.number }))
+    Ok((
+        call,
+        SwitchCreditLine {
+            customer: customer_ref(&name),
+            line: Id::from_uuid(name.id(1)),
+            to,
+            number: message.number,
+        },
+    ))
 }
 
 pub(super) fn method_name(customer: &str, method: Id<PaymentMethod>) -> String {
@@ -103,8 +132,16 @@ pub(super) fn kind(kind: MethodKind) -> i32 {
 
 /// A method, and what points to it.
 #[must_use]
-pub fn payment_method(customer: &str, method: &PaymentMethod, methods: &Methods) -> pb::PaymentMethod {
-    let state = if method.active { pb::payment_method::State::Active } else { pb::payment_method::State::Removed };
+pub fn payment_method(
+    customer: &str,
+    method: &PaymentMethod,
+    methods: &Methods,
+) -> pb::PaymentMethod {
+    let state = if method.active {
+        pb::payment_method::State::Active
+    } else {
+        pb::payment_method::State::Removed
+    };
     pb::PaymentMethod {
         name: method_name(customer, method.id),
         kind: kind(method.kind),
@@ -130,7 +167,14 @@ pub fn payment_methods_changed(
     (collection_method_replaced, waits_for): (bool, Option<Id<Dispute>>),
 ) -> pb::PaymentMethodsChanged {
     let name = customer.name();
-    let payment_methods = methods.active.iter().map(|method| payment_method(&name, method, methods)).collect();
-    let collection_waits_for = waits_for.map(|dispute| dispute_name(customer, dispute)).unwrap_or_default();
-    pb::PaymentMethodsChanged { customer: name, payment_methods, collection_method_replaced, collection_waits_for }
+    let payment_methods =
+        methods.active.iter().map(|method| payment_method(&name, method, methods)).collect();
+    let collection_waits_for =
+        waits_for.map(|dispute| dispute_name(customer, dispute)).unwrap_or_default();
+    pb::PaymentMethodsChanged {
+        customer: name,
+        payment_methods,
+        collection_method_replaced,
+        collection_waits_for,
+    }
 }

@@ -1,5 +1,6 @@
-//! Conversions between the contract and the commands, one file for each noun. A function with the name of an RPC parses its
-//! request and reports all violations at once; a function with the name of a message renders it.
+//! Conversions between the contract and the commands, one file for each noun. A function with the
+//! name of an RPC parses its request and reports all violations at once; a function with the name
+//! of a message renders it.
 #![expect(
     clippy::missing_errors_doc,
     reason = "parsing refuses with all violations at once, rendering fails for amounts that no column could hold"

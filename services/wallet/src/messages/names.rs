@@ -24,11 +24,20 @@ pub(super) fn customer_ref(name: &Name) -> CustomerRef {
 }
 
 pub(super) fn wallet_ref(name: &Name) -> WalletRef {
-    WalletRef { tenant: name.tenant.clone(), customer: Id::from_uuid(name.id(0)), wallet: Id::from_uuid(name.id(1)) }
+    WalletRef {
+        tenant: name.tenant.clone(),
+        customer: Id::from_uuid(name.id(0)),
+        wallet: Id::from_uuid(name.id(1)),
+    }
 }
 
 /// Parses a request that lists resources of one wallet.
-pub(super) fn list_of_wallet(mut fields: Fields, parent: &str, size: i32, token: &str) -> Result<(WalletRef, Page), AppError> {
+pub(super) fn list_of_wallet(
+    mut fields: Fields,
+    parent: &str,
+    size: i32,
+    token: &str,
+) -> Result<(WalletRef, Page), AppError> {
     let name = fields.name("parent", parent, WALLET);
     let page = Page::parse(&mut fields, parent, size, token);
     fields.finish()?;
@@ -36,7 +45,11 @@ pub(super) fn list_of_wallet(mut fields: Fields, parent: &str, size: i32, token:
 }
 
 /// Parses a request that lists resources of a wallet, or with `-` in its place of several.
-pub(super) fn list_of_wallets(fields: &mut Fields, spec: &ListSpec, request: ListRequest<'_>) -> ListOfWallets {
+pub(super) fn list_of_wallets(
+    fields: &mut Fields,
+    spec: &ListSpec,
+    request: ListRequest<'_>,
+) -> ListOfWallets {
     let named = fields.parent("parent", request.parent, WALLET);
     let listing = Listing::parse(fields, spec, request);
     let (customer, wallet) = (named.id(0).map(Id::from_uuid), named.id(1).map(Id::from_uuid));

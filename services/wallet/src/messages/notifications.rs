@@ -6,7 +6,9 @@ use payterms_proto::wallet::peers::v1::ReceiveNotificationRequest;
 use tonic::Request;
 
 /// Parses a provider's notification, whose signature is not yet checked.
-pub fn receive_notification(request: Request<ReceiveNotificationRequest>) -> Result<Notification, AppError> {
+pub fn receive_notification(
+    request: Request<ReceiveNotificationRequest>,
+) -> Result<Notification, AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let tenant = fields.name("tenant", &message.tenant, &[]).tenant;
     fields.text("provider", &message.provider, 1, 40);
@@ -15,5 +17,10 @@ pub fn receive_notification(request: Request<ReceiveNotificationRequest>) -> Res
         fields.wrong("body", "FIELD_TOO_LONG", "Send at most 64 KiB.");
     }
     fields.finish()?;
-    Ok(Notification { tenant, provider: message.provider, body: message.body.into(), signature: message.signature })
+    Ok(Notification {
+        tenant,
+        provider: message.provider,
+        body: message.body.into(),
+        signature: message.signature,
+    })
 }

@@ -35,7 +35,11 @@ pub(super) enum Description {
 }
 
 /// Parses the fields of a request that takes an amount of a wallet.
-pub(super) fn parse_take(mut fields: Fields, message: TakeFields<'_>, description: Description) -> Result<(Call, Take), AppError> {
+pub(super) fn parse_take(
+    mut fields: Fields,
+    message: TakeFields<'_>,
+    description: Description,
+) -> Result<(Call, Take), AppError> {
     let least = usize::from(description == Description::Required);
     let name = fields.name("wallet", message.wallet, WALLET);
     let amount = fields.money("amount", message.amount, Digits::Wallet);
@@ -64,7 +68,8 @@ fn debit(fields: Fields, message: &pb::PostDebitRequest) -> Result<BatchItem, Ap
     Ok(BatchItem { call, command: BatchCommand::Take(take, TransferKind::Debit) })
 }
 
-/// The method to which a debit's request id belongs. A debit that was sent in a list may then be retried by itself.
+/// The method to which a debit's request id belongs. A debit that was sent in a list may then be
+/// retried by itself.
 const POST_DEBIT: &str = "/payterms.wallet.v1.PostingService/PostDebit";
 /// The most debits in one call.
 const MOST_DEBITS: usize = 500;
@@ -72,7 +77,8 @@ const MOST_DEBITS: usize = 500;
 /// The request id of one debit of a list, with its command or its violations.
 pub type ParsedDebit = (String, Result<BatchItem, AppError>);
 
-/// Parses a list of debits. Each is validated by itself, so that one bad debit does not refuse the others.
+/// Parses a list of debits. Each is validated by itself, so that one bad debit does not refuse the
+/// others.
 pub fn post_debits(request: Request<pb::PostDebitsRequest>) -> Result<Vec<ParsedDebit>, AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let scope = Scope { method: POST_DEBIT.to_owned(), ..fields.scope().clone() };
@@ -103,13 +109,19 @@ pub fn post_fee(request: Request<pb::PostFeeRequest>) -> Result<BatchItem, AppEr
         },
         Description::Required,
     )?;
-    Ok(BatchItem { call, command: BatchCommand::Take(Take { unlisted: message.unlisted, ..fee }, TransferKind::Fee) })
+    Ok(BatchItem {
+        call,
+        command: BatchCommand::Take(Take { unlisted: message.unlisted, ..fee }, TransferKind::Fee),
+    })
 }
 
 /// A posting.
 #[must_use]
 pub fn posting(wallet: &str, posting: &Posting) -> pb::Posting {
-    let part = |(lot, amount): &(Id<Lot>, Money)| pb::LotPart { lot: lot_name(wallet, *lot), amount: Some(money(*amount)) };
+    let part = |(lot, amount): &(Id<Lot>, Money)| pb::LotPart {
+        lot: lot_name(wallet, *lot),
+        amount: Some(money(*amount)),
+    };
     pb::Posting {
         transfer_id: posting.transfer.to_string(),
         wallet: wallet.to_owned(),

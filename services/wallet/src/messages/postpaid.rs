@@ -24,29 +24,47 @@ fn agreement_ref(name: &Name) -> AgreementRef {
 }
 
 /// Requests an agreement.
-pub fn request_postpaid(request: Request<pb::RequestPostpaidRequest>) -> Result<(Call, RequestPostpaid), AppError> {
+pub fn request_postpaid(
+    request: Request<pb::RequestPostpaidRequest>,
+) -> Result<(Call, RequestPostpaid), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("parent", &message.parent, WALLET);
-    let commitment = fields.money("monthly_commitment", message.monthly_commitment.as_ref(), Digits::MinorUnit);
+    let commitment =
+        fields.money("monthly_commitment", message.monthly_commitment.as_ref(), Digits::MinorUnit);
     let limit = fields.money("limit", message.limit.as_ref(), Digits::MinorUnit);
     let call = fields.write(&message.request_id, name.tenant.clone())?;
     Ok((call, RequestPostpaid { wallet: wallet_ref(&name), terms: Terms { commitment, limit } }))
 }
 
 /// Approves or refuses an agreement.
-pub fn decide_postpaid(request: Request<pb::DecidePostpaidRequest>) -> Result<(Call, DecidePostpaid), AppError> {
+pub fn decide_postpaid(
+    request: Request<pb::DecidePostpaidRequest>,
+) -> Result<(Call, DecidePostpaid), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, AGREEMENT);
-    let mut other = |field: &str, amount: Option<&MoneyMessage>| amount.map(|amount| fields.money(field, Some(amount), Digits::MinorUnit));
+    let mut other = |field: &str, amount: Option<&MoneyMessage>| {
+        amount.map(|amount| fields.money(field, Some(amount), Digits::MinorUnit))
+    };
     let commitment = other("monthly_commitment", message.monthly_commitment.as_ref());
     let limit = other("limit", message.limit.as_ref());
     let explanation = fields.text("explanation", &message.explanation, 0, 1_000);
     let call = fields.write(&message.request_id, name.tenant.clone())?;
-    Ok((call, DecidePostpaid { agreement: agreement_ref(&name), approve: message.approve, commitment, limit, explanation }))
+    Ok((
+        call,
+        DecidePostpaid {
+            agreement: agreement_ref(&name),
+            approve: message.approve,
+            commitment,
+            limit,
+            explanation,
+        },
+    ))
 }
 
 /// Ends an agreement early.
-pub fn terminate_postpaid(request: Request<pb::TerminatePostpaidRequest>) -> Result<(Call, TerminatePostpaid), AppError> {
+pub fn terminate_postpaid(
+    request: Request<pb::TerminatePostpaidRequest>,
+) -> Result<(Call, TerminatePostpaid), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, AGREEMENT);
     let explanation = fields.text("explanation", &message.explanation, 0, 1_000);
@@ -55,7 +73,9 @@ pub fn terminate_postpaid(request: Request<pb::TerminatePostpaidRequest>) -> Res
 }
 
 /// Names an agreement to read.
-pub fn get_postpaid_agreement(request: Request<pb::GetPostpaidAgreementRequest>) -> Result<AgreementRef, AppError> {
+pub fn get_postpaid_agreement(
+    request: Request<pb::GetPostpaidAgreementRequest>,
+) -> Result<AgreementRef, AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, AGREEMENT);
     fields.finish()?;
@@ -63,7 +83,9 @@ pub fn get_postpaid_agreement(request: Request<pb::GetPostpaidAgreementRequest>)
 }
 
 /// Names a wallet whose agreements are listed.
-pub fn list_postpaid_agreements(request: Request<pb::ListPostpaidAgreementsRequest>) -> Result<(WalletRef, Page), AppError> {
+pub fn list_postpaid_agreements(
+    request: Request<pb::ListPostpaidAgreementsRequest>,
+) -> Result<(WalletRef, Page), AppError> {
     let (fields, message) = Fields::open(request)?;
     list_of_wallet(fields, &message.parent, message.page_size, &message.page_token)
 }

@@ -8,14 +8,18 @@ use payterms_chassis::{
 };
 use payterms_kernel::{TenantId, money::MoneyError};
 use payterms_proto::wallet::v1 as pb;
-use payterms_wallet_domain::provider_payout::{PayoutState, ProviderPayout, ProviderTransaction, Sums, TransactionKind};
+use payterms_wallet_domain::provider_payout::{
+    PayoutState, ProviderPayout, ProviderTransaction, Sums, TransactionKind,
+};
 use tonic::Request;
 use uuid::Uuid;
 
 const PAYOUT: &[&str] = &["providerPayouts"];
 
 /// Asks for payouts.
-pub fn list_provider_payouts(request: Request<pb::ListProviderPayoutsRequest>) -> Result<ListPayouts, AppError> {
+pub fn list_provider_payouts(
+    request: Request<pb::ListProviderPayoutsRequest>,
+) -> Result<ListPayouts, AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let tenant = fields.name("parent", &message.parent, &[]).tenant;
     let page = Page::parse(&mut fields, &message.parent, message.page_size, &message.page_token);
@@ -24,17 +28,28 @@ pub fn list_provider_payouts(request: Request<pb::ListProviderPayoutsRequest>) -
 }
 
 /// Asks for transactions.
-pub fn list_provider_transactions(request: Request<pb::ListProviderTransactionsRequest>) -> Result<ListTransactions, AppError> {
+pub fn list_provider_transactions(
+    request: Request<pb::ListProviderTransactionsRequest>,
+) -> Result<ListTransactions, AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let tenant = fields.name("parent", &message.parent, &[]).tenant;
-    let payout = Some(&message.payout).filter(|name| !name.is_empty()).map(|name| fields.name("payout", name, PAYOUT).id(0));
-    let page = Page::parse(&mut fields, &format!("{} {}", message.parent, message.payout), message.page_size, &message.page_token);
+    let payout = Some(&message.payout)
+        .filter(|name| !name.is_empty())
+        .map(|name| fields.name("payout", name, PAYOUT).id(0));
+    let page = Page::parse(
+        &mut fields,
+        &format!("{} {}", message.parent, message.payout),
+        message.page_size,
+        &message.page_token,
+    );
     fields.finish()?;
     Ok(ListTransactions { tenant, payout, page })
 }
 
 /// Asks for the balance.
-pub fn get_provider_balance(request: Request<pb::GetProviderBalanceRequest>) -> Result<ReadBalance, AppError> {
+pub fn get_provider_balance(
+    request: Request<pb::GetProviderBalanceRequest>,
+) -> Result<ReadBalance, AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let tenant = fields.name("parent", &message.parent, &[]).tenant;
     let at = fields.optional_instant("at_time", message.at_time.as_ref());
@@ -68,7 +83,11 @@ fn payout_name(tenant: &TenantId, id: Uuid) -> String {
 ///
 /// # Errors
 /// Where a sum is out of range.
-pub fn provider_payout(tenant: &TenantId, payout: &ProviderPayout, sums: Option<&Sums>) -> Result<pb::ProviderPayout, MoneyError> {
+pub fn provider_payout(
+    tenant: &TenantId,
+    payout: &ProviderPayout,
+    sums: Option<&Sums>,
+) -> Result<pb::ProviderPayout, MoneyError> {
     use pb::provider_payout::State;
     let state = match payout.state {
         PayoutState::Pending => State::Pending,
@@ -95,7 +114,10 @@ pub fn provider_payout(tenant: &TenantId, payout: &ProviderPayout, sums: Option<
 ///
 /// # Errors
 /// Where its net amount is out of range.
-pub fn provider_transaction(tenant: &TenantId, transaction: &ProviderTransaction) -> Result<pb::ProviderTransaction, MoneyError> {
+pub fn provider_transaction(
+    tenant: &TenantId,
+    transaction: &ProviderTransaction,
+) -> Result<pb::ProviderTransaction, MoneyError> {
     use pb::provider_transaction::Kind;
     let kind = match transaction.kind {
         TransactionKind::Charge => Kind::Charge,

@@ -21,7 +21,9 @@ use tonic::Request;
 const LAST: &str = "autoRecharge";
 
 /// Names the rules to read.
-pub fn get_auto_recharge(request: Request<pb::GetAutoRechargeRequest>) -> Result<WalletRef, AppError> {
+pub fn get_auto_recharge(
+    request: Request<pb::GetAutoRechargeRequest>,
+) -> Result<WalletRef, AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.singleton("name", &message.name, WALLET, LAST);
     fields.finish()?;
@@ -29,51 +31,83 @@ pub fn get_auto_recharge(request: Request<pb::GetAutoRechargeRequest>) -> Result
 }
 
 /// Sets the rules.
-pub fn update_auto_recharge(request: Request<pb::UpdateAutoRechargeRequest>) -> Result<(Call, UpdateAutoRecharge), AppError> {
+pub fn update_auto_recharge(
+    request: Request<pb::UpdateAutoRechargeRequest>,
+) -> Result<(Call, UpdateAutoRecharge), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let new = message.auto_recharge.unwrap_or_default();
     let name = fields.singleton("auto_recharge.name", &new.name, WALLET, LAST);
-    let below = new.threshold.as_ref().map(|below| fields.money("auto_recharge.threshold", Some(below), Digits::MinorUnit));
+    let below = new
+        .threshold
+        .as_ref()
+        .map(|below| fields.money("auto_recharge.threshold", Some(below), Digits::MinorUnit));
     let then = new.threshold_recharge.as_ref().map(|then| match then {
-        ThresholdRecharge::ThresholdAmount(amount) => {
-            Then::Amount(fields.money("auto_recharge.threshold_amount", Some(amount), Digits::MinorUnit))
-        }
-        ThresholdRecharge::ThresholdUpTo(target) => {
-            Then::UpTo(fields.money("auto_recharge.threshold_up_to", Some(target), Digits::MinorUnit))
-        }
+        ThresholdRecharge::ThresholdAmount(amount) => Then::Amount(fields.money(
+            "auto_recharge.threshold_amount",
+            Some(amount),
+            Digits::MinorUnit,
+        )),
+        ThresholdRecharge::ThresholdUpTo(target) => Then::UpTo(fields.money(
+            "auto_recharge.threshold_up_to",
+            Some(target),
+            Digits::MinorUnit,
+        )),
     });
     if below.is_some() != then.is_some() {
-        fields.wrong("auto_recharge.threshold_recharge", "FIELD_REQUIRED", "Set a threshold and what it does, or neither.");
+        fields.wrong(
+            "auto_recharge.threshold_recharge",
+            "FIELD_REQUIRED",
+            "Set a threshold and what it does, or neither.",
+        );
     }
     let month_end = new.month_end_amount.as_ref();
     let rules = Rules {
         threshold: below.zip(then),
-        month_end: month_end.map(|amount| fields.money("auto_recharge.month_end_amount", Some(amount), Digits::MinorUnit)),
+        month_end: month_end.map(|amount| {
+            fields.money("auto_recharge.month_end_amount", Some(amount), Digits::MinorUnit)
+        }),
         repair_negative: new.repair_negative,
-        ceiling: new.monthly_ceiling.as_ref().map(|most| fields.money("auto_recharge.monthly_ceiling", Some(most), Digits::MinorUnit)),
+        ceiling: new.monthly_ceiling.as_ref().map(|most| {
+            fields.money("auto_recharge.monthly_ceiling", Some(most), Digits::MinorUnit)
+        }),
     };
     let etag = fields.token("auto_recharge.etag", &new.etag, 0, 100);
-    Ok((fields.write(&message.request_id, name.tenant.clone())?, UpdateAutoRecharge { wallet: wallet_ref(&name), rules, etag }))
+    Ok((
+        fields.write(&message.request_id, name.tenant.clone())?,
+        UpdateAutoRecharge { wallet: wallet_ref(&name), rules, etag },
+    ))
 }
 
 /// Retries a failed recharge.
-pub fn retry_auto_recharge(request: Request<pb::RetryAutoRechargeRequest>) -> Result<(Call, WalletRef), AppError> {
+pub fn retry_auto_recharge(
+    request: Request<pb::RetryAutoRechargeRequest>,
+) -> Result<(Call, WalletRef), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.singleton("name", &message.name, WALLET, LAST);
     Ok((fields.write(&message.request_id, name.tenant.clone())?, wallet_ref(&name)))
 }
 
 /// Takes the rules away.
-pub fn remove_auto_recharge(request: Request<pb::RemoveAutoRechargeRequest>) -> Result<(Call, RemoveAutoRecharge), AppError> {
+pub fn remove_auto_recharge(
+    request: Request<pb::RemoveAutoRechargeRequest>,
+) -> Result<(Call, RemoveAutoRecharge), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.singleton("name", &message.name, WALLET, LAST);
     let explanation = fields.text("explanation", &message.explanation, 1, 500);
-    Ok((fields.write(&message.request_id, name.tenant.clone())?, RemoveAutoRecharge { wallet: wallet_ref(&name), explanation }))
+    Ok((
+        fields.write(&message.request_id, name.tenant.clone())?,
+        RemoveAutoRecharge { wallet: wallet_ref(&name), explanation },
+    ))
 }
 
-/// The rules of the wallet of that name, and their state at an instant; a snapshot has no figures of the month.
+/// The rules of the wallet of that name, and their state at an instant; a snapshot has no figures
+/// of the month.
 #[must_use]
-pub fn auto_recharge(wallet: &str, recharge: &AutoRecharge, (figures, now): (Option<MonthFigures>, DateTime<Utc>)) -> pb::AutoRecharge {
+pub fn auto_recharge(
+    wallet: &str,
+    recharge: &AutoRecharge,
+    (figures, now): (Option<MonthFigures>, DateTime<Utc>),
+) -> pb::AutoRecharge {
     let state = match (recharge.open, recharge.failure.is_empty(), recharge.rules.is_none()) {
         (Some(_), ..) => pb::auto_recharge::State::Open,
         (None, false, _) => pb::auto_recharge::State::Failed,

@@ -1,6 +1,8 @@
 //! Reconciliations with payment providers, and differences.
 
-use crate::commands::reconciliations::{ListDifferences, ListReconciliations, ReconcileProvider, SettleDifference};
+use crate::commands::reconciliations::{
+    ListDifferences, ListReconciliations, ReconcileProvider, SettleDifference,
+};
 use payterms_chassis::{
     AppError, Call, Fields,
     page::Page,
@@ -18,7 +20,9 @@ use tonic::Request;
 const DIFFERENCE: &[&str] = &["providerDifferences"];
 
 /// Names a period to reconcile.
-pub fn reconcile_provider(request: Request<pb::ReconcileProviderRequest>) -> Result<(Call, ReconcileProvider), AppError> {
+pub fn reconcile_provider(
+    request: Request<pb::ReconcileProviderRequest>,
+) -> Result<(Call, ReconcileProvider), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let tenant = fields.name("parent", &message.parent, &[]).tenant;
     let from = fields.instant("start_time", message.start_time.as_ref());
@@ -27,7 +31,9 @@ pub fn reconcile_provider(request: Request<pb::ReconcileProviderRequest>) -> Res
 }
 
 /// Settles a difference.
-pub fn settle_provider_difference(request: Request<pb::SettleProviderDifferenceRequest>) -> Result<(Call, SettleDifference), AppError> {
+pub fn settle_provider_difference(
+    request: Request<pb::SettleProviderDifferenceRequest>,
+) -> Result<(Call, SettleDifference), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, DIFFERENCE);
     let explanation = fields.text("explanation", &message.explanation, 1, 500);
@@ -36,7 +42,9 @@ pub fn settle_provider_difference(request: Request<pb::SettleProviderDifferenceR
 }
 
 /// Asks for reconciliations.
-pub fn list_provider_reconciliations(request: Request<pb::ListProviderReconciliationsRequest>) -> Result<ListReconciliations, AppError> {
+pub fn list_provider_reconciliations(
+    request: Request<pb::ListProviderReconciliationsRequest>,
+) -> Result<ListReconciliations, AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let tenant = fields.name("parent", &message.parent, &[]).tenant;
     let page = Page::parse(&mut fields, &message.parent, message.page_size, &message.page_token);
@@ -45,12 +53,20 @@ pub fn list_provider_reconciliations(request: Request<pb::ListProviderReconcilia
 }
 
 /// Asks for differences.
-pub fn list_provider_differences(request: Request<pb::ListProviderDifferencesRequest>) -> Result<ListDifferences, AppError> {
+pub fn list_provider_differences(
+    request: Request<pb::ListProviderDifferencesRequest>,
+) -> Result<ListDifferences, AppError> {
     use pb::provider_difference::State;
     let (mut fields, message) = Fields::open(request)?;
     let tenant = fields.name("parent", &message.parent, &[]).tenant;
-    let state = if message.state == 0 { None } else { fields.choice::<State>("state", message.state) };
-    let page = Page::parse(&mut fields, &format!("{} {}", message.parent, message.state), message.page_size, &message.page_token);
+    let state =
+        if message.state == 0 { None } else { fields.choice::<State>("state", message.state) };
+    let page = Page::parse(
+        &mut fields,
+        &format!("{} {}", message.parent, message.state),
+        message.page_size,
+        &message.page_token,
+    );
     fields.finish()?;
     let state = state.and_then(|state| match state {
         State::Unspecified => None,
@@ -67,7 +83,10 @@ fn count(number: i64) -> i32 {
 
 /// A reconciliation.
 #[must_use]
-pub fn provider_reconciliation(tenant: &TenantId, reconciliation: &ProviderReconciliation) -> pb::ProviderReconciliation {
+pub fn provider_reconciliation(
+    tenant: &TenantId,
+    reconciliation: &ProviderReconciliation,
+) -> pb::ProviderReconciliation {
     use pb::provider_reconciliation::{Problem, State};
     let (state, problem) = match reconciliation.state {
         ReconciliationState::Running => (State::Running, Problem::Unspecified),
@@ -95,7 +114,10 @@ pub fn provider_reconciliation(tenant: &TenantId, reconciliation: &ProviderRecon
 
 /// A difference.
 #[must_use]
-pub fn provider_difference(tenant: &TenantId, difference: &ProviderDifference) -> pb::ProviderDifference {
+pub fn provider_difference(
+    tenant: &TenantId,
+    difference: &ProviderDifference,
+) -> pb::ProviderDifference {
     use pb::provider_difference::{Kind, Record, State};
     let record = match difference.finding.place.kind {
         RecordKind::Charge => Record::Charge,
@@ -115,7 +137,9 @@ pub fn provider_difference(tenant: &TenantId, difference: &ProviderDifference) -
         DifferenceState::Settled => State::Settled,
     };
     let amount = |side: Option<Side>| side.map(|side| money(side.amount));
-    let outcome = |side: Option<Side>| side.and_then(|side| side.outcome).map(DisputeState::name).unwrap_or_default().to_owned();
+    let outcome = |side: Option<Side>| {
+        side.and_then(|side| side.outcome).map(DisputeState::name).unwrap_or_default().to_owned()
+    };
     pb::ProviderDifference {
         name: format!("tenants/{tenant}/providerDifferences/{}", difference.id),
         provider: difference.provider.clone(),

@@ -6,7 +6,9 @@ use super::{
 };
 use crate::commands::{
     lots::LotRef,
-    revocations::{DecideRevocation, ListRevocations, ProposeRevocation, RestoreCredit, RevocationRef},
+    revocations::{
+        DecideRevocation, ListRevocations, ProposeRevocation, RestoreCredit, RevocationRef,
+    },
 };
 use payterms_chassis::{
     AppError, Call, Fields,
@@ -30,26 +32,41 @@ fn revocation_ref(name: &Name) -> RevocationRef {
 }
 
 /// Proposes a revocation.
-pub fn propose_revocation(request: Request<pb::ProposeRevocationRequest>) -> Result<(Call, ProposeRevocation), AppError> {
+pub fn propose_revocation(
+    request: Request<pb::ProposeRevocationRequest>,
+) -> Result<(Call, ProposeRevocation), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("lot", &message.lot, &["customers", "wallets", "lots"]);
     let cause = match fields.choice::<pb::revocation::Cause>("cause", message.cause) {
         Some(pb::revocation::Cause::Sanction) => Cause::Sanction,
         Some(pb::revocation::Cause::Error) => Cause::Error,
         // What is no cause is refused before it is used.
-        Some(pb::revocation::Cause::Fraud | pb::revocation::Cause::Unspecified) | None => Cause::Fraud,
+        Some(pb::revocation::Cause::Fraud | pb::revocation::Cause::Unspecified) | None => {
+            Cause::Fraud
+        }
     };
     let proposal = Proposal {
         cause,
-        amount: message.amount.as_ref().map(|amount| fields.money("amount", Some(amount), Digits::Wallet)),
+        amount: message
+            .amount
+            .as_ref()
+            .map(|amount| fields.money("amount", Some(amount), Digits::Wallet)),
         explanation: fields.text("explanation", &message.explanation, 1, 500),
     };
     let call = fields.write(&message.request_id, name.tenant.clone())?;
-    Ok((call, ProposeRevocation { lot: LotRef { wallet: wallet_ref(&name), lot: Id::from_uuid(name.id(2)) }, proposal }))
+    Ok((
+        call,
+        ProposeRevocation {
+            lot: LotRef { wallet: wallet_ref(&name), lot: Id::from_uuid(name.id(2)) },
+            proposal,
+        },
+    ))
 }
 
 /// Decides a proposal.
-pub fn decide_revocation(request: Request<pb::DecideRevocationRequest>) -> Result<(Call, DecideRevocation), AppError> {
+pub fn decide_revocation(
+    request: Request<pb::DecideRevocationRequest>,
+) -> Result<(Call, DecideRevocation), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, REVOCATION);
     let answer = fields.text("answer", &message.answer, 0, 500);
@@ -58,7 +75,9 @@ pub fn decide_revocation(request: Request<pb::DecideRevocationRequest>) -> Resul
 }
 
 /// Gives revoked credit back.
-pub fn restore_credit(request: Request<pb::RestoreCreditRequest>) -> Result<(Call, RestoreCredit), AppError> {
+pub fn restore_credit(
+    request: Request<pb::RestoreCreditRequest>,
+) -> Result<(Call, RestoreCredit), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, REVOCATION);
     let answer = fields.text("answer", &message.answer, 1, 500);
@@ -67,7 +86,9 @@ pub fn restore_credit(request: Request<pb::RestoreCreditRequest>) -> Result<(Cal
 }
 
 /// Names a revocation to read.
-pub fn get_revocation(request: Request<pb::GetRevocationRequest>) -> Result<RevocationRef, AppError> {
+pub fn get_revocation(
+    request: Request<pb::GetRevocationRequest>,
+) -> Result<RevocationRef, AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, REVOCATION);
     fields.finish()?;
@@ -75,12 +96,20 @@ pub fn get_revocation(request: Request<pb::GetRevocationRequest>) -> Result<Revo
 }
 
 /// Asks for revocations.
-pub fn list_revocations(request: Request<pb::ListRevocationsRequest>) -> Result<ListRevocations, AppError> {
+pub fn list_revocations(
+    request: Request<pb::ListRevocationsRequest>,
+) -> Result<ListRevocations, AppError> {
     use pb::revocation::State;
     let (mut fields, message) = Fields::open(request)?;
     let named = fields.parent("parent", &message.parent, WALLET);
-    let state = if message.state == 0 { None } else { fields.choice::<State>("state", message.state) };
-    let page = Page::parse(&mut fields, &format!("{} {}", message.parent, message.state), message.page_size, &message.page_token);
+    let state =
+        if message.state == 0 { None } else { fields.choice::<State>("state", message.state) };
+    let page = Page::parse(
+        &mut fields,
+        &format!("{} {}", message.parent, message.state),
+        message.page_size,
+        &message.page_token,
+    );
     fields.finish()?;
     let state = state.and_then(|state| match state {
         State::Unspecified => None,

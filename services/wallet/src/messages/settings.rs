@@ -32,7 +32,9 @@ const SETTINGS: &str = "walletSettings";
 const OFFERED: [Kind; 3] = [Kind::Card, Kind::BankTransfer, Kind::BankDebit];
 
 /// Names settings to read.
-pub fn get_wallet_settings(request: Request<pb::GetWalletSettingsRequest>) -> Result<TenantId, AppError> {
+pub fn get_wallet_settings(
+    request: Request<pb::GetWalletSettingsRequest>,
+) -> Result<TenantId, AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let tenant = fields.singleton("name", &message.name, &[], SETTINGS).tenant;
     fields.finish()?;
@@ -40,7 +42,9 @@ pub fn get_wallet_settings(request: Request<pb::GetWalletSettingsRequest>) -> Re
 }
 
 /// Changes settings.
-pub fn update_wallet_settings(request: Request<pb::UpdateWalletSettingsRequest>) -> Result<(Call, UpdateSettings), AppError> {
+pub fn update_wallet_settings(
+    request: Request<pb::UpdateWalletSettingsRequest>,
+) -> Result<(Call, UpdateSettings), AppError> {
     const CHANGING: [&str; 8] = [
         "provider",
         "provider_default",
@@ -57,18 +61,48 @@ pub fn update_wallet_settings(request: Request<pb::UpdateWalletSettingsRequest>)
     let new = message.wallet_settings.unwrap_or_default();
     let tenant = fields.singleton("wallet_settings.name", &new.name, &[], SETTINGS).tenant;
     if used("provider") && !matches!(new.provider.as_str(), "" | "simulator" | "stripe") {
-        fields.wrong("wallet_settings.provider", "FIELD_INVALID_CHARS", "Use stripe, simulator, or nothing.");
+        fields.wrong(
+            "wallet_settings.provider",
+            "FIELD_INVALID_CHARS",
+            "Use stripe, simulator, or nothing.",
+        );
     }
-    let tax = used("top_up_tax_kind").then(|| fields.choice::<pb::TaxKind>("wallet_settings.top_up_tax_kind", new.top_up_tax_kind));
+    let tax = used("top_up_tax_kind").then(|| {
+        fields.choice::<pb::TaxKind>("wallet_settings.top_up_tax_kind", new.top_up_tax_kind)
+    });
     let update = UpdateSettings {
         provider: new.provider.clone(),
-        provider_routes: if used("provider_routes") { parse_routes(&mut fields, &new.provider_routes) } else { Vec::new() },
+        provider_routes: if used("provider_routes") {
+            parse_routes(&mut fields, &new.provider_routes)
+        } else {
+            Vec::new()
+        },
         provider_default: new.provider_default,
-        methods: if used("methods") { parse_kinds(&mut fields, "wallet_settings.methods", &new.methods) } else { Vec::new() },
-        top_up_tax_kind: if tax.flatten() == Some(pb::TaxKind::TaxedSale) { TaxKind::TaxedSale } else { TaxKind::Deposit },
-        minimums: if used("minimums") { parse_minimums(&mut fields, &new.minimums) } else { Vec::new() },
-        postpaid_minimums: if used("postpaid_minimums") { parse_commitments(&mut fields, &new.postpaid_minimums) } else { Vec::new() },
-        purchased_expire_days: fields.number("wallet_settings.purchased_expire_days", new.purchased_expire_days, 0..=3_650),
+        methods: if used("methods") {
+            parse_kinds(&mut fields, "wallet_settings.methods", &new.methods)
+        } else {
+            Vec::new()
+        },
+        top_up_tax_kind: if tax.flatten() == Some(pb::TaxKind::TaxedSale) {
+            TaxKind::TaxedSale
+        } else {
+            TaxKind::Deposit
+        },
+        minimums: if used("minimums") {
+            parse_minimums(&mut fields, &new.minimums)
+        } else {
+            Vec::new()
+        },
+        postpaid_minimums: if used("postpaid_minimums") {
+            parse_commitments(&mut fields, &new.postpaid_minimums)
+        } else {
+            Vec::new()
+        },
+        purchased_expire_days: fields.number(
+            "wallet_settings.purchased_expire_days",
+            new.purchased_expire_days,
+            0..=3_650,
+        ),
         etag: fields.token("wallet_settings.etag", &new.etag, 0, 100),
         paths,
     };
@@ -98,17 +132,37 @@ fn parse_routes(fields: &mut Fields, messages: &[pb::ProviderRoute]) -> Vec<Prov
     }
     let mut parsed: Vec<ProviderRoute> = Vec::new();
     for (index, message) in messages.iter().enumerate() {
-        let kind = method_kind(fields, &format!("{field}[{index}].kind"), message.kind, &[Kind::Card, Kind::BankDebit]);
+        let kind = method_kind(
+            fields,
+            &format!("{field}[{index}].kind"),
+            message.kind,
+            &[Kind::Card, Kind::BankDebit],
+        );
         let code = message.currency_code.as_str();
-        let currency = (!code.is_empty()).then(|| fields.currency(&format!("{field}[{index}].currency_code"), code));
+        let currency = (!code.is_empty())
+            .then(|| fields.currency(&format!("{field}[{index}].currency_code"), code));
         if !matches!(message.provider.as_str(), "simulator" | "stripe") {
-            fields.wrong(&format!("{field}[{index}].provider"), "FIELD_INVALID_CHARS", "Use stripe or simulator.");
+            fields.wrong(
+                &format!("{field}[{index}].provider"),
+                "FIELD_INVALID_CHARS",
+                "Use stripe or simulator.",
+            );
         }
-        let same = |other: &pb::ProviderRoute| (other.kind, &other.currency_code) == (message.kind, &message.currency_code);
+        let same = |other: &pb::ProviderRoute| {
+            (other.kind, &other.currency_code) == (message.kind, &message.currency_code)
+        };
         if messages.iter().take(index).any(same) {
-            fields.wrong(&format!("{field}[{index}]"), "DUPLICATE_ITEM", "Write one route per kind and currency.");
+            fields.wrong(
+                &format!("{field}[{index}]"),
+                "DUPLICATE_ITEM",
+                "Write one route per kind and currency.",
+            );
         }
-        parsed.extend(kind.map(|kind| ProviderRoute { kind, currency, provider: message.provider.clone() }));
+        parsed.extend(kind.map(|kind| ProviderRoute {
+            kind,
+            currency,
+            provider: message.provider.clone(),
+        }));
     }
     parsed
 }
@@ -122,9 +176,20 @@ fn parse_minimums(fields: &mut Fields, messages: &[pb::Minimum]) -> Vec<(MethodK
     let mut parsed: Vec<(MethodKind, Money)> = Vec::new();
     for (index, message) in messages.iter().enumerate() {
         let kind = method_kind(fields, &format!("{field}[{index}].kind"), message.kind, &OFFERED);
-        let least = fields.money(&format!("{field}[{index}].amount"), message.amount.as_ref(), Digits::MinorUnit);
-        if parsed.iter().any(|(other, amount)| Some(*other) == kind && amount.currency() == least.currency()) {
-            fields.wrong(&format!("{field}[{index}]"), "DUPLICATE_ITEM", "Write one minimum per kind and currency.");
+        let least = fields.money(
+            &format!("{field}[{index}].amount"),
+            message.amount.as_ref(),
+            Digits::MinorUnit,
+        );
+        if parsed
+            .iter()
+            .any(|(other, amount)| Some(*other) == kind && amount.currency() == least.currency())
+        {
+            fields.wrong(
+                &format!("{field}[{index}]"),
+                "DUPLICATE_ITEM",
+                "Write one minimum per kind and currency.",
+            );
         }
         parsed.extend(kind.map(|kind| (kind, least)));
     }
@@ -140,7 +205,11 @@ fn parse_commitments(fields: &mut Fields, messages: &[MoneyMessage]) -> Vec<Mone
     for (index, message) in messages.iter().take(50).enumerate() {
         let least = fields.money(&format!("{field}[{index}]"), Some(message), Digits::MinorUnit);
         if parsed.iter().any(|other| other.currency() == least.currency()) {
-            fields.wrong(&format!("{field}[{index}]"), "DUPLICATE_ITEM", "Write one minimum per currency.");
+            fields.wrong(
+                &format!("{field}[{index}]"),
+                "DUPLICATE_ITEM",
+                "Write one minimum per currency.",
+            );
         }
         parsed.push(least);
     }
@@ -148,7 +217,9 @@ fn parse_commitments(fields: &mut Fields, messages: &[MoneyMessage]) -> Vec<Mone
 }
 
 /// Connects an account at Stripe.
-pub fn connect_stripe(request: Request<pb::ConnectStripeRequest>) -> Result<(Call, ConnectStripe), AppError> {
+pub fn connect_stripe(
+    request: Request<pb::ConnectStripeRequest>,
+) -> Result<(Call, ConnectStripe), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let tenant = fields.singleton("name", &message.name, &[], SETTINGS).tenant;
     let secret_key = fields.token("secret_key", &message.secret_key, 1, 255);
@@ -166,7 +237,11 @@ pub fn connect_stripe(request: Request<pb::ConnectStripeRequest>) -> Result<(Cal
     }
     let connected_account = fields.token("connected_account", &message.connected_account, 0, 100);
     if !connected_account.is_empty() && !is_account(&connected_account) {
-        fields.wrong("connected_account", "FIELD_INVALID_CHARS", "Use the id of a connected account, such as acct_1A2b, or nothing.");
+        fields.wrong(
+            "connected_account",
+            "FIELD_INVALID_CHARS",
+            "Use the id of a connected account, such as acct_1A2b, or nothing.",
+        );
     }
     let return_url = fields.token("return_url", &message.return_url, 1, 500);
     if !return_url.is_empty()
@@ -176,7 +251,17 @@ pub fn connect_stripe(request: Request<pb::ConnectStripeRequest>) -> Result<(Cal
     }
     let call = fields.write(&message.request_id, tenant)?;
     let (live, key_ending) = kind.map(|kind| (kind.live, kind.ending)).unwrap_or_default();
-    Ok((call, ConnectStripe { secret_key, live, key_ending, webhook_secret, connected_account, return_url }))
+    Ok((
+        call,
+        ConnectStripe {
+            secret_key,
+            live,
+            key_ending,
+            webhook_secret,
+            connected_account,
+            return_url,
+        },
+    ))
 }
 
 /// Disconnects an account at Stripe.
@@ -187,7 +272,9 @@ pub fn disconnect_stripe(request: Request<pb::DisconnectStripeRequest>) -> Resul
 }
 
 /// Turns prepayment on.
-pub fn turn_on_prepayment(request: Request<pb::TurnOnPrepaymentRequest>) -> Result<(Call, Vec<MethodKind>), AppError> {
+pub fn turn_on_prepayment(
+    request: Request<pb::TurnOnPrepaymentRequest>,
+) -> Result<(Call, Vec<MethodKind>), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let tenant = fields.singleton("name", &message.name, &[], SETTINGS).tenant;
     let offered = parse_kinds(&mut fields, "methods", &message.methods);
@@ -195,14 +282,18 @@ pub fn turn_on_prepayment(request: Request<pb::TurnOnPrepaymentRequest>) -> Resu
 }
 
 /// Turns prepayment off.
-pub fn turn_off_prepayment(request: Request<pb::TurnOffPrepaymentRequest>) -> Result<Call, AppError> {
+pub fn turn_off_prepayment(
+    request: Request<pb::TurnOffPrepaymentRequest>,
+) -> Result<Call, AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let tenant = fields.singleton("name", &message.name, &[], SETTINGS).tenant;
     fields.write(&message.request_id, tenant)
 }
 
 /// Names the customer whose options are read.
-pub fn get_prepayment_options(request: Request<pb::GetPrepaymentOptionsRequest>) -> Result<CustomerRef, AppError> {
+pub fn get_prepayment_options(
+    request: Request<pb::GetPrepaymentOptionsRequest>,
+) -> Result<CustomerRef, AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("parent", &message.parent, CUSTOMER);
     fields.finish()?;
@@ -212,7 +303,10 @@ pub fn get_prepayment_options(request: Request<pb::GetPrepaymentOptionsRequest>)
 /// Least amounts.
 #[must_use]
 pub fn minimums(minimums: &[(MethodKind, Money)]) -> Vec<pb::Minimum> {
-    minimums.iter().map(|(method, least)| pb::Minimum { kind: kind(*method), amount: Some(money(*least)) }).collect()
+    minimums
+        .iter()
+        .map(|(method, least)| pb::Minimum { kind: kind(*method), amount: Some(money(*least)) })
+        .collect()
 }
 
 /// Routes to providers.
@@ -252,7 +346,10 @@ pub fn wallet_settings(tenant: &TenantId, settings: &WalletSettings) -> pb::Wall
     }
 }
 
-fn stripe_connection(tenant: &TenantId, stripe_connection: &StripeConnection) -> pb::StripeConnection {
+fn stripe_connection(
+    tenant: &TenantId,
+    stripe_connection: &StripeConnection,
+) -> pb::StripeConnection {
     pb::StripeConnection {
         account: stripe_connection.account.clone(),
         connected_account: stripe_connection.on_behalf,

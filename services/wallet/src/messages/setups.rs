@@ -12,7 +12,9 @@ use payterms_wallet_domain::{MethodKind, MethodSetup, method_setup::SetupState};
 use tonic::Request;
 
 /// Starts a set-up.
-pub fn start_method_setup(request: Request<pb::StartMethodSetupRequest>) -> Result<(Call, StartMethodSetup), AppError> {
+pub fn start_method_setup(
+    request: Request<pb::StartMethodSetupRequest>,
+) -> Result<(Call, StartMethodSetup), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let parent = fields.name("parent", &message.parent, CUSTOMER);
     // Nothing is saved of a bank transfer, and a credit line is activated.
@@ -20,11 +22,20 @@ pub fn start_method_setup(request: Request<pb::StartMethodSetupRequest>) -> Resu
     let code = message.currency_code.as_str();
     let currency = (!code.is_empty()).then(|| fields.currency("currency_code", code));
     let call = fields.write(&message.request_id, parent.tenant.clone())?;
-    Ok((call, StartMethodSetup { customer: customer_ref(&parent), kind: kind.unwrap_or(MethodKind::Card), currency }))
+    Ok((
+        call,
+        StartMethodSetup {
+            customer: customer_ref(&parent),
+            kind: kind.unwrap_or(MethodKind::Card),
+            currency,
+        },
+    ))
 }
 
 /// Names a set-up to read.
-pub fn get_method_setup(request: Request<pb::GetMethodSetupRequest>) -> Result<(CustomerRef, Id<MethodSetup>), AppError> {
+pub fn get_method_setup(
+    request: Request<pb::GetMethodSetupRequest>,
+) -> Result<(CustomerRef, Id<MethodSetup>), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, &["customers", "methodSetups"]);
     fields.finish()?;
@@ -45,7 +56,10 @@ pub fn method_setup(customer: &str, setup: &MethodSetup) -> pb::MethodSetup {
         name: format!("{customer}/methodSetups/{}", setup.id),
         state: state.into(),
         hosted_url: setup.hosted_url.clone(),
-        payment_method: setup.method.map(|method| method_name(customer, method)).unwrap_or_default(),
+        payment_method: setup
+            .method
+            .map(|method| method_name(customer, method))
+            .unwrap_or_default(),
         failure_reason: setup.failure_reason.clone(),
         expire_time: Some(timestamp(setup.expires_at)),
         create_time: Some(timestamp(setup.created_at)),

@@ -22,17 +22,27 @@ fn top_up_ref(name: &Name) -> TopUpRef {
 }
 
 /// Refunds a top-up.
-pub fn refund_top_up(request: Request<pb::RefundTopUpRequest>) -> Result<(Call, RefundTopUp), AppError> {
+pub fn refund_top_up(
+    request: Request<pb::RefundTopUpRequest>,
+) -> Result<(Call, RefundTopUp), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, TOP_UP);
-    let credit = message.credit.as_ref().map(|credit| fields.money("credit", Some(credit), Digits::MinorUnit));
+    let credit = message
+        .credit
+        .as_ref()
+        .map(|credit| fields.money("credit", Some(credit), Digits::MinorUnit));
     let explanation = fields.printed("explanation", &message.explanation, 1, 500);
     let call = fields.write(&message.request_id, name.tenant.clone())?;
-    Ok((call, RefundTopUp { top_up: top_up_ref(&name), request: RefundRequest { credit, explanation } }))
+    Ok((
+        call,
+        RefundTopUp { top_up: top_up_ref(&name), request: RefundRequest { credit, explanation } },
+    ))
 }
 
 /// Names a refund to read.
-pub fn get_top_up_refund(request: Request<pb::GetTopUpRefundRequest>) -> Result<(TopUpRef, Id<TopUpRefund>), AppError> {
+pub fn get_top_up_refund(
+    request: Request<pb::GetTopUpRefundRequest>,
+) -> Result<(TopUpRef, Id<TopUpRefund>), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, REFUND);
     fields.finish()?;
@@ -40,7 +50,9 @@ pub fn get_top_up_refund(request: Request<pb::GetTopUpRefundRequest>) -> Result<
 }
 
 /// Names a top-up whose refunds are listed.
-pub fn list_top_up_refunds(request: Request<pb::ListTopUpRefundsRequest>) -> Result<(TopUpRef, Page), AppError> {
+pub fn list_top_up_refunds(
+    request: Request<pb::ListTopUpRefundsRequest>,
+) -> Result<(TopUpRef, Page), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("parent", &message.parent, TOP_UP);
     let page = Page::parse(&mut fields, &message.parent, message.page_size, &message.page_token);

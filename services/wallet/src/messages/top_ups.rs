@@ -22,22 +22,37 @@ use payterms_wallet_domain::{TopUp, TopUpState, top_up::Source};
 use tonic::Request;
 
 /// Buys credit.
-pub fn create_top_up(request: Request<pb::CreateTopUpRequest>) -> Result<(Call, CreateTopUp), AppError> {
+pub fn create_top_up(
+    request: Request<pb::CreateTopUpRequest>,
+) -> Result<(Call, CreateTopUp), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("wallet", &message.wallet, WALLET);
     let amount = fields.money("amount", message.amount.as_ref(), Digits::MinorUnit);
-    let method = (!message.payment_method.is_empty()).then(|| fields.name("payment_method", &message.payment_method, METHOD));
-    let foreign = method.as_ref().is_some_and(|method| method.tenant != name.tenant || method.id(0) != name.id(0));
+    let method = (!message.payment_method.is_empty())
+        .then(|| fields.name("payment_method", &message.payment_method, METHOD));
+    let foreign = method
+        .as_ref()
+        .is_some_and(|method| method.tenant != name.tenant || method.id(0) != name.id(0));
     let marks = fields.marks("", &message.external_id, &message.labels);
     let call = fields.write(&message.request_id, name.tenant.clone())?;
     if foreign {
         return Err(Refusal::not_found().into());
     }
-    Ok((call, CreateTopUp { wallet: wallet_ref(&name), amount, method: method.map(|method| Id::from_uuid(method.id(1))), marks }))
+    Ok((
+        call,
+        CreateTopUp {
+            wallet: wallet_ref(&name),
+            amount,
+            method: method.map(|method| Id::from_uuid(method.id(1))),
+            marks,
+        },
+    ))
 }
 
 /// Names a top-up to read.
-pub fn get_top_up(request: Request<pb::GetTopUpRequest>) -> Result<(WalletRef, Id<TopUp>), AppError> {
+pub fn get_top_up(
+    request: Request<pb::GetTopUpRequest>,
+) -> Result<(WalletRef, Id<TopUp>), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, &["customers", "wallets", "topUps"]);
     fields.finish()?;
@@ -46,7 +61,16 @@ pub fn get_top_up(request: Request<pb::GetTopUpRequest>) -> Result<(WalletRef, I
 
 const TOP_UPS: ListSpec = ListSpec {
     filters: &[
-        Field { name: "state", kind: Kind::Choice(&["PROCESSING", "SUCCEEDED", "FAILED", "REQUIRES_ACTION", "CHARGED_BACK"]) },
+        Field {
+            name: "state",
+            kind: Kind::Choice(&[
+                "PROCESSING",
+                "SUCCEEDED",
+                "FAILED",
+                "REQUIRES_ACTION",
+                "CHARGED_BACK",
+            ]),
+        },
         Field { name: "source", kind: Kind::Choice(&["CUSTOMER", "AUTO_RECHARGE"]) },
         Field { name: "customer", kind: Kind::Name(CUSTOMER) },
         Field { name: "wallet", kind: Kind::Name(WALLET) },

@@ -6,7 +6,10 @@ use super::{
 };
 use crate::commands::{
     payments::PaymentRef,
-    transfer_refunds::{BookTransferRefund, QuoteTransferRefund, ReleaseTransferRefund, ReserveTransferRefund, TransferCredit},
+    transfer_refunds::{
+        BookTransferRefund, QuoteTransferRefund, ReleaseTransferRefund, ReserveTransferRefund,
+        TransferCredit,
+    },
 };
 use payterms_chassis::{AppError, Call, Fields, fields::Digits};
 use payterms_kernel::Money;
@@ -23,26 +26,36 @@ const REFUND: &[&str] = &["customers", "transferRefunds"];
 fn became(fields: &mut Fields, credit: i32) -> TransferKind {
     match fields.choice::<pb::TransferCredit>("transfer_credit", credit) {
         Some(pb::TransferCredit::TopUp) => TransferKind::TransferTopUp,
-        Some(pb::TransferCredit::Surplus | pb::TransferCredit::Unspecified) | None => TransferKind::Surplus,
+        Some(pb::TransferCredit::Surplus | pb::TransferCredit::Unspecified) | None => {
+            TransferKind::Surplus
+        }
     }
 }
 
 /// Asks how much can go back.
-pub fn quote_transfer_refund(request: Request<pb::QuoteTransferRefundRequest>) -> Result<QuoteTransferRefund, AppError> {
+pub fn quote_transfer_refund(
+    request: Request<pb::QuoteTransferRefundRequest>,
+) -> Result<QuoteTransferRefund, AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let customer = fields.name("parent", &message.parent, CUSTOMER);
     let payment = fields.name("payment", &message.payment, PAYMENT);
     let became = became(&mut fields, message.transfer_credit);
     let currency = fields.currency("currency_code", &message.currency_code);
-    let credit = message.credit.as_ref().map(|credit| fields.money("credit", Some(credit), Digits::MinorUnit));
+    let credit = message
+        .credit
+        .as_ref()
+        .map(|credit| fields.money("credit", Some(credit), Digits::MinorUnit));
     fields.finish()?;
     same_customer(&[&customer, &payment])?;
-    let payment = PaymentRef { customer: customer_ref(&customer), payment: payment.id(1), currency };
+    let payment =
+        PaymentRef { customer: customer_ref(&customer), payment: payment.id(1), currency };
     Ok(QuoteTransferRefund { of: TransferCredit { payment, became }, credit })
 }
 
 /// Reserves credit.
-pub fn reserve_transfer_refund(request: Request<pb::ReserveTransferRefundRequest>) -> Result<(Call, ReserveTransferRefund), AppError> {
+pub fn reserve_transfer_refund(
+    request: Request<pb::ReserveTransferRefundRequest>,
+) -> Result<(Call, ReserveTransferRefund), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let customer = fields.name("parent", &message.parent, CUSTOMER);
     let payment = fields.name("payment", &message.payment, PAYMENT);
@@ -51,23 +64,41 @@ pub fn reserve_transfer_refund(request: Request<pb::ReserveTransferRefundRequest
     let credit = fields.money("credit", message.credit.as_ref(), Digits::MinorUnit);
     let call = fields.write(&message.request_id, customer.tenant.clone())?;
     same_customer(&[&customer, &payment, &refund])?;
-    let payment = PaymentRef { customer: customer_ref(&customer), payment: payment.id(1), currency: credit.currency() };
-    Ok((call, ReserveTransferRefund { refund: refund.id(1), of: TransferCredit { payment, became }, credit }))
+    let payment = PaymentRef {
+        customer: customer_ref(&customer),
+        payment: payment.id(1),
+        currency: credit.currency(),
+    };
+    Ok((
+        call,
+        ReserveTransferRefund {
+            refund: refund.id(1),
+            of: TransferCredit { payment, became },
+            credit,
+        },
+    ))
 }
 
 /// Frees what is reserved.
-pub fn release_transfer_refund(request: Request<pb::ReleaseTransferRefundRequest>) -> Result<(Call, ReleaseTransferRefund), AppError> {
+pub fn release_transfer_refund(
+    request: Request<pb::ReleaseTransferRefundRequest>,
+) -> Result<(Call, ReleaseTransferRefund), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let customer = fields.name("parent", &message.parent, CUSTOMER);
     let refund = fields.name("transfer_refund", &message.transfer_refund, REFUND);
     let currency = fields.currency("currency_code", &message.currency_code);
     let call = fields.write(&message.request_id, customer.tenant.clone())?;
     same_customer(&[&customer, &refund])?;
-    Ok((call, ReleaseTransferRefund { refund: refund.id(1), customer: customer_ref(&customer), currency }))
+    Ok((
+        call,
+        ReleaseTransferRefund { refund: refund.id(1), customer: customer_ref(&customer), currency },
+    ))
 }
 
 /// Books that the transfer was made.
-pub fn book_transfer_refund(request: Request<pb::BookTransferRefundRequest>) -> Result<(Call, BookTransferRefund), AppError> {
+pub fn book_transfer_refund(
+    request: Request<pb::BookTransferRefundRequest>,
+) -> Result<(Call, BookTransferRefund), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let customer = fields.name("parent", &message.parent, CUSTOMER);
     let payment = fields.name("payment", &message.payment, PAYMENT);
@@ -82,6 +113,10 @@ pub fn book_transfer_refund(request: Request<pb::BookTransferRefundRequest>) -> 
     let description = fields.printed("description", &message.description, 0, 1_000);
     let call = fields.write(&message.request_id, customer.tenant.clone())?;
     same_customer(&[&customer, &payment, &refund])?;
-    let payment = PaymentRef { customer: customer_ref(&customer), payment: payment.id(1), currency: tax.currency() };
+    let payment = PaymentRef {
+        customer: customer_ref(&customer),
+        payment: payment.id(1),
+        currency: tax.currency(),
+    };
     Ok((call, BookTransferRefund { refund: refund.id(1), payment, tax, description }))
 }

@@ -24,16 +24,26 @@ use payterms_wallet_domain::{UsageRecord, usage::Use};
 use rust_decimal::Decimal;
 use tonic::Request;
 
-/// The method to which a record's request id belongs. A record of a stream may then be retried by itself.
+/// The method to which a record's request id belongs. A record of a stream may then be retried by
+/// itself.
 const METHOD: &str = "/payterms.wallet.v1.UsageService/RecordUsage";
 
 /// Parses one use, sent by itself, in a list or in a stream.
-pub fn record_usage(scope: &Scope, message: &pb::RecordUsageRequest) -> Result<BatchItem, AppError> {
+pub fn record_usage(
+    scope: &Scope,
+    message: &pb::RecordUsageRequest,
+) -> Result<BatchItem, AppError> {
     let mut fields = Fields::of(Scope { method: METHOD.to_owned(), ..scope.clone() }, message);
     let name = fields.name("wallet", &message.wallet, WALLET);
     let used = Use {
         product: fields.printed("product", &message.product, 1, 100),
-        quantity: fields.decimal("quantity", message.quantity.as_ref(), 6, Decimal::ZERO, Decimal::from(1_000_000_000)),
+        quantity: fields.decimal(
+            "quantity",
+            message.quantity.as_ref(),
+            6,
+            Decimal::ZERO,
+            Decimal::from(1_000_000_000),
+        ),
         unit_price: fields.money("unit_price", message.unit_price.as_ref(), Digits::Wallet),
         used_at: fields.optional_instant("usage_time", message.usage_time.as_ref()),
         external_id: fields.external_id("external_id", &message.external_id),
@@ -48,8 +58,11 @@ const MOST_USES: usize = 500;
 /// The request id of one use of a list, with its command or its violations.
 pub type ParsedUse = (String, Result<BatchItem, AppError>);
 
-/// Parses a list of uses. Each is validated by itself, so that one bad use does not refuse the others.
-pub fn record_usages(request: Request<pb::RecordUsagesRequest>) -> Result<Vec<ParsedUse>, AppError> {
+/// Parses a list of uses. Each is validated by itself, so that one bad use does not refuse the
+/// others.
+pub fn record_usages(
+    request: Request<pb::RecordUsagesRequest>,
+) -> Result<Vec<ParsedUse>, AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let scope = fields.scope().clone();
     if message.records.is_empty() {
@@ -79,10 +92,14 @@ const USAGE: ListSpec = ListSpec {
     default: Order { field: RECORD_TIME, descending: true },
 };
 
-/// Asks for records. The field `product` is a comparison like those of the filter, and a page token is bound to it too.
-pub fn list_usage_records(request: Request<pb::ListUsageRecordsRequest>) -> Result<ListOfWallets, AppError> {
+/// Asks for records. The field `product` is a comparison like those of the filter, and a page token
+/// is bound to it too.
+pub fn list_usage_records(
+    request: Request<pb::ListUsageRecordsRequest>,
+) -> Result<ListOfWallets, AppError> {
     let (mut fields, message) = Fields::open(request)?;
-    let pb::ListUsageRecordsRequest { parent, page_size, page_token, product, filter, order_by } = &message;
+    let pb::ListUsageRecordsRequest { parent, page_size, page_token, product, filter, order_by } =
+        &message;
     let product = fields.text(PRODUCT, product, 0, 100);
     let request = ListRequest { parent, page_size: *page_size, page_token, filter, order_by };
     let mut list = list_of_wallets(&mut fields, &USAGE, request);
@@ -90,16 +107,20 @@ pub fn list_usage_records(request: Request<pb::ListUsageRecordsRequest>) -> Resu
     if !product.is_empty() {
         list.listing.page.list.push('\n');
         list.listing.page.list.push_str(&product);
-        let comparison = Comparison { field: PRODUCT, operator: Operator::Equal, value: Value::Text(product) };
+        let comparison =
+            Comparison { field: PRODUCT, operator: Operator::Equal, value: Value::Text(product) };
         list.listing.filter.0.push(comparison);
     }
     Ok(list)
 }
 
 /// Asks for an export of records.
-pub fn export_usage_records(request: Request<pb::ExportUsageRecordsRequest>) -> Result<ListOfWallets, AppError> {
+pub fn export_usage_records(
+    request: Request<pb::ExportUsageRecordsRequest>,
+) -> Result<ListOfWallets, AppError> {
     let (mut fields, message) = Fields::open(request)?;
-    let request = ListRequest::export(&message.parent, &message.filter, &message.page_token, RECORD_TIME);
+    let request =
+        ListRequest::export(&message.parent, &message.filter, &message.page_token, RECORD_TIME);
     let list = list_of_wallets(&mut fields, &USAGE, request);
     fields.finish()?;
     Ok(list)
@@ -118,7 +139,10 @@ pub fn usage_record(wallet: &str, record: &UsageRecord) -> pb::UsageRecord {
         usage_time: Some(timestamp(record.used_at)),
         record_time: Some(timestamp(record.recorded_at)),
         transfer_id: record.transfer.map(|id| id.to_string()).unwrap_or_default(),
-        metered_service: record.metered.map(|metered| format!("{customer}/meteredServices/{}", metered.service)).unwrap_or_default(),
+        metered_service: record
+            .metered
+            .map(|metered| format!("{customer}/meteredServices/{}", metered.service))
+            .unwrap_or_default(),
         late: record.late,
         external_id: record.external_id.clone().unwrap_or_default(),
         net_quantity: None,
@@ -127,8 +151,16 @@ pub fn usage_record(wallet: &str, record: &UsageRecord) -> pb::UsageRecord {
 }
 
 /// A record of which a part was reversed.
-pub fn reversed_record(wallet: &str, record: &UsageRecord, reversed: &Sum) -> Result<pb::UsageRecord, AppError> {
+pub fn reversed_record(
+    wallet: &str,
+    record: &UsageRecord,
+    reversed: &Sum,
+) -> Result<pb::UsageRecord, AppError> {
     let quantity = record.quantity.checked_sub(reversed.quantity).unwrap_or_default();
     let amount = record.amount.minus(reversed.amount)?;
-    Ok(pb::UsageRecord { net_quantity: Some(decimal(quantity)), net_amount: Some(money(amount)), ..usage_record(wallet, record) })
+    Ok(pb::UsageRecord {
+        net_quantity: Some(decimal(quantity)),
+        net_amount: Some(money(amount)),
+        ..usage_record(wallet, record)
+    })
 }

@@ -20,7 +20,9 @@ use payterms_wallet_domain::{TransferKind, Wallet};
 use tonic::Request;
 
 /// Opens a wallet.
-pub fn open_wallet(request: Request<pb::OpenWalletRequest>) -> Result<(Call, OpenWallet), AppError> {
+pub fn open_wallet(
+    request: Request<pb::OpenWalletRequest>,
+) -> Result<(Call, OpenWallet), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let parent = fields.name("parent", &message.parent, CUSTOMER);
     let currency = fields.currency("currency_code", &message.currency_code);
@@ -69,7 +71,9 @@ pub fn get_balance(request: Request<pb::GetBalanceRequest>) -> Result<(WalletRef
     let as_of = match &message.as_of {
         None => AsOf::Now,
         Some(Message::AtTime(at)) => AsOf::Recorded(fields.instant("at_time", Some(at))),
-        Some(Message::EffectiveAtTime(at)) => AsOf::Effective(fields.instant("effective_at_time", Some(at))),
+        Some(Message::EffectiveAtTime(at)) => {
+            AsOf::Effective(fields.instant("effective_at_time", Some(at)))
+        }
     };
     fields.finish()?;
     Ok((wallet_ref(&name), as_of))
@@ -95,16 +99,23 @@ pub fn list_entries(request: Request<pb::ListEntriesRequest>) -> Result<ListOfWa
 }
 
 /// Asks for an export of entries.
-pub fn export_entries(request: Request<pb::ExportEntriesRequest>) -> Result<ListOfWallets, AppError> {
+pub fn export_entries(
+    request: Request<pb::ExportEntriesRequest>,
+) -> Result<ListOfWallets, AppError> {
     let (mut fields, message) = Fields::open(request)?;
-    let request = ListRequest::export(&message.parent, &message.filter, &message.page_token, RECORD_TIME);
+    let request =
+        ListRequest::export(&message.parent, &message.filter, &message.page_token, RECORD_TIME);
     let list = list_of_wallets(&mut fields, &ENTRIES, request);
     fields.finish()?;
     Ok(list)
 }
 
 /// A wallet with its balance at `now`.
-pub fn wallet(tenant: &TenantId, wallet: &Wallet, now: DateTime<Utc>) -> Result<pb::Wallet, AppError> {
+pub fn wallet(
+    tenant: &TenantId,
+    wallet: &Wallet,
+    now: DateTime<Utc>,
+) -> Result<pb::Wallet, AppError> {
     Ok(pb::Wallet {
         name: name_of(tenant, wallet),
         currency_code: wallet.currency.code().to_owned(),
@@ -132,7 +143,12 @@ pub fn balance(wallet: &Wallet, now: DateTime<Utc>) -> Result<pb::Balance, AppEr
 /// A balance of the past.
 #[must_use]
 pub fn past_balance(posted: Money, sequence: i64, at: DateTime<Utc>) -> pb::Balance {
-    pb::Balance { posted: Some(money(posted)), time: Some(timestamp(at)), sequence, ..pb::Balance::default() }
+    pb::Balance {
+        posted: Some(money(posted)),
+        time: Some(timestamp(at)),
+        sequence,
+        ..pb::Balance::default()
+    }
 }
 
 /// A line of a wallet's history.
@@ -194,6 +210,8 @@ fn entry_kind(kind: TransferKind) -> pb::entry::Kind {
         TransferKind::MonthRounding => pb::entry::Kind::MonthRounding,
         TransferKind::InvoiceRefund => pb::entry::Kind::InvoiceRefund,
         // These move no customer credit, so they have no line in a wallet's history.
-        TransferKind::Charge | TransferKind::BankTransfer | TransferKind::MonthClose => pb::entry::Kind::Unspecified,
+        TransferKind::Charge | TransferKind::BankTransfer | TransferKind::MonthClose => {
+            pb::entry::Kind::Unspecified
+        }
     }
 }

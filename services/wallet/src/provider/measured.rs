@@ -1,6 +1,9 @@
 //! A provider whose calls are measured: how long each took, and whether its answer is known.
 
-use super::{ChargeOrder, HostedPage, News, PaymentProvider, ProviderCharge, ProviderRefund, RefundOrder, SetupOrder, Unknown, Unread};
+use super::{
+    ChargeOrder, HostedPage, News, PaymentProvider, ProviderCharge, ProviderRefund, RefundOrder,
+    SetupOrder, Unknown, Unread,
+};
 use chrono::{DateTime, Utc};
 use payterms_chassis::telemetry::metrics::{self, Histogram, KeyValue};
 use payterms_kernel::TenantId;
@@ -19,7 +22,10 @@ pub struct Measured<P> {
 impl<P: PaymentProvider> Measured<P> {
     /// Measures the calls to `provider`, which metrics call `name`.
     pub fn new(name: &'static str, provider: P) -> Self {
-        let durations = metrics::durations("payterms.provider.call.duration", "How long calls to payment providers took.");
+        let durations = metrics::durations(
+            "payterms.provider.call.duration",
+            "How long calls to payment providers took.",
+        );
         let measured = Self { provider, name, durations };
         // Counters begin at 0, so that the first of a kind is seen as a rise.
         for outcome in ["read", "ignored", "forged", "unknown"] {
@@ -29,14 +35,25 @@ impl<P: PaymentProvider> Measured<P> {
     }
 
     fn count_notification(&self, outcome: &'static str, count: u64) {
-        let labels = [KeyValue::new("payterms.provider", self.name), KeyValue::new("payterms.outcome", outcome)];
-        let (meter, description) = (metrics::meter(), "Notifications of payment providers, by what was made of them.");
-        let counter =
-            meter.u64_counter("payterms.provider.notifications").with_unit("{notification}").with_description(description).build();
+        let labels = [
+            KeyValue::new("payterms.provider", self.name),
+            KeyValue::new("payterms.outcome", outcome),
+        ];
+        let (meter, description) =
+            (metrics::meter(), "Notifications of payment providers, by what was made of them.");
+        let counter = meter
+            .u64_counter("payterms.provider.notifications")
+            .with_unit("{notification}")
+            .with_description(description)
+            .build();
         counter.add(count, &labels);
     }
 
-    async fn measure<T>(&self, operation: &'static str, work: impl Future<Output = Result<T, Unknown>>) -> Result<T, Unknown> {
+    async fn measure<T>(
+        &self,
+        operation: &'static str,
+        work: impl Future<Output = Result<T, Unknown>>,
+    ) -> Result<T, Unknown> {
         let started = Instant::now();
         let answer = work.await;
         let outcome = if answer.is_ok() { "answered" } else { "unknown" };
@@ -60,7 +77,11 @@ impl<P: PaymentProvider> PaymentProvider for Measured<P> {
         self.measure("create_setup", self.provider.create_setup(order)).await
     }
 
-    async fn saved_card(&self, tenant: &TenantId, setup_id: &str) -> Result<Option<SavedCard>, Unknown> {
+    async fn saved_card(
+        &self,
+        tenant: &TenantId,
+        setup_id: &str,
+    ) -> Result<Option<SavedCard>, Unknown> {
         self.measure("saved_card", self.provider.saved_card(tenant, setup_id)).await
     }
 
@@ -68,7 +89,12 @@ impl<P: PaymentProvider> PaymentProvider for Measured<P> {
         self.measure("charge", self.provider.charge(order)).await
     }
 
-    async fn find_charge(&self, tenant: &TenantId, key: Uuid, now: DateTime<Utc>) -> Result<Option<ProviderCharge>, Unknown> {
+    async fn find_charge(
+        &self,
+        tenant: &TenantId,
+        key: Uuid,
+        now: DateTime<Utc>,
+    ) -> Result<Option<ProviderCharge>, Unknown> {
         self.measure("find_charge", self.provider.find_charge(tenant, key, now)).await
     }
 
@@ -76,11 +102,20 @@ impl<P: PaymentProvider> PaymentProvider for Measured<P> {
         self.measure("refund", self.provider.refund(order)).await
     }
 
-    async fn find_dispute(&self, tenant: &TenantId, charge_id: &str) -> Result<Option<ProviderDispute>, Unknown> {
+    async fn find_dispute(
+        &self,
+        tenant: &TenantId,
+        charge_id: &str,
+    ) -> Result<Option<ProviderDispute>, Unknown> {
         self.measure("find_dispute", self.provider.find_dispute(tenant, charge_id)).await
     }
 
-    async fn read_notification(&self, tenant: &TenantId, body: &[u8], signature: &str) -> Result<Option<News>, Unread> {
+    async fn read_notification(
+        &self,
+        tenant: &TenantId,
+        body: &[u8],
+        signature: &str,
+    ) -> Result<Option<News>, Unread> {
         let read = self.provider.read_notification(tenant, body, signature).await;
         let outcome = match &read {
             Ok(Some(_)) => "read",

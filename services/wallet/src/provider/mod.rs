@@ -7,7 +7,10 @@ pub mod stripe;
 use chrono::{DateTime, Utc};
 use payterms_chassis::{AppError, error::not_yet};
 use payterms_kernel::{Id, Money, TenantId};
-use payterms_wallet_domain::{Customer, MethodKind, MethodSetup, dispute::ProviderDispute, method_setup::SavedCard, refund::Refunded};
+use payterms_wallet_domain::{
+    Customer, MethodKind, MethodSetup, dispute::ProviderDispute, method_setup::SavedCard,
+    refund::Refunded,
+};
 use uuid::Uuid;
 
 /// The provider did not answer, or its answer does not show what happened.
@@ -29,12 +32,16 @@ pub enum Unread {
 /// The decline code of a charge that the provider refuses to accept at all.
 const REJECTED: &str = "rejected_by_provider";
 
-/// The refusal while the provider's answer is unknown. The flow stays open and its recovery asks again.
+/// The refusal while the provider's answer is unknown. The flow stays open and its recovery asks
+/// again.
 #[must_use]
 #[expect(clippy::needless_pass_by_value, reason = "it maps an error")]
 pub fn unanswered(unknown: Unknown) -> AppError {
     tracing::warn!(error = %unknown, "the payment provider does not answer");
-    not_yet("PROVIDER_UNAVAILABLE", "The payment provider does not answer. Retry with the same request id.")
+    not_yet(
+        "PROVIDER_UNAVAILABLE",
+        "The payment provider does not answer. Retry with the same request id.",
+    )
 }
 
 /// A hosted page to make.
@@ -102,14 +109,16 @@ pub struct ProviderRefund {
     pub outcome: Refunded,
 }
 
-/// The subject of a notification. The notification itself is not trusted: the provider is asked for the state.
+/// The subject of a notification. The notification itself is not trusted: the provider is asked for
+/// the state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum News {
     /// A person has saved a method: the provider's id of the set-up.
     Setup(String),
     /// A charge may have ended: the provider's id of the charge.
     Charge(String),
-    /// An issuer has taken a charge back, or the dispute of it is decided: the provider's id of the charge.
+    /// An issuer has taken a charge back, or the dispute of it is decided: the provider's id of the
+    /// charge.
     Dispute(String),
 }
 
@@ -123,23 +132,43 @@ pub trait PaymentProvider: Send + Sync + 'static {
     async fn create_setup(&self, order: &SetupOrder) -> Result<HostedPage, Unknown>;
 
     /// The card or account that the person saved, or none yet.
-    async fn saved_card(&self, tenant: &TenantId, setup_id: &str) -> Result<Option<SavedCard>, Unknown>;
+    async fn saved_card(
+        &self,
+        tenant: &TenantId,
+        setup_id: &str,
+    ) -> Result<Option<SavedCard>, Unknown>;
 
     /// Charges, once per key: a repeated call returns the first charge.
     async fn charge(&self, order: &ChargeOrder) -> Result<ProviderCharge, Unknown>;
 
     /// The charge with a key; `None` if the provider never received it.
-    async fn find_charge(&self, tenant: &TenantId, key: Uuid, now: DateTime<Utc>) -> Result<Option<ProviderCharge>, Unknown>;
+    async fn find_charge(
+        &self,
+        tenant: &TenantId,
+        key: Uuid,
+        now: DateTime<Utc>,
+    ) -> Result<Option<ProviderCharge>, Unknown>;
 
     /// Refunds, once per key: a repeated call returns the first refund.
     async fn refund(&self, order: &RefundOrder) -> Result<ProviderRefund, Unknown>;
 
-    /// What the issuer has taken back of a charge, by the provider's id, and how the dispute of it stands; `None` if there is none.
-    async fn find_dispute(&self, tenant: &TenantId, charge_id: &str) -> Result<Option<ProviderDispute>, Unknown>;
+    /// What the issuer has taken back of a charge, by the provider's id, and how the dispute of it
+    /// stands; `None` if there is none.
+    async fn find_dispute(
+        &self,
+        tenant: &TenantId,
+        charge_id: &str,
+    ) -> Result<Option<ProviderDispute>, Unknown>;
 
-    /// The subject of a notification whose signature is the provider's; `Ok(None)` if the wallet does not need it.
+    /// The subject of a notification whose signature is the provider's; `Ok(None)` if the wallet
+    /// does not need it.
     ///
     /// # Errors
     /// `Forged` if the signature is not the provider's.
-    async fn read_notification(&self, tenant: &TenantId, body: &[u8], signature: &str) -> Result<Option<News>, Unread>;
+    async fn read_notification(
+        &self,
+        tenant: &TenantId,
+        body: &[u8],
+        signature: &str,
+    ) -> Result<Option<News>, Unread>;
 }

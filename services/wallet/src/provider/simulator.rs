@@ -1,7 +1,8 @@
 //! The adapter of the payment simulator: HTTP and JSON.
 
 use super::{
-    ChargeOrder, HostedPage, News, PaymentProvider, ProviderCharge, ProviderRefund, REJECTED, RefundOrder, SetupOrder, Unknown, Unread,
+    ChargeOrder, HostedPage, News, PaymentProvider, ProviderCharge, ProviderRefund, REJECTED,
+    RefundOrder, SetupOrder, Unknown, Unread,
 };
 use chrono::{DateTime, SecondsFormat, Utc};
 use hmac::{Hmac, Mac};
@@ -86,15 +87,25 @@ impl Simulator {
     /// # Errors
     /// A sentence if the client cannot be made.
     pub fn new(base: &str, secret: Vec<u8>) -> Result<Self, String> {
-        let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).build().map_err(|error| error.to_string())?;
+        let client = reqwest::Client::builder()
+            .timeout(Duration::from_secs(10))
+            .build()
+            .map_err(|error| error.to_string())?;
         Ok(Self { base: base.trim_end_matches('/').to_owned(), secret, client })
     }
 }
 
 /// Whether a status is a final refusal: nothing was charged, and a retry would not change that.
 fn is_final_refusal(status: StatusCode) -> bool {
-    let temporary = [StatusCode::REQUEST_TIMEOUT, StatusCode::CONFLICT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS];
-    status.is_client_error() && !temporary.contains(&status) && !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+    let temporary = [
+        StatusCode::REQUEST_TIMEOUT,
+        StatusCode::CONFLICT,
+        StatusCode::TOO_EARLY,
+        StatusCode::TOO_MANY_REQUESTS,
+    ];
+    status.is_client_error()
+        && !temporary.contains(&status)
+        && !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
 }
 
 fn unknown(error: &reqwest::Error) -> Unknown {
@@ -113,7 +124,8 @@ fn provider_charge(message: ChargeMessage) -> Result<ProviderCharge, Unknown> {
 }
 
 fn told(message: DisputeMessage) -> Result<ProviderDispute, Unknown> {
-    let currency = Currency::parse(&message.currency).ok_or_else(|| Unknown(format!("a currency {:?}", message.currency)))?;
+    let currency = Currency::parse(&message.currency)
+        .ok_or_else(|| Unknown(format!("a currency {:?}", message.currency)))?;
     let (outcome, is_final) = match message.state.as_str() {
         "open" => (None, false),
         "won" => (Some(Outcome::Won), false),
@@ -123,7 +135,8 @@ fn told(message: DisputeMessage) -> Result<ProviderDispute, Unknown> {
     };
     Ok(ProviderDispute {
         id: message.id,
-        amount: Money::parse(currency, &message.amount).map_err(|error| Unknown(error.to_string()))?,
+        amount: Money::parse(currency, &message.amount)
+            .map_err(|error| Unknown(error.to_string()))?,
         reason: message.reason,
         evidence_due: message.evidence_due.parse().ok(),
         is_final,
@@ -137,17 +150,35 @@ impl PaymentProvider for Simulator {
         matches!(kind, MethodKind::Card | MethodKind::BankDebit)
     }
 
-    async fn create_setup(&self, SetupOrder { tenant, key, kind, .. }: &SetupOrder) -> Result<HostedPage, Unknown> {
+    async fn create_setup(
+        &self,
+        SetupOrder { tenant, key, kind, .. }: &SetupOrder,
+    ) -> Result<HostedPage, Unknown> {
         let kind = if *kind == MethodKind::BankDebit { "bank_debit" } else { "card" };
-        let request = self.client.post(format!("{}/v1/{tenant}/setups", self.base)).json(&json!({ "key": key, "kind": kind }));
-        let response = request.send().await.and_then(reqwest::Response::error_for_status).map_err(|error| unknown(&error))?;
+        let request = self
+            .client
+            .post(format!("{}/v1/{tenant}/setups", self.base))
+            .json(&json!({ "key": key, "kind": kind }));
+        let response = request
+            .send()
+            .await
+            .and_then(reqwest::Response::error_for_status)
+            .map_err(|error| unknown(&error))?;
         let made: SetupMessage = response.json().await.map_err(|error| unknown(&error))?;
         Ok(HostedPage { setup_id: made.id, url: made.url })
     }
 
-    async fn saved_card(&self, tenant: &TenantId, setup_id: &str) -> Result<Option<SavedCard>, Unknown> {
+    async fn saved_card(
+        &self,
+        tenant: &TenantId,
+        setup_id: &str,
+    ) -> Result<Option<SavedCard>, Unknown> {
         let request = self.client.get(format!("{}/v1/{tenant}/setups/{setup_id}", self.base));
-        let response = request.send().await.and_then(reqwest::Response::error_for_status).map_err(|error| unknown(&error))?;
+        let response = request
+            .send()
+            .await
+            .and_then(reqwest::Response::error_for_status)
+            .map_err(|error| unknown(&error))?;
         let setup: SetupMessage = response.json().await.map_err(|error| unknown(&error))?;
         Ok(setup.card.map(|card| SavedCard {
             token: card.saved,
@@ -164,16 +195,25 @@ impl PaymentProvider for Simulator {
             "key": order.key, "saved": order.token, "amount": order.amount.amount().to_string(),
             "currency": order.amount.currency().code(), "now": order.now,
         });
-        let request = self.client.post(format!("{}/v1/{}/charges", self.base, order.tenant)).json(&body);
+        let request =
+            self.client.post(format!("{}/v1/{}/charges", self.base, order.tenant)).json(&body);
         let response = request.send().await.map_err(|error| unknown(&error))?;
         if is_final_refusal(response.status()) {
-            return Ok(ProviderCharge { id: String::new(), outcome: Charged::Declined(REJECTED.to_owned()) });
+            return Ok(ProviderCharge {
+                id: String::new(),
+                outcome: Charged::Declined(REJECTED.to_owned()),
+            });
         }
         let response = response.error_for_status().map_err(|error| unknown(&error))?;
         provider_charge(response.json().await.map_err(|error| unknown(&error))?)
     }
 
-    async fn find_charge(&self, tenant: &TenantId, key: Uuid, now: DateTime<Utc>) -> Result<Option<ProviderCharge>, Unknown> {
+    async fn find_charge(
+        &self,
+        tenant: &TenantId,
+        key: Uuid,
+        now: DateTime<Utc>,
+    ) -> Result<Option<ProviderCharge>, Unknown> {
         let now = now.to_rfc3339_opts(SecondsFormat::Micros, true);
         let request = self.client.get(format!("{}/v1/{tenant}/charges/{key}?now={now}", self.base));
         let response = request.send().await.map_err(|error| unknown(&error))?;
@@ -186,7 +226,8 @@ impl PaymentProvider for Simulator {
 
     async fn refund(&self, order: &RefundOrder) -> Result<ProviderRefund, Unknown> {
         let body = json!({ "key": order.key, "charge": order.charge_id, "amount": order.amount.amount().to_string() });
-        let request = self.client.post(format!("{}/v1/{}/refunds", self.base, order.tenant)).json(&body);
+        let request =
+            self.client.post(format!("{}/v1/{}/refunds", self.base, order.tenant)).json(&body);
         let response = request.send().await.map_err(|error| unknown(&error))?;
         if is_final_refusal(response.status()) {
             return Ok(ProviderRefund { id: String::new(), outcome: Refunded::Failed });
@@ -201,7 +242,11 @@ impl PaymentProvider for Simulator {
         Ok(ProviderRefund { id: made.id, outcome })
     }
 
-    async fn find_dispute(&self, tenant: &TenantId, charge_id: &str) -> Result<Option<ProviderDispute>, Unknown> {
+    async fn find_dispute(
+        &self,
+        tenant: &TenantId,
+        charge_id: &str,
+    ) -> Result<Option<ProviderDispute>, Unknown> {
         let request = self.client.get(format!("{}/v1/{tenant}/chargebacks/{charge_id}", self.base));
         let response = request.send().await.map_err(|error| unknown(&error))?;
         if response.status() == StatusCode::NOT_FOUND {
@@ -211,9 +256,15 @@ impl PaymentProvider for Simulator {
         told(response.json().await.map_err(|error| unknown(&error))?).map(Some)
     }
 
-    async fn read_notification(&self, _: &TenantId, body: &[u8], signature: &str) -> Result<Option<News>, Unread> {
+    async fn read_notification(
+        &self,
+        _: &TenantId,
+        body: &[u8],
+        signature: &str,
+    ) -> Result<Option<News>, Unread> {
         let signature_bytes = hex::decode(signature).unwrap_or_default();
-        let mac = Hmac::<Sha256>::new_from_slice(&self.secret).map_err(|error| Unread::Forged(error.to_string()))?;
+        let mac = Hmac::<Sha256>::new_from_slice(&self.secret)
+            .map_err(|error| Unread::Forged(error.to_string()))?;
         let forged = |_| Unread::Forged("the signature is not the simulator's".to_owned());
         mac.chain_update(body).verify_slice(&signature_bytes).map_err(forged)?;
         let message = serde_json::from_slice::<Notification>(body).ok();

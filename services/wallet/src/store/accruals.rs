@@ -1,5 +1,5 @@
-//! Tables `accruals` and `month_closings`: the usage of each month that goes to invoices, by funding and label, and the
-//! closings of months.
+//! Tables `accruals` and `month_closings`: the usage of each month that goes to invoices, by
+//! funding and label, and the closings of months.
 
 use super::{money, unknown};
 use chrono::{DateTime, NaiveDate, Utc};
@@ -14,7 +14,8 @@ use uuid::Uuid;
 pub type Sums = BTreeMap<(Id<Wallet>, NaiveDate, Funding, String), Money>;
 
 payterms_chassis::table! {
-    /// A row: what a wallet's month comes to by funding and label. `closing_id` is nil until a closing has billed it.
+    /// A row: what a wallet's month comes to by funding and label. `closing_id` is nil until a
+    /// closing has billed it.
     row "accruals"
     key {
         wallet_id: Uuid,
@@ -28,8 +29,7 @@ payterms_chassis::table! {
 }
 
 /// Adds to an existing sum.
-pub(super) const ADDED: &str =
-    "ON CONFLICT (tenant, wallet_id, month, funding, label, closing_id) DO UPDATE SET amount = accruals.amount + excluded.amount";
+pub(super) const ADDED: &str = "ON CONFLICT (tenant, wallet_id, month, funding, label, closing_id) DO UPDATE SET amount = accruals.amount + excluded.amount";
 
 /// The rows that add to the months' sums.
 pub(super) fn rows(tenant: &TenantId, sums: &Sums) -> Rows<{ Row::WIDTH }> {
@@ -80,7 +80,11 @@ pub struct Open {
     pub postpaid: Vec<(String, Money)>,
 }
 
-async fn summed<C: ConnectionTrait>(conn: &C, filter: &str, values: Vec<sea_orm::Value>) -> Result<Open, AppError> {
+async fn summed<C: ConnectionTrait>(
+    conn: &C,
+    filter: &str,
+    values: Vec<sea_orm::Value>,
+) -> Result<Open, AppError> {
     let select = format!(
         "SELECT funding, label, currency, CAST(SUM(amount) AS bigint) AS amount FROM \
          (SELECT funding, currency, amount, CASE WHEN place <= {MOST_LABELS} THEN label ELSE '' END AS label FROM \
@@ -103,8 +107,8 @@ async fn summed<C: ConnectionTrait>(conn: &C, filter: &str, values: Vec<sea_orm:
     Ok(open)
 }
 
-/// The condition for the accruals that a closing includes: those up to its month. If an agreement ends with it, all that
-/// accrued to the agreement, since no later closing would bill it.
+/// The condition for the accruals that a closing includes: those up to its month. If an agreement
+/// ends with it, all that accrued to the agreement, since no later closing would bill it.
 fn closed_rows(end: AgreementEnd) -> &'static str {
     match end {
         AgreementEnd::Ends => " AND (month <= $4 OR funding = 'POSTPAID')",
@@ -120,14 +124,29 @@ pub async fn open<C: ConnectionTrait>(
     month: NaiveDate,
     end: AgreementEnd,
 ) -> Result<Open, AppError> {
-    let values = vec![tenant.as_str().into(), wallet.uuid().into(), Uuid::nil().into(), month.to_string().into()];
+    let values = vec![
+        tenant.as_str().into(),
+        wallet.uuid().into(),
+        Uuid::nil().into(),
+        month.to_string().into(),
+    ];
     summed(conn, closed_rows(end), values).await
 }
 
 /// Whether a wallet has open accruals of later months.
-pub async fn later<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet: Id<Wallet>, month: NaiveDate) -> Result<bool, AppError> {
+pub async fn later<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    wallet: Id<Wallet>,
+    month: NaiveDate,
+) -> Result<bool, AppError> {
     let select = "SELECT label FROM accruals WHERE tenant = $1 AND wallet_id = $2 AND closing_id = $3 AND month > $4 LIMIT 1";
-    let values = vec![tenant.as_str().into(), wallet.uuid().into(), Uuid::nil().into(), month.to_string().into()];
+    let values = vec![
+        tenant.as_str().into(),
+        wallet.uuid().into(),
+        Uuid::nil().into(),
+        month.to_string().into(),
+    ];
     Ok(sql::one(conn, select, values).await?.is_some())
 }
 
@@ -178,7 +197,8 @@ impl Key {
 }
 
 /// The condition of a key's values.
-const OF_KEY: &str = "a.tenant = $1 AND a.wallet_id = $2 AND a.month = $3 AND a.funding = $4 AND a.label = $5";
+const OF_KEY: &str =
+    "a.tenant = $1 AND a.wallet_id = $2 AND a.month = $3 AND a.funding = $4 AND a.label = $5";
 
 /// A closing that took what accrued under a key.
 #[derive(Debug)]
@@ -186,21 +206,28 @@ pub struct ClosedSum {
     id: Uuid,
     last_sequence: Option<i64>,
     created_at: DateTime<Utc>,
-    /// When the sum's month ended; `None` where the closing took later months too, or from before it was kept.
+    /// When the sum's month ended; `None` where the closing took later months too, or from before
+    /// it was kept.
     ended_at: Option<DateTime<Utc>>,
 }
 
 impl ClosedSum {
-    /// Whether the closing went over an entry. One that was late has entries of the next month before it.
+    /// Whether the closing went over an entry. One that was late has entries of the next month
+    /// before it.
     fn covers(&self, sequence: i64, recorded_at: DateTime<Utc>) -> bool {
-        let is_before = self.last_sequence.map_or(self.created_at >= recorded_at, |last| last >= sequence);
+        let is_before =
+            self.last_sequence.map_or(self.created_at >= recorded_at, |last| last >= sequence);
         is_before && self.ended_at.is_none_or(|end| recorded_at < end)
     }
 }
 
 /// The closing among some that went over an entry.
 #[must_use]
-pub fn closing_over(closings: &[ClosedSum], sequence: i64, recorded_at: DateTime<Utc>) -> Option<Uuid> {
+pub fn closing_over(
+    closings: &[ClosedSum],
+    sequence: i64,
+    recorded_at: DateTime<Utc>,
+) -> Option<Uuid> {
     closings.iter().find(|closing| closing.covers(sequence, recorded_at)).map(|closing| closing.id)
 }
 
@@ -236,7 +263,9 @@ pub async fn lower<C: ConnectionTrait>(
     let of_key = OF_KEY.replace("a.", "");
     let mut values = key.values(tenant, wallet);
     values.extend([Uuid::nil().into(), amount.micros().into()]);
-    let update = format!("UPDATE accruals SET amount = amount - $7 WHERE {of_key} AND closing_id = $6 AND amount > $7");
+    let update = format!(
+        "UPDATE accruals SET amount = amount - $7 WHERE {of_key} AND closing_id = $6 AND amount > $7"
+    );
     if sql::exec(conn, &update, values.clone()).await? > 0 {
         return Ok(true);
     }
@@ -245,7 +274,12 @@ pub async fn lower<C: ConnectionTrait>(
 }
 
 /// Stores a closing and marks the accruals that [`open`] returns as closed by it.
-pub async fn close<C: ConnectionTrait>(conn: &C, tenant: &TenantId, closing: &Closing, end: AgreementEnd) -> Result<(), AppError> {
+pub async fn close<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    closing: &Closing,
+    end: AgreementEnd,
+) -> Result<(), AppError> {
     let insert = "INSERT INTO month_closings (tenant, id, wallet_id, month, agreement_id, shortfall, rest, rest_months, currency, created_at, \
                   last_sequence, ended_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
     let values = vec![
@@ -263,19 +297,33 @@ pub async fn close<C: ConnectionTrait>(conn: &C, tenant: &TenantId, closing: &Cl
         closing.ended_at.into(),
     ];
     sql::exec(conn, insert, values).await?;
-    let update =
-        format!("UPDATE accruals SET closing_id = $5 WHERE tenant = $1 AND wallet_id = $2 AND closing_id = $3{}", closed_rows(end));
+    let update = format!(
+        "UPDATE accruals SET closing_id = $5 WHERE tenant = $1 AND wallet_id = $2 AND closing_id = $3{}",
+        closed_rows(end)
+    );
     let month = closing.month.to_string();
-    let values = vec![tenant.as_str().into(), closing.wallet.uuid().into(), Uuid::nil().into(), month.into(), closing.id.into()];
+    let values = vec![
+        tenant.as_str().into(),
+        closing.wallet.uuid().into(),
+        Uuid::nil().into(),
+        month.into(),
+        closing.id.into(),
+    ];
     sql::exec(conn, &update, values).await?;
     Ok(())
 }
 
 /// A closing with the accruals that it closed.
-pub async fn closed<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Uuid) -> Result<Option<(Closing, Open)>, AppError> {
+pub async fn closed<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Uuid,
+) -> Result<Option<(Closing, Open)>, AppError> {
     let select = "SELECT wallet_id, month, agreement_id, shortfall, rest, rest_months, currency, created_at, last_sequence, ended_at FROM month_closings \
                   WHERE tenant = $1 AND id = $2";
-    let Some(row) = sql::one(conn, select, vec![tenant.as_str().into(), id.into()]).await? else { return Ok(None) };
+    let Some(row) = sql::one(conn, select, vec![tenant.as_str().into(), id.into()]).await? else {
+        return Ok(None);
+    };
     let wallet: Uuid = row.try_get("", "wallet_id")?;
     let month: String = row.try_get("", "month")?;
     let code: String = row.try_get("", "currency")?;

@@ -22,24 +22,39 @@ pub struct Changes {
 }
 
 impl Changes {
-    /// Collects the changes of wallets since they were loaded. Their transfers are moved out of them.
+    /// Collects the changes of wallets since they were loaded. Their transfers are moved out of
+    /// them.
     ///
     /// # Errors
     /// `Fault` if a decision broke a rule of the books.
-    pub fn of(tenant: &TenantId, changed: &mut [Locked], sums: &accruals::Sums, requests: &RequestsByTransfer) -> Result<Self, AppError> {
-        let with_lots: Vec<_> = changed.iter().map(|locked| (&locked.wallet, locked.before.lots.as_slice())).collect();
+    pub fn of(
+        tenant: &TenantId,
+        changed: &mut [Locked],
+        sums: &accruals::Sums,
+        requests: &RequestsByTransfer,
+    ) -> Result<Self, AppError> {
+        let with_lots: Vec<_> =
+            changed.iter().map(|locked| (&locked.wallet, locked.before.lots.as_slice())).collect();
         let (new_lots, lots) = lots::rows(tenant, &with_lots);
         let debts = debts::Changed::of(tenant, changed);
         let (mut wallets, mut posted) = (Rows::new(wallets::Model::CHANGING), Vec::new());
         for locked in changed.iter_mut().filter(|locked| locked.wallet != locked.before) {
             let wallet = &mut locked.wallet;
-            // Cached lots count as valid while the wallet's row is unchanged, so lots must not change without its version.
+            // Cached lots count as valid while the wallet's row is unchanged, so lots must not
+            // change without its version.
             if wallet.version == locked.before.version && wallet.lots != locked.before.lots {
-                return Err(AppError::Fault(format!("lots of wallet {} changed, and its version did not", wallet.id)));
+                return Err(AppError::Fault(format!(
+                    "lots of wallet {} changed, and its version did not",
+                    wallet.id
+                )));
             }
             wallets.push(row(tenant, wallet).changed());
             locked.before.lots.clear();
-            posted.extend(std::mem::take(&mut wallet.transfers).into_iter().map(|transfer| (wallet.id, transfer)));
+            posted.extend(
+                std::mem::take(&mut wallet.transfers)
+                    .into_iter()
+                    .map(|transfer| (wallet.id, transfer)),
+            );
         }
         let posted: Vec<(Id<Wallet>, Transfer)> = posted;
         Ok(Self {
@@ -62,7 +77,9 @@ impl Changes {
         let written = self.lots.update(conn, lots::Model::TABLE, lots::Model::KEYS).await?
             + self.wallets.update(conn, wallets::Model::TABLE, wallets::Model::KEYS).await?;
         if written != expected {
-            return Err(AppError::Fault(format!("{written} rows of wallets and lots are there of {expected} that changed")));
+            return Err(AppError::Fault(format!(
+                "{written} rows of wallets and lots are there of {expected} that changed"
+            )));
         }
         self.debts.save(conn, &tx.call().tenant).await?;
         self.transfers.insert(conn, transfers::Model::TABLE, "").await?;
@@ -70,12 +87,18 @@ impl Changes {
         Ok(())
     }
 
-    /// The changes as input of the procedure `post_single_call`; `None` if there are changes that it does not save.
-    pub fn single_call_input(self, tenant: &TenantId, before: &Wallet) -> Result<Option<Map<String, Value>>, AppError> {
+    /// The changes as input of the procedure `post_single_call`; `None` if there are changes that
+    /// it does not save.
+    pub fn single_call_input(
+        self,
+        tenant: &TenantId,
+        before: &Wallet,
+    ) -> Result<Option<Map<String, Value>>, AppError> {
         if !self.new_lots.is_empty() || !self.debts.is_empty() {
             return Ok(None);
         }
-        let wallet = serde_json::to_value(row(tenant, before)).map_err(|error| AppError::Fault(error.to_string()))?;
+        let wallet = serde_json::to_value(row(tenant, before))
+            .map_err(|error| AppError::Fault(error.to_string()))?;
         let of_tables = [
             ("wallet", wallet),
             ("wallets", self.wallets.json()?),

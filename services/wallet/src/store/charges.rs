@@ -65,38 +65,70 @@ fn charge(row: Model) -> Result<Charge, AppError> {
 }
 
 /// Charges of these ids.
-pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<Charge>]) -> Result<Vec<Charge>, AppError> {
+pub async fn find_many<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    ids: &[Id<Charge>],
+) -> Result<Vec<Charge>, AppError> {
     let ids = ids.iter().map(|id| id.uuid());
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids));
+    let query =
+        Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids));
     query.all(conn).await?.into_iter().map(charge).collect()
 }
 
 /// One charge.
-pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Charge>) -> Result<Option<Charge>, AppError> {
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<Charge>,
+) -> Result<Option<Charge>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(charge).transpose()
 }
 
 /// The charge that a step of a payment made.
-pub async fn of_step<C: ConnectionTrait>(conn: &C, tenant: &TenantId, step: Uuid) -> Result<Option<Charge>, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::StepId.eq(step));
+pub async fn of_step<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    step: Uuid,
+) -> Result<Option<Charge>, AppError> {
+    let query =
+        Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::StepId.eq(step));
     query.one(conn).await?.map(charge).transpose()
 }
 
 /// The charge with this id at the provider.
-pub async fn at_provider<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: &str) -> Result<Option<Charge>, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::ProviderChargeId.eq(id));
+pub async fn at_provider<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: &str,
+) -> Result<Option<Charge>, AppError> {
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::ProviderChargeId.eq(id));
     query.one(conn).await?.map(charge).transpose()
 }
 
 /// All charges of a payment.
-pub async fn of_payment<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: Uuid) -> Result<Vec<Charge>, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::PaymentId.eq(payment));
+pub async fn of_payment<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    payment: Uuid,
+) -> Result<Vec<Charge>, AppError> {
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::PaymentId.eq(payment));
     query.all(conn).await?.into_iter().map(charge).collect()
 }
 
 /// Whether a charge of a method is taken back, with or without a dispute.
-pub async fn is_any_taken_back<C: ConnectionTrait>(conn: &C, tenant: &TenantId, method: Id<PaymentMethod>) -> Result<bool, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::MethodId.eq(method.uuid()));
+pub async fn is_any_taken_back<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    method: Id<PaymentMethod>,
+) -> Result<bool, AppError> {
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::MethodId.eq(method.uuid()));
     Ok(query.filter(Column::State.eq(ChargeState::ChargedBack.name())).one(conn).await?.is_some())
 }
 
@@ -131,7 +163,8 @@ pub async fn save(tx: &WriteTx, charge: &Charge) -> Result<(), AppError> {
         Column::DisputeId,
         Column::UpdatedAt,
     ];
-    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
+    let upsert =
+        OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
     Entity::insert(row).on_conflict(upsert).exec_without_returning(tx.conn()).await?;
     Ok(())
 }

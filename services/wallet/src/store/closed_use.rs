@@ -1,4 +1,5 @@
-//! Which lots had paid the use that a closing sent to an invoice: a refund of that invoice gives their credit back.
+//! Which lots had paid the use that a closing sent to an invoice: a refund of that invoice gives
+//! their credit back.
 
 use super::{accruals::Closing, lots, money};
 use chrono::{DateTime, Months, NaiveDate, Utc};
@@ -12,7 +13,8 @@ use uuid::Uuid;
 /// The most lots of which credit is given back; what others had paid goes to the earliest of these.
 const MOST_LOTS: u64 = 1_000;
 
-/// The entries that a closing went over: those of its month and before, up to its last one, but for those of the closing before.
+/// The entries that a closing went over: those of its month and before, up to its last one, but for
+/// those of the closing before.
 struct Span {
     last: i64,
     until: DateTime<Utc>,
@@ -25,35 +27,58 @@ fn month_after(zone: Tz, month: NaiveDate) -> DateTime<Utc> {
     start_of_day(zone, month.checked_add_months(Months::new(1)).unwrap_or(NaiveDate::MAX))
 }
 
-/// The span of a closing; `None` where it, or the one before it, was made before last entries were kept.
-async fn span<C: ConnectionTrait>(conn: &C, tenant: &TenantId, zone: Tz, closing: &Closing) -> Result<Option<Span>, AppError> {
+/// The span of a closing; `None` where it, or the one before it, was made before last entries were
+/// kept.
+async fn span<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    zone: Tz,
+    closing: &Closing,
+) -> Result<Option<Span>, AppError> {
     let Some(last) = closing.last_sequence else { return Ok(None) };
     let select = "SELECT month, last_sequence, ended_at FROM month_closings WHERE tenant = $1 AND wallet_id = $2 AND id <> $3 \
                   AND (COALESCE(last_sequence, -1) < $4 OR (last_sequence = $4 AND month < $5)) \
                   ORDER BY COALESCE(last_sequence, -1) DESC, month DESC LIMIT 1";
-    let values =
-        vec![tenant.as_str().into(), closing.wallet.uuid().into(), closing.id.into(), last.into(), closing.month.to_string().into()];
+    let values = vec![
+        tenant.as_str().into(),
+        closing.wallet.uuid().into(),
+        closing.id.into(),
+        last.into(),
+        closing.month.to_string().into(),
+    ];
     let until = closing.ended_at.unwrap_or_else(|| month_after(zone, closing.month));
     let Some(row) = sql::one(conn, select, values).await? else {
         return Ok(Some(Span { last, until, last_before: 0, until_before: DateTime::UNIX_EPOCH }));
     };
-    let Some(last_before) = row.try_get::<Option<i64>>("", "last_sequence")? else { return Ok(None) };
+    let Some(last_before) = row.try_get::<Option<i64>>("", "last_sequence")? else {
+        return Ok(None);
+    };
     let month: String = row.try_get("", "month")?;
     let month = month.parse().map_err(|_| super::unknown("month", &month))?;
     let ended_at: Option<DateTime<Utc>> = row.try_get("", "ended_at")?;
-    Ok(Some(Span { last, until, last_before, until_before: ended_at.unwrap_or_else(|| month_after(zone, month)) }))
+    Ok(Some(Span {
+        last,
+        until,
+        last_before,
+        until_before: ended_at.unwrap_or_else(|| month_after(zone, month)),
+    }))
 }
 
-/// What deposits had paid of a closing, by lot, in the order of their last use, less what was reversed; `None` where that was not
-/// kept yet when it was closed.
+/// What deposits had paid of a closing, by lot, in the order of their last use, less what was
+/// reversed; `None` where that was not kept yet when it was closed.
 pub async fn deposits_of<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     zone: Tz,
     closing: &Closing,
 ) -> Result<Option<Vec<(Lot, Money)>>, AppError> {
-    let Some(Span { last, until, last_before, until_before }) = span(conn, tenant, zone, closing).await? else { return Ok(None) };
-    // An entry of a later month stands after all closings of that month's beginning, which spares the entries before those.
+    let Some(Span { last, until, last_before, until_before }) =
+        span(conn, tenant, zone, closing).await?
+    else {
+        return Ok(None);
+    };
+    // An entry of a later month stands after all closings of that month's beginning, which spares
+    // the entries before those.
     let select = format!(
         "SELECT e.lot_id, e.currency, CAST(SUM(-e.amount - COALESCE(r.amount, 0)) AS bigint) AS taken FROM entries e \
          JOIN transfers t ON t.tenant = e.tenant AND t.id = e.transfer_id JOIN lots l ON l.tenant = e.tenant AND l.id = e.lot_id \
@@ -67,10 +92,17 @@ pub async fn deposits_of<C: ConnectionTrait>(
          WHERE s.tenant = e.tenant AND s.transfer_id = e.transfer_id AND s.account = 'INVOICE_SETTLEMENT'))) \
          GROUP BY e.lot_id, e.currency ORDER BY MAX(e.sequence) DESC LIMIT {MOST_LOTS}"
     );
-    let values =
-        vec![tenant.as_str().into(), closing.wallet.uuid().into(), last.into(), until.into(), last_before.into(), until_before.into()];
+    let values = vec![
+        tenant.as_str().into(),
+        closing.wallet.uuid().into(),
+        last.into(),
+        until.into(),
+        last_before.into(),
+        until_before.into(),
+    ];
     let rows = sql::all(conn, &select, values).await?;
-    let ids = rows.iter().map(|row| row.try_get::<Uuid>("", "lot_id")).collect::<Result<Vec<_>, _>>()?;
+    let ids =
+        rows.iter().map(|row| row.try_get::<Uuid>("", "lot_id")).collect::<Result<Vec<_>, _>>()?;
     let mut found = lots::find_many(conn, tenant, ids.iter().copied()).await?;
     let mut taken = Vec::with_capacity(rows.len());
     for (row, id) in rows.iter().zip(ids).rev() {

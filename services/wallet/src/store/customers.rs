@@ -31,7 +31,11 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 /// The copy of a customer; `None` if none has arrived yet.
-pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Customer>) -> Result<Option<Customer>, AppError> {
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<Customer>,
+) -> Result<Option<Customer>, AppError> {
     let row = Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?;
     Ok(row.map(|row| Customer {
         id,
@@ -49,8 +53,14 @@ pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Custom
 }
 
 /// Saves the copy of a customer.
-pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, customer: &Customer) -> Result<(), AppError> {
-    let rate = |tax: &Tax| tax.rate_percent.checked_mul(Decimal::from(1_000_000)).and_then(|rate| rate.to_i64());
+pub async fn save<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    customer: &Customer,
+) -> Result<(), AppError> {
+    let rate = |tax: &Tax| {
+        tax.rate_percent.checked_mul(Decimal::from(1_000_000)).and_then(|rate| rate.to_i64())
+    };
     let row = ActiveModel {
         tenant: Set(tenant.to_string()),
         id: Set(customer.id.uuid()),
@@ -60,11 +70,16 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, customer: &Cu
         has_billing_address: Set(customer.has_billing_address),
         has_billing_email: Set(customer.has_billing_email),
         tax_rate_millionths: Set(customer.tax.as_ref().and_then(rate)),
-        tax_sentence: Set(customer.tax.as_ref().map(|tax| tax.sentence.clone()).unwrap_or_default()),
+        tax_sentence: Set(customer
+            .tax
+            .as_ref()
+            .map(|tax| tax.sentence.clone())
+            .unwrap_or_default()),
         tax_version: Set(customer.tax.as_ref().map_or(0, |tax| tax.version)),
     };
     let changing = Column::iter().filter(|column| !matches!(column, Column::Tenant | Column::Id));
-    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
+    let upsert =
+        OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
     Entity::insert(row).on_conflict(upsert).exec_without_returning(conn).await?;
     Ok(())
 }

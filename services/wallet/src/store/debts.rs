@@ -1,4 +1,5 @@
-//! Table `debts`: what is owed for use, by the entry that left it; a row goes when nothing of it stands any more.
+//! Table `debts`: what is owed for use, by the entry that left it; a row goes when nothing of it
+//! stands any more.
 
 use super::{money, wallets::Locked};
 use payterms_chassis::{
@@ -42,7 +43,10 @@ impl Changed {
                 };
                 standing.push(row.inserted());
             }
-            let gone = before.debts.iter().filter(|debt| wallet.debts.iter().all(|each| each.sequence != debt.sequence));
+            let gone = before
+                .debts
+                .iter()
+                .filter(|debt| wallet.debts.iter().all(|each| each.sequence != debt.sequence));
             let gone: Vec<i64> = gone.map(|debt| debt.sequence).collect();
             if !gone.is_empty() {
                 paid.push((wallet.id.uuid(), gone));
@@ -55,12 +59,20 @@ impl Changed {
         self.standing.is_empty() && self.paid.is_empty()
     }
 
-    pub(super) async fn save<C: ConnectionTrait>(self, conn: &C, tenant: &TenantId) -> Result<(), AppError> {
+    pub(super) async fn save<C: ConnectionTrait>(
+        self,
+        conn: &C,
+        tenant: &TenantId,
+    ) -> Result<(), AppError> {
         self.standing.upsert(conn, Row::TABLE, Row::KEYS).await?;
         for (wallet, gone) in self.paid {
             for sequences in gone.chunks(500) {
-                let marks: Vec<_> = (3..).zip(sequences).map(|(place, _)| format!("${place}")).collect();
-                let delete = format!("DELETE FROM debts WHERE tenant = $1 AND wallet_id = $2 AND sequence IN ({})", marks.join(", "));
+                let marks: Vec<_> =
+                    (3..).zip(sequences).map(|(place, _)| format!("${place}")).collect();
+                let delete = format!(
+                    "DELETE FROM debts WHERE tenant = $1 AND wallet_id = $2 AND sequence IN ({})",
+                    marks.join(", ")
+                );
                 let mut values = vec![tenant.as_str().into(), wallet.into()];
                 values.extend(sequences.iter().map(|sequence| sea_orm::Value::from(*sequence)));
                 sql::exec(conn, &delete, values).await?;
@@ -81,12 +93,14 @@ pub(super) async fn of_wallets<C: ConnectionTrait>(
         return Ok(found);
     }
     let (among, mut bound) = rows::among(conn, "wallet_id", 2, wallets);
-    let select = format!("SELECT * FROM debts WHERE tenant = $1 AND {among} ORDER BY wallet_id, sequence");
+    let select =
+        format!("SELECT * FROM debts WHERE tenant = $1 AND {among} ORDER BY wallet_id, sequence");
     let mut values = vec![tenant.as_str().into()];
     values.append(&mut bound);
     for row in sql::all(conn, &select, values).await? {
         let left = money(&row.try_get::<String>("", "currency")?, row.try_get("", "amount")?)?;
-        let debt = Debt { sequence: row.try_get("", "sequence")?, label: row.try_get("", "label")?, left };
+        let debt =
+            Debt { sequence: row.try_get("", "sequence")?, label: row.try_get("", "label")?, left };
         found.entry(Id::from_uuid(row.try_get("", "wallet_id")?)).or_default().push(debt);
     }
     Ok(found)

@@ -13,7 +13,9 @@ use payterms_wallet_domain::{
     chargeback::{LotParts, TakenBack},
     dispute::{Disputed, DisputesOfCharge, Outcome},
 };
-use sea_orm::{ActiveValue::Set, IntoSimpleExpr, QueryOrder, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set, IntoSimpleExpr, QueryOrder, entity::prelude::*, sea_query::OnConflict,
+};
 use std::collections::HashSet;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -61,18 +63,24 @@ impl ActiveModelBehavior for ActiveModel {}
 fn disputed(row: &Model) -> Result<Disputed, AppError> {
     match (row.top_up_id, row.charge_id, row.payment_id, row.step_id) {
         (Some(top_up), ..) => Ok(Disputed::TopUp(Id::from_uuid(top_up))),
-        (None, Some(charge), Some(payment), Some(step)) => Ok(Disputed::Charge { charge: Id::from_uuid(charge), payment, step }),
+        (None, Some(charge), Some(payment), Some(step)) => {
+            Ok(Disputed::Charge { charge: Id::from_uuid(charge), payment, step })
+        }
         _ => Err(AppError::Fault(format!("dispute {} of nothing", row.id))),
     }
 }
 
 fn lots(text: &str, currency: &str) -> Result<LotParts, AppError> {
-    let read: Vec<(Uuid, i64)> = serde_json::from_str(text).map_err(|error| AppError::Fault(format!("a dispute: {error}")))?;
-    read.into_iter().map(|(lot, micros)| Ok((Id::from_uuid(lot), money(currency, micros)?))).collect()
+    let read: Vec<(Uuid, i64)> = serde_json::from_str(text)
+        .map_err(|error| AppError::Fault(format!("a dispute: {error}")))?;
+    read.into_iter()
+        .map(|(lot, micros)| Ok((Id::from_uuid(lot), money(currency, micros)?)))
+        .collect()
 }
 
 fn lots_text(dispute: &Dispute) -> Result<String, AppError> {
-    let parts: Vec<_> = dispute.lots.iter().map(|(lot, part)| (lot.uuid(), part.micros())).collect();
+    let parts: Vec<_> =
+        dispute.lots.iter().map(|(lot, part)| (lot.uuid(), part.micros())).collect();
     serde_json::to_string(&parts).map_err(|error| AppError::Fault(error.to_string()))
 }
 
@@ -109,20 +117,36 @@ fn dispute(row: Model) -> Result<Dispute, AppError> {
 }
 
 /// One dispute.
-pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Dispute>) -> Result<Option<Dispute>, AppError> {
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<Dispute>,
+) -> Result<Option<Dispute>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(dispute).transpose()
 }
 
 /// The disputes of these ids.
-pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<Dispute>]) -> Result<Vec<Dispute>, AppError> {
+pub async fn find_many<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    ids: &[Id<Dispute>],
+) -> Result<Vec<Dispute>, AppError> {
     let ids = ids.iter().map(|id| id.uuid());
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids));
+    let query =
+        Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids));
     query.all(conn).await?.into_iter().map(dispute).collect()
 }
 
-/// The disputes of the charge with this id at the provider: each but the last was won, so they are few.
-pub async fn of_charge<C: ConnectionTrait>(conn: &C, tenant: &TenantId, charge_id: &str) -> Result<DisputesOfCharge, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::ProviderChargeId.eq(charge_id));
+/// The disputes of the charge with this id at the provider: each but the last was won, so they are
+/// few.
+pub async fn of_charge<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    charge_id: &str,
+) -> Result<DisputesOfCharge, AppError> {
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::ProviderChargeId.eq(charge_id));
     let rows = query.order_by_asc(Column::CreatedAt).order_by_asc(Column::Id).all(conn).await?;
     let mut known = rows.into_iter().map(dispute).collect::<Result<Vec<_>, AppError>>()?;
     // Of two of one instant, as on a test clock, the one that was won is the earlier.
@@ -130,19 +154,26 @@ pub async fn of_charge<C: ConnectionTrait>(conn: &C, tenant: &TenantId, charge_i
     Ok(DisputesOfCharge(known))
 }
 
-/// The open disputes of a customer that may bring their methods back, with these, the oldest first: none of a method that has a lost one.
+/// The open disputes of a customer that may bring their methods back, with these, the oldest first:
+/// none of a method that has a lost one.
 pub async fn that_may_bring_back<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     customer: Id<Customer>,
 ) -> Result<Vec<(Id<PaymentMethod>, Id<Dispute>)>, AppError> {
     let standing = [DisputeState::Open.name(), DisputeState::Lost.name()];
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::CustomerId.eq(customer.uuid()));
-    let query = query.filter(Column::State.is_in(standing)).order_by_asc(Column::CreatedAt).order_by_asc(Column::Id);
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::CustomerId.eq(customer.uuid()));
+    let query = query
+        .filter(Column::State.is_in(standing))
+        .order_by_asc(Column::CreatedAt)
+        .order_by_asc(Column::Id);
     let rows = query.all(conn).await?;
     let of = |state: DisputeState| rows.iter().filter(move |row| row.state == state.name());
     let lost: HashSet<_> = of(DisputeState::Lost).filter_map(|row| row.method_id).collect();
-    let open = of(DisputeState::Open).filter_map(|row| Some((row.method_id.filter(|id| !lost.contains(id))?, row.id)));
+    let open = of(DisputeState::Open)
+        .filter_map(|row| Some((row.method_id.filter(|id| !lost.contains(id))?, row.id)));
     Ok(open.map(|(method, dispute)| (Id::from_uuid(method), Id::from_uuid(dispute))).collect())
 }
 
@@ -159,7 +190,12 @@ pub async fn list<C: ConnectionTrait>(
     }
     let order = |field: &str| (field == UPDATE_TIME).then(|| Column::UpdatedAt.into_simple_expr());
     let columns = Columns { id: Column::Id.into_simple_expr(), filter: &compared, order: &order };
-    keyset::page(query, listing, after, &columns)?.all(conn).await?.into_iter().map(dispute).collect()
+    keyset::page(query, listing, after, &columns)?
+        .all(conn)
+        .await?
+        .into_iter()
+        .map(dispute)
+        .collect()
 }
 
 fn compared(comparison: &Comparison) -> Option<Compared> {
@@ -236,7 +272,8 @@ pub async fn save(tx: &WriteTx, dispute: &Dispute) -> Result<(), AppError> {
         Column::Lots,
         Column::Unmoved,
     ];
-    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
+    let upsert =
+        OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
     Entity::insert(row).on_conflict(upsert).exec_without_returning(tx.conn()).await?;
     Ok(())
 }

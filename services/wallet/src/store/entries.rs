@@ -1,5 +1,6 @@
-//! Table `entries`: the lines of the ledger, written once, never changed. A movement between two accounts is one row that
-//! names both, which halves the rows of a debit. The view `journal` shows each side as a line.
+//! Table `entries`: the lines of the ledger, written once, never changed. A movement between two
+//! accounts is one row that names both, which halves the rows of a debit. The view `journal` shows
+//! each side as a line.
 
 use super::{
     history::{self, Span},
@@ -17,7 +18,8 @@ use payterms_chassis::{
 use payterms_kernel::{Id, Money, TenantId};
 use payterms_wallet_domain::{Account, Entry, Lot, Transfer, TransferKind, Wallet};
 use sea_orm::{
-    ExprTrait, FromQueryResult, IntoSimpleExpr, JoinType, QueryOrder, QuerySelect, QueryTrait, Select,
+    ExprTrait, FromQueryResult, IntoSimpleExpr, JoinType, QueryOrder, QuerySelect, QueryTrait,
+    Select,
     entity::prelude::*,
     sea_query::{Expr, SelectStatement},
 };
@@ -28,7 +30,8 @@ payterms_chassis::table! {
     key { transfer_id: Uuid, line: i64, }
     fixed {
         account: String,
-        /// The account of the other side, which has the opposite amount; none if more than two accounts took part.
+        /// The account of the other side, which has the opposite amount; none if more than two
+        /// accounts took part.
         contra: Option<String>,
         wallet_id: Uuid,
         lot_id: Option<Uuid>,
@@ -74,7 +77,10 @@ fn account_name(account: Account) -> &'static str {
 }
 
 /// The rows of the entries of transfers.
-pub(super) fn rows(tenant: &TenantId, transfers: &[(Id<Wallet>, Transfer)]) -> Rows<{ Model::WIDTH }> {
+pub(super) fn rows(
+    tenant: &TenantId,
+    transfers: &[(Id<Wallet>, Transfer)],
+) -> Rows<{ Model::WIDTH }> {
     let mut rows = Rows::new(Model::COLUMNS);
     for (wallet, transfer) in transfers {
         for (line, (entry, contra)) in (1_i64..).zip(lines(&transfer.entries)) {
@@ -99,7 +105,8 @@ pub(super) fn rows(tenant: &TenantId, transfers: &[(Id<Wallet>, Transfer)]) -> R
     rows
 }
 
-/// The rows of a transfer: a single one if the second entry only mirrors the first on a control account.
+/// The rows of a transfer: a single one if the second entry only mirrors the first on a control
+/// account.
 fn lines(entries: &[Entry]) -> Vec<(&Entry, Option<Account>)> {
     let plain = |entry: &Entry| entry.lot.is_none() && entry.running.is_none();
     match entries {
@@ -109,8 +116,14 @@ fn lines(entries: &[Entry]) -> Vec<(&Entry, Option<Account>)> {
 }
 
 /// The credit that a payment took from each lot, in that order.
-pub async fn taken_by<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: Uuid) -> Result<Vec<(Lot, Money)>, AppError> {
-    let Some(transfer) = transfers::of_credit(conn, tenant, payment).await? else { return Ok(Vec::new()) };
+pub async fn taken_by<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    payment: Uuid,
+) -> Result<Vec<(Lot, Money)>, AppError> {
+    let Some(transfer) = transfers::of_credit(conn, tenant, payment).await? else {
+        return Ok(Vec::new());
+    };
     let rows = Entity::find()
         .filter(Column::Tenant.eq(tenant.as_str()))
         .filter(Column::TransferId.eq(transfer))
@@ -167,8 +180,12 @@ impl Line {
     #[must_use]
     pub fn position(&self, span: &Span) -> Position {
         match span {
-            Span::Wallets(_) => Position { key: Key::Number(self.sequence), id: self.wallet.uuid() },
-            Span::Tenant { .. } => Position { key: Key::Number(self.place), id: self.transfer.uuid() },
+            Span::Wallets(_) => {
+                Position { key: Key::Number(self.sequence), id: self.wallet.uuid() }
+            }
+            Span::Tenant { .. } => {
+                Position { key: Key::Number(self.place), id: self.transfer.uuid() }
+            }
         }
     }
 }
@@ -229,9 +246,17 @@ fn lines_of(tenant: &TenantId, listing: &Listing) -> Result<Select<Entity>, AppE
             Column::RecordedAt,
             Column::EffectiveAt,
         ])
-        .columns([transfers::Column::Kind, transfers::Column::Description, transfers::Column::PaymentId]);
+        .columns([
+            transfers::Column::Kind,
+            transfers::Column::Description,
+            transfers::Column::PaymentId,
+        ]);
     for comparison in &listing.filter.0 {
-        let column = if comparison.field == "record_time" { Column::RecordedAt } else { return Err(unknown("filter", comparison.field)) };
+        let column = if comparison.field == "record_time" {
+            Column::RecordedAt
+        } else {
+            return Err(unknown("filter", comparison.field));
+        };
         query = query.filter(keyset::compared(column.into_simple_expr(), comparison));
     }
     Ok(query)
@@ -250,29 +275,48 @@ pub async fn list<C: ConnectionTrait>(
             let of_wallet = |(wallet, sequence): (Uuid, Option<i64>)| {
                 let mut query = query.clone().filter(Column::WalletId.eq(wallet));
                 if let Some(sequence) = sequence {
-                    query = query.filter(history::after(listing, Column::Sequence.into_simple_expr(), Expr::val(sequence)));
+                    query = query.filter(history::after(
+                        listing,
+                        Column::Sequence.into_simple_expr(),
+                        Expr::val(sequence),
+                    ));
                 }
-                query.order_by(Column::Sequence, history::direction(listing)).limit(listing.page.reads()).into_query()
+                query
+                    .order_by(Column::Sequence, history::direction(listing))
+                    .limit(listing.page.reads())
+                    .into_query()
             };
             let wallets = history::wallets_after(wallets, listing, after.as_ref())?;
             history::first_of(wallets.into_iter().map(of_wallet).collect(), listing)
         }
-        Span::Tenant { ids_have_the_time } => Some(of_tenant(query, *ids_have_the_time, (listing, after))?),
+        Span::Tenant { ids_have_the_time } => {
+            Some(of_tenant(query, *ids_have_the_time, (listing, after))?)
+        }
     };
     let Some(page) = page else { return Ok(Vec::new()) };
-    let rows = LineRow::find_by_statement(conn.get_database_backend().build(&page)).all(conn).await?;
+    let rows =
+        LineRow::find_by_statement(conn.get_database_backend().build(&page)).all(conn).await?;
     let mut lines = rows.into_iter().map(line).collect::<Result<Vec<_>, AppError>>()?;
     link_reversals(conn, tenant, &mut lines).await?;
     sources::link(conn, tenant, &mut lines).await?;
     Ok(lines)
 }
 
-/// Adds to lines what reversals gave back of their transfers, and which transfers they reverse themselves.
-async fn link_reversals<C: ConnectionTrait>(conn: &C, tenant: &TenantId, lines: &mut [Line]) -> Result<(), AppError> {
+/// Adds to lines what reversals gave back of their transfers, and which transfers they reverse
+/// themselves.
+async fn link_reversals<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    lines: &mut [Line],
+) -> Result<(), AppError> {
     let mut ids: Vec<_> = lines.iter().map(|line| line.transfer.uuid()).collect();
     ids.dedup();
     let reversed = reversals::sums(conn, tenant, &ids, &[]).await?;
-    let ids: Vec<_> = lines.iter().filter(|line| line.kind == TransferKind::Reversal).map(|line| line.transfer.uuid()).collect();
+    let ids: Vec<_> = lines
+        .iter()
+        .filter(|line| line.kind == TransferKind::Reversal)
+        .map(|line| line.transfer.uuid())
+        .collect();
     let originals = reversals::originals(conn, tenant, &ids).await?;
     for line in lines {
         line.reversed = reversed.get(&line.transfer.uuid()).map(|sum| sum.amount);
@@ -290,17 +334,32 @@ fn of_tenant(
     let (transfer, line) = (Column::TransferId.into_simple_expr(), Column::Line.into_simple_expr());
     let mut query = query;
     if ids_have_the_time {
-        for bound in listing.filter.0.iter().filter_map(|comparison| history::ids(&transfer, comparison, Default::default())) {
+        for bound in listing
+            .filter
+            .0
+            .iter()
+            .filter_map(|comparison| history::ids(&transfer, comparison, Default::default()))
+        {
             query = query.filter(bound);
         }
     }
     if let Some(position) = after {
-        let Key::Number(place) = position.key else { return Err(unknown("position", &position.to_string())) };
+        let Key::Number(place) = position.key else {
+            return Err(unknown("position", &position.to_string()));
+        };
         let columns = Expr::tuple([transfer, line]);
-        query = query.filter(history::after(listing, columns, Expr::tuple([Expr::val(position.id), Expr::val(place)])));
+        query = query.filter(history::after(
+            listing,
+            columns,
+            Expr::tuple([Expr::val(position.id), Expr::val(place)]),
+        ));
     }
     let order = history::direction(listing);
-    Ok(query.order_by(Column::TransferId, order.clone()).order_by(Column::Line, order).limit(listing.page.reads()).into_query())
+    Ok(query
+        .order_by(Column::TransferId, order.clone())
+        .order_by(Column::Line, order)
+        .limit(listing.page.reads())
+        .into_query())
 }
 
 /// The last entry recorded by an instant: its sequence and the balance after it.
@@ -318,7 +377,13 @@ pub async fn last_recorded<C: ConnectionTrait>(
         .order_by_desc(Column::Sequence)
         .one(conn)
         .await?;
-    row.map(|row| Ok((row.sequence.unwrap_or_default(), money(&row.currency, row.balance_after.unwrap_or_default())?))).transpose()
+    row.map(|row| {
+        Ok((
+            row.sequence.unwrap_or_default(),
+            money(&row.currency, row.balance_after.unwrap_or_default())?,
+        ))
+    })
+    .transpose()
 }
 
 /// The sum of all entries in force by an instant, by effective time, and the last sequence among

@@ -4,7 +4,9 @@ use super::{money, unknown};
 use payterms_chassis::{AppError, WriteTx};
 use payterms_kernel::{Id, TenantId};
 use payterms_wallet_domain::{Fee, RecurringFee, Wallet};
-use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict,
+};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "recurring_fees")]
@@ -74,7 +76,11 @@ fn recurring(row: Model) -> Result<RecurringFee, AppError> {
 }
 
 /// One recurring fee.
-pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<RecurringFee>) -> Result<Option<RecurringFee>, AppError> {
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<RecurringFee>,
+) -> Result<Option<RecurringFee>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(recurring).transpose()
 }
 
@@ -86,9 +92,18 @@ pub async fn list<C: ConnectionTrait>(
     after: Uuid,
     limit: u64,
 ) -> Result<Vec<RecurringFee>, AppError> {
-    let query =
-        Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::WalletId.eq(wallet.uuid())).filter(Column::Id.gt(after));
-    query.order_by_asc(Column::Id).limit(limit).all(conn).await?.into_iter().map(recurring).collect()
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::WalletId.eq(wallet.uuid()))
+        .filter(Column::Id.gt(after));
+    query
+        .order_by_asc(Column::Id)
+        .limit(limit)
+        .all(conn)
+        .await?
+        .into_iter()
+        .map(recurring)
+        .collect()
 }
 
 /// Inserts a recurring fee or saves it.
@@ -108,7 +123,8 @@ pub async fn save(tx: &WriteTx, fee: &RecurringFee) -> Result<(), AppError> {
         updated_at: Set(fee.updated_at),
     };
     let changing = [Column::Taken, Column::Cancelled, Column::Version, Column::UpdatedAt];
-    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
+    let upsert =
+        OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
     Entity::insert(row).on_conflict(upsert).exec_without_returning(tx.conn()).await?;
     Ok(())
 }

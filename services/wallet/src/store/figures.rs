@@ -14,7 +14,11 @@ pub const ALL: &[Figure] = &[
         select: "SELECT currency AS label, CAST(sum(remaining) AS double precision) AS value FROM lots WHERE tenant IN ({tenants}) AND remaining > 0 GROUP BY currency",
     },
     Figure {
-        metric: Metric { name: "payterms.credit.held", unit: MONEY, description: "Credit that open holds set aside, by currency." },
+        metric: Metric {
+            name: "payterms.credit.held",
+            unit: MONEY,
+            description: "Credit that open holds set aside, by currency.",
+        },
         label: "payterms.currency",
         select: "SELECT currency AS label, CAST(sum(pinned) AS double precision) AS value FROM lots WHERE tenant IN ({tenants}) AND remaining > 0 GROUP BY currency",
     },

@@ -1,7 +1,9 @@
-//! What the lists of entries and of usage records have in common: they follow the indexes that the ledger has in any case.
+//! What the lists of entries and of usage records have in common: they follow the indexes that the
+//! ledger has in any case.
 //!
-//! Of known wallets the order is wallet by wallet, by the wallet's own sequence. Over all wallets of a tenant it is by the ids of
-//! transfers and records, which begin with the instant of their recording, so that a period bounds the ids to read.
+//! Of known wallets the order is wallet by wallet, by the wallet's own sequence. Over all wallets
+//! of a tenant it is by the ids of transfers and records, which begin with the instant of their
+//! recording, so that a period bounds the ids to read.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use payterms_chassis::{
@@ -26,7 +28,8 @@ pub enum Span {
     Wallets(Vec<Id<Wallet>>),
     /// That of the whole tenant.
     Tenant {
-        /// Whether ids have the instant of their recording. Under a stopped test clock ids still grow, so they may lie after the clock's time.
+        /// Whether ids have the instant of their recording. Under a stopped test clock ids still
+        /// grow, so they may lie after the clock's time.
         ids_have_the_time: bool,
     },
 }
@@ -34,7 +37,8 @@ pub enum Span {
 /// How far from its recording a compared time may be: before it at most, and after it at most.
 pub(super) type Distance = (TimeDelta, TimeDelta);
 
-/// The wallets from a position on, in the order of the list, each with the sequence after which its page begins.
+/// The wallets from a position on, in the order of the list, each with the sequence after which its
+/// page begins.
 pub(super) fn wallets_after(
     wallets: &[Id<Wallet>],
     listing: &Listing,
@@ -45,8 +49,12 @@ pub(super) fn wallets_after(
     if listing.order.descending {
         ordered.reverse();
     }
-    let Some(position) = after else { return Ok(ordered.into_iter().map(|wallet| (wallet, None)).collect()) };
-    let Key::Number(sequence) = position.key else { return Err(unknown("position", &position.to_string())) };
+    let Some(position) = after else {
+        return Ok(ordered.into_iter().map(|wallet| (wallet, None)).collect());
+    };
+    let Key::Number(sequence) = position.key else {
+        return Err(unknown("position", &position.to_string()));
+    };
     let rest = ordered.into_iter().skip_while(|wallet| *wallet != position.id);
     Ok(rest.map(|wallet| (wallet, (wallet == position.id).then_some(sequence))).collect())
 }
@@ -61,16 +69,21 @@ pub(super) fn after(listing: &Listing, column: Expr, value: Expr) -> Expr {
     if listing.order.descending { column.lt(value) } else { column.gt(value) }
 }
 
-/// The first rows of several pages, one for each wallet, which each follow an index; `None` for no wallet.
+/// The first rows of several pages, one for each wallet, which each follow an index; `None` for no
+/// wallet.
 pub(super) fn first_of(pages: Vec<SelectStatement>, listing: &Listing) -> Option<SelectStatement> {
-    let whole = |page: SelectStatement| Query::select().column(Asterisk).from_subquery(page, "page").to_owned();
+    let whole = |page: SelectStatement| {
+        Query::select().column(Asterisk).from_subquery(page, "page").to_owned()
+    };
     let mut pages = pages.into_iter().map(whole);
     let mut all = pages.next()?;
     for page in pages {
         all.union(UnionType::All, page);
     }
     let order = direction(listing);
-    all.order_by(Alias::new("wallet_id"), order.clone()).order_by(Alias::new("sequence"), order).limit(listing.page.reads());
+    all.order_by(Alias::new("wallet_id"), order.clone())
+        .order_by(Alias::new("sequence"), order)
+        .limit(listing.page.reads());
     Some(all)
 }
 
@@ -79,7 +92,9 @@ pub(super) fn ids(id: &Expr, comparison: &Comparison, (before, after): Distance)
     let Value::Instant(at) = comparison.value else { return None };
     let from = || id.clone().gte(first_id(at.checked_sub_signed(before).unwrap_or(at)));
     let until = || {
-        let end = at.checked_add_signed(after).and_then(|end| end.checked_add_signed(TimeDelta::milliseconds(1)));
+        let end = at
+            .checked_add_signed(after)
+            .and_then(|end| end.checked_add_signed(TimeDelta::milliseconds(1)));
         id.clone().lt(first_id(end.unwrap_or(at)))
     };
     match comparison.operator {

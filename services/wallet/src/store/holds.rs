@@ -4,7 +4,9 @@ use super::{money, unknown};
 use payterms_chassis::{AppError, WriteTx, rows};
 use payterms_kernel::{Id, Money, TenantId};
 use payterms_wallet_domain::{Hold, HoldState, Lot, Wallet};
-use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict,
+};
 use std::collections::HashMap;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -63,14 +65,24 @@ fn state(name: &str) -> Result<HoldState, AppError> {
     HoldState::named(name).ok_or_else(|| unknown("hold state", name))
 }
 
-async fn with_pins<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<Model>) -> Result<Vec<Hold>, AppError> {
+async fn with_pins<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    rows: Vec<Model>,
+) -> Result<Vec<Hold>, AppError> {
     let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
     let (among, ids) = rows::among(conn, "hold_id", 2, &ids);
     let select = format!("SELECT * FROM hold_pins WHERE tenant = $1 AND {among} ORDER BY place");
-    let pinned = pins::Entity::find().from_raw_sql(rows::of_tenant(conn, &select, tenant, ids)).all(conn).await?;
+    let pinned = pins::Entity::find()
+        .from_raw_sql(rows::of_tenant(conn, &select, tenant, ids))
+        .all(conn)
+        .await?;
     let mut by_hold: HashMap<Uuid, Vec<_>> = HashMap::new();
     for pin in pinned {
-        by_hold.entry(pin.hold_id).or_default().push((Id::from_uuid(pin.lot_id), money(&pin.currency, pin.amount)?));
+        by_hold
+            .entry(pin.hold_id)
+            .or_default()
+            .push((Id::from_uuid(pin.lot_id), money(&pin.currency, pin.amount)?));
     }
     let hold = |row: Model| {
         Ok(Hold {
@@ -90,33 +102,56 @@ async fn with_pins<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<Mo
 }
 
 /// One hold of a wallet.
-pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet: Id<Wallet>, id: Id<Hold>) -> Result<Option<Hold>, AppError> {
-    let found = Entity::find_by_id((tenant.to_string(), id.uuid())).filter(Column::WalletId.eq(wallet.uuid())).one(conn).await?;
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    wallet: Id<Wallet>,
+    id: Id<Hold>,
+) -> Result<Option<Hold>, AppError> {
+    let found = Entity::find_by_id((tenant.to_string(), id.uuid()))
+        .filter(Column::WalletId.eq(wallet.uuid()))
+        .one(conn)
+        .await?;
     Ok(with_pins(conn, tenant, found.into_iter().collect()).await?.pop())
 }
 
 /// Holds of these ids, each with its wallet.
-pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<Hold>]) -> Result<Vec<(Id<Wallet>, Hold)>, AppError> {
+pub async fn find_many<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    ids: &[Id<Hold>],
+) -> Result<Vec<(Id<Wallet>, Hold)>, AppError> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
     let ids: Vec<_> = ids.iter().map(|id| id.uuid()).collect();
     let (among, ids) = rows::among(conn, "id", 2, &ids);
     let select = format!("SELECT * FROM holds WHERE tenant = $1 AND {among}");
-    let rows = Entity::find().from_raw_sql(rows::of_tenant(conn, &select, tenant, ids)).all(conn).await?;
+    let rows =
+        Entity::find().from_raw_sql(rows::of_tenant(conn, &select, tenant, ids)).all(conn).await?;
     let wallets: Vec<_> = rows.iter().map(|row| Id::from_uuid(row.wallet_id)).collect();
     Ok(wallets.into_iter().zip(with_pins(conn, tenant, rows).await?).collect())
 }
 
 /// The hold of a payment.
-pub async fn of_payment<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: Uuid) -> Result<Option<Hold>, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::PaymentId.eq(payment));
+pub async fn of_payment<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    payment: Uuid,
+) -> Result<Option<Hold>, AppError> {
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::PaymentId.eq(payment));
     let found = query.one(conn).await?;
     Ok(with_pins(conn, tenant, found.into_iter().collect()).await?.pop())
 }
 
 /// The wallet of a hold, for the expiry job, whose subject is only the hold.
-pub async fn wallet_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Hold>) -> Result<Option<Id<Wallet>>, AppError> {
+pub async fn wallet_of<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<Hold>,
+) -> Result<Option<Id<Wallet>>, AppError> {
     let found = Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?;
     Ok(found.map(|row| Id::from_uuid(row.wallet_id)))
 }
@@ -165,8 +200,9 @@ pub async fn save_many(tx: &WriteTx, saved: &[(Id<Wallet>, Hold)]) -> Result<(),
         updated_at: Set(hold.updated_at),
         payment_id: Set(hold.payment),
     });
-    let upsert =
-        OnConflict::columns([Column::Tenant, Column::Id]).update_columns([Column::State, Column::Captured, Column::UpdatedAt]).to_owned();
+    let upsert = OnConflict::columns([Column::Tenant, Column::Id])
+        .update_columns([Column::State, Column::Captured, Column::UpdatedAt])
+        .to_owned();
     Entity::insert_many(rows).on_conflict(upsert).exec_without_returning(tx.conn()).await?;
     pins::Entity::delete_many()
         .filter(pins::Column::Tenant.eq(&tenant))
@@ -183,7 +219,12 @@ pub async fn save_many(tx: &WriteTx, saved: &[(Id<Wallet>, Hold)]) -> Result<(),
     };
     let rows: Vec<_> = saved
         .iter()
-        .flat_map(|(_, hold)| (1_i64..).zip(&hold.pins).map(|(index, part)| pin(hold, index, part)).collect::<Vec<_>>())
+        .flat_map(|(_, hold)| {
+            (1_i64..)
+                .zip(&hold.pins)
+                .map(|(index, part)| pin(hold, index, part))
+                .collect::<Vec<_>>()
+        })
         .collect();
     if !rows.is_empty() {
         pins::Entity::insert_many(rows).exec_without_returning(tx.conn()).await?;

@@ -11,7 +11,8 @@ use sea_orm::{QueryOrder, QuerySelect, entity::prelude::*};
 use std::collections::HashMap;
 
 payterms_chassis::table! {
-    /// A row. `live` says whether it may have credit: the index of live lots holds the others no more.
+    /// A row. `live` says whether it may have credit: the index of live lots holds the others no
+    /// more.
     entity "lots"
     key { id: Uuid, }
     fixed {
@@ -91,13 +92,19 @@ fn read(row: Model) -> Result<Lot, AppError> {
 }
 
 /// The live lots of wallets, by wallet, in debit order.
-pub async fn live_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallets: &[Uuid]) -> Result<HashMap<Uuid, Vec<Lot>>, AppError> {
+pub async fn live_of<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    wallets: &[Uuid],
+) -> Result<HashMap<Uuid, Vec<Lot>>, AppError> {
     if wallets.is_empty() {
         return Ok(HashMap::new());
     }
     let (among, ids) = rows::among(conn, "wallet_id", 2, wallets);
-    let select = format!("SELECT * FROM lots WHERE tenant = $1 AND {among} AND live AND remaining > 0");
-    let rows = Entity::find().from_raw_sql(rows::of_tenant(conn, &select, tenant, ids)).all(conn).await?;
+    let select =
+        format!("SELECT * FROM lots WHERE tenant = $1 AND {among} AND live AND remaining > 0");
+    let rows =
+        Entity::find().from_raw_sql(rows::of_tenant(conn, &select, tenant, ids)).all(conn).await?;
     let mut by_wallet: HashMap<Uuid, Vec<Lot>> = HashMap::new();
     for row in rows {
         by_wallet.entry(row.wallet_id).or_default().push(lot(row)?);
@@ -115,9 +122,15 @@ pub async fn wallets_with_expiring<C: ConnectionTrait>(
     after: Uuid,
     limit: u64,
 ) -> Result<Vec<Uuid>, AppError> {
-    let query = Entity::find().select_only().column(Column::WalletId).distinct().filter(Column::Tenant.eq(tenant.as_str()));
+    let query = Entity::find()
+        .select_only()
+        .column(Column::WalletId)
+        .distinct()
+        .filter(Column::Tenant.eq(tenant.as_str()));
     let query = query.filter(Column::Remaining.gt(0)).filter(Column::ExpiresAt.is_not_null());
-    let query = query.filter(Column::Kind.eq(kind_name(LotKind::Purchased))).filter(Column::WalletId.gt(after));
+    let query = query
+        .filter(Column::Kind.eq(kind_name(LotKind::Purchased)))
+        .filter(Column::WalletId.gt(after));
     Ok(query.order_by_asc(Column::WalletId).limit(limit).into_tuple().all(conn).await?)
 }
 
@@ -141,16 +154,20 @@ fn row(tenant: &TenantId, wallet: &Wallet, lot: &Lot, live: bool) -> Model {
     }
 }
 
-/// The rows of new lots, and of changed lots. A new one is live even if a debt has taken all of it at once: it leaves the index with its
-/// next change, as it always has.
-pub(super) fn rows(tenant: &TenantId, changed: &[(&Wallet, &[Lot])]) -> (Rows<{ Model::WIDTH }>, Rows<{ Model::CHANGES }>) {
+/// The rows of new lots, and of changed lots. A new one is live even if a debt has taken all of it
+/// at once: it leaves the index with its next change, as it always has.
+pub(super) fn rows(
+    tenant: &TenantId,
+    changed: &[(&Wallet, &[Lot])],
+) -> (Rows<{ Model::WIDTH }>, Rows<{ Model::CHANGES }>) {
     let mut new_rows = Rows::new(Model::COLUMNS);
     let mut changed_rows = Rows::new(Model::CHANGING);
     for (wallet, before) in changed {
         for lot in &wallet.lots {
             match before.iter().find(|previous| previous.id == lot.id) {
                 Some(previous) if previous == lot => {}
-                Some(_) => changed_rows.push(row(tenant, wallet, lot, lot.remaining.is_positive()).changed()),
+                Some(_) => changed_rows
+                    .push(row(tenant, wallet, lot, lot.remaining.is_positive()).changed()),
                 None => new_rows.push(row(tenant, wallet, lot, true).inserted()),
             }
         }
@@ -164,13 +181,25 @@ pub async fn find_many<C: ConnectionTrait>(
     tenant: &TenantId,
     ids: impl IntoIterator<Item = Uuid>,
 ) -> Result<HashMap<Uuid, Lot>, AppError> {
-    let rows = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids)).all(conn).await?;
+    let rows = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::Id.is_in(ids))
+        .all(conn)
+        .await?;
     rows.into_iter().map(|row| Ok((row.id, lot(row)?))).collect()
 }
 
 /// One lot of a wallet, also if it is used up.
-pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet: Id<Wallet>, id: Id<Lot>) -> Result<Option<Lot>, AppError> {
-    let found = Entity::find_by_id((tenant.to_string(), id.uuid())).filter(Column::WalletId.eq(wallet.uuid())).one(conn).await?;
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    wallet: Id<Wallet>,
+    id: Id<Lot>,
+) -> Result<Option<Lot>, AppError> {
+    let found = Entity::find_by_id((tenant.to_string(), id.uuid()))
+        .filter(Column::WalletId.eq(wallet.uuid()))
+        .one(conn)
+        .await?;
     found.map(lot).transpose()
 }
 

@@ -54,22 +54,36 @@ pub async fn of_products<C: ConnectionTrait>(
     let customers: Vec<_> = customers.into_iter().map(Id::uuid).collect();
     let (among, ids) = rows::among(conn, "customer_id", 2, &customers);
     let select = format!("SELECT * FROM metered_services WHERE tenant = $1 AND {among}");
-    let rows = Entity::find().from_raw_sql(rows::of_tenant(conn, &select, tenant, ids)).all(conn).await?;
+    let rows =
+        Entity::find().from_raw_sql(rows::of_tenant(conn, &select, tenant, ids)).all(conn).await?;
     rows.into_iter().filter(|row| products.contains(&row.product.as_str())).map(service).collect()
 }
 
 /// One service.
-pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Uuid) -> Result<Option<MeteredService>, AppError> {
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Uuid,
+) -> Result<Option<MeteredService>, AppError> {
     Entity::find_by_id((tenant.to_string(), id)).one(conn).await?.map(service).transpose()
 }
 
 /// Locks one service: an event and the closing of a month may change it at once.
 pub async fn lock(tx: &WriteTx, id: Uuid) -> Result<Option<MeteredService>, AppError> {
-    Entity::find_by_id((tx.call().tenant.to_string(), id)).lock_exclusive().one(tx.conn()).await?.map(service).transpose()
+    Entity::find_by_id((tx.call().tenant.to_string(), id))
+        .lock_exclusive()
+        .one(tx.conn())
+        .await?
+        .map(service)
+        .transpose()
 }
 
 /// Inserts or saves a service.
-pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, service: &MeteredService) -> Result<(), AppError> {
+pub async fn save<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    service: &MeteredService,
+) -> Result<(), AppError> {
     let row = ActiveModel {
         tenant: Set(tenant.to_string()),
         id: Set(service.id),
@@ -79,7 +93,9 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, service: &Met
         access: Set(service.access.name().to_owned()),
         open_month: Set(service.open_month.to_string()),
     };
-    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns([Column::Access, Column::OpenMonth]).to_owned();
+    let upsert = OnConflict::columns([Column::Tenant, Column::Id])
+        .update_columns([Column::Access, Column::OpenMonth])
+        .to_owned();
     Entity::insert(row).on_conflict(upsert).exec_without_returning(conn).await?;
     Ok(())
 }
@@ -104,7 +120,10 @@ pub async fn used<C: ConnectionTrait>(
             let whole: i64 = row.try_get("", "whole")?;
             let millionths: i64 = row.try_get("", "millionths")?;
             let quantity = Decimal::from(whole).checked_add(Decimal::new(millionths, 6));
-            Ok((price, quantity.ok_or_else(|| AppError::Fault("a month's quantity".into()))?.normalize()))
+            Ok((
+                price,
+                quantity.ok_or_else(|| AppError::Fault("a month's quantity".into()))?.normalize(),
+            ))
         })
         .collect()
 }

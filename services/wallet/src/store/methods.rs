@@ -4,7 +4,9 @@ use super::unknown;
 use payterms_chassis::{AppError, WriteTx};
 use payterms_kernel::{Id, TenantId};
 use payterms_wallet_domain::{Customer, MethodKind, Methods, PaymentMethod};
-use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict,
+};
 use std::collections::HashMap;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -88,7 +90,11 @@ fn method(row: Model) -> Result<PaymentMethod, AppError> {
 }
 
 /// A customer's active methods and pointers.
-pub async fn of_customer<C: ConnectionTrait>(conn: &C, tenant: &TenantId, customer: Id<Customer>) -> Result<Methods, AppError> {
+pub async fn of_customer<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    customer: Id<Customer>,
+) -> Result<Methods, AppError> {
     let rows = Entity::find()
         .filter(Column::Tenant.eq(tenant.as_str()))
         .filter(Column::CustomerId.eq(customer.uuid()))
@@ -96,8 +102,10 @@ pub async fn of_customer<C: ConnectionTrait>(conn: &C, tenant: &TenantId, custom
         .order_by_desc(Column::Id)
         .all(conn)
         .await?;
-    let pointers = pointers::Entity::find_by_id((tenant.to_string(), customer.uuid())).one(conn).await?;
-    let (purchase_default, collection) = pointers.map(|row| (row.purchase_default_id, row.collection_method_id)).unwrap_or_default();
+    let pointers =
+        pointers::Entity::find_by_id((tenant.to_string(), customer.uuid())).one(conn).await?;
+    let (purchase_default, collection) =
+        pointers.map(|row| (row.purchase_default_id, row.collection_method_id)).unwrap_or_default();
     Ok(Methods {
         active: rows.into_iter().map(method).collect::<Result<_, _>>()?,
         purchase_default: purchase_default.map(Id::from_uuid),
@@ -125,8 +133,14 @@ pub async fn of_customers<C: ConnectionTrait>(
         .all(conn)
         .await?;
     let of = |row: pointers::Model| {
-        let (purchase_default, collection) = (row.purchase_default_id.map(Id::from_uuid), row.collection_method_id.map(Id::from_uuid));
-        (Id::from_uuid(row.customer_id), Methods { active: Vec::new(), purchase_default, collection })
+        let (purchase_default, collection) = (
+            row.purchase_default_id.map(Id::from_uuid),
+            row.collection_method_id.map(Id::from_uuid),
+        );
+        (
+            Id::from_uuid(row.customer_id),
+            Methods { active: Vec::new(), purchase_default, collection },
+        )
     };
     let mut saved: HashMap<_, _> = found.into_iter().map(of).collect();
     for row in rows {
@@ -137,7 +151,8 @@ pub async fn of_customers<C: ConnectionTrait>(
     Ok(saved)
 }
 
-/// Locks a customer's pointers and loads the methods. The row is inserted if it is missing, because a missing row cannot be locked.
+/// Locks a customer's pointers and loads the methods. The row is inserted if it is missing, because
+/// a missing row cannot be locked.
 pub async fn lock(tx: &WriteTx, customer: Id<Customer>) -> Result<Methods, AppError> {
     let tenant = &tx.call().tenant;
     let row = pointers::ActiveModel {
@@ -150,7 +165,10 @@ pub async fn lock(tx: &WriteTx, customer: Id<Customer>) -> Result<Methods, AppEr
         .update_column(pointers::Column::CustomerId)
         .to_owned();
     pointers::Entity::insert(row).on_conflict(keep).exec_without_returning(tx.conn()).await?;
-    pointers::Entity::find_by_id((tenant.to_string(), customer.uuid())).lock_exclusive().one(tx.conn()).await?;
+    pointers::Entity::find_by_id((tenant.to_string(), customer.uuid()))
+        .lock_exclusive()
+        .one(tx.conn())
+        .await?;
     of_customer(tx.conn(), tenant, customer).await
 }
 
@@ -161,17 +179,28 @@ pub async fn find<C: ConnectionTrait>(
     customer: Id<Customer>,
     id: Id<PaymentMethod>,
 ) -> Result<Option<PaymentMethod>, AppError> {
-    let found = Entity::find_by_id((tenant.to_string(), id.uuid())).filter(Column::CustomerId.eq(customer.uuid())).one(conn).await?;
+    let found = Entity::find_by_id((tenant.to_string(), id.uuid()))
+        .filter(Column::CustomerId.eq(customer.uuid()))
+        .one(conn)
+        .await?;
     found.map(method).transpose()
 }
 
 /// One method of any customer, for a flow that has checked the customer before.
-pub async fn get<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<PaymentMethod>) -> Result<Option<PaymentMethod>, AppError> {
+pub async fn get<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<PaymentMethod>,
+) -> Result<Option<PaymentMethod>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(method).transpose()
 }
 
 /// Inserts a method or updates its state.
-pub async fn save(tx: &WriteTx, customer: Id<Customer>, method: &PaymentMethod) -> Result<(), AppError> {
+pub async fn save(
+    tx: &WriteTx,
+    customer: Id<Customer>,
+    method: &PaymentMethod,
+) -> Result<(), AppError> {
     let row = ActiveModel {
         tenant: Set(tx.call().tenant.to_string()),
         id: Set(method.id.uuid()),
@@ -188,13 +217,19 @@ pub async fn save(tx: &WriteTx, customer: Id<Customer>, method: &PaymentMethod) 
         mandate: Set(method.mandate.clone()),
         created_at: Set(method.created_at),
     };
-    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns([Column::State, Column::ChargedBack]).to_owned();
+    let upsert = OnConflict::columns([Column::Tenant, Column::Id])
+        .update_columns([Column::State, Column::ChargedBack])
+        .to_owned();
     Entity::insert(row).on_conflict(upsert).exec_without_returning(tx.conn()).await?;
     Ok(())
 }
 
 /// Saves the pointers.
-pub async fn save_pointers(tx: &WriteTx, customer: Id<Customer>, methods: &Methods) -> Result<(), AppError> {
+pub async fn save_pointers(
+    tx: &WriteTx,
+    customer: Id<Customer>,
+    methods: &Methods,
+) -> Result<(), AppError> {
     let row = pointers::ActiveModel {
         tenant: Set(tx.call().tenant.to_string()),
         customer_id: Set(customer.uuid()),

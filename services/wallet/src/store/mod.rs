@@ -1,6 +1,9 @@
-//! The wallet's tables: SeaORM entities and their queries. Models do not leave this module, and every query has the tenant in
-//! its condition.
-#![expect(clippy::missing_errors_doc, reason = "every query fails as the database does; other errors are named")]
+//! The wallet's tables: SeaORM entities and their queries. Models do not leave this module, and
+//! every query has the tenant in its condition.
+#![expect(
+    clippy::missing_errors_doc,
+    reason = "every query fails as the database does; other errors are named"
+)]
 
 pub mod accruals;
 pub mod changes;
@@ -52,8 +55,8 @@ use uuid::Uuid;
 
 pub(crate) use payterms_chassis::columns::{amount, amounts_text, currency, money, unknown};
 
-/// The request that wrote a row: its id, the hash of its content, and its actor. A row with a stamp serves for idempotency and
-/// audit too, which saves two rows for each debit.
+/// The request that wrote a row: its id, the hash of its content, and its actor. A row with a stamp
+/// serves for idempotency and audit too, which saves two rows for each debit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestStamp {
     request_id: Uuid,
@@ -68,7 +71,11 @@ impl RequestStamp {
     /// The stamp of a call.
     #[must_use]
     pub fn of(call: &Call) -> Self {
-        Self { request_id: call.request_id, input_hash: call.input_hash.clone(), actor: call.caller.subject.clone() }
+        Self {
+            request_id: call.request_id,
+            input_hash: call.input_hash.clone(),
+            actor: call.caller.subject.clone(),
+        }
     }
 }
 
@@ -86,6 +93,10 @@ pub const TABLES: [(&str, &[rows::Column]); 7] = [
 /// The columns that the fast path's procedure sets of a wallet and of a lot, after the key.
 #[must_use]
 pub fn set_by_single_call() -> [Vec<&'static str>; 2] {
-    let names = |columns: &[rows::Column], keys| columns.iter().skip(keys).map(|(name, _)| *name).collect();
-    [names(&wallets::Model::CHANGING, wallets::Model::KEYS), names(&lots::Model::CHANGING, lots::Model::KEYS)]
+    let names =
+        |columns: &[rows::Column], keys| columns.iter().skip(keys).map(|(name, _)| *name).collect();
+    [
+        names(&wallets::Model::CHANGING, wallets::Model::KEYS),
+        names(&lots::Model::CHANGING, lots::Model::KEYS),
+    ]
 }

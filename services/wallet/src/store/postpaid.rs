@@ -7,7 +7,9 @@ use payterms_wallet_domain::{
     Wallet,
     postpaid::{Agreement, AgreementState, Terms},
 };
-use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict,
+};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "postpaid_agreements")]
@@ -41,12 +43,19 @@ impl ActiveModelBehavior for ActiveModel {}
 fn agreement(row: Model) -> Result<Agreement, AppError> {
     let currency = currency(&row.currency)?;
     let state = AgreementState::named(&row.state);
-    let first_month = row.first_month.as_deref().map(|month| month.parse().map_err(|_| unknown("month", month))).transpose()?;
+    let first_month = row
+        .first_month
+        .as_deref()
+        .map(|month| month.parse().map_err(|_| unknown("month", month)))
+        .transpose()?;
     Ok(Agreement {
         id: Id::from_uuid(row.id),
         wallet: Id::from_uuid(row.wallet_id),
         state: state.ok_or_else(|| unknown("agreement state", &row.state))?,
-        terms: Terms { commitment: Money::from_micros(currency, row.commitment), limit: Money::from_micros(currency, row.credit_limit) },
+        terms: Terms {
+            commitment: Money::from_micros(currency, row.commitment),
+            limit: Money::from_micros(currency, row.credit_limit),
+        },
         first_month,
         billed: u32::try_from(row.billed).unwrap_or_default(),
         after_sequence: row.after_sequence,
@@ -65,21 +74,34 @@ pub async fn find<C: ConnectionTrait>(
     wallet: Id<Wallet>,
     id: Id<Agreement>,
 ) -> Result<Option<Agreement>, AppError> {
-    let query = Entity::find_by_id((tenant.to_string(), id.uuid())).filter(Column::WalletId.eq(wallet.uuid()));
+    let query = Entity::find_by_id((tenant.to_string(), id.uuid()))
+        .filter(Column::WalletId.eq(wallet.uuid()));
     query.one(conn).await?.map(agreement).transpose()
 }
 
 /// The agreements with these ids.
-pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<Agreement>]) -> Result<Vec<Agreement>, AppError> {
+pub async fn find_many<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    ids: &[Id<Agreement>],
+) -> Result<Vec<Agreement>, AppError> {
     let ids = ids.iter().map(|id| id.uuid());
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids));
+    let query =
+        Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids));
     query.all(conn).await?.into_iter().map(agreement).collect()
 }
 
-/// The requested or active agreement of a wallet. There is at most one, because it is only made under the wallet's lock.
-pub async fn live<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet: Id<Wallet>) -> Result<Option<Agreement>, AppError> {
+/// The requested or active agreement of a wallet. There is at most one, because it is only made
+/// under the wallet's lock.
+pub async fn live<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    wallet: Id<Wallet>,
+) -> Result<Option<Agreement>, AppError> {
     let states = [AgreementState::Requested, AgreementState::Active].map(AgreementState::name);
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::WalletId.eq(wallet.uuid()));
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::WalletId.eq(wallet.uuid()));
     query.filter(Column::State.is_in(states)).one(conn).await?.map(agreement).transpose()
 }
 
@@ -92,8 +114,14 @@ pub enum Standing {
     Before(Option<i64>),
 }
 
-/// Where an entry stands to the agreements of its wallet. Those from before entries were kept are found by their times.
-pub async fn standing_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet: Id<Wallet>, sequence: i64) -> Result<Standing, AppError> {
+/// Where an entry stands to the agreements of its wallet. Those from before entries were kept are
+/// found by their times.
+pub async fn standing_of<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    wallet: Id<Wallet>,
+    sequence: i64,
+) -> Result<Standing, AppError> {
     let at = |column: &str| {
         format!(
             "(SELECT COALESCE(MAX(e.sequence), 0) FROM entries e WHERE e.tenant = a.tenant AND e.wallet_id = a.wallet_id \
@@ -107,9 +135,18 @@ pub async fn standing_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet
         began = at("created_at"),
         ended = at("updated_at"),
     );
-    let row = sql::one(conn, &select, vec![tenant.as_str().into(), wallet.uuid().into(), sequence.into()]).await?;
+    let row = sql::one(
+        conn,
+        &select,
+        vec![tenant.as_str().into(), wallet.uuid().into(), sequence.into()],
+    )
+    .await?;
     let began: Option<i64> = row.map(|row| row.try_get("", "began")).transpose()?;
-    Ok(if began.is_some_and(|began| began < sequence) { Standing::Within } else { Standing::Before(began) })
+    Ok(if began.is_some_and(|began| began < sequence) {
+        Standing::Within
+    } else {
+        Standing::Before(began)
+    })
 }
 
 /// Agreements of a wallet below an id, newest first.
@@ -120,8 +157,15 @@ pub async fn list<C: ConnectionTrait>(
     before: Uuid,
     limit: u64,
 ) -> Result<Vec<Agreement>, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::WalletId.eq(wallet.uuid()));
-    let rows = query.filter(Column::Id.lt(before)).order_by_desc(Column::Id).limit(limit).all(conn).await?;
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::WalletId.eq(wallet.uuid()));
+    let rows = query
+        .filter(Column::Id.lt(before))
+        .order_by_desc(Column::Id)
+        .limit(limit)
+        .all(conn)
+        .await?;
     rows.into_iter().map(agreement).collect()
 }
 
@@ -156,7 +200,8 @@ pub async fn save(tx: &WriteTx, agreement: &Agreement) -> Result<(), AppError> {
         Column::Version,
         Column::UpdatedAt,
     ];
-    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
+    let upsert =
+        OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
     Entity::insert(row).on_conflict(upsert).exec_without_returning(tx.conn()).await?;
     Ok(())
 }

@@ -7,7 +7,10 @@ use payterms_wallet_domain::{
     DisputeState,
     provider_difference::{DifferenceState, Finding, Place, ProviderDifference, RecordKind, Side},
 };
-use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, QueryTrait, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set, QueryOrder, QuerySelect, QueryTrait, entity::prelude::*,
+    sea_query::OnConflict,
+};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "provider_differences")]
@@ -70,7 +73,11 @@ fn difference(row: Model) -> Result<ProviderDifference, AppError> {
 }
 
 /// One difference.
-pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Uuid) -> Result<Option<ProviderDifference>, AppError> {
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Uuid,
+) -> Result<Option<ProviderDifference>, AppError> {
     Entity::find_by_id((tenant.to_string(), id)).one(conn).await?.map(difference).transpose()
 }
 
@@ -86,15 +93,26 @@ pub async fn list<C: ConnectionTrait>(
         .filter(Column::Tenant.eq(tenant.as_str()))
         .filter(Column::Id.gt(after))
         .apply_if(state, |query, state| query.filter(Column::State.eq(state.name())));
-    query.order_by_asc(Column::Id).limit(limit).all(conn).await?.into_iter().map(difference).collect()
+    query
+        .order_by_asc(Column::Id)
+        .limit(limit)
+        .all(conn)
+        .await?
+        .into_iter()
+        .map(difference)
+        .collect()
 }
 
 /// Inserts or updates a difference.
 pub async fn save(tx: &WriteTx, provider_difference: &ProviderDifference) -> Result<(), AppError> {
     let Finding { place, at_provider, in_ledger } = &provider_difference.finding;
     let amount = |side: &Option<Side>| side.map(|side| side.amount.micros());
-    let currency = |side: &Option<Side>| side.map(|side| side.amount.currency().code().to_owned()).unwrap_or_default();
-    let outcome = |side: &Option<Side>| side.and_then(|side| side.outcome).map(DisputeState::name).unwrap_or_default().to_owned();
+    let currency = |side: &Option<Side>| {
+        side.map(|side| side.amount.currency().code().to_owned()).unwrap_or_default()
+    };
+    let outcome = |side: &Option<Side>| {
+        side.and_then(|side| side.outcome).map(DisputeState::name).unwrap_or_default().to_owned()
+    };
     let row = ActiveModel {
         tenant: Set(tx.call().tenant.to_string()),
         id: Set(provider_difference.id),
@@ -129,7 +147,8 @@ pub async fn save(tx: &WriteTx, provider_difference: &ProviderDifference) -> Res
         Column::SettledBy,
         Column::UpdatedAt,
     ];
-    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
+    let upsert =
+        OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
     Entity::insert(row).on_conflict(upsert).exec_without_returning(tx.conn()).await?;
     Ok(())
 }

@@ -1,10 +1,13 @@
-//! Table `provider_payouts`; a row is written by the reconciliation that runs, of which a tenant has one.
+//! Table `provider_payouts`; a row is written by the reconciliation that runs, of which a tenant
+//! has one.
 
 use super::{money, unknown};
 use payterms_chassis::{AppError, WriteTx};
 use payterms_kernel::TenantId;
 use payterms_wallet_domain::provider_payout::{PayoutState, ProviderPayout};
-use sea_orm::{ActiveValue::Set, Condition, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set, Condition, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict,
+};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "provider_payouts")]
@@ -47,7 +50,11 @@ fn payout(row: Model) -> Result<ProviderPayout, AppError> {
 }
 
 /// One payout.
-pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Uuid) -> Result<Option<ProviderPayout>, AppError> {
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Uuid,
+) -> Result<Option<ProviderPayout>, AppError> {
     Entity::find_by_id((tenant.to_string(), id)).one(conn).await?.map(payout).transpose()
 }
 
@@ -83,7 +90,8 @@ pub async fn save(tx: &WriteTx, payout: &ProviderPayout) -> Result<(), AppError>
         created_at: Set(payout.created_at),
     };
     let changing = [Column::State, Column::IsListed, Column::Amount, Column::ArrivesOn];
-    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
+    let upsert =
+        OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
     Entity::insert(row).on_conflict(upsert).exec_without_returning(tx.conn()).await?;
     Ok(())
 }

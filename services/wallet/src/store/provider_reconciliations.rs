@@ -3,8 +3,12 @@
 use super::unknown;
 use payterms_chassis::{AppError, WriteTx};
 use payterms_kernel::TenantId;
-use payterms_wallet_domain::reconciliation::{Listed, Period, ProviderReconciliation, ReconciliationState};
-use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use payterms_wallet_domain::reconciliation::{
+    Listed, Period, ProviderReconciliation, ReconciliationState,
+};
+use sea_orm::{
+    ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict,
+};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "provider_reconciliations")]
@@ -42,7 +46,12 @@ fn reconciliation(row: Model) -> Result<ProviderReconciliation, AppError> {
         state: state.ok_or_else(|| unknown("reconciliation state", &row.state))?,
         period: Period { from: row.from_at, to: row.to_at },
         nightly: row.nightly,
-        listed: Listed { charges: row.charges, refunds: row.refunds, disputes: row.disputes, payouts: row.payouts },
+        listed: Listed {
+            charges: row.charges,
+            refunds: row.refunds,
+            disputes: row.disputes,
+            payouts: row.payouts,
+        },
         differences: row.differences,
         created_at: row.created_at,
         ended_at: row.ended_at,
@@ -50,19 +59,32 @@ fn reconciliation(row: Model) -> Result<ProviderReconciliation, AppError> {
 }
 
 /// One reconciliation.
-pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Uuid) -> Result<Option<ProviderReconciliation>, AppError> {
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Uuid,
+) -> Result<Option<ProviderReconciliation>, AppError> {
     Entity::find_by_id((tenant.to_string(), id)).one(conn).await?.map(reconciliation).transpose()
 }
 
 /// The one that is running.
-pub async fn running<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<Option<ProviderReconciliation>, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::State.eq(ReconciliationState::Running.name()));
+pub async fn running<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+) -> Result<Option<ProviderReconciliation>, AppError> {
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::State.eq(ReconciliationState::Running.name()));
     query.one(conn).await?.map(reconciliation).transpose()
 }
 
 /// The last of a night.
-pub async fn last_of_night<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<Option<ProviderReconciliation>, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Nightly.eq(true));
+pub async fn last_of_night<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+) -> Result<Option<ProviderReconciliation>, AppError> {
+    let query =
+        Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Nightly.eq(true));
     query.order_by_desc(Column::ToAt).one(conn).await?.map(reconciliation).transpose()
 }
 
@@ -73,8 +95,16 @@ pub async fn list<C: ConnectionTrait>(
     before: Uuid,
     limit: u64,
 ) -> Result<Vec<ProviderReconciliation>, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.lt(before));
-    query.order_by_desc(Column::Id).limit(limit).all(conn).await?.into_iter().map(reconciliation).collect()
+    let query =
+        Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.lt(before));
+    query
+        .order_by_desc(Column::Id)
+        .limit(limit)
+        .all(conn)
+        .await?
+        .into_iter()
+        .map(reconciliation)
+        .collect()
 }
 
 /// Inserts or updates a reconciliation.
@@ -95,9 +125,17 @@ pub async fn save(tx: &WriteTx, reconciliation: &ProviderReconciliation) -> Resu
         created_at: Set(reconciliation.created_at),
         ended_at: Set(reconciliation.ended_at),
     };
-    let changing =
-        [Column::State, Column::Charges, Column::Refunds, Column::Disputes, Column::Payouts, Column::Differences, Column::EndedAt];
-    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
+    let changing = [
+        Column::State,
+        Column::Charges,
+        Column::Refunds,
+        Column::Disputes,
+        Column::Payouts,
+        Column::Differences,
+        Column::EndedAt,
+    ];
+    let upsert =
+        OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
     Entity::insert(row).on_conflict(upsert).exec_without_returning(tx.conn()).await?;
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! What the ledger has of charges at Stripe, in the words in which Stripe lists them: for reconciliations.
+//! What the ledger has of charges at Stripe, in the words in which Stripe lists them: for
+//! reconciliations.
 
 use super::{money, unknown};
 use payterms_chassis::{AppError, sql};
@@ -15,7 +16,8 @@ use uuid::Uuid;
 /// Ids of one statement; SQLite takes 32,766 values.
 const CHUNK: usize = 1_000;
 
-/// Charges that took money, with their refunds and disputes, after the list of ids of charges at the provider.
+/// Charges that took money, with their refunds and disputes, after the list of ids of charges at
+/// the provider.
 const RECORDS: &str = "\
     SELECT 'CHARGE' AS kind, provider_charge_id AS id, provider_charge_id AS charge, amount, currency, '' AS outcome FROM top_ups \
     WHERE tenant = $1 AND state IN ('SUCCEEDED', 'CHARGED_BACK') AND provider_charge_id IN ({ids}) AND provider_charge_id <> '' \
@@ -30,7 +32,8 @@ const RECORDS: &str = "\
     UNION ALL SELECT 'DISPUTE', provider_dispute_id, provider_charge_id, amount, currency, state FROM disputes \
     WHERE tenant = $1 AND provider_charge_id IN ({ids})";
 
-/// What moved in a period in the ledger, with all disputes that are open: charges in real time, the others in the tenant's.
+/// What moved in a period in the ledger, with all disputes that are open: charges in real time, the
+/// others in the tenant's.
 const MOVED: &str = "\
     SELECT 'CHARGE' AS kind, stripe_id AS id, stripe_id AS charge FROM stripe_intents \
     WHERE tenant = $1 AND first_asked_at >= $2 AND first_asked_at < $3 AND stripe_id <> '' \
@@ -53,18 +56,33 @@ fn place(row: &QueryResult) -> Result<Place, AppError> {
 }
 
 fn record(row: &QueryResult) -> Result<Record, AppError> {
-    let (currency, outcome): (String, String) = (row.try_get("", "currency")?, row.try_get("", "outcome")?);
-    Ok(Record { place: place(row)?, amount: money(&currency, row.try_get("", "amount")?)?, outcome: DisputeState::named(&outcome) })
+    let (currency, outcome): (String, String) =
+        (row.try_get("", "currency")?, row.try_get("", "outcome")?);
+    Ok(Record {
+        place: place(row)?,
+        amount: money(&currency, row.try_get("", "amount")?)?,
+        outcome: DisputeState::named(&outcome),
+    })
 }
 
 /// Values and places of a statement: the tenant, then the ids.
 fn with_ids(tenant: &TenantId, ids: &[&str]) -> (Vec<Value>, String) {
-    let places = (2..ids.len().saturating_add(2)).map(|place| format!("${place}")).collect::<Vec<_>>().join(", ");
-    (std::iter::once(tenant.as_str().into()).chain(ids.iter().map(|id| (*id).into())).collect(), places)
+    let places = (2..ids.len().saturating_add(2))
+        .map(|place| format!("${place}"))
+        .collect::<Vec<_>>()
+        .join(", ");
+    (
+        std::iter::once(tenant.as_str().into()).chain(ids.iter().map(|id| (*id).into())).collect(),
+        places,
+    )
 }
 
 /// All records of charges by their ids at the provider.
-pub async fn of_charges<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &BTreeSet<&str>) -> Result<Vec<Record>, AppError> {
+pub async fn of_charges<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    ids: &BTreeSet<&str>,
+) -> Result<Vec<Record>, AppError> {
     let (ids, mut records) = (ids.iter().copied().collect::<Vec<_>>(), Vec::new());
     for ids in ids.chunks(CHUNK) {
         let (values, places) = with_ids(tenant, ids);
@@ -76,25 +94,46 @@ pub async fn of_charges<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &B
 }
 
 /// Where something of the ledger moved in a period, or a dispute is open.
-pub async fn moved<C: ConnectionTrait>(conn: &C, tenant: &TenantId, period: Period) -> Result<Vec<Place>, AppError> {
+pub async fn moved<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    period: Period,
+) -> Result<Vec<Place>, AppError> {
     let values = vec![tenant.as_str().into(), period.from.into(), period.to.into()];
     sql::all(conn, MOVED, values).await?.iter().map(place).collect()
 }
 
 /// Which of these ids are of intents that the suite has made.
-pub async fn intents_among<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &BTreeSet<&str>) -> Result<BTreeSet<String>, AppError> {
+pub async fn intents_among<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    ids: &BTreeSet<&str>,
+) -> Result<BTreeSet<String>, AppError> {
     if ids.is_empty() {
         return Ok(BTreeSet::new());
     }
     let (values, places) = with_ids(tenant, &ids.iter().copied().collect::<Vec<_>>());
-    let select = format!("SELECT stripe_id AS id FROM stripe_intents WHERE tenant = $1 AND stripe_id IN ({places}) AND stripe_id <> ''");
-    Ok(sql::all(conn, &select, values).await?.iter().map(|row| row.try_get("", "id")).collect::<Result<_, _>>()?)
+    let select = format!(
+        "SELECT stripe_id AS id FROM stripe_intents WHERE tenant = $1 AND stripe_id IN ({places}) AND stripe_id <> ''"
+    );
+    Ok(sql::all(conn, &select, values)
+        .await?
+        .iter()
+        .map(|row| row.try_get("", "id"))
+        .collect::<Result<_, _>>()?)
 }
 
 /// Top-ups, charges and refunds whose provider has not decided yet, or is still to be asked.
-pub async fn under_way<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<Vec<Uuid>, AppError> {
+pub async fn under_way<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+) -> Result<Vec<Uuid>, AppError> {
     let select = "SELECT id FROM top_ups WHERE tenant = $1 AND state = 'PROCESSING' UNION ALL SELECT id FROM charges WHERE tenant = $1 AND \
                   state = 'PROCESSING' UNION ALL SELECT id FROM top_up_refunds WHERE tenant = $1 AND state = 'PROCESSING' UNION ALL SELECT id \
                   FROM refunds WHERE tenant = $1 AND state = 'PROCESSING'";
-    Ok(sql::all(conn, select, vec![tenant.as_str().into()]).await?.iter().map(|row| row.try_get("", "id")).collect::<Result<_, _>>()?)
+    Ok(sql::all(conn, select, vec![tenant.as_str().into()])
+        .await?
+        .iter()
+        .map(|row| row.try_get("", "id"))
+        .collect::<Result<_, _>>()?)
 }

@@ -1,5 +1,5 @@
-//! Table `provider_transactions`: what moved the balance at a provider, as the provider lists it. Rows never change, but for the payout that
-//! takes them up.
+//! Table `provider_transactions`: what moved the balance at a provider, as the provider lists it.
+//! Rows never change, but for the payout that takes them up.
 
 use super::{money, unknown};
 use chrono::{DateTime, Utc};
@@ -25,7 +25,8 @@ fn kind(name: &str) -> Result<TransactionKind, AppError> {
 }
 
 fn transaction(row: &QueryResult) -> Result<ProviderTransaction, AppError> {
-    let (currency, name): (String, String) = (row.try_get("", "currency")?, row.try_get("", "kind")?);
+    let (currency, name): (String, String) =
+        (row.try_get("", "currency")?, row.try_get("", "kind")?);
     Ok(ProviderTransaction {
         id: row.try_get("", "provider_transaction_id")?,
         kind: kind(&name)?,
@@ -40,7 +41,11 @@ fn transaction(row: &QueryResult) -> Result<ProviderTransaction, AppError> {
 }
 
 /// Stores transactions; of those that are stored, the payout.
-pub async fn save(tx: &WriteTx, provider: &str, transactions: &[ProviderTransaction]) -> Result<(), AppError> {
+pub async fn save(
+    tx: &WriteTx,
+    provider: &str,
+    transactions: &[ProviderTransaction],
+) -> Result<(), AppError> {
     let mut rows = Rows::new([
         ("tenant", Kind::Tenant),
         ("provider", Kind::Text),
@@ -85,7 +90,8 @@ pub async fn list<C: ConnectionTrait>(
     after: &str,
     limit: u64,
 ) -> Result<Vec<ProviderTransaction>, AppError> {
-    let mut values: Vec<Value> = vec![tenant.as_str().into(), after.into(), i64::try_from(limit).unwrap_or(i64::MAX).into()];
+    let mut values: Vec<Value> =
+        vec![tenant.as_str().into(), after.into(), i64::try_from(limit).unwrap_or(i64::MAX).into()];
     let of_payout = payout.map_or("", |payout| {
         values.push(payout.into());
         " AND payout_id = $4"
@@ -98,10 +104,14 @@ pub async fn list<C: ConnectionTrait>(
 }
 
 /// Adds rows of sums up, each under its key.
-fn add_up<K: Ord>(rows: &[QueryResult], key: impl Fn(&QueryResult) -> Result<K, AppError>) -> Result<BTreeMap<K, Sums>, AppError> {
+fn add_up<K: Ord>(
+    rows: &[QueryResult],
+    key: impl Fn(&QueryResult) -> Result<K, AppError>,
+) -> Result<BTreeMap<K, Sums>, AppError> {
     let mut sums = BTreeMap::new();
     for row in rows {
-        let (currency, name): (String, String) = (row.try_get("", "currency")?, row.try_get("", "kind")?);
+        let (currency, name): (String, String) =
+            (row.try_get("", "currency")?, row.try_get("", "kind")?);
         let amount = money(&currency, row.try_get("", "amount")?)?;
         let fee = money(&currency, row.try_get("", "fee")?)?;
         let added = Added { kind: kind(&name)?, amount, fee, count: row.try_get("", "number")? };
@@ -112,18 +122,33 @@ fn add_up<K: Ord>(rows: &[QueryResult], key: impl Fn(&QueryResult) -> Result<K, 
 }
 
 /// What the transactions of payouts come to; those without any are left out.
-pub async fn sums_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payouts: &[Uuid]) -> Result<BTreeMap<Uuid, Sums>, AppError> {
+pub async fn sums_of<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    payouts: &[Uuid],
+) -> Result<BTreeMap<Uuid, Sums>, AppError> {
     if payouts.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let places = (2..payouts.len().saturating_add(2)).map(|place| format!("${place}")).collect::<Vec<_>>().join(", ");
-    let select = format!("SELECT payout_id, {ADDED} WHERE tenant = $1 AND payout_id IN ({places}) GROUP BY payout_id, currency, kind");
-    let values = std::iter::once(tenant.as_str().into()).chain(payouts.iter().map(|id| (*id).into())).collect();
+    let places = (2..payouts.len().saturating_add(2))
+        .map(|place| format!("${place}"))
+        .collect::<Vec<_>>()
+        .join(", ");
+    let select = format!(
+        "SELECT payout_id, {ADDED} WHERE tenant = $1 AND payout_id IN ({places}) GROUP BY payout_id, currency, kind"
+    );
+    let values = std::iter::once(tenant.as_str().into())
+        .chain(payouts.iter().map(|id| (*id).into()))
+        .collect();
     add_up(&sql::all(conn, &select, values).await?, |row| Ok(row.try_get("", "payout_id")?))
 }
 
 /// What all transactions come to, by currency: those before an instant, where one is named.
-pub async fn sums_until<C: ConnectionTrait>(conn: &C, tenant: &TenantId, at: Option<DateTime<Utc>>) -> Result<Vec<Sums>, AppError> {
+pub async fn sums_until<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    at: Option<DateTime<Utc>>,
+) -> Result<Vec<Sums>, AppError> {
     let before = if at.is_some() { " AND created_at < $2" } else { "" };
     let select = format!("SELECT {ADDED} WHERE tenant = $1{before} GROUP BY currency, kind");
     let values = std::iter::once(tenant.as_str().into()).chain(at.map(Value::from)).collect();

@@ -50,7 +50,8 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 fn recharge(row: &Model) -> Result<AutoRecharge, AppError> {
-    let figure = |micros: Option<i64>| micros.map(|micros| money(&row.currency, micros)).transpose();
+    let figure =
+        |micros: Option<i64>| micros.map(|micros| money(&row.currency, micros)).transpose();
     let then = match (figure(row.threshold_amount)?, figure(row.threshold_up_to)?) {
         (Some(amount), _) => Some(Then::Amount(amount)),
         (None, target) => target.map(Then::UpTo),
@@ -87,7 +88,8 @@ pub async fn of<C: ConnectionTrait>(
     let ids: Vec<_> = wallets.iter().map(|id| id.uuid()).collect();
     let (among, ids) = rows::among(conn, "wallet_id", 2, &ids);
     let select = format!("SELECT * FROM auto_recharges WHERE tenant = $1 AND {among}");
-    let rows = Entity::find().from_raw_sql(rows::of_tenant(conn, &select, tenant, ids)).all(conn).await?;
+    let rows =
+        Entity::find().from_raw_sql(rows::of_tenant(conn, &select, tenant, ids)).all(conn).await?;
     rows.iter().map(|row| Ok((Id::from_uuid(row.wallet_id), recharge(row)?))).collect()
 }
 
@@ -104,7 +106,11 @@ pub async fn wallets_of_customer<C: ConnectionTrait>(
 }
 
 /// The rules of one wallet; a wallet without a row has empty rules.
-pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet: Id<Wallet>) -> Result<AutoRecharge, AppError> {
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    wallet: Id<Wallet>,
+) -> Result<AutoRecharge, AppError> {
     Ok(of(conn, tenant, &[wallet]).await?.remove(&wallet).unwrap_or_default())
 }
 
@@ -120,14 +126,20 @@ pub async fn move_retries<C: ConnectionTrait>(
     }
     for ((from, to), wallets) in together {
         let update = Entity::update_many().col_expr(Column::RetryAt, Expr::value(to));
-        let waiting = update.filter(Column::Tenant.eq(tenant.as_str())).filter(Column::RetryAt.eq(from));
+        let waiting =
+            update.filter(Column::Tenant.eq(tenant.as_str())).filter(Column::RetryAt.eq(from));
         waiting.filter(Column::WalletId.is_in(wallets)).exec(conn).await?;
     }
     Ok(())
 }
 
 /// Saves the rules of a wallet and their state.
-pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet: &Wallet, recharge: &AutoRecharge) -> Result<(), AppError> {
+pub async fn save<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    wallet: &Wallet,
+    recharge: &AutoRecharge,
+) -> Result<(), AppError> {
     let rules = &recharge.rules;
     let (amount, up_to) = match rules.threshold.map(|(_, then)| then) {
         Some(Then::Amount(amount)) => (Some(amount), None),
@@ -155,8 +167,10 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet: &Wall
         retry_at: Set(recharge.retry_at),
         paused_until: Set(recharge.paused_until),
     };
-    let changing = Column::iter().filter(|column| !matches!(column, Column::Tenant | Column::WalletId));
-    let upsert = OnConflict::columns([Column::Tenant, Column::WalletId]).update_columns(changing).to_owned();
+    let changing =
+        Column::iter().filter(|column| !matches!(column, Column::Tenant | Column::WalletId));
+    let upsert =
+        OnConflict::columns([Column::Tenant, Column::WalletId]).update_columns(changing).to_owned();
     Entity::insert(row).on_conflict(upsert).exec_without_returning(conn).await?;
     Ok(())
 }

@@ -56,13 +56,22 @@ fn refund(row: Model) -> Result<Refund, AppError> {
 }
 
 /// One refund.
-pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Refund>) -> Result<Option<Refund>, AppError> {
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<Refund>,
+) -> Result<Option<Refund>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(refund).transpose()
 }
 
 /// The refund that a step made.
-pub async fn of_step<C: ConnectionTrait>(conn: &C, tenant: &TenantId, step: Uuid) -> Result<Option<Refund>, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::StepId.eq(step));
+pub async fn of_step<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    step: Uuid,
+) -> Result<Option<Refund>, AppError> {
+    let query =
+        Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::StepId.eq(step));
     query.one(conn).await?.map(refund).transpose()
 }
 
@@ -74,30 +83,44 @@ pub async fn sum_of<C: ConnectionTrait>(
     charge: Option<Id<Charge>>,
     currency: Currency,
 ) -> Result<Money, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::PaymentId.eq(payment));
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::PaymentId.eq(payment));
     let query = match charge {
         Some(charge) => query.filter(Column::ChargeId.eq(charge.uuid())),
         None => query.filter(Column::ChargeId.is_null()),
     };
-    let sum: Option<Option<i64>> =
-        query.select_only().column_as(Column::Amount.sum().cast_as("bigint"), "sum").into_tuple().one(conn).await?;
+    let sum: Option<Option<i64>> = query
+        .select_only()
+        .column_as(Column::Amount.sum().cast_as("bigint"), "sum")
+        .into_tuple()
+        .one(conn)
+        .await?;
     Ok(Money::from_micros(currency, sum.flatten().unwrap_or_default()))
 }
 
-/// The sum of the parts of a charge's refunds that nobody moved, because the issuer had taken the charge back before.
+/// The sum of the parts of a charge's refunds that nobody moved, because the issuer had taken the
+/// charge back before.
 pub async fn unmoved_of<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     charge: Id<Charge>,
     currency: Currency,
 ) -> Result<Money, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::ChargeId.eq(charge.uuid()));
-    let sum: Option<Option<i64>> =
-        query.select_only().column_as(Column::Unmoved.sum().cast_as("bigint"), "sum").into_tuple().one(conn).await?;
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::ChargeId.eq(charge.uuid()));
+    let sum: Option<Option<i64>> = query
+        .select_only()
+        .column_as(Column::Unmoved.sum().cast_as("bigint"), "sum")
+        .into_tuple()
+        .one(conn)
+        .await?;
     Ok(Money::from_micros(currency, sum.flatten().unwrap_or_default()))
 }
 
-/// Notes that these parts have become credit, so that another dispute of the charge does not make them credit again.
+/// Notes that these parts have become credit, so that another dispute of the charge does not make
+/// them credit again.
 pub async fn credit_unmoved(tx: &WriteTx, charge: Id<Charge>) -> Result<(), AppError> {
     let update = Entity::update_many()
         .col_expr(Column::Unmoved, Expr::value(0_i64))
@@ -128,7 +151,8 @@ pub async fn save(tx: &WriteTx, refund: &Refund) -> Result<(), AppError> {
         updated_at: Set(refund.updated_at),
     };
     let changing = [Column::State, Column::ProviderRefundId, Column::UpdatedAt];
-    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
+    let upsert =
+        OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
     Entity::insert(row).on_conflict(upsert).exec_without_returning(tx.conn()).await?;
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! Tables `reversals` and `reversal_parts`: written once, never changed; and what transfers took that is not given back yet.
+//! Tables `reversals` and `reversal_parts`: written once, never changed; and what transfers took
+//! that is not given back yet.
 
 use super::{lots, money, transfers};
 use chrono::{DateTime, Utc};
@@ -46,14 +47,17 @@ const PART_COLUMNS: [rows::Column; 8] = [
     ("currency", Kind::Text),
 ];
 
-/// Inserts a reversal; `metered` is the use of a metered service that it takes off the service's month.
+/// Inserts a reversal; `metered` is the use of a metered service that it takes off the service's
+/// month.
 pub async fn insert<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     reversal: &Reversal,
     metered: Option<&UsageRecord>,
 ) -> Result<(), AppError> {
-    let millionths = |value: Decimal| value.checked_mul(Decimal::from(1_000_000)).and_then(|value| value.to_i64());
+    let millionths = |value: Decimal| {
+        value.checked_mul(Decimal::from(1_000_000)).and_then(|value| value.to_i64())
+    };
     let (transfer, record) = match &reversal.original {
         Reversed::Transfer(id) => (Some(id.uuid()), None),
         Reversed::MeteredUse(id) => (None, Some(id.uuid())),
@@ -99,20 +103,25 @@ const TAKEN: &str = "e.transfer_id, e.lot_id, e.amount, e.currency, e.sequence, 
                      FROM reversal_parts p WHERE p.tenant = e.tenant AND p.taken_by = e.transfer_id AND (p.from_lot_id = e.lot_id \
                      OR (p.from_lot_id IS NULL AND e.lot_id IS NULL))), 0) AS bigint) AS reversed";
 
-/// What a transfer that accrues under a label took, in the order of consumption, less what reversals gave back of it; with the amount that it took at first.
+/// What a transfer that accrues under a label took, in the order of consumption, less what
+/// reversals gave back of it; with the amount that it took at first.
 pub async fn taken_by<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     transfer: Id<Transfer>,
     label: &str,
 ) -> Result<(Vec<Taken>, Option<Money>), AppError> {
-    let select =
-        format!("SELECT {TAKEN} FROM entries e WHERE e.tenant = $1 AND e.transfer_id = $2 AND e.sequence IS NOT NULL ORDER BY e.line");
-    let rows = sql::all(conn, &select, vec![tenant.as_str().into(), transfer.uuid().into()]).await?;
+    let select = format!(
+        "SELECT {TAKEN} FROM entries e WHERE e.tenant = $1 AND e.transfer_id = $2 AND e.sequence IS NOT NULL ORDER BY e.line"
+    );
+    let rows =
+        sql::all(conn, &select, vec![tenant.as_str().into(), transfer.uuid().into()]).await?;
     let labels = vec![label.to_owned(); rows.len()];
     let mut whole: Option<Money> = None;
     for row in &rows {
-        let part = money(&row.try_get::<String>("", "currency")?, row.try_get::<i64>("", "amount")?)?.negated();
+        let part =
+            money(&row.try_get::<String>("", "currency")?, row.try_get::<i64>("", "amount")?)?
+                .negated();
         whole = Some(whole.map_or(Ok(part), |sum| sum.plus(part))?);
     }
     Ok((taken(conn, tenant, rows, labels).await?, whole))
@@ -142,7 +151,8 @@ pub async fn owed_between<C: ConnectionTrait>(
     Ok(Money::from_micros(wallet.currency, row.map_or(Ok(0), |row| row.try_get("", "owed"))?))
 }
 
-/// The parts by which lots paid the debt that an entry left, oldest first, among the payments after it and up to another entry.
+/// The parts by which lots paid the debt that an entry left, oldest first, among the payments after
+/// it and up to another entry.
 pub async fn settled_of<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -169,8 +179,10 @@ pub async fn settled_of<C: ConnectionTrait>(
         to.micros().into(),
     ];
     let rows = sql::all(conn, &select, values).await?;
-    let sums = rows.iter().map(|row| row.try_get::<i64>("", "down_to")).collect::<Result<Vec<_>, _>>()?;
-    // A payment of what is owed says what had left it; one from before that was kept says nothing, and accrued so.
+    let sums =
+        rows.iter().map(|row| row.try_get::<i64>("", "down_to")).collect::<Result<Vec<_>, _>>()?;
+    // A payment of what is owed says what had left it; one from before that was kept says nothing,
+    // and accrued so.
     let labels = rows.iter().map(|row| row.try_get("", "description")).collect::<Result<_, _>>()?;
     let mut takens = taken(conn, tenant, rows, labels).await?;
     for (taken, sum) in takens.iter_mut().zip(sums) {
@@ -185,14 +197,24 @@ async fn taken<C: ConnectionTrait>(
     rows: Vec<QueryResult>,
     labels: Vec<String>,
 ) -> Result<Vec<Taken>, AppError> {
-    let ids = rows.iter().map(|row| row.try_get::<Option<Uuid>>("", "lot_id")).collect::<Result<Vec<_>, _>>()?;
-    let found: HashMap<Uuid, Lot> = lots::find_many(conn, tenant, ids.iter().flatten().copied()).await?;
+    let ids = rows
+        .iter()
+        .map(|row| row.try_get::<Option<Uuid>>("", "lot_id"))
+        .collect::<Result<Vec<_>, _>>()?;
+    let found: HashMap<Uuid, Lot> =
+        lots::find_many(conn, tenant, ids.iter().flatten().copied()).await?;
     let taken = |((row, lot), label): ((&QueryResult, &Option<Uuid>), String)| {
         let code: String = row.try_get("", "currency")?;
-        let (amount, reversed) = (row.try_get::<i64>("", "amount")?, row.try_get::<i64>("", "reversed")?);
+        let (amount, reversed) =
+            (row.try_get::<i64>("", "amount")?, row.try_get::<i64>("", "reversed")?);
         let lot = match lot {
             None => None,
-            Some(id) => Some(found.get(id).cloned().ok_or_else(|| AppError::Fault(format!("an entry of lot {id}")))?),
+            Some(id) => Some(
+                found
+                    .get(id)
+                    .cloned()
+                    .ok_or_else(|| AppError::Fault(format!("an entry of lot {id}")))?,
+            ),
         };
         Ok(Taken {
             by: Id::from_uuid(row.try_get("", "transfer_id")?),
@@ -216,7 +238,8 @@ pub struct Sum {
     pub quantity: Decimal,
 }
 
-/// The sums of what was reversed, by the id of the transfer or metered use; nothing for those that stand.
+/// The sums of what was reversed, by the id of the transfer or metered use; nothing for those that
+/// stand.
 pub async fn sums<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -236,7 +259,8 @@ pub async fn sums<C: ConnectionTrait>(
         let mut values: Vec<Value> = vec![tenant.as_str().into()];
         values.append(&mut bound);
         for row in sql::all(conn, &select, values).await? {
-            let amount = money(&row.try_get::<String>("", "currency")?, row.try_get("", "amount")?)?;
+            let amount =
+                money(&row.try_get::<String>("", "currency")?, row.try_get("", "amount")?)?;
             let quantity = Decimal::new(row.try_get("", "quantity")?, 6).normalize();
             sums.insert(row.try_get::<Uuid>("", "original")?, Sum { amount, quantity });
         }
@@ -245,12 +269,18 @@ pub async fn sums<C: ConnectionTrait>(
 }
 
 /// The transfers that reversals are of, by the reversals' ids.
-pub async fn originals<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Uuid]) -> Result<HashMap<Uuid, Uuid>, AppError> {
+pub async fn originals<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    ids: &[Uuid],
+) -> Result<HashMap<Uuid, Uuid>, AppError> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
     let (among, mut bound) = rows::among(conn, "id", 2, ids);
-    let select = format!("SELECT id, transfer_id FROM reversals WHERE tenant = $1 AND {among} AND transfer_id IS NOT NULL");
+    let select = format!(
+        "SELECT id, transfer_id FROM reversals WHERE tenant = $1 AND {among} AND transfer_id IS NOT NULL"
+    );
     let mut values: Vec<Value> = vec![tenant.as_str().into()];
     values.append(&mut bound);
     let rows = sql::all(conn, &select, values).await?;
@@ -265,11 +295,17 @@ pub async fn find<C: ConnectionTrait>(
     id: Id<Reversal>,
 ) -> Result<Option<Reversal>, AppError> {
     let select = "SELECT * FROM reversals WHERE tenant = $1 AND wallet_id = $2 AND id = $3";
-    let rows = sql::all(conn, select, vec![tenant.as_str().into(), wallet.uuid().into(), id.uuid().into()]).await?;
+    let rows = sql::all(
+        conn,
+        select,
+        vec![tenant.as_str().into(), wallet.uuid().into(), id.uuid().into()],
+    )
+    .await?;
     Ok(with_parts(conn, tenant, rows).await?.pop())
 }
 
-/// Reversals of a wallet below the id `before`, newest first; of one transfer or metered use if one is named.
+/// Reversals of a wallet below the id `before`, newest first; of one transfer or metered use if one
+/// is named.
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -279,22 +315,34 @@ pub async fn list<C: ConnectionTrait>(
 ) -> Result<Vec<Reversal>, AppError> {
     let mut values: Vec<Value> = vec![tenant.as_str().into(), wallet.uuid().into(), before.into()];
     values.extend(original.map(Value::from));
-    let named = if original.is_some() { " AND (transfer_id = $4 OR usage_record_id = $4)" } else { "" };
-    let select = format!("SELECT * FROM reversals WHERE tenant = $1 AND wallet_id = $2 AND id < $3{named} ORDER BY id DESC LIMIT {limit}");
+    let named =
+        if original.is_some() { " AND (transfer_id = $4 OR usage_record_id = $4)" } else { "" };
+    let select = format!(
+        "SELECT * FROM reversals WHERE tenant = $1 AND wallet_id = $2 AND id < $3{named} ORDER BY id DESC LIMIT {limit}"
+    );
     let rows = sql::all(conn, &select, values).await?;
     with_parts(conn, tenant, rows).await
 }
 
-async fn with_parts<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<QueryResult>) -> Result<Vec<Reversal>, AppError> {
-    let ids = rows.iter().map(|row| row.try_get::<Uuid>("", "id")).collect::<Result<Vec<_>, _>>()?;
+async fn with_parts<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    rows: Vec<QueryResult>,
+) -> Result<Vec<Reversal>, AppError> {
+    let ids =
+        rows.iter().map(|row| row.try_get::<Uuid>("", "id")).collect::<Result<Vec<_>, _>>()?;
     let mut parts: HashMap<Uuid, Vec<Part>> = HashMap::new();
     if !ids.is_empty() {
         let (among, mut bound) = rows::among(conn, "reversal_id", 2, &ids);
-        let select = format!("SELECT * FROM reversal_parts WHERE tenant = $1 AND {among} ORDER BY reversal_id, place");
+        let select = format!(
+            "SELECT * FROM reversal_parts WHERE tenant = $1 AND {among} ORDER BY reversal_id, place"
+        );
         let mut values: Vec<Value> = vec![tenant.as_str().into()];
         values.append(&mut bound);
         for row in sql::all(conn, &select, values).await? {
-            let lot = |column: &str| Ok::<_, AppError>(row.try_get::<Option<Uuid>>("", column)?.map(Id::from_uuid));
+            let lot = |column: &str| {
+                Ok::<_, AppError>(row.try_get::<Option<Uuid>>("", column)?.map(Id::from_uuid))
+            };
             let part = Part {
                 taken_by: Id::from_uuid(row.try_get("", "taken_by")?),
                 from: lot("from_lot_id")?,
@@ -304,24 +352,31 @@ async fn with_parts<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<Q
             parts.entry(row.try_get("", "reversal_id")?).or_default().push(part);
         }
     }
-    rows.iter().zip(ids).map(|(row, id)| reversal(row, parts.remove(&id).unwrap_or_default())).collect()
+    rows.iter()
+        .zip(ids)
+        .map(|(row, id)| reversal(row, parts.remove(&id).unwrap_or_default()))
+        .collect()
 }
 
 fn reversal(row: &QueryResult, parts: Vec<Part>) -> Result<Reversal, AppError> {
     let id: Uuid = row.try_get("", "id")?;
-    let (transfer, record): (Option<Uuid>, Option<Uuid>) = (row.try_get("", "transfer_id")?, row.try_get("", "usage_record_id")?);
+    let (transfer, record): (Option<Uuid>, Option<Uuid>) =
+        (row.try_get("", "transfer_id")?, row.try_get("", "usage_record_id")?);
     let original = match (transfer, record) {
         (Some(transfer), _) => Reversed::Transfer(Id::from_uuid(transfer)),
         (None, Some(record)) => Reversed::MeteredUse(Id::from_uuid(record)),
         (None, None) => return Err(AppError::Fault(format!("reversal {id} of nothing"))),
     };
-    let (effective_at, recorded_at): (DateTime<Utc>, DateTime<Utc>) = (row.try_get("", "effective_at")?, row.try_get("", "recorded_at")?);
+    let (effective_at, recorded_at): (DateTime<Utc>, DateTime<Utc>) =
+        (row.try_get("", "effective_at")?, row.try_get("", "recorded_at")?);
     Ok(Reversal {
         id: Id::from_uuid(id),
         wallet: Id::from_uuid(row.try_get("", "wallet_id")?),
         original,
         amount: money(&row.try_get::<String>("", "currency")?, row.try_get("", "amount")?)?,
-        quantity: row.try_get::<Option<i64>>("", "quantity_millionths")?.map(|millionths| Decimal::new(millionths, 6).normalize()),
+        quantity: row
+            .try_get::<Option<i64>>("", "quantity_millionths")?
+            .map(|millionths| Decimal::new(millionths, 6).normalize()),
         explanation: row.try_get("", "explanation")?,
         parts,
         effective_at,

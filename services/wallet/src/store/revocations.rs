@@ -4,7 +4,10 @@ use super::{money, unknown, wallets};
 use payterms_chassis::{AppError, WriteTx};
 use payterms_kernel::{Id, TenantId};
 use payterms_wallet_domain::{Customer, Revocation, RevocationState, Wallet, revocation::Cause};
-use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, QueryTrait, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set, QueryOrder, QuerySelect, QueryTrait, entity::prelude::*,
+    sea_query::OnConflict,
+};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "revocations")]
@@ -64,20 +67,34 @@ pub async fn find<C: ConnectionTrait>(
     wallet: Id<Wallet>,
     id: Id<Revocation>,
 ) -> Result<Option<Revocation>, AppError> {
-    let found = Entity::find_by_id((tenant.to_string(), id.uuid())).filter(Column::WalletId.eq(wallet.uuid())).one(conn).await?;
+    let found = Entity::find_by_id((tenant.to_string(), id.uuid()))
+        .filter(Column::WalletId.eq(wallet.uuid()))
+        .one(conn)
+        .await?;
     found.map(revocation).transpose()
 }
 
 /// The revocations of these ids.
-pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<Revocation>]) -> Result<Vec<Revocation>, AppError> {
+pub async fn find_many<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    ids: &[Id<Revocation>],
+) -> Result<Vec<Revocation>, AppError> {
     let ids = ids.iter().map(|id| id.uuid());
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids));
+    let query =
+        Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids));
     query.all(conn).await?.into_iter().map(revocation).collect()
 }
 
 /// Whether credit of a wallet is withheld.
-pub async fn is_any_revoked<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet: Id<Wallet>) -> Result<bool, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::WalletId.eq(wallet.uuid()));
+pub async fn is_any_revoked<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    wallet: Id<Wallet>,
+) -> Result<bool, AppError> {
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::WalletId.eq(wallet.uuid()));
     Ok(query.filter(Column::State.eq(RevocationState::Revoked.name())).one(conn).await?.is_some())
 }
 
@@ -93,9 +110,19 @@ pub async fn list<C: ConnectionTrait>(
         .filter(Column::Tenant.eq(tenant.as_str()))
         .filter(Column::Id.lt(before))
         .apply_if(wallet, |query, wallet| query.filter(Column::WalletId.eq(wallet.uuid())))
-        .apply_if(customer, |query, customer| query.filter(Column::WalletId.in_subquery(wallets::of_customer(tenant, customer.uuid()))))
+        .apply_if(customer, |query, customer| {
+            query
+                .filter(Column::WalletId.in_subquery(wallets::of_customer(tenant, customer.uuid())))
+        })
         .apply_if(state, |query, state| query.filter(Column::State.eq(state.name())));
-    query.order_by_desc(Column::Id).limit(limit).all(conn).await?.into_iter().map(revocation).collect()
+    query
+        .order_by_desc(Column::Id)
+        .limit(limit)
+        .all(conn)
+        .await?
+        .into_iter()
+        .map(revocation)
+        .collect()
 }
 
 /// Inserts or updates a revocation.
@@ -118,8 +145,16 @@ pub async fn save(tx: &WriteTx, revocation: &Revocation) -> Result<(), AppError>
         created_at: Set(revocation.created_at),
         updated_at: Set(revocation.updated_at),
     };
-    let changing = [Column::RestoredLotId, Column::State, Column::DecidedBy, Column::Answer, Column::Version, Column::UpdatedAt];
-    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
+    let changing = [
+        Column::RestoredLotId,
+        Column::State,
+        Column::DecidedBy,
+        Column::Answer,
+        Column::Version,
+        Column::UpdatedAt,
+    ];
+    let upsert =
+        OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
     Entity::insert(row).on_conflict(upsert).exec_without_returning(tx.conn()).await?;
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! What must always hold in the rows of wallet, each as a query for what breaks it. The law is in docs/domain/wallet.md.
+//! What must always hold in the rows of wallet, each as a query for what breaks it. The law is in
+//! docs/domain/wallet.md.
 
 use payterms_chassis::rules::{Key, Pieces, REQUESTS, Rule};
 
@@ -61,7 +62,8 @@ pub const ALL: &[Rule] = &[
         sentence: "The balance after an entry is the one before it and the entry.",
         subject: "wallet",
         pieces: Some(WALLETS),
-        // One pass over the entries: a join with themselves takes minutes where the database has no statistics of them yet.
+        // One pass over the entries: a join with themselves takes minutes where the database has no
+        // statistics of them yet.
         broken: "SELECT DISTINCT e.tenant, e.wallet_id AS subject FROM (SELECT tenant, wallet_id, amount, balance_after, lag(balance_after) OVER \
                  (PARTITION BY tenant, wallet_id ORDER BY sequence) AS before FROM entries WHERE tenant IN ({tenants}) AND wallet_id > $1 AND \
                  wallet_id <= $2 AND sequence IS NOT NULL) e WHERE e.balance_after <> e.amount + coalesce(e.before, 0)",
@@ -204,10 +206,17 @@ pub const ALL: &[Rule] = &[
 ];
 
 /// The history of a wallet is read by its index, so few wallets make a piece.
-const WALLETS: Pieces = Pieces { table: "wallets", key: "id", kind: Key::Uuid, rows: 100, key_first: true };
-const TRANSFERS: Pieces = Pieces { table: "transfers", key: "id", kind: Key::Uuid, rows: 2_000, key_first: true };
-const LOTS: Pieces = Pieces { table: "lots", key: "id", kind: Key::Uuid, rows: 1_000, key_first: true };
-const HOLDS: Pieces = Pieces { table: "holds", key: "id", kind: Key::Uuid, rows: 1_000, key_first: false };
-const CHARGES: Pieces = Pieces { table: "charges", key: "id", kind: Key::Uuid, rows: 1_000, key_first: false };
-const REFUNDS: Pieces = Pieces { table: "refunds", key: "id", kind: Key::Uuid, rows: 1_000, key_first: false };
-const REVERSALS: Pieces = Pieces { table: "reversals", key: "id", kind: Key::Uuid, rows: 1_000, key_first: false };
+const WALLETS: Pieces =
+    Pieces { table: "wallets", key: "id", kind: Key::Uuid, rows: 100, key_first: true };
+const TRANSFERS: Pieces =
+    Pieces { table: "transfers", key: "id", kind: Key::Uuid, rows: 2_000, key_first: true };
+const LOTS: Pieces =
+    Pieces { table: "lots", key: "id", kind: Key::Uuid, rows: 1_000, key_first: true };
+const HOLDS: Pieces =
+    Pieces { table: "holds", key: "id", kind: Key::Uuid, rows: 1_000, key_first: false };
+const CHARGES: Pieces =
+    Pieces { table: "charges", key: "id", kind: Key::Uuid, rows: 1_000, key_first: false };
+const REFUNDS: Pieces =
+    Pieces { table: "refunds", key: "id", kind: Key::Uuid, rows: 1_000, key_first: false };
+const REVERSALS: Pieces =
+    Pieces { table: "reversals", key: "id", kind: Key::Uuid, rows: 1_000, key_first: false };

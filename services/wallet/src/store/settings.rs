@@ -3,14 +3,17 @@
 use super::{amount, amounts_text, currency, lots, methods, money, unknown};
 use payterms_chassis::AppError;
 use payterms_kernel::{Money, TenantId};
-use payterms_wallet_domain::{MethodKind, StripeConnection, WalletSettings, settings::ProviderRoute, stripe_connection::StripeAccount};
+use payterms_wallet_domain::{
+    MethodKind, StripeConnection, WalletSettings, settings::ProviderRoute,
+    stripe_connection::StripeAccount,
+};
 use sea_orm::{ActiveValue::Set, Iterable, QuerySelect, entity::prelude::*, sea_query::OnConflict};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "wallet_settings")]
 #[expect(clippy::struct_excessive_bools, reason = "columns are what they are")]
-/// A row. Lists are words with a space between; a minimum is `KIND:CODE:millionths`, a
-/// commitment `CODE:millionths`, a route `KIND:CODE:provider`, with an empty code for every currency.
+/// A row. Lists are words with a space between; a minimum is `KIND:CODE:millionths`, a commitment
+/// `CODE:millionths`, a route `KIND:CODE:provider`, with an empty code for every currency.
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     tenant: String,
@@ -57,19 +60,32 @@ fn route(word: &str) -> Result<ProviderRoute, AppError> {
 }
 
 fn settings(row: &Model) -> Result<WalletSettings, AppError> {
-    let kinds = |words: &str| words.split_whitespace().map(methods::kind).collect::<Result<Vec<_>, _>>();
+    let kinds =
+        |words: &str| words.split_whitespace().map(methods::kind).collect::<Result<Vec<_>, _>>();
     Ok(WalletSettings {
         provider: row.provider.clone(),
-        provider_routes: row.provider_routes.split_whitespace().map(route).collect::<Result<_, _>>()?,
+        provider_routes: row
+            .provider_routes
+            .split_whitespace()
+            .map(route)
+            .collect::<Result<_, _>>()?,
         provider_default: row.provider_default,
         methods: kinds(&row.methods)?,
         top_up_tax_kind: lots::tax_kind(&row.top_up_tax_kind)?,
         minimums: row.minimums.split_whitespace().map(minimum).collect::<Result<_, _>>()?,
-        postpaid_minimums: row.postpaid_minimums.split_whitespace().map(amount).collect::<Result<_, _>>()?,
+        postpaid_minimums: row
+            .postpaid_minimums
+            .split_whitespace()
+            .map(amount)
+            .collect::<Result<_, _>>()?,
         prepayment: row.prepayment,
         prepayment_methods: kinds(&row.prepayment_methods)?,
         invoices_hidden: row.invoices_hidden,
-        approval_limits: row.approval_limits.split_whitespace().map(amount).collect::<Result<_, _>>()?,
+        approval_limits: row
+            .approval_limits
+            .split_whitespace()
+            .map(amount)
+            .collect::<Result<_, _>>()?,
         purchased_expire_days: u32::try_from(row.purchased_expire_days).unwrap_or_default(),
         stripe: stripe(row),
         former_stripe: former_stripe(row),
@@ -98,22 +114,36 @@ fn former_stripe(row: &Model) -> Option<StripeAccount> {
 }
 
 /// The settings of a tenant; the defaults if none were ever saved.
-pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<WalletSettings, AppError> {
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+) -> Result<WalletSettings, AppError> {
     let row = Entity::find_by_id(tenant.to_string()).one(conn).await?;
     row.as_ref().map_or_else(|| Ok(WalletSettings::fresh()), settings)
 }
 
-/// The settings of a tenant, kept from changing until the write transaction ends: what begins at a provider does so with the account that
-/// is connected, and a disconnect that comes meanwhile waits, and sees what has begun.
-pub async fn hold<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<WalletSettings, AppError> {
+/// The settings of a tenant, kept from changing until the write transaction ends: what begins at a
+/// provider does so with the account that is connected, and a disconnect that comes meanwhile
+/// waits, and sees what has begun.
+pub async fn hold<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+) -> Result<WalletSettings, AppError> {
     let row = Entity::find_by_id(tenant.to_string()).lock_shared().one(conn).await?;
     row.as_ref().map_or_else(|| Ok(WalletSettings::fresh()), settings)
 }
 
-/// Locks the settings of a tenant. The row is inserted if it is missing, because a missing row cannot be locked.
-pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<WalletSettings, AppError> {
+/// Locks the settings of a tenant. The row is inserted if it is missing, because a missing row
+/// cannot be locked.
+pub async fn lock<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+) -> Result<WalletSettings, AppError> {
     let keep = OnConflict::column(Column::Tenant).update_column(Column::Tenant).to_owned();
-    Entity::insert(row(tenant, &WalletSettings::fresh())).on_conflict(keep).exec_without_returning(conn).await?;
+    Entity::insert(row(tenant, &WalletSettings::fresh()))
+        .on_conflict(keep)
+        .exec_without_returning(conn)
+        .await?;
     let row = Entity::find_by_id(tenant.to_string()).lock_exclusive().one(conn).await?;
     row.as_ref().map_or_else(|| Ok(WalletSettings::fresh()), settings)
 }
@@ -124,14 +154,23 @@ fn route_word(route: &ProviderRoute) -> String {
 }
 
 fn row(tenant: &TenantId, settings: &WalletSettings) -> ActiveModel {
-    let kinds = |kinds: &[MethodKind]| kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(" ");
-    let minimum = |(kind, least): &(MethodKind, Money)| format!("{}:{}:{}", kind.name(), least.currency(), least.micros());
+    let kinds =
+        |kinds: &[MethodKind]| kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(" ");
+    let minimum = |(kind, least): &(MethodKind, Money)| {
+        format!("{}:{}:{}", kind.name(), least.currency(), least.micros())
+    };
     let (stripe, account) = (settings.stripe.as_ref(), settings.stripe_account());
-    let text = |of: fn(&StripeConnection) -> &String| Set(stripe.map(of).cloned().unwrap_or_default());
+    let text =
+        |of: fn(&StripeConnection) -> &String| Set(stripe.map(of).cloned().unwrap_or_default());
     ActiveModel {
         tenant: Set(tenant.to_string()),
         provider: Set(settings.provider.clone()),
-        provider_routes: Set(settings.provider_routes.iter().map(route_word).collect::<Vec<_>>().join(" ")),
+        provider_routes: Set(settings
+            .provider_routes
+            .iter()
+            .map(route_word)
+            .collect::<Vec<_>>()
+            .join(" ")),
         provider_default: Set(settings.provider_default),
         methods: Set(kinds(&settings.methods)),
         top_up_tax_kind: Set(lots::tax_name(settings.top_up_tax_kind).to_owned()),
@@ -143,19 +182,28 @@ fn row(tenant: &TenantId, settings: &WalletSettings) -> ActiveModel {
         purchased_expire_days: Set(settings.purchased_expire_days.into()),
         version: Set(settings.version),
         approval_limits: Set(amounts_text(&settings.approval_limits)),
-        stripe_account: Set(account.as_ref().map(|account| account.account.clone()).unwrap_or_default()),
+        stripe_account: Set(account
+            .as_ref()
+            .map(|account| account.account.clone())
+            .unwrap_or_default()),
         stripe_on_behalf: Set(stripe.is_some_and(|connection| connection.on_behalf)),
         stripe_live: Set(account.is_some_and(|account| account.live)),
         stripe_key_ending: text(|connection| &connection.key_ending),
         stripe_return_url: text(|connection| &connection.return_url),
         stripe_key: Set(stripe.map(|connection| connection.sealed_key.clone())),
-        stripe_webhook_secret: Set(stripe.map(|connection| connection.sealed_webhook_secret.clone())),
+        stripe_webhook_secret: Set(
+            stripe.map(|connection| connection.sealed_webhook_secret.clone())
+        ),
         stripe_connected_at: Set(stripe.map(|connection| connection.connected_at)),
     }
 }
 
 /// Saves the settings of a tenant.
-pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, settings: &WalletSettings) -> Result<(), AppError> {
+pub async fn save<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    settings: &WalletSettings,
+) -> Result<(), AppError> {
     let changing = Column::iter().filter(|column| !matches!(column, Column::Tenant));
     let upsert = OnConflict::column(Column::Tenant).update_columns(changing).to_owned();
     Entity::insert(row(tenant, settings)).on_conflict(upsert).exec_without_returning(conn).await?;

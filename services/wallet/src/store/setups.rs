@@ -50,13 +50,22 @@ fn setup(row: Model) -> Result<MethodSetup, AppError> {
 }
 
 /// One set-up.
-pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<MethodSetup>) -> Result<Option<MethodSetup>, AppError> {
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<MethodSetup>,
+) -> Result<Option<MethodSetup>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(setup).transpose()
 }
 
 /// Locks one set-up.
 pub async fn lock(tx: &WriteTx, id: Id<MethodSetup>) -> Result<Option<MethodSetup>, AppError> {
-    Entity::find_by_id((tx.call().tenant.to_string(), id.uuid())).lock_exclusive().one(tx.conn()).await?.map(setup).transpose()
+    Entity::find_by_id((tx.call().tenant.to_string(), id.uuid()))
+        .lock_exclusive()
+        .one(tx.conn())
+        .await?
+        .map(setup)
+        .transpose()
 }
 
 /// The set-up with this id at the provider.
@@ -89,8 +98,15 @@ pub async fn save(tx: &WriteTx, setup: &MethodSetup) -> Result<(), AppError> {
         expires_at: Set(setup.expires_at),
         created_at: Set(setup.created_at),
     };
-    let changing = [Column::State, Column::ProviderSetupId, Column::HostedUrl, Column::MethodId, Column::FailureReason];
-    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
+    let changing = [
+        Column::State,
+        Column::ProviderSetupId,
+        Column::HostedUrl,
+        Column::MethodId,
+        Column::FailureReason,
+    ];
+    let upsert =
+        OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
     Entity::insert(row).on_conflict(upsert).exec_without_returning(tx.conn()).await?;
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! Tables `stripe_customers` and `stripe_intents`: what is kept of Stripe, so that it is asked for by id and never asked to charge twice.
+//! Tables `stripe_customers` and `stripe_intents`: what is kept of Stripe, so that it is asked for
+//! by id and never asked to charge twice.
 
 use super::money;
 use chrono::{DateTime, Utc};
@@ -25,7 +26,8 @@ pub struct StripeIntent {
     pub first_asked_at: DateTime<Utc>,
 }
 
-const COLUMNS: &str = "step_id, stripe_id, stripe_customer, stripe_method, amount, currency, first_asked_at";
+const COLUMNS: &str =
+    "step_id, stripe_id, stripe_customer, stripe_method, amount, currency, first_asked_at";
 
 fn intent(row: &QueryResult) -> Result<StripeIntent, AppError> {
     let currency: String = row.try_get("", "currency")?;
@@ -40,22 +42,36 @@ fn intent(row: &QueryResult) -> Result<StripeIntent, AppError> {
 }
 
 /// The charge of a step; `None` if Stripe was never asked for it.
-pub async fn intent_of_step<C: ConnectionTrait>(conn: &C, tenant: &TenantId, step: Uuid) -> Result<Option<StripeIntent>, AppError> {
+pub async fn intent_of_step<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    step: Uuid,
+) -> Result<Option<StripeIntent>, AppError> {
     let select = format!("SELECT {COLUMNS} FROM stripe_intents WHERE tenant = $1 AND step_id = $2");
     let row = sql::one(conn, &select, vec![tenant.as_str().into(), step.into()]).await?;
     row.as_ref().map(intent).transpose()
 }
 
 /// The charge by Stripe's id of its intent; `None` for an intent that the tenant makes elsewhere.
-pub async fn intent_at_stripe<C: ConnectionTrait>(conn: &C, tenant: &TenantId, stripe_id: &str) -> Result<Option<StripeIntent>, AppError> {
+pub async fn intent_at_stripe<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    stripe_id: &str,
+) -> Result<Option<StripeIntent>, AppError> {
     // The second condition lets the index, which has known ids alone, serve.
-    let select = format!("SELECT {COLUMNS} FROM stripe_intents WHERE tenant = $1 AND stripe_id = $2 AND stripe_id <> ''");
+    let select = format!(
+        "SELECT {COLUMNS} FROM stripe_intents WHERE tenant = $1 AND stripe_id = $2 AND stripe_id <> ''"
+    );
     let row = sql::one(conn, &select, vec![tenant.as_str().into(), stripe_id.into()]).await?;
     row.as_ref().map(intent).transpose()
 }
 
 /// Stores that Stripe is about to be asked for a charge, unless that is stored.
-pub async fn begin_intent<C: ConnectionTrait>(conn: &C, tenant: &TenantId, stripe_intent: &StripeIntent) -> Result<(), AppError> {
+pub async fn begin_intent<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    stripe_intent: &StripeIntent,
+) -> Result<(), AppError> {
     let insert = "INSERT INTO stripe_intents (tenant, step_id, stripe_id, stripe_customer, stripe_method, amount, currency, first_asked_at) \
                   VALUES ($1, $2, '', $3, $4, $5, $6, $7) ON CONFLICT (tenant, step_id) DO NOTHING";
     let values = vec![
@@ -72,7 +88,12 @@ pub async fn begin_intent<C: ConnectionTrait>(conn: &C, tenant: &TenantId, strip
 }
 
 /// Stores Stripe's id of an intent. The first that is stored stays: it alone is ever confirmed.
-pub async fn name_intent<C: ConnectionTrait>(conn: &C, tenant: &TenantId, step: Uuid, stripe_id: &str) -> Result<(), AppError> {
+pub async fn name_intent<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    step: Uuid,
+    stripe_id: &str,
+) -> Result<(), AppError> {
     let update = "UPDATE stripe_intents SET stripe_id = $3 WHERE tenant = $1 AND step_id = $2 AND stripe_id = ''";
     sql::exec(conn, update, vec![tenant.as_str().into(), step.into(), stripe_id.into()]).await?;
     Ok(())
@@ -85,7 +106,12 @@ pub async fn customer<C: ConnectionTrait>(
     (customer, account): (Id<Customer>, &str),
 ) -> Result<Option<String>, AppError> {
     let select = "SELECT stripe_id FROM stripe_customers WHERE tenant = $1 AND customer_id = $2 AND account = $3";
-    let row = sql::one(conn, select, vec![tenant.as_str().into(), customer.uuid().into(), account.into()]).await?;
+    let row = sql::one(
+        conn,
+        select,
+        vec![tenant.as_str().into(), customer.uuid().into(), account.into()],
+    )
+    .await?;
     Ok(row.map(|row| row.try_get("", "stripe_id")).transpose()?)
 }
 
@@ -98,12 +124,21 @@ pub async fn save_customer<C: ConnectionTrait>(
 ) -> Result<(), AppError> {
     let insert = "INSERT INTO stripe_customers (tenant, customer_id, account, stripe_id) VALUES ($1, $2, $3, $4) \
                   ON CONFLICT (tenant, customer_id, account) DO NOTHING";
-    sql::exec(conn, insert, vec![tenant.as_str().into(), customer.uuid().into(), account.into(), stripe_id.into()]).await?;
+    sql::exec(
+        conn,
+        insert,
+        vec![tenant.as_str().into(), customer.uuid().into(), account.into(), stripe_id.into()],
+    )
+    .await?;
     Ok(())
 }
 
 /// Forgets a customer that somebody has deleted at Stripe.
-pub async fn forget_customer<C: ConnectionTrait>(conn: &C, tenant: &TenantId, stripe_id: &str) -> Result<(), AppError> {
+pub async fn forget_customer<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    stripe_id: &str,
+) -> Result<(), AppError> {
     let delete = "DELETE FROM stripe_customers WHERE tenant = $1 AND stripe_id = $2";
     sql::exec(conn, delete, vec![tenant.as_str().into(), stripe_id.into()]).await?;
     Ok(())
@@ -127,7 +162,10 @@ const IN_USE: &str = "\
     UNION ALL SELECT 'RECONCILIATION' WHERE EXISTS (SELECT 1 FROM provider_reconciliations WHERE tenant = $1 AND state = 'RUNNING')";
 
 /// What still needs the tenant's account.
-pub async fn in_use<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<Vec<String>, AppError> {
+pub async fn in_use<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+) -> Result<Vec<String>, AppError> {
     let rows = sql::all(conn, IN_USE, vec![tenant.as_str().into()]).await?;
     Ok(rows.iter().map(|row| row.try_get("", "used_by")).collect::<Result<_, _>>()?)
 }

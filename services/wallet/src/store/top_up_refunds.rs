@@ -4,7 +4,9 @@ use super::{money, unknown};
 use payterms_chassis::{AppError, WriteTx};
 use payterms_kernel::{Id, TenantId};
 use payterms_wallet_domain::{TopUp, TopUpRefund, TopUpRefundState};
-use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict,
+};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "top_up_refunds")]
@@ -49,12 +51,20 @@ fn refund(row: Model) -> Result<TopUpRefund, AppError> {
 }
 
 /// One refund.
-pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<TopUpRefund>) -> Result<Option<TopUpRefund>, AppError> {
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<TopUpRefund>,
+) -> Result<Option<TopUpRefund>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(refund).transpose()
 }
 
 /// Whether a refund of a top-up is under way.
-pub async fn is_open<C: ConnectionTrait>(conn: &C, tenant: &TenantId, top_up: Id<TopUp>) -> Result<bool, AppError> {
+pub async fn is_open<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    top_up: Id<TopUp>,
+) -> Result<bool, AppError> {
     let query = Entity::find()
         .filter(Column::Tenant.eq(tenant.as_str()))
         .filter(Column::TopUpId.eq(top_up.uuid()))
@@ -63,9 +73,14 @@ pub async fn is_open<C: ConnectionTrait>(conn: &C, tenant: &TenantId, top_up: Id
 }
 
 /// The refunds of these ids.
-pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<TopUpRefund>]) -> Result<Vec<TopUpRefund>, AppError> {
+pub async fn find_many<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    ids: &[Id<TopUpRefund>],
+) -> Result<Vec<TopUpRefund>, AppError> {
     let ids = ids.iter().map(|id| id.uuid());
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids));
+    let query =
+        Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids));
     query.all(conn).await?.into_iter().map(refund).collect()
 }
 
@@ -77,8 +92,10 @@ pub async fn list<C: ConnectionTrait>(
     before: Uuid,
     limit: u64,
 ) -> Result<Vec<TopUpRefund>, AppError> {
-    let query =
-        Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::TopUpId.eq(top_up.uuid())).filter(Column::Id.lt(before));
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::TopUpId.eq(top_up.uuid()))
+        .filter(Column::Id.lt(before));
     query.order_by_desc(Column::Id).limit(limit).all(conn).await?.into_iter().map(refund).collect()
 }
 
@@ -99,7 +116,8 @@ pub async fn save(tx: &WriteTx, refund: &TopUpRefund) -> Result<(), AppError> {
         updated_at: Set(refund.updated_at),
     };
     let changing = [Column::State, Column::ProviderRefundId, Column::UpdatedAt];
-    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
+    let upsert =
+        OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
     Entity::insert(row).on_conflict(upsert).exec_without_returning(tx.conn()).await?;
     Ok(())
 }

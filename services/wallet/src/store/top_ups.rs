@@ -12,7 +12,10 @@ use payterms_chassis::{
 use payterms_kernel::{Id, Money, TenantId};
 use payterms_wallet_domain::{Customer, PaymentMethod, TopUp, TopUpState, Wallet, top_up::Source};
 use rust_decimal::{Decimal, prelude::ToPrimitive};
-use sea_orm::{ActiveValue::Set, ExprTrait, IntoSimpleExpr, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set, ExprTrait, IntoSimpleExpr, QuerySelect, entity::prelude::*,
+    sea_query::OnConflict,
+};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "top_ups")]
@@ -66,7 +69,9 @@ fn source_name(source: Source) -> &'static str {
 
 fn top_up(row: Model) -> Result<TopUp, AppError> {
     let state = TopUpState::named(&row.state);
-    let source = [Source::Customer, Source::AutoRecharge].into_iter().find(|source| source_name(*source) == row.source);
+    let source = [Source::Customer, Source::AutoRecharge]
+        .into_iter()
+        .find(|source| source_name(*source) == row.source);
     Ok(TopUp {
         id: Id::from_uuid(row.id),
         wallet: Id::from_uuid(row.wallet_id),
@@ -92,20 +97,35 @@ fn top_up(row: Model) -> Result<TopUp, AppError> {
 }
 
 /// One top-up.
-pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<TopUp>) -> Result<Option<TopUp>, AppError> {
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<TopUp>,
+) -> Result<Option<TopUp>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(top_up).transpose()
 }
 
 /// The top-up whose charge has this id at the provider.
-pub async fn at_provider<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: &str) -> Result<Option<TopUp>, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::ProviderChargeId.eq(id));
+pub async fn at_provider<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: &str,
+) -> Result<Option<TopUp>, AppError> {
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::ProviderChargeId.eq(id));
     query.one(conn).await?.map(top_up).transpose()
 }
 
 /// The top-ups of these ids.
-pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<TopUp>]) -> Result<Vec<TopUp>, AppError> {
+pub async fn find_many<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    ids: &[Id<TopUp>],
+) -> Result<Vec<TopUp>, AppError> {
     let ids = ids.iter().map(|id| id.uuid());
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids));
+    let query =
+        Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids));
     query.all(conn).await?.into_iter().map(top_up).collect()
 }
 
@@ -120,20 +140,32 @@ pub async fn list<C: ConnectionTrait>(
     if let Some(wallet) = wallet {
         query = query.filter(Column::WalletId.eq(wallet.uuid()));
     } else if let Some(customer) = customer {
-        query = query.filter(Column::WalletId.in_subquery(wallets::of_customer(tenant, customer.uuid())));
+        query = query
+            .filter(Column::WalletId.in_subquery(wallets::of_customer(tenant, customer.uuid())));
     }
     let backend = conn.get_database_backend();
-    let filter = |comparison: &Comparison| marks::compared(backend, comparison).or_else(|| compared(comparison, tenant));
+    let filter = |comparison: &Comparison| {
+        marks::compared(backend, comparison).or_else(|| compared(comparison, tenant))
+    };
     let order = |field: &str| (field == UPDATE_TIME).then(|| Column::UpdatedAt.into_simple_expr());
     let columns = Columns { id: Column::Id.into_simple_expr(), filter: &filter, order: &order };
-    keyset::page(query, listing, after, &columns)?.all(conn).await?.into_iter().map(top_up).collect()
+    keyset::page(query, listing, after, &columns)?
+        .all(conn)
+        .await?
+        .into_iter()
+        .map(top_up)
+        .collect()
 }
 
 fn compared(comparison: &Comparison, tenant: &TenantId) -> Option<Compared> {
     let column = match (comparison.field, &comparison.value) {
         ("customer", Value::Id(customer)) => {
             let expr = Column::WalletId.in_subquery(wallets::of_customer(tenant, *customer));
-            return Some(Compared::Whole(if comparison.operator == Operator::Equal { expr } else { expr.not() }));
+            return Some(Compared::Whole(if comparison.operator == Operator::Equal {
+                expr
+            } else {
+                expr.not()
+            }));
         }
         ("state", _) => Column::State,
         ("source", _) => Column::Source,
@@ -166,7 +198,12 @@ pub async fn recharged_since<C: ConnectionTrait>(
         .filter(Column::Tenant.eq(tenant.as_str()))
         .filter(Column::WalletId.eq(wallet.id.uuid()))
         .filter(Column::Source.eq(source_name(Source::AutoRecharge)))
-        .filter(Column::State.is_in([TopUpState::Processing, TopUpState::Succeeded, TopUpState::ChargedBack].map(TopUpState::name)))
+        .filter(
+            Column::State.is_in(
+                [TopUpState::Processing, TopUpState::Succeeded, TopUpState::ChargedBack]
+                    .map(TopUpState::name),
+            ),
+        )
         .filter(Column::CreatedAt.gte(since))
         .select_only()
         .column_as(Column::Amount.sum().cast_as("bigint"), "sum")
@@ -177,14 +214,24 @@ pub async fn recharged_since<C: ConnectionTrait>(
 }
 
 /// Whether a top-up of a method is taken back, with or without a dispute.
-pub async fn is_any_taken_back<C: ConnectionTrait>(conn: &C, tenant: &TenantId, method: Id<PaymentMethod>) -> Result<bool, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::MethodId.eq(method.uuid()));
+pub async fn is_any_taken_back<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    method: Id<PaymentMethod>,
+) -> Result<bool, AppError> {
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::MethodId.eq(method.uuid()));
     Ok(query.filter(Column::State.eq(TopUpState::ChargedBack.name())).one(conn).await?.is_some())
 }
 
 /// Inserts or updates a top-up.
 pub async fn save(tx: &WriteTx, top_up: &TopUp) -> Result<(), AppError> {
-    let rate = top_up.tax_rate.checked_mul(Decimal::from(1_000_000)).and_then(|rate| rate.to_i64()).unwrap_or_default();
+    let rate = top_up
+        .tax_rate
+        .checked_mul(Decimal::from(1_000_000))
+        .and_then(|rate| rate.to_i64())
+        .unwrap_or_default();
     let row = ActiveModel {
         tenant: Set(tx.call().tenant.to_string()),
         id: Set(top_up.id.uuid()),
@@ -220,7 +267,8 @@ pub async fn save(tx: &WriteTx, top_up: &TopUp) -> Result<(), AppError> {
         Column::RefundedTax,
         Column::ExpiresAt,
     ];
-    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
+    let upsert =
+        OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
     Entity::insert(row).on_conflict(upsert).exec_without_returning(tx.conn()).await?;
     Ok(())
 }

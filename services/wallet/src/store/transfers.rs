@@ -75,7 +75,11 @@ pub(super) fn kind_name(kind: TransferKind) -> &'static str {
 
 /// The kind of a column.
 pub(crate) fn kind(name: &str) -> Result<TransferKind, AppError> {
-    KINDS.iter().find(|(_, candidate)| *candidate == name).map(|(kind, _)| *kind).ok_or_else(|| unknown("transfer kind", name))
+    KINDS
+        .iter()
+        .find(|(_, candidate)| *candidate == name)
+        .map(|(kind, _)| *kind)
+        .ok_or_else(|| unknown("transfer kind", name))
 }
 
 /// A transfer without its entries.
@@ -92,8 +96,16 @@ pub struct Head {
 }
 
 /// One transfer of a wallet.
-pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet: Id<Wallet>, id: Id<Transfer>) -> Result<Option<Head>, AppError> {
-    let found = Entity::find_by_id((tenant.to_string(), id.uuid())).filter(Column::WalletId.eq(wallet.uuid())).one(conn).await?;
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    wallet: Id<Wallet>,
+    id: Id<Transfer>,
+) -> Result<Option<Head>, AppError> {
+    let found = Entity::find_by_id((tenant.to_string(), id.uuid()))
+        .filter(Column::WalletId.eq(wallet.uuid()))
+        .one(conn)
+        .await?;
     let head = |row: Model| {
         let Model { id, description, recorded_at, effective_at, .. } = row;
         let kind = kind(&row.kind).map_err(|error| error.in_row(Model::TABLE, id))?;
@@ -103,23 +115,40 @@ pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet: Id<Wa
 }
 
 /// Whether the surplus of a payment has become credit already.
-pub async fn has_surplus<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: Uuid) -> Result<bool, AppError> {
+pub async fn has_surplus<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    payment: Uuid,
+) -> Result<bool, AppError> {
     has_any(conn, tenant, payment, &[TransferKind::Surplus]).await
 }
 
 /// Whether a payment has a transfer of one of these kinds.
-pub async fn has_any<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: Uuid, kinds: &[TransferKind]) -> Result<bool, AppError> {
+pub async fn has_any<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    payment: Uuid,
+    kinds: &[TransferKind],
+) -> Result<bool, AppError> {
     let kinds = kinds.iter().map(|kind| kind_name(*kind));
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::PaymentId.eq(payment));
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::PaymentId.eq(payment));
     Ok(query.filter(Column::Kind.is_in(kinds)).one(conn).await?.is_some())
 }
 
 /// The surplus of a payment that became credit.
-pub async fn surplus_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: Uuid, currency: Currency) -> Result<Money, AppError> {
+pub async fn surplus_of<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    payment: Uuid,
+    currency: Currency,
+) -> Result<Money, AppError> {
     let select = "SELECT CAST(COALESCE(SUM(CASE WHEN e.account = 'INVOICE_SETTLEMENT' THEN -e.amount ELSE e.amount END), 0) AS bigint) \
                   AS surplus FROM transfers t JOIN entries e ON e.tenant = t.tenant AND e.transfer_id = t.id \
                   WHERE t.tenant = $1 AND t.payment_id = $2 AND t.kind = $3 AND 'INVOICE_SETTLEMENT' IN (e.account, e.contra)";
-    let values = vec![tenant.as_str().into(), payment.into(), kind_name(TransferKind::Surplus).into()];
+    let values =
+        vec![tenant.as_str().into(), payment.into(), kind_name(TransferKind::Surplus).into()];
     let row = sql::one(conn, select, values).await?;
     let micros = row.map(|row| row.try_get("", "surplus")).transpose()?;
     Ok(Money::from_micros(currency, micros.unwrap_or_default()))
@@ -140,9 +169,19 @@ pub async fn bought_lot<C: ConnectionTrait>(
 }
 
 /// The id of the transfer by which a payment took credit.
-pub(crate) async fn of_credit<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: Uuid) -> Result<Option<Uuid>, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::PaymentId.eq(payment));
-    Ok(query.filter(Column::Kind.eq(kind_name(TransferKind::InvoiceCredit))).one(conn).await?.map(|row| row.id))
+pub(crate) async fn of_credit<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    payment: Uuid,
+) -> Result<Option<Uuid>, AppError> {
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::PaymentId.eq(payment));
+    Ok(query
+        .filter(Column::Kind.eq(kind_name(TransferKind::InvoiceCredit)))
+        .one(conn)
+        .await?
+        .map(|row| row.id))
 }
 
 /// The rows of transfers, each with its request if no other row stores that.
@@ -232,7 +271,11 @@ pub struct Voided {
 }
 
 /// What was voided of these lots; each is voided once.
-pub async fn voided_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, lots: &[Uuid]) -> Result<Vec<Voided>, AppError> {
+pub async fn voided_of<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    lots: &[Uuid],
+) -> Result<Vec<Voided>, AppError> {
     if lots.is_empty() {
         return Ok(Vec::new());
     }
@@ -247,7 +290,11 @@ pub async fn voided_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, lots: &[
         Ok(Voided {
             lot: Id::from_uuid(row.try_get("", "lot_id")?),
             wallet: Id::from_uuid(row.try_get("", "wallet_id")?),
-            amount: money(&row.try_get::<String>("", "currency")?, row.try_get::<i64>("", "amount")?)?.negated(),
+            amount: money(
+                &row.try_get::<String>("", "currency")?,
+                row.try_get::<i64>("", "amount")?,
+            )?
+            .negated(),
             at: row.try_get("", "recorded_at")?,
         })
     };

@@ -71,7 +71,12 @@ pub async fn insert_many<C: ConnectionTrait>(
     tenant: &TenantId,
     records: &[(Id<Wallet>, UsageRecord, RequestStamp)],
 ) -> Result<(), AppError> {
-    let millionths = |value: Decimal| value.checked_mul(Decimal::from(1_000_000)).and_then(|value| value.to_i64()).unwrap_or_default();
+    let millionths = |value: Decimal| {
+        value
+            .checked_mul(Decimal::from(1_000_000))
+            .and_then(|value| value.to_i64())
+            .unwrap_or_default()
+    };
     let mut rows = Rows::new(Model::COLUMNS);
     for (wallet, record, stamp) in records {
         let row = Model {
@@ -111,8 +116,12 @@ pub async fn records_by_request<C: ConnectionTrait>(
     }
     let (among, ids) = rows::among(conn, "request_id", 2, requests);
     let select = format!("SELECT * FROM usage_records WHERE tenant = $1 AND {among}");
-    let rows = Entity::find().from_raw_sql(rows::of_tenant(conn, &select, tenant, ids)).all(conn).await?;
-    rows.into_iter().filter_map(|row| Some((row.request_id?, row))).map(|(id, row)| Ok((id, record(row)?))).collect()
+    let rows =
+        Entity::find().from_raw_sql(rows::of_tenant(conn, &select, tenant, ids)).all(conn).await?;
+    rows.into_iter()
+        .filter_map(|row| Some((row.request_id?, row)))
+        .map(|(id, row)| Ok((id, record(row)?)))
+        .collect()
 }
 
 fn record(row: Model) -> Result<UsageRecord, AppError> {
@@ -138,8 +147,8 @@ fn read(row: Model) -> Result<UsageRecord, AppError> {
     })
 }
 
-/// The record of the use that a transfer of a wallet took. Records have no index by transfer, which would cost every use a row of
-/// it: those of the product are searched, the newest first.
+/// The record of the use that a transfer of a wallet took. Records have no index by transfer, which
+/// would cost every use a row of it: those of the product are searched, the newest first.
 pub async fn of_transfer<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -184,7 +193,9 @@ impl Listed {
     #[must_use]
     pub fn position(&self, span: &Span) -> Position {
         match span {
-            Span::Wallets(_) => Position { key: Key::Number(self.record.sequence), id: self.wallet.uuid() },
+            Span::Wallets(_) => {
+                Position { key: Key::Number(self.record.sequence), id: self.wallet.uuid() }
+            }
             Span::Tenant { .. } => Position { key: Key::Id, id: self.record.id.uuid() },
         }
     }
@@ -195,7 +206,11 @@ fn records_of(tenant: &TenantId, listing: &Listing) -> Result<Select<Entity>, Ap
     let mut query = Entity::find().filter(Column::Tenant.eq(tenant.as_str()));
     for comparison in &listing.filter.0 {
         if comparison.field == EXTERNAL_ID {
-            query = query.filter(usage_ids::compared(tenant, Column::Id.into_simple_expr(), comparison)?);
+            query = query.filter(usage_ids::compared(
+                tenant,
+                Column::Id.into_simple_expr(),
+                comparison,
+            )?);
             continue;
         }
         let column = match comparison.field {
@@ -222,30 +237,48 @@ pub async fn list<C: ConnectionTrait>(
             let of_wallet = |(wallet, sequence): (Uuid, Option<i64>)| {
                 let mut query = query.clone().filter(Column::WalletId.eq(wallet));
                 if let Some(sequence) = sequence {
-                    query = query.filter(history::after(listing, Column::Sequence.into_simple_expr(), Expr::val(sequence)));
+                    query = query.filter(history::after(
+                        listing,
+                        Column::Sequence.into_simple_expr(),
+                        Expr::val(sequence),
+                    ));
                 }
-                query.order_by(Column::Sequence, history::direction(listing)).limit(listing.page.reads()).into_query()
+                query
+                    .order_by(Column::Sequence, history::direction(listing))
+                    .limit(listing.page.reads())
+                    .into_query()
             };
             let wallets = history::wallets_after(wallets, listing, after.as_ref())?;
             history::first_of(wallets.into_iter().map(of_wallet).collect(), listing)
         }
-        Span::Tenant { ids_have_the_time } => Some(of_tenant(query, *ids_have_the_time, (listing, after))),
+        Span::Tenant { ids_have_the_time } => {
+            Some(of_tenant(query, *ids_have_the_time, (listing, after)))
+        }
     };
     let Some(page) = page else { return Ok(Vec::new()) };
     let rows = Model::find_by_statement(conn.get_database_backend().build(&page)).all(conn).await?;
-    rows.into_iter().map(|row| Ok(Listed { wallet: Id::from_uuid(row.wallet_id), record: record(row)? })).collect()
+    rows.into_iter()
+        .map(|row| Ok(Listed { wallet: Id::from_uuid(row.wallet_id), record: record(row)? }))
+        .collect()
 }
 
 /// A page of all records of a tenant, by their ids.
-fn of_tenant(query: Select<Entity>, ids_have_the_time: bool, (listing, after): (&Listing, Option<Position>)) -> SelectStatement {
+fn of_tenant(
+    query: Select<Entity>,
+    ids_have_the_time: bool,
+    (listing, after): (&Listing, Option<Position>),
+) -> SelectStatement {
     let id = Column::Id.into_simple_expr();
     let mut query = query;
     if ids_have_the_time {
         for comparison in &listing.filter.0 {
             let distance = match comparison.field {
                 "record_time" => Distance::default(),
-                // What is used at an instant is recorded a little before it at the earliest, and some weeks after it at the latest.
-                "usage_time" => (TimeDelta::minutes(MOST_MINUTES_AHEAD), TimeDelta::days(MOST_DAYS_OLD)),
+                // What is used at an instant is recorded a little before it at the earliest, and
+                // some weeks after it at the latest.
+                "usage_time" => {
+                    (TimeDelta::minutes(MOST_MINUTES_AHEAD), TimeDelta::days(MOST_DAYS_OLD))
+                }
                 _ => continue,
             };
             if let Some(bound) = history::ids(&id, comparison, distance) {

@@ -26,14 +26,26 @@ pub struct UsageInvoice {
 }
 
 /// The invoice that bills a closed month; `None` while invoicing has not told of it.
-pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, billed: Billed) -> Result<Option<UsageInvoice>, AppError> {
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    billed: Billed,
+) -> Result<Option<UsageInvoice>, AppError> {
     let (condition, values) = match billed {
-        Billed::Closing(closing, funding) => ("closing_id = $2 AND funding = $3", [closing.into(), funding.name().into()]),
-        Billed::Service(service, month) => ("service_id = $2 AND month = $3", [service.into(), month.to_string().into()]),
+        Billed::Closing(closing, funding) => {
+            ("closing_id = $2 AND funding = $3", [closing.into(), funding.name().into()])
+        }
+        Billed::Service(service, month) => {
+            ("service_id = $2 AND month = $3", [service.into(), month.to_string().into()])
+        }
     };
-    let select = format!("SELECT name, number FROM usage_invoices WHERE tenant = $1 AND {condition}");
+    let select =
+        format!("SELECT name, number FROM usage_invoices WHERE tenant = $1 AND {condition}");
     let [first, second] = values;
-    let Some(row) = sql::one(conn, &select, vec![tenant.as_str().into(), first, second]).await? else { return Ok(None) };
+    let Some(row) = sql::one(conn, &select, vec![tenant.as_str().into(), first, second]).await?
+    else {
+        return Ok(None);
+    };
     Ok(Some(UsageInvoice { name: row.try_get("", "name")?, number: row.try_get("", "number")? }))
 }
 

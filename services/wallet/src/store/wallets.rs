@@ -1,4 +1,5 @@
-//! Table `wallets`, and the loading of whole wallets with their live lots, locked or not; `changes` saves them.
+//! Table `wallets`, and the loading of whole wallets with their live lots, locked or not; `changes`
+//! saves them.
 
 use super::{currency, debts, lot_cache::LotCache, lots, money, unknown};
 use payterms_chassis::{
@@ -68,7 +69,8 @@ impl Locked {
         Self { before: wallet.clone(), wallet }
     }
 
-    /// Adds used-up lots, which a decision may give credit back to. To be called before any decision.
+    /// Adds used-up lots, which a decision may give credit back to. To be called before any
+    /// decision.
     pub fn recall(&mut self, lots: impl IntoIterator<Item = Lot>) {
         for lot in lots {
             if self.wallet.lots.iter().all(|each| each.id != lot.id) {
@@ -80,8 +82,15 @@ impl Locked {
 
     /// Lots that have credit now and had none when it was loaded.
     pub fn fresh_lots(&self) -> impl Iterator<Item = &Lot> {
-        let had_some = |lot: &Lot| self.before.lots.iter().any(|before| before.id == lot.id && before.remaining.is_positive());
-        self.wallet.lots.iter().filter(move |lot| lot.expires_at.is_some() && lot.remaining.is_positive() && !had_some(lot))
+        let had_some = |lot: &Lot| {
+            self.before
+                .lots
+                .iter()
+                .any(|before| before.id == lot.id && before.remaining.is_positive())
+        };
+        self.wallet.lots.iter().filter(move |lot| {
+            lot.expires_at.is_some() && lot.remaining.is_positive() && !had_some(lot)
+        })
     }
 
     /// The sequence of its last entry, and the number of its uses, when it was loaded.
@@ -92,7 +101,8 @@ impl Locked {
 }
 
 /// Wallets by their own ids.
-pub const NAMED: marks::Named = marks::Named { table: "wallets", path: &[("customer_id", "customers"), ("id", "wallets")] };
+pub const NAMED: marks::Named =
+    marks::Named { table: "wallets", path: &[("customer_id", "customers"), ("id", "wallets")] };
 
 fn wallet(row: &Model) -> Result<Wallet, AppError> {
     read(row).map_err(|error| error.in_row(Model::TABLE, row.id))
@@ -120,7 +130,8 @@ fn read(row: &Model) -> Result<Wallet, AppError> {
         overdraft,
         closes,
     } = row;
-    let mut wallet = Wallet::open(Id::from_uuid(*id), Id::from_uuid(*customer_id), currency(code)?, *created_at);
+    let mut wallet =
+        Wallet::open(Id::from_uuid(*id), Id::from_uuid(*customer_id), currency(code)?, *created_at);
     wallet.sequence = *sequence;
     wallet.lot_count = *lot_count;
     wallet.usage_count = *usage_count;
@@ -132,7 +143,10 @@ fn read(row: &Model) -> Result<Wallet, AppError> {
     wallet.owed_undone = money(code, *owed_undone)?;
     wallet.overdraft = overdraft.map(|limit| money(code, limit)).transpose()?;
     wallet.marks = marks::stored(external_id.clone(), labels)?;
-    wallet.closes = closes.as_deref().map(|month| month.parse().map_err(|_| unknown("month", month))).transpose()?;
+    wallet.closes = closes
+        .as_deref()
+        .map(|month| month.parse().map_err(|_| unknown("month", month)))
+        .transpose()?;
     Ok(wallet)
 }
 
@@ -160,20 +174,27 @@ pub(super) fn row(tenant: &TenantId, wallet: &Wallet) -> Model {
     }
 }
 
-/// Locks wallets and loads them with their live lots and their debts. They are locked in the order of their ids, so that no two transactions
-/// wait for each other.
+/// Locks wallets and loads them with their live lots and their debts. They are locked in the order
+/// of their ids, so that no two transactions wait for each other.
 pub async fn lock_many(tx: &WriteTx, ids: &[Id<Wallet>]) -> Result<Vec<Locked>, AppError> {
     lock_cached(tx, ids, None).await
 }
 
 /// As [`lock_many`]. Lots whose wallet's row equals the cached row are not read again.
-pub async fn lock_cached(tx: &WriteTx, ids: &[Id<Wallet>], cache: Option<&LotCache>) -> Result<Vec<Locked>, AppError> {
+pub async fn lock_cached(
+    tx: &WriteTx,
+    ids: &[Id<Wallet>],
+    cache: Option<&LotCache>,
+) -> Result<Vec<Locked>, AppError> {
     let tenant = &tx.call().tenant;
     let ids: Vec<_> = ids.iter().map(|id| id.uuid()).collect();
     let (among, values) = rows::among(tx.conn(), "id", 2, &ids);
     let lock = rows::for_update(tx.conn());
     let select = format!("SELECT * FROM wallets WHERE tenant = $1 AND {among} ORDER BY id{lock}");
-    let rows = Entity::find().from_raw_sql(rows::of_tenant(tx.conn(), &select, tenant, values)).all(tx.conn()).await?;
+    let rows = Entity::find()
+        .from_raw_sql(rows::of_tenant(tx.conn(), &select, tenant, values))
+        .all(tx.conn())
+        .await?;
     let mut wallets = Vec::with_capacity(rows.len());
     let mut missing = Vec::new();
     for row in &rows {
@@ -201,7 +222,11 @@ pub async fn lock_cached(tx: &WriteTx, ids: &[Id<Wallet>], cache: Option<&LotCac
 }
 
 /// Locks one wallet of a customer; `None` if there is no such wallet.
-pub async fn lock(tx: &WriteTx, customer: Id<Customer>, id: Id<Wallet>) -> Result<Option<Locked>, AppError> {
+pub async fn lock(
+    tx: &WriteTx,
+    customer: Id<Customer>,
+    id: Id<Wallet>,
+) -> Result<Option<Locked>, AppError> {
     Ok(lock_many(tx, &[id]).await?.pop().filter(|locked| locked.wallet.customer == customer))
 }
 
@@ -236,9 +261,13 @@ pub async fn find<C: ConnectionTrait>(
     customer: Id<Customer>,
     id: Id<Wallet>,
 ) -> Result<Option<Wallet>, AppError> {
-    let found = Entity::find_by_id((tenant.to_string(), id.uuid())).filter(Column::CustomerId.eq(customer.uuid())).one(conn).await?;
+    let found = Entity::find_by_id((tenant.to_string(), id.uuid()))
+        .filter(Column::CustomerId.eq(customer.uuid()))
+        .one(conn)
+        .await?;
     let Some(mut wallet) = found.as_ref().map(wallet).transpose()? else { return Ok(None) };
-    wallet.lots = lots::live_of(conn, tenant, &[id.uuid()]).await?.remove(&id.uuid()).unwrap_or_default();
+    wallet.lots =
+        lots::live_of(conn, tenant, &[id.uuid()]).await?.remove(&id.uuid()).unwrap_or_default();
     Ok(Some(wallet))
 }
 
@@ -253,9 +282,15 @@ pub(super) fn of_customer(tenant: &TenantId, customer: Uuid) -> SelectStatement 
 }
 
 /// The wallets of a customer: one for each currency.
-pub async fn ids_of_customer<C: ConnectionTrait>(conn: &C, tenant: &TenantId, customer: Id<Customer>) -> Result<Vec<Id<Wallet>>, AppError> {
-    let query = Entity::find().select_only().column(Column::Id).filter(Column::Tenant.eq(tenant.as_str()));
-    let ids: Vec<Uuid> = query.filter(Column::CustomerId.eq(customer.uuid())).into_tuple().all(conn).await?;
+pub async fn ids_of_customer<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    customer: Id<Customer>,
+) -> Result<Vec<Id<Wallet>>, AppError> {
+    let query =
+        Entity::find().select_only().column(Column::Id).filter(Column::Tenant.eq(tenant.as_str()));
+    let ids: Vec<Uuid> =
+        query.filter(Column::CustomerId.eq(customer.uuid())).into_tuple().all(conn).await?;
     Ok(ids.into_iter().map(Id::from_uuid).collect())
 }
 
@@ -265,15 +300,33 @@ pub async fn owners<C: ConnectionTrait>(
     tenant: &TenantId,
     ids: &[Id<Wallet>],
 ) -> Result<HashMap<Id<Wallet>, Id<Customer>>, AppError> {
-    let query = Entity::find().select_only().columns([Column::Id, Column::CustomerId]).filter(Column::Tenant.eq(tenant.as_str()));
-    let rows: Vec<(Uuid, Uuid)> = query.filter(Column::Id.is_in(ids.iter().map(|id| id.uuid()))).into_tuple().all(conn).await?;
-    Ok(rows.into_iter().map(|(id, customer)| (Id::from_uuid(id), Id::from_uuid(customer))).collect())
+    let query = Entity::find()
+        .select_only()
+        .columns([Column::Id, Column::CustomerId])
+        .filter(Column::Tenant.eq(tenant.as_str()));
+    let rows: Vec<(Uuid, Uuid)> = query
+        .filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())))
+        .into_tuple()
+        .all(conn)
+        .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(id, customer)| (Id::from_uuid(id), Id::from_uuid(customer)))
+        .collect())
 }
 
 /// The wallets of these ids, without their lots.
-pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<Wallet>]) -> Result<Vec<Wallet>, AppError> {
+pub async fn find_many<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    ids: &[Id<Wallet>],
+) -> Result<Vec<Wallet>, AppError> {
     let ids = ids.iter().map(|id| id.uuid());
-    let rows = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids)).all(conn).await?;
+    let rows = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::Id.is_in(ids))
+        .all(conn)
+        .await?;
     rows.iter().map(wallet).collect()
 }
 
@@ -289,7 +342,9 @@ pub async fn list<C: ConnectionTrait>(
         query = query.filter(Column::CustomerId.eq(customer.uuid()));
     }
     let backend = conn.get_database_backend();
-    let filter = |comparison: &Comparison| marks::compared(backend, comparison).or_else(|| compared(comparison));
+    let filter = |comparison: &Comparison| {
+        marks::compared(backend, comparison).or_else(|| compared(comparison))
+    };
     let order = |field: &str| (field == UPDATE_TIME).then(|| Column::UpdatedAt.into_simple_expr());
     let columns = Columns { id: Column::Id.into_simple_expr(), filter: &filter, order: &order };
     let rows = keyset::page(query, listing, after, &columns)?.all(conn).await?;

@@ -1,5 +1,9 @@
-//! The use cases, one file for each verb in the folder of its noun: lock, look the request up, decide, save, commit.
-#![expect(clippy::missing_errors_doc, reason = "every function may fail as the database does; refusals are named")]
+//! The use cases, one file for each verb in the folder of its noun: lock, look the request up,
+//! decide, save, commit.
+#![expect(
+    clippy::missing_errors_doc,
+    reason = "every function may fail as the database does; refusals are named"
+)]
 
 pub mod batch;
 pub mod charges;

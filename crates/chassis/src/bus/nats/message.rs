@@ -1,4 +1,5 @@
-//! An event as a message: a `CloudEvent` in binary mode, whose attributes are headers and whose payload is the event's data.
+//! An event as a message: a `CloudEvent` in binary mode, whose attributes are headers and whose
+//! payload is the event's data.
 
 use crate::bus::nats::streams::subject;
 use async_nats::{HeaderMap, HeaderValue};
@@ -46,10 +47,16 @@ impl Message {
             (TRACE, &event.trace_parent),
         ];
         for (name, value) in attributes {
-            let value: HeaderValue = value.parse().map_err(|_| format!("event {}: {value:?} cannot be a header", event.id))?;
+            let value: HeaderValue = value
+                .parse()
+                .map_err(|_| format!("event {}: {value:?} cannot be a header", event.id))?;
             headers.insert(name, value);
         }
-        Ok(Self { subject: subject(&event.source, &event.aggregate_type), headers, payload: event.data })
+        Ok(Self {
+            subject: subject(&event.source, &event.aggregate_type),
+            headers,
+            payload: event.data,
+        })
     }
 }
 
@@ -58,8 +65,13 @@ impl Message {
 /// # Errors
 /// A sentence that names the header that is missing or wrong.
 pub(super) fn event(headers: Option<&HeaderMap>, payload: Bytes) -> Result<Event, String> {
-    let text = |name: &'static str| headers.and_then(|headers| headers.get(name)).map(ToString::to_string);
-    let required = |name: &'static str| text(name).filter(|value| !value.is_empty()).ok_or_else(|| format!("it has no header {name}"));
+    let text =
+        |name: &'static str| headers.and_then(|headers| headers.get(name)).map(ToString::to_string);
+    let required = |name: &'static str| {
+        text(name)
+            .filter(|value| !value.is_empty())
+            .ok_or_else(|| format!("it has no header {name}"))
+    };
     let version = required("ce-aggregateversion")?;
     Ok(Event {
         id: required("ce-id")?,
@@ -68,7 +80,9 @@ pub(super) fn event(headers: Option<&HeaderMap>, payload: Bytes) -> Result<Event
         tenant: required("ce-tenant")?,
         aggregate_type: required("ce-aggregatetype")?,
         aggregate_id: required("ce-aggregateid")?,
-        version: version.parse().map_err(|_| "its header ce-aggregateversion is no number".to_owned())?,
+        version: version
+            .parse()
+            .map_err(|_| "its header ce-aggregateversion is no number".to_owned())?,
         time: read(&required("ce-time")?),
         trace_parent: text(TRACE).unwrap_or_default(),
         snapshot: text("ce-snapshot").as_deref() == Some("true"),
@@ -82,7 +96,9 @@ fn written(time: &Timestamp) -> String {
 }
 
 fn read(time: &str) -> Option<Timestamp> {
-    DateTime::parse_from_rfc3339(time).ok().map(|time| crate::wire::render::timestamp(time.with_timezone(&Utc)))
+    DateTime::parse_from_rfc3339(time)
+        .ok()
+        .map(|time| crate::wire::render::timestamp(time.with_timezone(&Utc)))
 }
 
 #[cfg(test)]

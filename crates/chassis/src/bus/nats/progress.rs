@@ -1,13 +1,15 @@
-//! What the relay of a source knows of the stream since it began to publish on it: up to where, and up to where each subscriber
-//! has received it. No I/O: the rules by which a cursor may move stand here, with their tests.
+//! What the relay of a source knows of the stream since it began to publish on it: up to where, and
+//! up to where each subscriber has received it. No I/O: the rules by which a cursor may move stand
+//! here, with their tests.
 //!
-//! A consumer's floor is the sequence up to which it has acknowledged everything. Sequences are turned into positions by
-//! checkpoints, of which one is made for each batch that was published. Nothing of it is stored: whoever begins anew publishes
-//! again what no cursor has passed.
+//! A consumer's floor is the sequence up to which it has acknowledged everything. Sequences are
+//! turned into positions by checkpoints, of which one is made for each batch that was published.
+//! Nothing of it is stored: whoever begins anew publishes again what no cursor has passed.
 
 use std::collections::VecDeque;
 
-/// Checkpoints that are kept. If a subscriber stays away for long, every second one is dropped; cursors then move in larger steps.
+/// Checkpoints that are kept. If a subscriber stays away for long, every second one is dropped;
+/// cursors then move in larger steps.
 const MOST_CHECKPOINTS: usize = 4_096;
 
 /// The state of a stream, as the broker tells it.
@@ -31,7 +33,8 @@ pub(super) struct Acked {
     pub duplicate: bool,
 }
 
-/// Everything up to a position was published, and for each subscriber the greatest sequence of an event for it.
+/// Everything up to a position was published, and for each subscriber the greatest sequence of an
+/// event for it.
 #[derive(Debug, Clone)]
 struct Checkpoint {
     through: i64,
@@ -53,7 +56,12 @@ impl Progress {
     /// Begins on a stream after the position that every one of these subscribers has passed.
     pub(super) fn begin(stream: StreamState, after: i64, subscribers: usize) -> Self {
         let first = Checkpoint { through: after, greatest: vec![0; subscribers] };
-        Self { created: stream.created, last: 0, purged: stream.first.saturating_sub(1), checkpoints: VecDeque::from([first]) }
+        Self {
+            created: stream.created,
+            last: 0,
+            purged: stream.first.saturating_sub(1),
+            checkpoints: VecDeque::from([first]),
+        }
     }
 
     /// Up to where everything was published.
@@ -61,18 +69,28 @@ impl Progress {
         self.checkpoints.back().map(|last| last.through).unwrap_or_default()
     }
 
-    /// Notes that everything up to a position is published: these events, in the order of their positions.
+    /// Notes that everything up to a position is published: these events, in the order of their
+    /// positions.
     ///
     /// # Errors
-    /// A sentence if the stream has lost something: its sequences began again, or what it had already is deleted.
+    /// A sentence if the stream has lost something: its sequences began again, or what it had
+    /// already is deleted.
     pub(super) fn note_published(&mut self, events: &[Acked], through: i64) -> Result<(), String> {
-        let Some(mut next) = self.checkpoints.back().cloned() else { return Err("nothing was begun".to_owned()) };
+        let Some(mut next) = self.checkpoints.back().cloned() else {
+            return Err("nothing was begun".to_owned());
+        };
         for event in events {
             if event.sequence <= self.purged {
-                return Err(format!("message {} is deleted and not received by everybody", event.sequence));
+                return Err(format!(
+                    "message {} is deleted and not received by everybody",
+                    event.sequence
+                ));
             }
             if !event.duplicate && event.sequence <= self.last {
-                return Err(format!("message {} was given again, after {}", event.sequence, self.last));
+                return Err(format!(
+                    "message {} was given again, after {}",
+                    event.sequence, self.last
+                ));
             }
             self.last = self.last.max(event.sequence);
             for index in &event.heard_by {
@@ -91,7 +109,8 @@ impl Progress {
         self.checkpoints.push_back(next);
         if self.checkpoints.len() > MOST_CHECKPOINTS {
             let mut index = 0_usize;
-            // The newest stays: it says up to where everything is published. A checkpoint that is gone makes no cursor wrong.
+            // The newest stays: it says up to where everything is published. A checkpoint that is
+            // gone makes no cursor wrong.
             let newest = self.checkpoints.len().saturating_sub(1);
             self.checkpoints.retain(|_| {
                 index = index.saturating_add(1);
@@ -101,8 +120,8 @@ impl Progress {
         Ok(())
     }
 
-    /// Checks that the stream is still that on which it has published, and has everything that somebody may not have
-    /// received. Floors that were read before it are then of this stream.
+    /// Checks that the stream is still that on which it has published, and has everything that
+    /// somebody may not have received. Floors that were read before it are then of this stream.
     ///
     /// # Errors
     /// A sentence that says what is missing.
@@ -111,18 +130,26 @@ impl Progress {
             return Err("it was made anew".to_owned());
         }
         if stream.last < self.last {
-            return Err(format!("it ends at message {}, and {} was acknowledged to be there", stream.last, self.last));
+            return Err(format!(
+                "it ends at message {}, and {} was acknowledged to be there",
+                stream.last, self.last
+            ));
         }
         if stream.first > self.purged.saturating_add(1) {
-            return Err(format!("its messages before {} are deleted, and received up to {} at the least", stream.first, self.purged));
+            return Err(format!(
+                "its messages before {} are deleted, and received up to {} at the least",
+                stream.first, self.purged
+            ));
         }
         Ok(())
     }
 
-    /// The position up to which a subscriber has received everything, and the greatest sequence of an event for it up to there (0 if
-    /// none was); none if it is not known yet.
+    /// The position up to which a subscriber has received everything, and the greatest sequence of
+    /// an event for it up to there (0 if none was); none if it is not known yet.
     pub(super) fn received(&self, subscriber: usize, floor: u64) -> Option<(i64, u64)> {
-        let greatest = |checkpoint: &Checkpoint| checkpoint.greatest.get(subscriber).copied().unwrap_or(u64::MAX);
+        let greatest = |checkpoint: &Checkpoint| {
+            checkpoint.greatest.get(subscriber).copied().unwrap_or(u64::MAX)
+        };
         let reached = self.checkpoints.partition_point(|checkpoint| greatest(checkpoint) <= floor);
         let checkpoint = self.checkpoints.get(reached.checked_sub(1)?)?;
         Some((checkpoint.through, greatest(checkpoint)))
@@ -130,18 +157,28 @@ impl Progress {
 
     /// Whether every subscriber has received everything, given their floors.
     pub(super) fn all_received(&self, floors: &[u64]) -> bool {
-        self.checkpoints.back().is_none_or(|last| last.greatest.iter().zip(floors).all(|(greatest, floor)| greatest <= floor))
+        self.checkpoints.back().is_none_or(|last| {
+            last.greatest.iter().zip(floors).all(|(greatest, floor)| greatest <= floor)
+        })
     }
 
-    /// Forgets checkpoints that every subscriber has passed. Returns the sequence up to which messages are of no use to anybody.
+    /// Forgets checkpoints that every subscriber has passed. Returns the sequence up to which
+    /// messages are of no use to anybody.
     pub(super) fn settle(&mut self, floors: &[u64]) -> u64 {
-        let passed = |checkpoint: &Checkpoint| checkpoint.greatest.iter().zip(floors).all(|(greatest, floor)| greatest <= floor);
+        let passed = |checkpoint: &Checkpoint| {
+            checkpoint.greatest.iter().zip(floors).all(|(greatest, floor)| greatest <= floor)
+        };
         while self.checkpoints.get(1).is_some_and(passed) {
             self.checkpoints.pop_front();
         }
         let Some(newest) = self.checkpoints.back() else { return self.purged };
-        // The floor of a subscriber for which nothing came stays behind; it wants none of what is there.
-        let useless = newest.greatest.iter().zip(floors).map(|(greatest, floor)| if greatest <= floor { self.last } else { *floor });
+        // The floor of a subscriber for which nothing came stays behind; it wants none of what is
+        // there.
+        let useless = newest
+            .greatest
+            .iter()
+            .zip(floors)
+            .map(|(greatest, floor)| if greatest <= floor { self.last } else { *floor });
         useless.min().unwrap_or(self.purged).max(self.purged)
     }
 
@@ -173,7 +210,11 @@ mod tests {
         progress.note_published(&[new(101, &[0]), new(102, &[0, 1])], 12).unwrap();
         progress.note_published(&[new(103, &[1])], 15).unwrap();
         assert_eq!(progress.received(0, 0), Some((10, 0)));
-        assert_eq!(progress.received(0, 101), Some((10, 0)), "a batch is received when all of it is");
+        assert_eq!(
+            progress.received(0, 101),
+            Some((10, 0)),
+            "a batch is received when all of it is"
+        );
         assert_eq!(progress.received(0, 102), Some((15, 102)), "nothing more is for it");
         assert_eq!(progress.received(1, 102), Some((12, 102)));
         assert!(!progress.all_received(&[102, 102]));
@@ -203,8 +244,12 @@ mod tests {
         progress.check(state).unwrap();
         progress.check(StreamState { last: 104, ..state }).unwrap();
         assert!(progress.check(StreamState { created: 2, ..state }).unwrap_err().contains("anew"));
-        assert!(progress.check(StreamState { last: 101, ..state }).unwrap_err().contains("ends at"));
-        assert!(progress.check(StreamState { first: 102, ..state }).unwrap_err().contains("deleted"));
+        assert!(
+            progress.check(StreamState { last: 101, ..state }).unwrap_err().contains("ends at")
+        );
+        assert!(
+            progress.check(StreamState { first: 102, ..state }).unwrap_err().contains("deleted")
+        );
         assert!(progress.note_published(&[new(102, &[0])], 3).unwrap_err().contains("again"));
         let had = |sequence| Acked { duplicate: true, ..new(sequence, &[0]) };
         progress.note_published(&[had(101)], 3).unwrap();
@@ -212,8 +257,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is acknowledged in whatever order, and however many checkpoints were dropped: no cursor passes an event that
-        /// its subscriber has not acknowledged.
+        /// Whatever is acknowledged in whatever order, and however many checkpoints were dropped:
+        /// no cursor passes an event that its subscriber has not acknowledged.
         #[test]
         fn no_cursor_passes_what_was_not_acknowledged(
             events in proptest::collection::vec((any::<bool>(), any::<bool>(), any::<bool>()), 1..60),

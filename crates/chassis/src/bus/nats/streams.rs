@@ -11,7 +11,8 @@ use async_nats::jetstream::{
 use payterms_kernel::{Clock, SystemClock};
 use std::{collections::BTreeMap, time::Duration};
 
-/// How far back the broker knows the ids of messages. What is published again later is on the stream twice, and applied once.
+/// How far back the broker knows the ids of messages. What is published again later is on the
+/// stream twice, and applied once.
 const DUPLICATES_WITHIN: Duration = Duration::from_mins(10);
 /// How long a subscriber may take for a message before another replica of it gets it.
 const ACK_WITHIN: Duration = Duration::from_secs(5);
@@ -25,7 +26,8 @@ pub(super) enum Fault {
     Away(String),
     /// The stream or a consumer is not there.
     Gone(String),
-    /// The stream has lost events that it had taken. It is made anew, since what its consumers say is not of what is on it.
+    /// The stream has lost events that it had taken. It is made anew, since what its consumers say
+    /// is not of what is on it.
     Lost(String),
     /// The outbox could not be read, or an event not be sent.
     Outbox(AppError),
@@ -40,9 +42,15 @@ impl From<AppError> for Fault {
 impl From<Fault> for AppError {
     fn from(fault: Fault) -> Self {
         match fault {
-            Fault::Away(why) => not_yet("UNAVAILABLE", &format!("The broker does not take events: {why}.")),
-            Fault::Gone(why) => not_yet("UNAVAILABLE", &format!("The stream is not on the broker: {why}.")),
-            Fault::Lost(why) => not_yet("UNAVAILABLE", &format!("The stream has lost events: {why}.")),
+            Fault::Away(why) => {
+                not_yet("UNAVAILABLE", &format!("The broker does not take events: {why}."))
+            }
+            Fault::Gone(why) => {
+                not_yet("UNAVAILABLE", &format!("The stream is not on the broker: {why}."))
+            }
+            Fault::Lost(why) => {
+                not_yet("UNAVAILABLE", &format!("The stream has lost events: {why}."))
+            }
             Fault::Outbox(error) => error,
         }
     }
@@ -80,14 +88,20 @@ impl Streams {
         &self.jetstream
     }
 
-    /// The stream, made if it is not there, with a consumer for each subscriber. The consumers are declared before anything is
-    /// published, and begin at the first message: whatever is on the stream is for them.
-    pub(super) async fn declare(&self, subscribers: &BTreeMap<String, Vec<String>>) -> Result<Stream, Fault> {
+    /// The stream, made if it is not there, with a consumer for each subscriber. The consumers are
+    /// declared before anything is published, and begin at the first message: whatever is on the
+    /// stream is for them.
+    pub(super) async fn declare(
+        &self,
+        subscribers: &BTreeMap<String, Vec<String>>,
+    ) -> Result<Stream, Fault> {
         let name = stream_name(self.source);
         let stream = match self.jetstream.get_stream(&name).await {
             Ok(stream) => self.with_replicas(stream).await?,
             Err(error) => match error.kind() {
-                GetStreamErrorKind::JetStream(cause) if cause.error_code() == ErrorCode::STREAM_NOT_FOUND => {
+                GetStreamErrorKind::JetStream(cause)
+                    if cause.error_code() == ErrorCode::STREAM_NOT_FOUND =>
+                {
                     tracing::info!(name, "the stream is made");
                     self.jetstream.create_stream(self.config(name)).await.map_err(away)?
                 }
@@ -104,17 +118,23 @@ impl Streams {
     async fn with_replicas(&self, stream: Stream) -> Result<Stream, Fault> {
         let config = stream.cached_info().config.clone();
         if config.num_replicas != self.replicas {
-            self.jetstream.update_stream(stream::Config { num_replicas: self.replicas, ..config }).await.map_err(away)?;
+            self.jetstream
+                .update_stream(stream::Config { num_replicas: self.replicas, ..config })
+                .await
+                .map_err(away)?;
         }
         Ok(stream)
     }
 
-    /// Sequences begin at the present time in microseconds, so no two streams of one name give the same: an acknowledgement that
-    /// comes late means nothing to the next one.
+    /// Sequences begin at the present time in microseconds, so no two streams of one name give the
+    /// same: an acknowledgement that comes late means nothing to the next one.
     fn config(&self, name: String) -> stream::Config {
         stream::Config {
             name,
-            description: Some(format!("Events of the {} for other services of Payterms", self.source)),
+            description: Some(format!(
+                "Events of the {} for other services of Payterms",
+                self.source
+            )),
             subjects: vec![subject(self.source, ">")],
             retention: RetentionPolicy::Limits,
             // A stream that is full refuses; it must not drop what somebody has not received.
@@ -151,7 +171,11 @@ impl Streams {
 /// The present state of a stream.
 pub(super) async fn state(stream: &Stream) -> Result<StreamState, Fault> {
     let info = stream.get_info().await.map_err(away)?;
-    Ok(StreamState { created: info.created.unix_timestamp_nanos(), first: info.state.first_sequence, last: info.state.last_sequence })
+    Ok(StreamState {
+        created: info.created.unix_timestamp_nanos(),
+        first: info.state.first_sequence,
+        last: info.state.last_sequence,
+    })
 }
 
 /// How far the consumer of a subscriber is.
@@ -166,13 +190,22 @@ pub(super) struct Floor {
 /// How far the consumer of a subscriber is.
 pub(super) async fn floor(stream: &Stream, subscriber: &str) -> Result<Floor, Fault> {
     let info = stream.consumer_info(subscriber).await.map_err(|error| match error.kind() {
-        ConsumerInfoErrorKind::NotFound | ConsumerInfoErrorKind::StreamNotFound => Fault::Gone(error.to_string()),
+        ConsumerInfoErrorKind::NotFound | ConsumerInfoErrorKind::StreamNotFound => {
+            Fault::Gone(error.to_string())
+        }
         _ => away(error),
     })?;
     Ok(Floor { sent: info.delivered.stream_sequence, acknowledged: info.ack_floor.stream_sequence })
 }
 
 /// The consumer of a subscriber, once the source has declared it.
-pub(super) async fn consumer_of(jetstream: &Context, source: &str, subscriber: &str) -> Result<PullConsumer, String> {
-    jetstream.get_consumer_from_stream(subscriber, stream_name(source)).await.map_err(|error| error.to_string())
+pub(super) async fn consumer_of(
+    jetstream: &Context,
+    source: &str,
+    subscriber: &str,
+) -> Result<PullConsumer, String> {
+    jetstream
+        .get_consumer_from_stream(subscriber, stream_name(source))
+        .await
+        .map_err(|error| error.to_string())
 }

@@ -9,8 +9,8 @@ use x509_cert::{
     time::Time,
 };
 
-/// A certificate is reported once so much of its life is left, as one part of the whole. Issuers renew earlier: cert-manager when a
-/// third is left.
+/// A certificate is reported once so much of its life is left, as one part of the whole. Issuers
+/// renew earlier: cert-manager when a third is left.
 const SOON: i32 = 5;
 
 /// What a certificate that a process reads is for.
@@ -32,7 +32,8 @@ payterms_kernel::names! {
 /// A certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Certificate {
-    /// Its DNS names, in lower case. The subject's common name counts for nothing, as everywhere today.
+    /// Its DNS names, in lower case. The subject's common name counts for nothing, as everywhere
+    /// today.
     pub names: Vec<String>,
     begins: DateTime<Utc>,
     ends: DateTime<Utc>,
@@ -44,15 +45,23 @@ impl Certificate {
     /// # Errors
     /// A sentence that says what is malformed.
     pub fn read(der: &CertificateDer<'_>) -> Result<Self, String> {
-        let decoded = Decoded::from_der(der).map_err(|error| format!("a certificate is malformed: {error}"))?.tbs_certificate;
-        let names = decoded.get::<SubjectAltName>().map_err(|error| format!("the names of a certificate are malformed: {error}"))?;
+        let decoded = Decoded::from_der(der)
+            .map_err(|error| format!("a certificate is malformed: {error}"))?
+            .tbs_certificate;
+        let names = decoded
+            .get::<SubjectAltName>()
+            .map_err(|error| format!("the names of a certificate are malformed: {error}"))?;
         let names = names.map(|(_, names)| names.0).unwrap_or_default();
         let names = names.into_iter().filter_map(|name| match name {
             GeneralName::DnsName(name) => Some(name.as_str().to_ascii_lowercase()),
             _ => None,
         });
         let validity = decoded.validity;
-        Ok(Self { names: names.collect(), begins: instant(validity.not_before), ends: instant(validity.not_after) })
+        Ok(Self {
+            names: names.collect(),
+            begins: instant(validity.not_before),
+            ends: instant(validity.not_after),
+        })
     }
 
     /// Whether it is a certificate of this name.
@@ -67,7 +76,8 @@ impl Certificate {
         self.ends
     }
 
-    /// Refuses a certificate that has ended or has not begun: the other side would believe none of its connections.
+    /// Refuses a certificate that has ended or has not begun: the other side would believe none of
+    /// its connections.
     ///
     /// # Errors
     /// A sentence with the time.

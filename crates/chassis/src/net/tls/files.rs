@@ -1,5 +1,6 @@
-//! Folders of certificates, which are read again while the process runs. Files are compared by their content, at intervals:
-//! Kubernetes renews a Secret by turning a link, of which file watches and modification times tell little.
+//! Folders of certificates, which are read again while the process runs. Files are compared by
+//! their content, at intervals: Kubernetes renews a Secret by turning a link, of which file watches
+//! and modification times tell little.
 
 use crate::{
     net::tls::{
@@ -50,7 +51,11 @@ impl Files {
         };
         let (found, missing): (Vec<_>, Vec<_>) = names.iter().map(read).partition(Result::is_ok);
         let faults: Vec<_> = missing.into_iter().filter_map(Result::err).collect();
-        if faults.is_empty() { found.into_iter().collect::<Result<_, _>>().map(Self) } else { Err(faults.join("; ")) }
+        if faults.is_empty() {
+            found.into_iter().collect::<Result<_, _>>().map(Self)
+        } else {
+            Err(faults.join("; "))
+        }
     }
 }
 
@@ -70,8 +75,8 @@ pub trait Side: Send + Sync + 'static {
     }
 }
 
-/// What was made of the files of a folder last. It follows the files for as long as the process runs; files that cannot be used
-/// are logged, and what was there before stays.
+/// What was made of the files of a folder last. It follows the files for as long as the process
+/// runs; files that cannot be used are logged, and what was there before stays.
 #[derive(Debug)]
 pub struct Followed<S>(watch::Receiver<Arc<S>>);
 
@@ -116,8 +121,9 @@ struct Follower<S, M> {
 }
 
 impl<S: Side> Followed<S> {
-    /// Reads these files of a folder of a part and makes something of them, now and whenever they change, until `stop` is cancelled. How
-    /// long the certificates are still good is a metric. Called within a runtime.
+    /// Reads these files of a folder of a part and makes something of them, now and whenever they
+    /// change, until `stop` is cancelled. How long the certificates are still good is a metric.
+    /// Called within a runtime.
     ///
     /// # Errors
     /// A sentence that names the folder and the file that cannot be used now.
@@ -133,7 +139,9 @@ impl<S: Side> Followed<S> {
         metrics::observe("payterms.certificates.remaining", "s", description, move || {
             let now = SystemClock.now();
             let ends = measured.now().ends().into_iter();
-            let labels = |purpose: Purpose| vec![metrics::part(part), KeyValue::new("payterms.certificate", purpose.name())];
+            let labels = |purpose: Purpose| {
+                vec![metrics::part(part), KeyValue::new("payterms.certificate", purpose.name())]
+            };
             ends.map(|(purpose, end)| (labels(purpose), (end - now).as_seconds_f64())).collect()
         });
         tokio::spawn(async move {
@@ -148,15 +156,23 @@ impl<S: Side> Followed<S> {
 }
 
 impl<S: Side, M: Fn(&Files) -> Result<S, String>> Follower<S, M> {
-    fn open(folder: &Path, names: &'static [&'static str], make: M) -> Result<(Self, Followed<S>), String> {
+    fn open(
+        folder: &Path,
+        names: &'static [&'static str],
+        make: M,
+    ) -> Result<(Self, Followed<S>), String> {
         let files = Files::read(folder, names)?;
         let side = make(&files).map_err(|fault| format!("{}: {fault}", folder.display()))?;
         let (current, followed) = watch::channel(Arc::new(side));
         let faults = LoggedFaults::default();
-        Ok((Self { folder: folder.to_owned(), names, make, files, faults, warned: None, current }, Followed(followed)))
+        Ok((
+            Self { folder: folder.to_owned(), names, make, files, faults, warned: None, current },
+            Followed(followed),
+        ))
     }
 
-    /// Files may be replaced one after the other. Until certificate and key belong together, what was there before stays.
+    /// Files may be replaced one after the other. Until certificate and key belong together, what
+    /// was there before stays.
     fn read_again(&mut self) {
         let read = Files::read(&self.folder, self.names);
         if read.as_ref() == Ok(&self.files) {
@@ -189,7 +205,8 @@ impl<S: Side, M: Fn(&Files) -> Result<S, String>> Follower<S, M> {
         }
         self.warned = Some(Instant::now());
         for certificate in ending {
-            let (folder, names, ends) = (self.folder.display(), certificate.names.join(","), certificate.ends());
+            let (folder, names, ends) =
+                (self.folder.display(), certificate.names.join(","), certificate.ends());
             tracing::warn!(%folder, names, %ends, "a certificate ends soon, or has ended; renew it");
         }
     }

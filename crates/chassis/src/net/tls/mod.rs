@@ -1,5 +1,6 @@
-//! TLS: what a part of the suite shows to the others and what it expects of them, and what the gateway's door shows to the world.
-//! The files are read again while the process runs. Why it is so: docs/adr/0037-parts-know-each-other-by-certificates.md.
+//! TLS: what a part of the suite shows to the others and what it expects of them, and what the
+//! gateway's door shows to the world. The files are read again while the process runs. Why it is
+//! so: docs/adr/0037-parts-know-each-other-by-certificates.md.
 
 pub mod certificate;
 pub mod files;
@@ -23,9 +24,11 @@ pub(crate) fn is_of_tls(error: &io::Error) -> bool {
     error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>()).is_some()
 }
 
-/// How often the same fault is logged. A peer that tries again every second would otherwise fill the log with one sentence.
+/// How often the same fault is logged. A peer that tries again every second would otherwise fill
+/// the log with one sentence.
 const SAME_FAULT_EVERY: Duration = Duration::from_hours(1);
-/// The most faults that are remembered. Who makes new ones again and again finds a log that is not bounded by this, and no memory.
+/// The most faults that are remembered. Who makes new ones again and again finds a log that is not
+/// bounded by this, and no memory.
 const REMEMBERED: usize = 64;
 
 /// The faults that were logged, and when.
@@ -59,7 +62,10 @@ mod tests {
     #[test]
     fn a_fault_is_logged_once_and_again_after_it_was_over() {
         let faults = LoggedFaults::default();
-        assert_eq!(["a", "b", "a", "b"].map(|fault| faults.is_due(fault)), [true, true, false, false]);
+        assert_eq!(
+            ["a", "b", "a", "b"].map(|fault| faults.is_due(fault)),
+            [true, true, false, false]
+        );
         faults.clear();
         assert!(faults.is_due("a"));
         for fault in 0..REMEMBERED * 2 {

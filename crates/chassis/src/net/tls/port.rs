@@ -49,7 +49,8 @@ struct PeerState {
 }
 
 impl Peer {
-    /// Whether a token of this issuer may come over the connection. What does not is logged once for each connection.
+    /// Whether a token of this issuer may come over the connection. What does not is logged once
+    /// for each connection.
     #[must_use]
     pub fn may_speak_as(&self, issuer: &str) -> bool {
         let may = self.0.certificate.is_of(issuer);
@@ -69,7 +70,8 @@ pub(crate) struct Accepted {
     pub(crate) renewal: Renewal,
 }
 
-/// When a connection is to be opened again because certificates have changed: others may come in now.
+/// When a connection is to be opened again because certificates have changed: others may come in
+/// now.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Renewal(Option<Followed<Part>>);
 
@@ -90,7 +92,8 @@ impl Port {
         Self { ages, guard, faults: Arc::default() }
     }
 
-    /// Makes the handshake of a new connection. `None` where it fails, and on a plain port, which has none.
+    /// Makes the handshake of a new connection. `None` where it fails, and on a plain port, which
+    /// has none.
     pub(crate) async fn accept(&self, stream: TcpStream, from: IpAddr) -> Option<Accepted> {
         let (config, later) = match &self.guard {
             Guard::Plain => return None,
@@ -109,7 +112,9 @@ impl Port {
         };
         let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
         let peer = shown.and_then(|shown| Certificate::read(shown).ok());
-        let peer = peer.map(|certificate| Peer(Arc::new(PeerState { certificate, reported: AtomicBool::default() })));
+        let peer = peer.map(|certificate| {
+            Peer(Arc::new(PeerState { certificate, reported: AtomicBool::default() }))
+        });
         if matches!(self.guard, Guard::Parts(_)) && peer.is_none() {
             return None;
         }

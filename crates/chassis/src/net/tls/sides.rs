@@ -1,5 +1,5 @@
-//! The two sides of a line with TLS, made from the files of a folder: `tls.crt`, `tls.key` and `ca.crt`, as a Secret of
-//! Kubernetes has them and cert-manager makes them.
+//! The two sides of a line with TLS, made from the files of a folder: `tls.crt`, `tls.key` and
+//! `ca.crt`, as a Secret of Kubernetes has them and cert-manager makes them.
 
 use crate::net::tls::{
     certificate::{Certificate, Purpose},
@@ -62,12 +62,17 @@ fn certificates(files: &Files, name: &'static str) -> Result<Vec<CertificateDer<
 
 /// The first certificate of a chain, whose key is there.
 fn leaf(chain: &[CertificateDer<'static>]) -> Result<Certificate, String> {
-    let leaf = chain.first().ok_or_else(|| "it holds no certificate".to_owned()).and_then(Certificate::read);
-    leaf.and_then(|leaf| leaf.check_time(SystemClock.now()).map(|()| leaf)).map_err(|fault| format!("tls.crt: {fault}"))
+    let leaf = chain
+        .first()
+        .ok_or_else(|| "it holds no certificate".to_owned())
+        .and_then(Certificate::read);
+    leaf.and_then(|leaf| leaf.check_time(SystemClock.now()).map(|()| leaf))
+        .map_err(|fault| format!("tls.crt: {fault}"))
 }
 
 fn key(files: &Files) -> Result<PrivateKeyDer<'static>, String> {
-    PrivateKeyDer::from_pem_slice(files.get("tls.key")?).map_err(|error| format!("tls.key: {error}"))
+    PrivateKeyDer::from_pem_slice(files.get("tls.key")?)
+        .map_err(|error| format!("tls.key: {error}"))
 }
 
 /// The sentence for a certificate that its key does not belong to, among other faults.
@@ -90,7 +95,8 @@ pub fn authorities(file: &Path) -> Result<RootCertStore, String> {
     if roots.is_empty() { Err(fault(&"it holds no certificate")) } else { Ok(roots) }
 }
 
-/// Whether a folder holds a certificate that a client can show, and its key. Whether it is good now is for who is shown it.
+/// Whether a folder holds a certificate that a client can show, and its key. Whether it is good now
+/// is for who is shown it.
 ///
 /// # Errors
 /// A sentence that names the folder, and the files that are missing or malformed.
@@ -98,18 +104,28 @@ pub fn check_pair(folder: &Path) -> Result<(), String> {
     let files = Files::read(folder, &DOOR_FILES)?;
     let pair = certificates(&files, "tls.crt").and_then(|chain| Ok((chain, key(&files)?)));
     let pair = pair.and_then(|(chain, key)| {
-        let client = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().map_err(unusable)?;
-        client.with_root_certificates(RootCertStore::empty()).with_client_auth_cert(chain, key).map_err(unusable)
+        let client = ClientConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .map_err(unusable)?;
+        client
+            .with_root_certificates(RootCertStore::empty())
+            .with_client_auth_cert(chain, key)
+            .map_err(unusable)
     });
     pair.map(drop).map_err(|fault| format!("{}: {fault}", folder.display()))
 }
 
 impl Part {
-    /// The two sides of the part `name`, from a folder whose files are followed until `stop` is cancelled. Called within a runtime.
+    /// The two sides of the part `name`, from a folder whose files are followed until `stop` is
+    /// cancelled. Called within a runtime.
     ///
     /// # Errors
     /// As [`Self::read`].
-    pub fn follow(name: &'static str, folder: &Path, stop: CancellationToken) -> Result<Followed<Self>, String> {
+    pub fn follow(
+        name: &'static str,
+        folder: &Path,
+        stop: CancellationToken,
+    ) -> Result<Followed<Self>, String> {
         Followed::open(name, (folder, &PART_FILES), move |files| Self::read(name, files), stop)
     }
 
@@ -122,7 +138,8 @@ impl Part {
         let mut roots = RootCertStore::empty();
         let mut authorities = Vec::new();
         for authority in certificates(files, "ca.crt")? {
-            authorities.push(Certificate::read(&authority).map_err(|fault| format!("ca.crt: {fault}"))?);
+            authorities
+                .push(Certificate::read(&authority).map_err(|fault| format!("ca.crt: {fault}"))?);
             roots.add(authority).map_err(|error| format!("ca.crt: {error}"))?;
         }
         let leaf = leaf(&chain)?;
@@ -130,27 +147,43 @@ impl Part {
             return Err(format!("tls.crt: it does not have the DNS name {name}"));
         }
         let roots = Arc::new(roots);
-        let verifier = WebPkiClientVerifier::builder_with_provider(roots.clone(), provider()).build();
+        let verifier =
+            WebPkiClientVerifier::builder_with_provider(roots.clone(), provider()).build();
         let verifier = verifier.map_err(|error| format!("ca.crt: {error}"))?;
-        let server = ServerConfig::builder_with_provider(provider()).with_protocol_versions(&[&TLS13]).map_err(unusable)?;
-        let mut server = server.with_client_cert_verifier(verifier).with_single_cert(chain.clone(), key.clone_key()).map_err(unusable)?;
+        let server = ServerConfig::builder_with_provider(provider())
+            .with_protocol_versions(&[&TLS13])
+            .map_err(unusable)?;
+        let mut server = server
+            .with_client_cert_verifier(verifier)
+            .with_single_cert(chain.clone(), key.clone_key())
+            .map_err(unusable)?;
         server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        // A session that is resumed shows no certificate, so each connection begins anew. They are few, and last.
+        // A session that is resumed shows no certificate, so each connection begins anew. They are
+        // few, and last.
         server.session_storage = Arc::new(NoServerSessionStorage {});
         server.send_tls13_tickets = 0;
-        let client = ClientConfig::builder_with_provider(provider()).with_protocol_versions(&[&TLS13]).map_err(unusable)?;
-        let mut client = client.with_root_certificates(roots).with_client_auth_cert(chain, key).map_err(unusable)?;
+        let client = ClientConfig::builder_with_provider(provider())
+            .with_protocol_versions(&[&TLS13])
+            .map_err(unusable)?;
+        let mut client = client
+            .with_root_certificates(roots)
+            .with_client_auth_cert(chain, key)
+            .map_err(unusable)?;
         client.alpn_protocols = vec![b"h2".to_vec()];
         client.resumption = Resumption::disabled();
         // While authorities change, an old one may end; the one that lasts longest counts.
-        let lasting = authorities.into_iter().max_by_key(Certificate::ends).map(|lasting| (Purpose::Authority, lasting));
+        let lasting = authorities
+            .into_iter()
+            .max_by_key(Certificate::ends)
+            .map(|lasting| (Purpose::Authority, lasting));
         let certificates = std::iter::once((Purpose::Part, leaf)).chain(lasting).collect();
         Ok(Self { server: Arc::new(server), client: Arc::new(client), certificates })
     }
 }
 
 impl Door {
-    /// What the door shows, from a folder whose files are followed until `stop` is cancelled. Called within a runtime.
+    /// What the door shows, from a folder whose files are followed until `stop` is cancelled.
+    /// Called within a runtime.
     ///
     /// # Errors
     /// As [`Self::read`].
@@ -166,9 +199,16 @@ impl Door {
         let (chain, key) = (certificates(files, "tls.crt")?, key(files)?);
         leaf(&chain)?;
         let read = |der| Certificate::read(der).map(|certificate| (Purpose::Door, certificate));
-        let certificates = chain.iter().map(read).collect::<Result<Vec<_>, _>>().map_err(|fault| format!("tls.crt: {fault}"))?;
-        let server = ServerConfig::builder_with_provider(provider()).with_protocol_versions(&[&TLS12, &TLS13]).map_err(unusable)?;
-        let mut server = server.with_no_client_auth().with_single_cert(chain, key).map_err(unusable)?;
+        let certificates = chain
+            .iter()
+            .map(read)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|fault| format!("tls.crt: {fault}"))?;
+        let server = ServerConfig::builder_with_provider(provider())
+            .with_protocol_versions(&[&TLS12, &TLS13])
+            .map_err(unusable)?;
+        let mut server =
+            server.with_no_client_auth().with_single_cert(chain, key).map_err(unusable)?;
         server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(Self { server: Arc::new(server), certificates })
     }

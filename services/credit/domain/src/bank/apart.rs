@@ -1,5 +1,5 @@
-//! What is set apart before inflow and outflow are counted: inflow is what customers pay. Each rule keeps how much it set
-//! apart, so that a person can look into it.
+//! What is set apart before inflow and outflow are counted: inflow is what customers pay. Each rule
+//! keeps how much it set apart, so that a person can look into it.
 
 use super::{
     BookingKind, MergedBooking, Returned,
@@ -14,10 +14,12 @@ mod transfers;
 
 use earlier::Earlier;
 
-/// Days before a return within which what came back is looked for; fewer where only a word of the text says so.
+/// Days before a return within which what came back is looked for; fewer where only a word of the
+/// text says so.
 const RETURN_DAYS: i64 = 60;
 const RETURN_BY_TEXT_DAYS: i64 = 10;
-/// Days within which a deposit that goes back whole to who paid it counts as returned, whatever the bank calls it.
+/// Days within which a deposit that goes back whole to who paid it counts as returned, whatever the
+/// bank calls it.
 const RETURN_BY_AMOUNT_DAYS: i64 = 5;
 /// Days before a refund within which the payment that it refunds is looked for.
 const REFUND_DAYS: i64 = 60;
@@ -112,7 +114,10 @@ pub(super) struct Counted {
 }
 
 /// Sets apart what no customer paid.
-pub(super) fn set_apart<'a>(accounts: impl Iterator<Item = &'a [MergedBooking]>, is_holder: &dyn Fn(&str) -> bool) -> Counted {
+pub(super) fn set_apart<'a>(
+    accounts: impl Iterator<Item = &'a [MergedBooking]>,
+    is_holder: &dyn Fn(&str) -> bool,
+) -> Counted {
     let item = |account: usize, kept: &MergedBooking| {
         let booking = &kept.booking;
         let party = key_words(&booking.party);
@@ -134,7 +139,9 @@ pub(super) fn set_apart<'a>(accounts: impl Iterator<Item = &'a [MergedBooking]>,
             party,
         }
     };
-    let items = accounts.enumerate().flat_map(|(account, kept)| kept.iter().map(move |kept| item(account, kept)));
+    let items = accounts
+        .enumerate()
+        .flat_map(|(account, kept)| kept.iter().map(move |kept| item(account, kept)));
     let mut counted = Counted { items: items.collect(), apart: BTreeMap::new() };
     counted.items.sort_by_key(|item| (item.day, item.account));
     counted.suspected_duplicates();
@@ -164,7 +171,8 @@ impl Counted {
             return;
         }
         item.counts = item.counts.saturating_sub(taken);
-        let apart = self.apart.entry(rule).or_insert(SetApart { rule, count: 0, inflow: 0, outflow: 0 });
+        let apart =
+            self.apart.entry(rule).or_insert(SetApart { rule, count: 0, inflow: 0, outflow: 0 });
         apart.count = apart.count.saturating_add(1);
         let side = if item.amount > 0 { &mut apart.inflow } else { &mut apart.outflow };
         *side = side.saturating_add(taken);
@@ -175,7 +183,12 @@ impl Counted {
     }
 
     fn places(&self, among: impl Fn(&Item) -> bool) -> Vec<usize> {
-        self.items.iter().enumerate().filter(|(_, item)| among(item)).map(|(place, _)| place).collect()
+        self.items
+            .iter()
+            .enumerate()
+            .filter(|(_, item)| among(item))
+            .map(|(place, _)| place)
+            .collect()
     }
 
     fn suspected_duplicates(&mut self) {
@@ -184,20 +197,25 @@ impl Counted {
         }
     }
 
-    /// Payments that came back, with what they undo: an earlier booking of the account with the same amount, of the same
-    /// party where there is one.
+    /// Payments that came back, with what they undo: an earlier booking of the account with the
+    /// same amount, of the same party where there is one.
     fn returns(&mut self) {
         let mut earlier = Earlier::default();
         for place in 0..self.items.len() {
             let Some(item) = self.get(place).cloned() else { continue };
             let days = if item.returned.is_some() { RETURN_DAYS } else { RETURN_BY_TEXT_DAYS };
             let original = |earlier: &mut Earlier| earlier.take(&item, days);
-            match item.returned.or((item.says_returned && item.amount < 0).then_some(Returned::Unstated)) {
+            match item
+                .returned
+                .or((item.says_returned && item.amount < 0).then_some(Returned::Unstated))
+            {
                 _ if item.suspected || item.amount == 0 => {}
-                None if item.amount < 0 && item.is_named => match earlier.take_same_party(&item, RETURN_BY_AMOUNT_DAYS) {
-                    Some(original) => self.came_back_unsaid(place, original),
-                    None => earlier.add(place, &item),
-                },
+                None if item.amount < 0 && item.is_named => {
+                    match earlier.take_same_party(&item, RETURN_BY_AMOUNT_DAYS) {
+                        Some(original) => self.came_back_unsaid(place, original),
+                        None => earlier.add(place, &item),
+                    }
+                }
                 None => earlier.add(place, &item),
                 Some(_) if item.amount > 0 => {
                     self.resolve(place, Some(Returned::OwnPayment));
@@ -229,8 +247,8 @@ impl Counted {
         }
     }
 
-    /// A deposit went back whole within days. It may be a bounce that the bank does not name, or money that goes round:
-    /// it is no inflow either way, and is still measured as going round.
+    /// A deposit went back whole within days. It may be a bounce that the bank does not name, or
+    /// money that goes round: it is no inflow either way, and is still measured as going round.
     fn came_back_unsaid(&mut self, place: usize, original: usize) {
         if let Some(item) = self.items.get_mut(place) {
             (item.returned, item.is_inferred) = (Some(Returned::Deposit), true);
@@ -245,8 +263,8 @@ impl Counted {
         }
     }
 
-    /// A deposit came back whose booking is not there as such, as with a return of several at once: the newest inflow of
-    /// the account is less by it.
+    /// A deposit came back whose booking is not there as such, as with a return of several at once:
+    /// the newest inflow of the account is less by it.
     fn take_from_inflow_before(&mut self, place: usize, returned: &Item) {
         let mut left = returned.amount.saturating_abs();
         for before in (0..place).rev() {
@@ -262,7 +280,8 @@ impl Counted {
         }
     }
 
-    /// What the bank's code or the other party's name sets apart, where no other account of the applicant shows it.
+    /// What the bank's code or the other party's name sets apart, where no other account of the
+    /// applicant shows it.
     fn by_kind_and_name(&mut self) {
         for place in 0..self.items.len() {
             let Some(item) = self.get(place) else { continue };
@@ -299,7 +318,9 @@ impl Counted {
     /// Cash that is paid in counts as far as it is more than what was withdrawn in the days before.
     fn cash_round_trips(&mut self) {
         let mut withdrawn: VecDeque<(NaiveDate, usize, i64)> = VecDeque::new();
-        for place in self.places(|item| item.kind == BookingKind::Cash && !item.suspected && item.counts > 0) {
+        for place in
+            self.places(|item| item.kind == BookingKind::Cash && !item.suspected && item.counts > 0)
+        {
             let Some(item) = self.get(place).cloned() else { continue };
             if item.amount < 0 {
                 withdrawn.push_back((item.day, place, item.counts));

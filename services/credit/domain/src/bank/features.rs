@@ -60,22 +60,34 @@ impl BankData {
         features
     }
 
-    /// The first days of the whole months that every account covers without a gap, up to the newest, oldest first.
+    /// The first days of the whole months that every account covers without a gap, up to the
+    /// newest, oldest first.
     fn months(&self) -> Vec<NaiveDate> {
         let Some(until) = self.until() else { return Vec::new() };
-        let newest = if month_end(until) == until { first_of_month(until) } else { before(first_of_month(until)) };
+        let newest = if month_end(until) == until {
+            first_of_month(until)
+        } else {
+            before(first_of_month(until))
+        };
         let covered = |month: NaiveDate| {
-            self.accounts.values().all(|account| account.covers.iter().any(|(from, to)| *from <= month && month_end(month) <= *to))
+            self.accounts.values().all(|account| {
+                account.covers.iter().any(|(from, to)| *from <= month && month_end(month) <= *to)
+            })
         };
         let all = std::iter::successors(Some(newest), |month| Some(before(*month)));
-        let mut months: Vec<_> = all.take(MOST_HISTORY).take_while(|month| covered(*month)).collect();
+        let mut months: Vec<_> =
+            all.take(MOST_HISTORY).take_while(|month| covered(*month)).collect();
         months.reverse();
         months
     }
 
     /// All that came in, before anything is set apart.
     fn gross_inflow(&self, (from, to): (NaiveDate, NaiveDate)) -> i64 {
-        let within = self.apart.items.iter().filter(|item| from <= item.day && item.day <= to && !item.suspected);
+        let within = self
+            .apart
+            .items
+            .iter()
+            .filter(|item| from <= item.day && item.day <= to && !item.suspected);
         sum(within.map(|item| item.amount.max(0)))
     }
 
@@ -85,28 +97,47 @@ impl BankData {
         if !self.accounts.values().all(|account| account.tells_returns_since(since, until)) {
             return;
         }
-        let within = || self.apart.items.iter().filter(|item| since < item.day && item.day <= until && !item.suspected);
-        let own_payments = within().filter(|item| item.returned == Some(Returned::OwnPayment)).count();
+        let within = || {
+            self.apart
+                .items
+                .iter()
+                .filter(|item| since < item.day && item.day <= until && !item.suspected)
+        };
+        let own_payments =
+            within().filter(|item| item.returned == Some(Returned::OwnPayment)).count();
         let deposits = || within().filter(|item| item.returned == Some(Returned::Deposit));
-        features.insert(Feature::ReturnedPayments, whole_number(own_payments.saturating_add(deposits().count())));
+        features.insert(
+            Feature::ReturnedPayments,
+            whole_number(own_payments.saturating_add(deposits().count())),
+        );
         features.insert(Feature::ReturnedOwnPayments, whole_number(own_payments));
         let returned = sum(deposits().map(|item| item.amount.saturating_abs()));
         let first = since.succ_opt().unwrap_or(since);
         // Where nothing came in, all of it came back or nothing did.
-        let share = ratio(returned, self.gross_inflow((first, until))).unwrap_or(if returned == 0 { 0 } else { WHOLE });
+        let share = ratio(returned, self.gross_inflow((first, until)))
+            .unwrap_or(if returned == 0 { 0 } else { WHOLE });
         features.insert(Feature::ReturnedDeposits, share);
     }
 
-    /// All accounts' end-of-day balances over the last days, each by account; none where one of them is not known.
+    /// All accounts' end-of-day balances over the last days, each by account; none where one of
+    /// them is not known.
     fn balances(&self) -> Option<Vec<Vec<i64>>> {
         let until = self.until()?;
         let from = until.checked_sub_days(Days::new(BALANCE_DAYS.saturating_sub(1)))?;
         let days: Vec<NaiveDate> = from.iter_days().take_while(|day| *day <= until).collect();
         let of = |account: &Account| {
             let (known_on, known) = account.closing?;
-            let covered = account.covers.iter().any(|(first, last)| *first <= from && until <= *last && known_on <= *last);
-            let booked = account.bookings.iter().filter(|kept| !kept.suspected).map(|kept| (kept.booking.day, kept.booking.amount));
-            let booked: Vec<_> = booked.filter(|(day, _)| *day > from && *day <= known_on).collect();
+            let covered = account
+                .covers
+                .iter()
+                .any(|(first, last)| *first <= from && until <= *last && known_on <= *last);
+            let booked = account
+                .bookings
+                .iter()
+                .filter(|kept| !kept.suspected)
+                .map(|kept| (kept.booking.day, kept.booking.amount));
+            let booked: Vec<_> =
+                booked.filter(|(day, _)| *day > from && *day <= known_on).collect();
             let balance = |day: &NaiveDate| {
                 let after = booked.iter().filter(|(booked_on, _)| booked_on > day);
                 known.saturating_sub(sum(after.map(|(_, amount)| *amount)))
@@ -134,8 +165,14 @@ impl BankData {
 impl Account {
     /// Whether its statements say which payments came back, on all days of these that they cover.
     fn tells_returns_since(&self, since: NaiveDate, until: NaiveDate) -> bool {
-        let covered = self.covers.iter().map(|(from, to)| (*from.max(&since), *to.min(&until))).filter(|(from, to)| from <= to);
-        covered.into_iter().all(|(from, to)| self.reports_returns.iter().any(|(first, last)| *first <= from && to <= *last))
+        let covered = self
+            .covers
+            .iter()
+            .map(|(from, to)| (*from.max(&since), *to.min(&until)))
+            .filter(|(from, to)| from <= to);
+        covered.into_iter().all(|(from, to)| {
+            self.reports_returns.iter().any(|(first, last)| *first <= from && to <= *last)
+        })
     }
 }
 
@@ -151,7 +188,10 @@ fn mean(numbers: &[i64]) -> Option<i64> {
 
 /// A ratio in ten-thousandths, cut towards zero.
 fn ratio(part: i64, whole: i64) -> Option<i64> {
-    i64::try_from(i128::from(part).saturating_mul(i128::from(WHOLE)).checked_div(i128::from(whole))?).ok()
+    i64::try_from(
+        i128::from(part).saturating_mul(i128::from(WHOLE)).checked_div(i128::from(whole))?,
+    )
+    .ok()
 }
 
 /// What came in and went out, month by month.
@@ -161,22 +201,30 @@ fn flows(features: &mut Features, items: &[Item], months: &[NaiveDate]) {
         let flow = by_month.entry((first_of_month(item.day), item.amount > 0)).or_default();
         *flow = flow.saturating_add(item.counts);
     }
-    let of = |month: NaiveDate, inflow: bool| by_month.get(&(month, inflow)).copied().unwrap_or_default();
+    let of = |month: NaiveDate, inflow: bool| {
+        by_month.get(&(month, inflow)).copied().unwrap_or_default()
+    };
     let inflows: Vec<i64> = months.iter().map(|month| of(*month, true)).collect();
     let outflows: Vec<i64> = months.iter().map(|month| of(*month, false)).collect();
     let Some(average) = mean(&inflows) else { return };
     features.insert(Feature::MonthlyInflow, average);
     features.extend(mean(&outflows).map(|number| (Feature::MonthlyOutflow, number)));
     if let [.., a, b, c, x, y, z] = inflows.as_slice() {
-        let (earlier, later) = (mean(&[*a, *b, *c]).unwrap_or_default(), mean(&[*x, *y, *z]).unwrap_or_default());
-        features.extend(ratio(later.saturating_sub(earlier), earlier).map(|number| (Feature::InflowTrend, number)));
+        let (earlier, later) =
+            (mean(&[*a, *b, *c]).unwrap_or_default(), mean(&[*x, *y, *z]).unwrap_or_default());
+        features.extend(
+            ratio(later.saturating_sub(earlier), earlier)
+                .map(|number| (Feature::InflowTrend, number)),
+        );
     }
     if inflows.len() >= 3 {
-        let away: Vec<i64> = inflows.iter().map(|number| number.saturating_sub(average).saturating_abs()).collect();
+        let away: Vec<i64> =
+            inflows.iter().map(|number| number.saturating_sub(average).saturating_abs()).collect();
         let deviation = mean(&away).and_then(|number| ratio(number, average));
         features.extend(deviation.map(|number| (Feature::InflowVolatility, number)));
     }
-    features.extend(concentration(items, months).map(|number| (Feature::PayerConcentration, number)));
+    features
+        .extend(concentration(items, months).map(|number| (Feature::PayerConcentration, number)));
 }
 
 /// The share of what came in that the largest payer paid; none where no payer is named.
@@ -197,6 +245,7 @@ fn concentration(items: &[Item], months: &[NaiveDate]) -> Option<i64> {
         add(item.party.clone(), left);
     }
     let all = sum(payers.values().copied());
-    let largest = payers.iter().filter(|(name, _)| !name.is_empty()).map(|(_, number)| *number).max();
+    let largest =
+        payers.iter().filter(|(name, _)| !name.is_empty()).map(|(_, number)| *number).max();
     largest.and_then(|number| ratio(number, all))
 }

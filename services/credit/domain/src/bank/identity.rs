@@ -1,4 +1,5 @@
-//! All statements of one account, each booking once: the crate of bank files says which are the same.
+//! All statements of one account, each booking once: the crate of bank files says which are the
+//! same.
 
 use super::{Booking, BookingKind, Reference, ReferenceKind, Source, Statement};
 use payterms_bank_files::{self as files, identity};
@@ -23,8 +24,17 @@ fn claim(statement: &Statement) -> identity::Claim {
     };
     let (id, (from, to)) = (&statement.id, statement.covers);
     // Some banks give each statement one id: the period keeps their months apart.
-    let fingerprint = if id.id.is_empty() { String::new() } else { format!("{}|{}|{}|{from}|{to}", id.id, id.sequence, id.page) };
-    identity::Claim { source: source.to_owned(), fingerprint, covers: Some(statement.covers), whole: statement.whole }
+    let fingerprint = if id.id.is_empty() {
+        String::new()
+    } else {
+        format!("{}|{}|{}|{from}|{to}", id.id, id.sequence, id.page)
+    };
+    identity::Claim {
+        source: source.to_owned(),
+        fingerprint,
+        covers: Some(statement.covers),
+        whole: statement.whole,
+    }
 }
 
 fn reference(this_reference: &Reference) -> files::Reference {
@@ -51,17 +61,23 @@ fn compared(booking: &Booking) -> identity::Booking {
 /// All statements of one account, each booking once.
 pub(super) fn merge(statements: &[&Statement]) -> Vec<MergedBooking> {
     let mut ordered: Vec<&Statement> = statements.to_vec();
-    // The order in which files arrive must not matter; statements that hold whole days say how many there are.
+    // The order in which files arrive must not matter; statements that hold whole days say how many
+    // there are.
     ordered.sort_by_key(|statement| (!statement.whole, *statement));
-    // One that was sent twice says nothing new. Without a period or an id two equal parts may be two payments.
-    ordered.dedup_by(|statement, before| statement == before && (statement.whole || !statement.id.id.is_empty()));
+    // One that was sent twice says nothing new. Without a period or an id two equal parts may be
+    // two payments.
+    ordered.dedup_by(|statement, before| {
+        statement == before && (statement.whole || !statement.id.id.is_empty())
+    });
     let (mut known, mut kept) = (Vec::new(), BTreeMap::new());
     for statement in ordered {
         let bookings: Vec<_> = statement.bookings.iter().map(compared).collect();
         let verdicts = identity::merge(&mut known, &claim(statement), &bookings);
         for (booking, (verdict, at)) in statement.bookings.iter().zip(verdicts) {
             let suspected = matches!(verdict, identity::Verdict::Suspected(_));
-            let merged_booking = kept.entry(at).or_insert_with(|| MergedBooking { booking: booking.clone(), suspected });
+            let merged_booking = kept
+                .entry(at)
+                .or_insert_with(|| MergedBooking { booking: booking.clone(), suspected });
             if verdict == identity::Verdict::Same {
                 absorb(&mut merged_booking.booking, booking);
             }
@@ -81,7 +97,9 @@ fn absorb(this_booking: &mut Booking, booking: &Booking) {
         this_booking.text.clone_from(&booking.text);
     }
     for reference in &booking.references {
-        if this_booking.references.len() < MOST_REFERENCES && !this_booking.references.contains(reference) {
+        if this_booking.references.len() < MOST_REFERENCES
+            && !this_booking.references.contains(reference)
+        {
             this_booking.references.push(reference.clone());
         }
     }

@@ -1,7 +1,9 @@
-//! Bank data: what statements and linked accounts say of a customer's accounts (docs/domain/credit.md#identity-of-bookings).
+//! Bank data: what statements and linked accounts say of a customer's accounts
+//! (docs/domain/credit.md#identity-of-bookings).
 //!
-//! `identity` finds the bookings that several statements repeat, `apart` sets aside what no customer paid, `circular`
-//! measures money that goes back to where it came from, and `features` makes the facts that a policy decides on.
+//! `identity` finds the bookings that several statements repeat, `apart` sets aside what no
+//! customer paid, `circular` measures money that goes back to where it came from, and `features`
+//! makes the facts that a policy decides on.
 
 mod apart;
 mod circular;
@@ -147,8 +149,8 @@ pub struct Statement {
     pub id: StatementId,
     /// The first and the last day that it covers.
     pub covers: (NaiveDate, NaiveDate),
-    /// Whether it holds every booking of each day that it covers: it states its period, and its balances, where it has
-    /// both, agree with its bookings.
+    /// Whether it holds every booking of each day that it covers: it states its period, and its
+    /// balances, where it has both, agree with its bookings.
     pub whole: bool,
     /// The balance at the end of the last day, in millionths; none where the file does not say.
     pub closing: Option<i64>,
@@ -197,7 +199,8 @@ pub struct Coverage {
     pub until: Option<NaiveDate>,
     /// What is not covered, the first of it.
     pub gaps: Vec<Gap>,
-    /// What was set apart from inflow and outflow, by rule; none in decisions that are older than the rules.
+    /// What was set apart from inflow and outflow, by rule; none in decisions that are older than
+    /// the rules.
     #[serde(default)]
     pub set_apart: Vec<SetApart>,
 }
@@ -208,7 +211,9 @@ fn joined(mut times: Vec<(NaiveDate, NaiveDate)>) -> Vec<(NaiveDate, NaiveDate)>
     let mut joined: Vec<(NaiveDate, NaiveDate)> = Vec::new();
     for (from, to) in times {
         match joined.last_mut() {
-            Some(last) if from <= last.1.checked_add_days(Days::new(1)).unwrap_or(last.1) => last.1 = last.1.max(to),
+            Some(last) if from <= last.1.checked_add_days(Days::new(1)).unwrap_or(last.1) => {
+                last.1 = last.1.max(to)
+            }
             _ => joined.push((from, to)),
         }
     }
@@ -216,27 +221,41 @@ fn joined(mut times: Vec<(NaiveDate, NaiveDate)>) -> Vec<(NaiveDate, NaiveDate)>
 }
 
 fn account(statements: &[&Statement]) -> Account {
-    let covers = |among: &dyn Fn(&&&Statement) -> bool| joined(statements.iter().filter(among).map(|statement| statement.covers).collect());
+    let covers = |among: &dyn Fn(&&&Statement) -> bool| {
+        joined(statements.iter().filter(among).map(|statement| statement.covers).collect())
+    };
     Account {
         bookings: identity::merge(statements),
         covers: covers(&|_| true),
         reports_returns: covers(&|statement| statement.reports_returns),
-        closing: statements.iter().filter_map(|statement| Some((statement.covers.1, statement.closing?))).max(),
+        closing: statements
+            .iter()
+            .filter_map(|statement| Some((statement.covers.1, statement.closing?)))
+            .max(),
     }
 }
 
 impl BankData {
-    /// Puts statements together; those in another currency are counted and left out. `is_holder` says whether a name is
-    /// the applicant's.
+    /// Puts statements together; those in another currency are counted and left out. `is_holder`
+    /// says whether a name is the applicant's.
     #[must_use]
-    pub fn of(currency: Currency, statements: &[Statement], is_holder: &dyn Fn(&str) -> bool) -> Self {
-        let (same, other): (Vec<_>, Vec<_>) = statements.iter().partition(|statement| statement.currency == currency);
+    pub fn of(
+        currency: Currency,
+        statements: &[Statement],
+        is_holder: &dyn Fn(&str) -> bool,
+    ) -> Self {
+        let (same, other): (Vec<_>, Vec<_>) =
+            statements.iter().partition(|statement| statement.currency == currency);
         let mut by_account: BTreeMap<String, Vec<&Statement>> = BTreeMap::new();
         for statement in same {
             by_account.entry(statement.account.clone()).or_default().push(statement);
         }
-        let accounts: BTreeMap<String, Account> = by_account.into_iter().map(|(name, statements)| (name, account(&statements))).collect();
-        let apart = apart::set_apart(accounts.values().map(|account| account.bookings.as_slice()), is_holder);
+        let accounts: BTreeMap<String, Account> =
+            by_account.into_iter().map(|(name, statements)| (name, account(&statements))).collect();
+        let apart = apart::set_apart(
+            accounts.values().map(|account| account.bookings.as_slice()),
+            is_holder,
+        );
         Self { accounts, ignored: other.len(), apart }
     }
 
@@ -250,10 +269,17 @@ impl BankData {
     #[must_use]
     pub fn coverage(&self) -> Coverage {
         let set_apart = self.apart.summary();
-        Coverage { accounts: self.accounts.len(), ignored: self.ignored, until: self.until(), gaps: self.gaps(), set_apart }
+        Coverage {
+            accounts: self.accounts.len(),
+            ignored: self.ignored,
+            until: self.until(),
+            gaps: self.gaps(),
+            set_apart,
+        }
     }
 
-    /// Times between the first and the last day that an account's statements do not cover: as many as are listed.
+    /// Times between the first and the last day that an account's statements do not cover: as many
+    /// as are listed.
     fn gaps(&self) -> Vec<Gap> {
         let mut gaps = Vec::new();
         for (account, this_account) in (1..).zip(self.accounts.values()) {

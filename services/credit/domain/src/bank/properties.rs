@@ -1,4 +1,5 @@
-//! Bank data, by properties: however the bookings of an account are cut into statements, nothing is dropped.
+//! Bank data, by properties: however the bookings of an account are cut into statements, nothing is
+//! dropped.
 
 use super::{
     BankData, Booking, Reference, ReferenceKind, Statement,
@@ -15,13 +16,21 @@ fn on(days: u64) -> NaiveDate {
     day(FIRST) + Days::new(days)
 }
 
-/// A booking by its day, its amount in units, its payer and its reference; few of each, so that many are alike.
+/// A booking by its day, its amount in units, its payer and its reference; few of each, so that
+/// many are alike.
 fn booking() -> impl Strategy<Value = Booking> {
     let amounts = prop_oneof![Just(100), Just(250), Just(-100), Just(-70)];
     let parties = prop_oneof![Just(""), Just("Globex"), Just("Initech"), Just("Own savings")];
-    let references = prop_oneof![Just(None), Just(Some("NONREF".to_owned())), (0..40_u32).prop_map(|number| Some(format!("R{number}")))];
+    let references = prop_oneof![
+        Just(None),
+        Just(Some("NONREF".to_owned())),
+        (0..40_u32).prop_map(|number| Some(format!("R{number}")))
+    ];
     (0..=LAST_DAY, amounts, parties, references).prop_map(|(days, units, party, reference)| {
-        let references = reference.map(|value| Reference { kind: ReferenceKind::Servicer, value }).into_iter().collect();
+        let references = reference
+            .map(|value| Reference { kind: ReferenceKind::Servicer, value })
+            .into_iter()
+            .collect();
         Booking { references, ..Booking::plain(on(days), units * UNIT, party) }
     })
 }
@@ -36,8 +45,16 @@ fn bookings() -> impl Strategy<Value = Vec<Booking>> {
 
 /// A statement over days, with its bookings and its closing balance.
 fn over(bookings: &[Booking], (from, to): (u64, u64)) -> Statement {
-    let within = bookings.iter().filter(|booking| on(from) <= booking.day && booking.day <= on(to)).cloned().collect();
-    let closing = bookings.iter().filter(|booking| booking.day <= on(to)).map(|booking| booking.amount).sum::<i64>();
+    let within = bookings
+        .iter()
+        .filter(|booking| on(from) <= booking.day && booking.day <= on(to))
+        .cloned()
+        .collect();
+    let closing = bookings
+        .iter()
+        .filter(|booking| booking.day <= on(to))
+        .map(|booking| booking.amount)
+        .sum::<i64>();
     let whole = statement("a", (FIRST, FIRST), None, within);
     Statement { covers: (on(from), on(to)), closing: Some(closing), ..whole }
 }
@@ -48,15 +65,21 @@ fn data(statements: &[Statement]) -> BankData {
 
 /// Sums of what is kept, without suspected duplicates: what came in and what went out.
 fn sums(data: &BankData) -> (i64, i64) {
-    let sure =
-        || data.accounts.values().flat_map(|account| &account.bookings).filter(|kept| !kept.suspected).map(|kept| kept.booking.amount);
+    let sure = || {
+        data.accounts
+            .values()
+            .flat_map(|account| &account.bookings)
+            .filter(|kept| !kept.suspected)
+            .map(|kept| kept.booking.amount)
+    };
     (sure().filter(|amount| *amount > 0).sum(), sure().filter(|amount| *amount < 0).sum())
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(600))]
 
-    /// Cut at days into statements that overlap and state their period, in any order, it is the same account.
+    /// Cut at days into statements that overlap and state their period, in any order, it is the
+    /// same account.
     #[test]
     fn files_cut_at_days_say_the_same(
         bookings in bookings(),
@@ -81,7 +104,8 @@ proptest! {
         prop_assert_eq!(cut.features(today)[&Feature::SuspectedDuplicates], 0);
     }
 
-    /// Cut anywhere, without a period, and overlapping by some bookings: none is dropped, and none is counted twice.
+    /// Cut anywhere, without a period, and overlapping by some bookings: none is dropped, and none
+    /// is counted twice.
     #[test]
     fn files_cut_inside_a_day_drop_nothing(bookings in bookings(), at in 0..120_usize, overlap in 0..20_usize) {
         let at = at.min(bookings.len());

@@ -1,6 +1,9 @@
 //! Bank data, case by case.
 
-use super::{ApartRule, BankData, Booking, BookingKind, Reference, ReferenceKind, Returned, Source, Statement, StatementId};
+use super::{
+    ApartRule, BankData, Booking, BookingKind, Reference, ReferenceKind, Returned, Source,
+    Statement, StatementId,
+};
 use crate::feature::{Feature, Features};
 use chrono::NaiveDate;
 use payterms_bank_files::is_placeholder;
@@ -25,7 +28,12 @@ fn referred(day_of: &str, units: i64, party: &str, reference: &str) -> Booking {
     Booking { references: vec![reference], ..booking(day_of, units, party) }
 }
 
-pub(super) fn statement(account: &str, covers: (&str, &str), closing: Option<i64>, bookings: Vec<Booking>) -> Statement {
+pub(super) fn statement(
+    account: &str,
+    covers: (&str, &str),
+    closing: Option<i64>,
+    bookings: Vec<Booking>,
+) -> Statement {
     Statement {
         account: account.into(),
         currency: usd(),
@@ -64,7 +72,12 @@ fn inflow(statements: &[Statement]) -> (i64, i64) {
 
 fn apart(statements: &[Statement]) -> Vec<(ApartRule, usize, i64, i64)> {
     let set_apart = data(statements).coverage().set_apart;
-    set_apart.iter().map(|set_apart| (set_apart.rule, set_apart.count, set_apart.inflow / UNIT, set_apart.outflow / UNIT)).collect()
+    set_apart
+        .iter()
+        .map(|set_apart| {
+            (set_apart.rule, set_apart.count, set_apart.inflow / UNIT, set_apart.outflow / UNIT)
+        })
+        .collect()
 }
 
 #[test]
@@ -79,22 +92,39 @@ fn bookings_of_one_statement_are_two_whatever_their_reference() {
 fn where_both_files_hold_the_day_the_larger_count_holds() {
     let one = || booking("2026-05-04", 100, "Globex");
     assert_eq!(inflow(&[may(vec![one(), one()]), may(vec![one()])]), (200, 0));
-    assert_eq!(inflow(&[may(vec![one()]), may(vec![one(), one()])]), (200, 0), "in whatever order they come");
+    assert_eq!(
+        inflow(&[may(vec![one()]), may(vec![one(), one()])]),
+        (200, 0),
+        "in whatever order they come"
+    );
     assert_eq!(inflow(&[may(vec![one()]), may(vec![one()])]), (100, 0));
-    let later = Statement { source: Source::File("CSV"), ..may(vec![referred("2026-05-04", 100, "GLOBEX INC.", "other")]) };
+    let later = Statement {
+        source: Source::File("CSV"),
+        ..may(vec![referred("2026-05-04", 100, "GLOBEX INC.", "other")])
+    };
     assert_eq!(
         inflow(&[may(vec![referred("2026-05-04", 100, "Globex", "B7")]), later]),
         (100, 0),
         "two formats name one booking differently"
     );
-    assert_eq!(inflow(&[may(vec![one()]), may(vec![booking("2026-05-04", 100, "")])]), (100, 0), "details are missing in one");
+    assert_eq!(
+        inflow(&[may(vec![one()]), may(vec![booking("2026-05-04", 100, "")])]),
+        (100, 0),
+        "details are missing in one"
+    );
 }
 
 #[test]
 fn whole_days_that_contradict_each_other_are_for_a_person() {
-    let (one, other) = (booking("2026-05-04", 100, "Globex"), booking("2026-05-04", 100, "Initech"));
-    assert_eq!(inflow(&[may(vec![one]), may(vec![other])]), (100, 1), "neither dropped nor counted twice");
-    let (one, other) = (referred("2026-05-04", 100, "Globex", "B7"), referred("2026-05-04", 100, "Globex", "B8"));
+    let (one, other) =
+        (booking("2026-05-04", 100, "Globex"), booking("2026-05-04", 100, "Initech"));
+    assert_eq!(
+        inflow(&[may(vec![one]), may(vec![other])]),
+        (100, 1),
+        "neither dropped nor counted twice"
+    );
+    let (one, other) =
+        (referred("2026-05-04", 100, "Globex", "B7"), referred("2026-05-04", 100, "Globex", "B8"));
     assert_eq!(inflow(&[may(vec![one]), may(vec![other])]), (100, 1));
 }
 
@@ -103,34 +133,79 @@ fn a_statement_that_is_sent_twice_is_one() {
     let id = StatementId { id: "S7".into(), sequence: "7".into(), page: "1".into() };
     let sent = |bookings| Statement { id: id.clone(), ..part(bookings) };
     let one = || booking("2026-05-04", 100, "Globex");
-    assert_eq!(inflow(&[sent(vec![one(), one()]), sent(vec![one()])]), (200, 0), "its page was completed");
-    let june = Statement { covers: (day("2026-06-01"), day("2026-06-30")), ..sent(vec![booking("2026-06-04", 100, "Globex")]) };
+    assert_eq!(
+        inflow(&[sent(vec![one(), one()]), sent(vec![one()])]),
+        (200, 0),
+        "its page was completed"
+    );
+    let june = Statement {
+        covers: (day("2026-06-01"), day("2026-06-30")),
+        ..sent(vec![booking("2026-06-04", 100, "Globex")])
+    };
     let months = known(&[Statement { whole: true, ..sent(vec![one()]) }, june]);
-    assert_eq!(months[&Feature::MonthlyInflow] / UNIT, 100, "a bank that gives each statement one id: two months of 100");
+    assert_eq!(
+        months[&Feature::MonthlyInflow] / UNIT,
+        100,
+        "a bank that gives each statement one id: two months of 100"
+    );
     assert_eq!(months[&Feature::MonthsOfHistory], 2);
 }
 
 #[test]
 fn without_whole_days_references_decide_then_parties_and_nothing_is_dropped() {
     let with = |reference: &str| referred("2026-05-04", 100, "Globex", reference);
-    assert_eq!(inflow(&[part(vec![with("B7")]), part(vec![with("B7")])]), (100, 0), "one reference, once in each");
+    assert_eq!(
+        inflow(&[part(vec![with("B7")]), part(vec![with("B7")])]),
+        (100, 0),
+        "one reference, once in each"
+    );
     assert_eq!(inflow(&[part(vec![with("B7")]), part(vec![with("B8")])]), (200, 0));
-    assert_eq!(inflow(&[part(vec![with("NONREF")]), part(vec![with("NONREF")])]), (100, 1), "a placeholder decides nothing");
+    assert_eq!(
+        inflow(&[part(vec![with("NONREF")]), part(vec![with("NONREF")])]),
+        (100, 1),
+        "a placeholder decides nothing"
+    );
     let repeated = part(vec![with("B7"), with("B7")]);
-    assert_eq!(inflow(&[repeated, part(vec![with("B7")])]), (200, 1), "one that the bank repeats decides nothing");
+    assert_eq!(
+        inflow(&[repeated, part(vec![with("B7")])]),
+        (200, 1),
+        "one that the bank repeats decides nothing"
+    );
     let by = |party: &str| part(vec![booking("2026-05-04", 100, party)]);
     assert_eq!(inflow(&[by("Globex"), by("Initech")]), (200, 0));
     assert_eq!(inflow(&[by("Globex"), by("GLOBEX, Inc")]), (100, 1));
     assert_eq!(inflow(&[by("Globex"), by("")]), (100, 1));
-    let end_to_end = Booking { references: vec![Reference { kind: ReferenceKind::EndToEnd, value: "B8".into() }], ..with("") };
-    assert_eq!(inflow(&[part(vec![with("B7")]), part(vec![end_to_end])]), (100, 1), "references of two kinds are not compared");
+    let end_to_end = Booking {
+        references: vec![Reference { kind: ReferenceKind::EndToEnd, value: "B8".into() }],
+        ..with("")
+    };
+    assert_eq!(
+        inflow(&[part(vec![with("B7")]), part(vec![end_to_end])]),
+        (100, 1),
+        "references of two kinds are not compared"
+    );
     let out = || part(vec![booking("2026-05-04", -100, "Rent")]);
-    assert_eq!(known(&[out(), out()])[&Feature::MonthlyOutflow] / UNIT, 200, "a suspected duplicate is outflow");
+    assert_eq!(
+        known(&[out(), out()])[&Feature::MonthlyOutflow] / UNIT,
+        200,
+        "a suspected duplicate is outflow"
+    );
 }
 
 #[test]
 fn placeholders_are_no_references() {
-    for reference in ["0", "0000", "NONREF", "NotProvided", "NOT-PROVIDED", "unknown", "-", "", "999999999999", "n/a"] {
+    for reference in [
+        "0",
+        "0000",
+        "NONREF",
+        "NotProvided",
+        "NOT-PROVIDED",
+        "unknown",
+        "-",
+        "",
+        "999999999999",
+        "n/a",
+    ] {
         assert!(is_placeholder(reference), "{reference}");
     }
     for reference in ["7", "B7", "2026-000048", "RF18539007547034"] {
@@ -140,7 +215,10 @@ fn placeholders_are_no_references() {
 
 #[test]
 fn another_currency_is_counted_and_left_out() {
-    let euros = Statement { currency: Currency::parse("EUR").unwrap(), ..may(vec![booking("2026-05-04", 100, "Globex")]) };
+    let euros = Statement {
+        currency: Currency::parse("EUR").unwrap(),
+        ..may(vec![booking("2026-05-04", 100, "Globex")])
+    };
     let coverage = data(&[euros]).coverage();
     assert_eq!((coverage.accounts, coverage.ignored), (0, 1));
 }
@@ -163,19 +241,38 @@ fn own_transfers_leave_inflow_and_outflow() {
     );
     assert_eq!(flows(&same_day), (1_000, 400));
     assert_eq!(apart(&same_day), [(ApartRule::OwnTransfer, 2, 300, 300)]);
-    let five_days = two_accounts(vec![pay("2026-05-04", -300, "")], vec![pay("2026-05-09", 300, "Globex")]);
+    let five_days =
+        two_accounts(vec![pay("2026-05-04", -300, "")], vec![pay("2026-05-09", 300, "Globex")]);
     assert_eq!(flows(&five_days), (0, 0), "one side names nobody");
-    let six_days = two_accounts(vec![pay("2026-05-04", -300, "")], vec![pay("2026-05-10", 300, "")]);
+    let six_days =
+        two_accounts(vec![pay("2026-05-04", -300, "")], vec![pay("2026-05-10", 300, "")]);
     assert_eq!(flows(&six_days), (300, 300));
-    let third_parties = two_accounts(vec![pay("2026-05-04", -300, "Landlord")], vec![pay("2026-05-05", 300, "Globex")]);
+    let third_parties = two_accounts(
+        vec![pay("2026-05-04", -300, "Landlord")],
+        vec![pay("2026-05-05", 300, "Globex")],
+    );
     assert_eq!(flows(&third_parties), (300, 300));
-    let in_two = two_accounts(vec![pay("2026-05-04", -200, ""), pay("2026-05-06", -100, "")], vec![pay("2026-05-07", 300, "Transfer")]);
+    let in_two = two_accounts(
+        vec![pay("2026-05-04", -200, ""), pay("2026-05-06", -100, "")],
+        vec![pay("2026-05-07", 300, "Transfer")],
+    );
     assert_eq!(flows(&in_two), (0, 0));
     assert_eq!(apart(&in_two), [(ApartRule::OwnTransfer, 3, 300, 300)]);
-    let from_two = two_accounts(vec![pay("2026-05-04", -300, "")], vec![pay("2026-05-05", 180, ""), pay("2026-05-06", 120, "")]);
+    let from_two = two_accounts(
+        vec![pay("2026-05-04", -300, "")],
+        vec![pay("2026-05-05", 180, ""), pay("2026-05-06", 120, "")],
+    );
     assert_eq!(flows(&from_two), (0, 0));
-    let by_name = [may(vec![pay("2026-05-04", 300, "Wonka LLC"), pay("2026-05-05", 50, "Globex"), pay("2026-05-07", -20, "Wonka LLC")])];
-    assert_eq!((flows(&by_name), apart(&by_name)), ((50, 0), vec![(ApartRule::OwnName, 2, 300, 20)]), "the applicant's legal name");
+    let by_name = [may(vec![
+        pay("2026-05-04", 300, "Wonka LLC"),
+        pay("2026-05-05", 50, "Globex"),
+        pay("2026-05-07", -20, "Wonka LLC"),
+    ])];
+    assert_eq!(
+        (flows(&by_name), apart(&by_name)),
+        ((50, 0), vec![(ApartRule::OwnName, 2, 300, 20)]),
+        "the applicant's legal name"
+    );
 }
 
 fn returned(day_of: &str, units: i64, party: &str, whose: Returned) -> Booking {
@@ -190,8 +287,14 @@ fn what_came_back_is_set_apart_with_what_it_undoes() {
         returned("2026-05-06", -100, "", Returned::Deposit),
     ])];
     let features = known(&bounced);
-    assert_eq!((features[&Feature::MonthlyInflow] / UNIT, features[&Feature::MonthlyOutflow]), (900, 0));
-    assert_eq!((features[&Feature::ReturnedPayments], features[&Feature::ReturnedOwnPayments]), (1, 0));
+    assert_eq!(
+        (features[&Feature::MonthlyInflow] / UNIT, features[&Feature::MonthlyOutflow]),
+        (900, 0)
+    );
+    assert_eq!(
+        (features[&Feature::ReturnedPayments], features[&Feature::ReturnedOwnPayments]),
+        (1, 0)
+    );
     assert_eq!(features[&Feature::ReturnedDeposits], 1_000, "100 of 1,000");
     assert_eq!(apart(&bounced), [(ApartRule::ReturnedDeposit, 2, 100, 100)]);
     let together = [may(vec![
@@ -201,26 +304,57 @@ fn what_came_back_is_set_apart_with_what_it_undoes() {
         returned("2026-05-06", -150, "", Returned::Deposit),
     ])];
     assert_eq!(inflow(&together), (900, 0), "two deposits came back as one");
-    let unpaid = [may(vec![booking("2026-05-04", -70, "Rent"), returned("2026-05-06", 70, "Rent", Returned::Unstated)])];
+    let unpaid = [may(vec![
+        booking("2026-05-04", -70, "Rent"),
+        returned("2026-05-06", 70, "Rent", Returned::Unstated),
+    ])];
     let features = known(&unpaid);
     assert_eq!((features[&Feature::MonthlyInflow], features[&Feature::MonthlyOutflow]), (0, 0));
-    assert_eq!((features[&Feature::ReturnedOwnPayments], features[&Feature::ReturnedDeposits]), (1, 0));
+    assert_eq!(
+        (features[&Feature::ReturnedOwnPayments], features[&Feature::ReturnedDeposits]),
+        (1, 0)
+    );
     let fee = [may(vec![returned("2026-05-06", -35, "Bank", Returned::OwnPayment)])];
     let features = known(&fee);
-    assert_eq!((features[&Feature::ReturnedOwnPayments], features[&Feature::MonthlyOutflow] / UNIT), (1, 35), "a fee is a cost");
-    let by_text = [may(vec![booking("2026-05-04", 100, "Kite"), booking("2026-05-06", -100, "RETURNED DEPOSIT ITEM")])];
+    assert_eq!(
+        (features[&Feature::ReturnedOwnPayments], features[&Feature::MonthlyOutflow] / UNIT),
+        (1, 35),
+        "a fee is a cost"
+    );
+    let by_text = [may(vec![
+        booking("2026-05-04", 100, "Kite"),
+        booking("2026-05-06", -100, "RETURNED DEPOSIT ITEM"),
+    ])];
     assert_eq!((inflow(&by_text), known(&by_text)[&Feature::ReturnedPayments]), ((0, 0), 1));
-    let unsaid = [may(vec![booking("2026-05-03", 900, "Globex"), booking("2026-05-04", 100, "Kite"), booking("2026-05-06", -100, "KITE")])];
+    let unsaid = [may(vec![
+        booking("2026-05-03", 900, "Globex"),
+        booking("2026-05-04", 100, "Kite"),
+        booking("2026-05-06", -100, "KITE"),
+    ])];
     let features = known(&unsaid);
-    assert_eq!((inflow(&unsaid), features[&Feature::ReturnedPayments]), ((900, 0), 1), "it went back whole to who paid it");
+    assert_eq!(
+        (inflow(&unsaid), features[&Feature::ReturnedPayments]),
+        ((900, 0), 1),
+        "it went back whole to who paid it"
+    );
     assert_eq!(features[&Feature::CircularFlow], 1_000, "and is money that goes round");
-    let no_pair = [may(vec![booking("2026-05-04", 90, "Kite"), booking("2026-05-06", -100, "Tax return service")])];
-    assert_eq!((inflow(&no_pair), known(&no_pair)[&Feature::ReturnedPayments]), ((90, 0), 0), "a word alone returns nothing");
+    let no_pair = [may(vec![
+        booking("2026-05-04", 90, "Kite"),
+        booking("2026-05-06", -100, "Tax return service"),
+    ])];
+    assert_eq!(
+        (inflow(&no_pair), known(&no_pair)[&Feature::ReturnedPayments]),
+        ((90, 0), 0),
+        "a word alone returns nothing"
+    );
 }
 
 #[test]
 fn loans_refunds_and_cash_that_goes_round_are_no_inflow() {
-    let of = |kind: BookingKind, day_of: &str, units: i64, party: &str| Booking { kind, ..booking(day_of, units, party) };
+    let of = |kind: BookingKind, day_of: &str, units: i64, party: &str| Booking {
+        kind,
+        ..booking(day_of, units, party)
+    };
     let file = [may(vec![
         booking("2026-05-03", 900, "Globex"),
         of(BookingKind::Loan, "2026-05-04", 5_000, "Lender"),
@@ -232,9 +366,17 @@ fn loans_refunds_and_cash_that_goes_round_are_no_inflow() {
         of(BookingKind::Cash, "2026-05-18", 250, ""),
         of(BookingKind::Cash, "2026-05-28", 10, ""),
     ])];
-    let expected = [(ApartRule::LoanPaidOut, 1, 5_000, 0), (ApartRule::Refund, 3, 90, 60), (ApartRule::CashRoundTrip, 2, 200, 200)];
+    let expected = [
+        (ApartRule::LoanPaidOut, 1, 5_000, 0),
+        (ApartRule::Refund, 3, 90, 60),
+        (ApartRule::CashRoundTrip, 2, 200, 200),
+    ];
     assert_eq!(apart(&file), expected);
-    assert_eq!(inflow(&file), (900 + 50 + 10, 0), "cash counts as far as it is more than what was withdrawn");
+    assert_eq!(
+        inflow(&file),
+        (900 + 50 + 10, 0),
+        "cash counts as far as it is more than what was withdrawn"
+    );
     assert_eq!(known(&file)[&Feature::MonthlyOutflow] / UNIT, 40);
 }
 
@@ -242,7 +384,11 @@ fn loans_refunds_and_cash_that_goes_round_are_no_inflow() {
 fn a_circle_between_own_accounts_is_told_and_is_no_inflow() {
     let pay = |day_of: &str, units: i64| booking(day_of, units, "Transfer");
     let circle = two_accounts(
-        vec![booking("2026-05-03", 10_000, "Globex"), pay("2026-05-10", -60_000), pay("2026-05-13", 60_000)],
+        vec![
+            booking("2026-05-03", 10_000, "Globex"),
+            pay("2026-05-10", -60_000),
+            pay("2026-05-13", 60_000),
+        ],
         vec![pay("2026-05-11", 60_000), pay("2026-05-12", -60_000)],
     );
     let features = known(&circle);
@@ -254,19 +400,33 @@ fn a_circle_between_own_accounts_is_told_and_is_no_inflow() {
         booking("2026-05-18", -60, "KITE LLC"),
         booking("2026-05-19", -40, "Kite"),
     ])];
-    assert_eq!(known(&shell)[&Feature::CircularFlow], 600, "what went back after more than 14 days does not count");
+    assert_eq!(
+        known(&shell)[&Feature::CircularFlow],
+        600,
+        "what went back after more than 14 days does not count"
+    );
     let unnamed = [may(vec![booking("2026-05-03", 900, "")])];
     assert_eq!(known(&unnamed).get(&Feature::CircularFlow), None, "nobody is named");
 }
 
 #[test]
 fn what_a_format_cannot_say_is_missing() {
-    let csv = Statement { reports_returns: false, ..may(vec![booking("2026-05-04", 100, "Globex")]) };
+    let csv =
+        Statement { reports_returns: false, ..may(vec![booking("2026-05-04", 100, "Globex")]) };
     let features = known(std::slice::from_ref(&csv));
-    for feature in [Feature::ReturnedPayments, Feature::ReturnedOwnPayments, Feature::ReturnedDeposits, Feature::LowestBalance] {
+    for feature in [
+        Feature::ReturnedPayments,
+        Feature::ReturnedOwnPayments,
+        Feature::ReturnedDeposits,
+        Feature::LowestBalance,
+    ] {
         assert_eq!(features.get(&feature), None, "{feature:?}");
     }
-    assert_eq!(known(&[csv, may(Vec::new())])[&Feature::ReturnedPayments], 0, "another file of the same days says it");
+    assert_eq!(
+        known(&[csv, may(Vec::new())])[&Feature::ReturnedPayments],
+        0,
+        "another file of the same days says it"
+    );
 }
 
 #[test]
@@ -283,12 +443,18 @@ fn parts_of_a_batch_count_for_their_payers() {
     let parts = vec![("Globex".to_owned(), 60 * UNIT), ("Initech".to_owned(), 40 * UNIT)];
     let batch = Booking { parts, ..booking("2026-05-04", 98, "") };
     let features = known(&[may(vec![batch])]);
-    assert_eq!((features[&Feature::MonthlyInflow] / UNIT, features[&Feature::PayerConcentration]), (98, 6_122));
+    assert_eq!(
+        (features[&Feature::MonthlyInflow] / UNIT, features[&Feature::PayerConcentration]),
+        (98, 6_122)
+    );
 }
 
 #[test]
 fn gaps_are_named_and_months_are_whole() {
-    let [one, two] = two_accounts(vec![booking("2026-05-05", 1_000, "Globex")], vec![booking("2026-05-06", -400, "Rent")]);
+    let [one, two] = two_accounts(
+        vec![booking("2026-05-05", 1_000, "Globex")],
+        vec![booking("2026-05-06", -400, "Rent")],
+    );
     let early = statement("b", ("2026-03-01", "2026-03-31"), None, Vec::new());
     let files = [one, two, early];
     let features = known(&files);
@@ -302,7 +468,12 @@ fn gaps_are_named_and_months_are_whole() {
 #[test]
 fn many_bookings_and_many_gaps_are_no_burden() {
     let covers = ("2026-05-01", "2026-05-31");
-    let numbered = |units: i64| move |number: i32| Booking { text: number.to_string(), ..booking("2026-05-04", units, "Own") };
+    let numbered = |units: i64| {
+        move |number: i32| Booking {
+            text: number.to_string(),
+            ..booking("2026-05-04", units, "Own")
+        }
+    };
     // As many candidates for transfers as there can be, and one that is a transfer.
     let all: Vec<_> = (0..100_000).map(numbered(7)).chain((0..100_000).map(numbered(-7))).collect();
     let other = statement("b", covers, None, vec![booking("2026-05-04", -7, "Own")]);
@@ -313,7 +484,10 @@ fn many_bookings_and_many_gaps_are_no_burden() {
     let account = |place: usize| format!("account {}", place % 15_000);
     let scattered: Vec<_> = days
         .enumerate()
-        .map(|(place, on)| Statement { covers: (on, on), ..statement(&account(place), covers, None, Vec::new()) })
+        .map(|(place, on)| Statement {
+            covers: (on, on),
+            ..statement(&account(place), covers, None, Vec::new())
+        })
         .collect();
     let coverage = data(&scattered).coverage();
     assert_eq!((coverage.accounts, coverage.gaps.len()), (15_000, 100), "the first are told");
@@ -321,7 +495,9 @@ fn many_bookings_and_many_gaps_are_no_burden() {
 
 #[test]
 fn files_of_one_row_over_and_over_are_no_burden() {
-    let row = |party: usize| booking("2026-05-04", 7, ["Globex", "Initech", "Umbrella", "Hooli"][party % 4]);
+    let row = |party: usize| {
+        booking("2026-05-04", 7, ["Globex", "Initech", "Umbrella", "Hooli"][party % 4])
+    };
     let file = || part((0..10_000).map(row).collect());
     let (inflow, suspected) = inflow(&[file(), file(), file()]);
     assert_eq!((inflow / 7, suspected), (10_000, 20_000));
@@ -331,12 +507,19 @@ fn files_of_one_row_over_and_over_are_no_burden() {
 fn months_trend_and_balances_are_those_of_the_statements() {
     let months = ["01", "02", "03", "04", "05", "06"];
     let inflows = [100, 100, 100, 150, 150, 150];
-    let bookings: Vec<_> = months.iter().zip(inflows).map(|(month, units)| booking(&format!("2026-{month}-10"), units, "Globex")).collect();
+    let bookings: Vec<_> = months
+        .iter()
+        .zip(inflows)
+        .map(|(month, units)| booking(&format!("2026-{month}-10"), units, "Globex"))
+        .collect();
     let rent = booking("2026-06-20", -1_000, "Rent");
     let all = bookings.into_iter().chain([rent]).collect();
     let features = known(&[statement("a", ("2026-01-01", "2026-06-30"), Some(-100), all)]);
     assert_eq!(features[&Feature::MonthsOfHistory], 6);
-    assert_eq!((features[&Feature::InflowTrend], features[&Feature::InflowVolatility]), (5_000, 2_000));
+    assert_eq!(
+        (features[&Feature::InflowTrend], features[&Feature::InflowVolatility]),
+        (5_000, 2_000)
+    );
     assert_eq!(features[&Feature::LowestBalance] / UNIT, -100);
     assert_eq!(features[&Feature::DaysNegative], 11, "from 20 to 30 June");
     // From 2 April: 8 days at 600, 30 at 750, 31 at 750 and so on; worked out by hand.

@@ -30,14 +30,18 @@ pub async fn decide_advised_limit(
     let mut tx = app.db.begin(call).await?;
     let mut line = lock_line(&tx, &command.named.line).await?;
     let found = advised_limits::lock(tx.conn(), &call.tenant, command.named.advised).await?;
-    let mut this_advised_limit = found.filter(|advised_limit| advised_limit.line == line.id).ok_or_else(Refusal::not_found)?;
+    let mut this_advised_limit = found
+        .filter(|advised_limit| advised_limit.line == line.id)
+        .ok_or_else(Refusal::not_found)?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
     let now = tx.now();
     // What is past due since midnight suspends the line before its limit is raised.
     line.evaluate(tx.today(), now);
-    let programme = programmes::find(tx.conn(), &call.tenant, line.programme).await?.ok_or_else(Refusal::not_found)?;
+    let programme = programmes::find(tx.conn(), &call.tenant, line.programme)
+        .await?
+        .ok_or_else(Refusal::not_found)?;
     let (by, answer) = (actor(call, Side::Tenant), command.answer.clone());
     this_advised_limit.decide((&mut line, &programme), by, (answer, &command.explanation), now)?;
     let advised_limit = Some(publish_advised_limit(&mut tx, &this_advised_limit, &line).await?);

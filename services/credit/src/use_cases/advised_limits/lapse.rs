@@ -1,4 +1,5 @@
-//! Lets an advised limit lapse on which nobody decided in time, or whose line cannot be raised to it any more.
+//! Lets an advised limit lapse on which nobody decided in time, or whose line cannot be raised to
+//! it any more.
 
 use super::save::publish_advised_limit;
 use crate::{
@@ -18,7 +19,9 @@ pub const JOB: &str = "lapse_advised_limit";
 
 /// Lets the advised limit lapse that a row is of.
 pub async fn lapse_advised_limit(app: &App, row: &DueRow) -> Result<(), AppError> {
-    let Some(id) = names::uuid(&row.subject) else { return Err(AppError::Fault(format!("advised limit {:?}", row.subject))) };
+    let Some(id) = names::uuid(&row.subject) else {
+        return Err(AppError::Fault(format!("advised limit {:?}", row.subject)));
+    };
     let mut tx = app.db.begin_forward(&row.call("credit", id)).await?;
     let named = Id::from_uuid(id);
     // The line is locked first, as by every verb.
@@ -38,10 +41,14 @@ pub async fn lapse_advised_limit(app: &App, row: &DueRow) -> Result<(), AppError
     tx.commit_rows().await
 }
 
-/// Lets the open advised limit of a line lapse, which is locked and has just changed, where it cannot be raised to it any more.
+/// Lets the open advised limit of a line lapse, which is locked and has just changed, where it
+/// cannot be raised to it any more.
 pub(crate) async fn lapse_with_line(tx: &mut WriteTx, line: &Line) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
-    let Some(mut advised_limit) = advised_limits::lock_open(tx.conn(), &tenant, line.id).await? else { return Ok(()) };
+    let Some(mut advised_limit) = advised_limits::lock_open(tx.conn(), &tenant, line.id).await?
+    else {
+        return Ok(());
+    };
     if advised_limit.lapse(line, tx.now())? {
         publish_advised_limit(tx, &advised_limit, line).await?;
     }

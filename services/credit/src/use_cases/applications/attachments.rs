@@ -1,5 +1,5 @@
-//! The content of attachments: sealed in parts, each bound to its file and place, so that a part that is missing, doubled or of
-//! another file does not open.
+//! The content of attachments: sealed in parts, each bound to its file and place, so that a part
+//! that is missing, doubled or of another file does not open.
 
 use crate::store::bank_file_parts;
 use payterms_chassis::seal::Seal;
@@ -34,22 +34,39 @@ impl Sealed {
         (self.application, &self.sha256, i64::try_from(part).unwrap_or(i64::MAX))
     }
 
-    /// Seals and inserts the parts one by one, ten at most, so that only one of them is in memory beside the file.
-    pub(super) async fn insert(&self, tx: &WriteTx, seal: &Seal, content: &[u8]) -> Result<(), AppError> {
+    /// Seals and inserts the parts one by one, ten at most, so that only one of them is in memory
+    /// beside the file.
+    pub(super) async fn insert(
+        &self,
+        tx: &WriteTx,
+        seal: &Seal,
+        content: &[u8],
+    ) -> Result<(), AppError> {
         let tenant = &tx.call().tenant;
         for (part, plain) in content.chunks(PART).enumerate() {
-            let sealed = seal.seal_bytes(self.bound(tenant, part).as_bytes(), plain).map_err(AppError::Fault)?;
+            let sealed = seal
+                .seal_bytes(self.bound(tenant, part).as_bytes(), plain)
+                .map_err(AppError::Fault)?;
             bank_file_parts::insert(tx.conn(), tenant, self.key(part), sealed).await?;
         }
         Ok(())
     }
 
     /// Seals a part again. Returns why it does not open, where it does not.
-    pub(super) async fn reseal(&self, tx: &WriteTx, seal: &Seal, part: usize) -> Result<Result<(), String>, AppError> {
+    pub(super) async fn reseal(
+        &self,
+        tx: &WriteTx,
+        seal: &Seal,
+        part: usize,
+    ) -> Result<Result<(), String>, AppError> {
         let tenant = &tx.call().tenant;
-        let Some(sealed) = bank_file_parts::find(tx.conn(), tenant, self.key(part)).await? else { return Ok(Ok(())) };
+        let Some(sealed) = bank_file_parts::find(tx.conn(), tenant, self.key(part)).await? else {
+            return Ok(Ok(()));
+        };
         match seal.reseal(self.bound(tenant, part).as_bytes(), &sealed) {
-            Ok(sealed) => bank_file_parts::replace(tx.conn(), tenant, self.key(part), sealed).await.map(Ok),
+            Ok(sealed) => {
+                bank_file_parts::replace(tx.conn(), tenant, self.key(part), sealed).await.map(Ok)
+            }
             Err(why) => Ok(Err(why)),
         }
     }
@@ -61,8 +78,15 @@ impl Sealed {
         (tenant, seal): (&TenantId, &Seal),
         part: usize,
     ) -> Result<Vec<u8>, AppError> {
-        let fault = |why: &str| AppError::Fault(format!("part {part} of file {} of {}: {why}", self.sha256, self.application));
-        let sealed = bank_file_parts::find(conn, tenant, self.key(part)).await?.ok_or_else(|| fault("it is missing"))?;
+        let fault = |why: &str| {
+            AppError::Fault(format!(
+                "part {part} of file {} of {}: {why}",
+                self.sha256, self.application
+            ))
+        };
+        let sealed = bank_file_parts::find(conn, tenant, self.key(part))
+            .await?
+            .ok_or_else(|| fault("it is missing"))?;
         seal.open_bytes(self.bound(tenant, part).as_bytes(), sealed).map_err(|why| fault(&why))
     }
 }

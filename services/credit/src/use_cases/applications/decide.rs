@@ -36,14 +36,19 @@ pub async fn decide_application(
     let outcome = application.decide(&programme, &call.caller.subject, what, tx.now())?;
     if let Some(limit) = command.limit.filter(|_| outcome == Outcome::Approve) {
         // Offers of one customer wait for each other at the programme.
-        let programme = programmes::lock(tx.conn(), &call.tenant, programme.id).await?.ok_or_else(Refusal::not_found)?;
-        let customer = customers::find(tx.conn(), &call.tenant, application.customer).await?.ok_or_else(Refusal::not_found)?;
+        let programme = programmes::lock(tx.conn(), &call.tenant, programme.id)
+            .await?
+            .ok_or_else(Refusal::not_found)?;
+        let customer = customers::find(tx.conn(), &call.tenant, application.customer)
+            .await?
+            .ok_or_else(Refusal::not_found)?;
         let (by, explanation) = (actor(call, Side::Tenant), command.explanation.clone());
         let offer = Offer { limit, application: Some(application.id.uuid()), by, explanation };
         let mut line = new_line(&mut tx, (&programme, &customer), offer).await?;
         application.line = Some(line.id.uuid());
         publish_line(&mut tx, &mut line, DrawChanges::default()).await?;
     }
-    let credit_application = Some(publish_application(&mut tx, (&application, &programme), false).await?);
+    let credit_application =
+        Some(publish_application(&mut tx, (&application, &programme), false).await?);
     tx.commit(DecideApplicationResponse { credit_application }).await
 }

@@ -1,12 +1,14 @@
-//! The policy decides on a submitted application. Uploaded statements, and what a person has asked for more of, go to a
-//! person with the policy's answer as advice.
+//! The policy decides on a submitted application. Uploaded statements, and what a person has asked
+//! for more of, go to a person with the policy's answer as advice.
 
 use super::read_accounts::AccountsRead;
 use crate::{
     bank_files::{account_count, booking_count, decode_linked, encode_linked, read_bank_file},
     commands::bank_files::{BankFile, Reading},
     holder_name::is_holder,
-    store::{applications, bank_files, bank_links, customers, decisions, payment_history, policies},
+    store::{
+        applications, bank_files, bank_links, customers, decisions, payment_history, policies,
+    },
     use_cases::{
         advised_limits::save::publish_advised_limit,
         lines::{
@@ -27,7 +29,8 @@ use payterms_credit_domain::{
 use payterms_kernel::{Actor, Money, Refusal, calendar::day_in};
 use sha2::{Digest, Sha256};
 
-/// Decides on what was read of linked accounts and on what was uploaded; or gives the application back, and answers why.
+/// Decides on what was read of linked accounts and on what was uploaded; or gives the application
+/// back, and answers why.
 pub(super) async fn decide_by_policy(
     tx: &mut WriteTx,
     (application, programme): (&mut Application, &Programme),
@@ -51,7 +54,8 @@ pub(super) async fn decide_by_policy(
         }
         AccountsRead::NotYet => {
             application.give_back(now);
-            let message = "The bank is still collecting, or does not answer. Submit again in some minutes.";
+            let message =
+                "The bank is still collecting, or does not answer. Submit again in some minutes.";
             return Ok(Some(not_yet("BANK_DATA_NOT_READY", message)));
         }
     }
@@ -66,7 +70,11 @@ pub(super) async fn decide_by_policy(
 }
 
 /// What was read of a link, as a file of the application.
-fn linked_file(link: &BankLink, statements: &[Statement], now: DateTime<Utc>) -> Result<BankFile, AppError> {
+fn linked_file(
+    link: &BankLink,
+    statements: &[Statement],
+    now: DateTime<Utc>,
+) -> Result<BankFile, AppError> {
     let content = encode_linked(statements)?;
     Ok(BankFile {
         sha256: hex::encode(Sha256::digest(&content)),
@@ -86,7 +94,11 @@ fn linked_file(link: &BankLink, statements: &[Statement], now: DateTime<Utc>) ->
 }
 
 /// All that files and linked accounts hold; of attachments nothing is read.
-async fn bank_data(tx: &WriteTx, application: &Application, programme: &Programme) -> Result<BankData, AppError> {
+async fn bank_data(
+    tx: &WriteTx,
+    application: &Application,
+    programme: &Programme,
+) -> Result<BankData, AppError> {
     let tenant = &tx.call().tenant;
     let mut statements: Vec<Statement> = Vec::new();
     let files = bank_files::of_application(tx.conn(), tenant, application.id, true).await?;
@@ -95,7 +107,9 @@ async fn bank_data(tx: &WriteTx, application: &Application, programme: &Programm
             statements.extend(decode_linked(&file.content)?);
         } else {
             let uploaded_on = day_in(tx.time().zone, file.at);
-            statements.extend(read_bank_file(tenant, &file.content, &file.reading, uploaded_on)?.statements);
+            statements.extend(
+                read_bank_file(tenant, &file.content, &file.reading, uploaded_on)?.statements,
+            );
         }
     }
     let key = customers::name_key(tx.conn(), tenant, application.customer).await?;
@@ -112,9 +126,18 @@ async fn evaluate_policy(
     let tenant = tx.call().tenant.clone();
     let today = tx.today();
     let mut features = data.features(today);
-    features.extend(payment_history::features(tx.conn(), &tenant, (application.customer, programme.currency), today).await?);
+    features.extend(
+        payment_history::features(
+            tx.conn(),
+            &tenant,
+            (application.customer, programme.currency),
+            today,
+        )
+        .await?,
+    );
     let policy = policies::find(tx.conn(), &tenant, programme.policy).await?;
-    let policy = policy.ok_or_else(|| AppError::Fault(format!("programme {} without a policy", programme.id)))?;
+    let policy = policy
+        .ok_or_else(|| AppError::Fault(format!("programme {} without a policy", programme.id)))?;
     let decided = decide(&policy.terms, &features, programme.cap.micros());
     application.was_answered();
     let (outcome, limit) = (decided.outcome, Money::from_micros(programme.currency, decided.limit));
@@ -124,15 +147,25 @@ async fn evaluate_policy(
         Outcome::Decline => application.decline(programme, reasons, now),
         Outcome::Refer => application.refer(now),
         Outcome::Approve => {
-            let customer = customers::find(tx.conn(), &tenant, application.customer).await?.ok_or_else(Refusal::not_found)?;
-            let offer = Offer { limit, application: Some(application.id.uuid()), by: Actor::suite(), explanation: String::new() };
+            let customer = customers::find(tx.conn(), &tenant, application.customer)
+                .await?
+                .ok_or_else(Refusal::not_found)?;
+            let offer = Offer {
+                limit,
+                application: Some(application.id.uuid()),
+                by: Actor::suite(),
+                explanation: String::new(),
+            };
             match new_line(tx, (programme, &customer), offer).await {
                 Ok(mut line) => {
                     application.approve((limit, line.id.uuid()), now);
-                    let advised = (decided.advised > 0).then(|| Money::from_micros(programme.currency, decided.advised));
-                    publish_line(tx, &mut line, DrawChanges { advised, ..DrawChanges::default() }).await?;
+                    let advised = (decided.advised > 0)
+                        .then(|| Money::from_micros(programme.currency, decided.advised));
+                    publish_line(tx, &mut line, DrawChanges { advised, ..DrawChanges::default() })
+                        .await?;
                     if let Some(advised) = advised {
-                        let advised_limit = AdvisedLimit::of(tx.id(), (&line, application), advised, now);
+                        let advised_limit =
+                            AdvisedLimit::of(tx.id(), (&line, application), advised, now);
                         publish_advised_limit(tx, &advised_limit, &line).await?;
                     }
                 }
@@ -146,6 +179,13 @@ async fn evaluate_policy(
         }
     }
     applications::save(tx.conn(), &tenant, application, programme.currency).await?;
-    let advice = Advice { policy: policy.id, features, cap: programme.cap, coverage: data.coverage(), decided, at: now };
+    let advice = Advice {
+        policy: policy.id,
+        features,
+        cap: programme.cap,
+        coverage: data.coverage(),
+        decided,
+        at: now,
+    };
     decisions::insert(tx.conn(), &tenant, application, &advice).await
 }

@@ -15,7 +15,10 @@ use payterms_proto::credit::v1::DescribeBankFileResponse;
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `BANK_FILE_INVALID`.
-pub async fn describe_bank_file(app: &App, file: &DescribeFile) -> Result<DescribeBankFileResponse, AppError> {
+pub async fn describe_bank_file(
+    app: &App,
+    file: &DescribeFile,
+) -> Result<DescribeBankFileResponse, AppError> {
     let tenant = &file.application.tenant;
     let conn = app.db.read(tenant).await?;
     find_application(&conn, &file.application).await?;

@@ -1,4 +1,5 @@
-//! A person of the tenant downloads what an applicant uploaded. Who did, when and what is recorded before the first byte goes out.
+//! A person of the tenant downloads what an applicant uploaded. Who did, when and what is recorded
+//! before the first byte goes out.
 
 use super::{
     attachments::{PART, Sealed},
@@ -36,11 +37,19 @@ impl Parts {
     /// A part; none after the last.
     async fn part(&self, number: usize) -> Result<Option<Bytes>, AppError> {
         match self {
-            Self::Whole(content) => Ok(content.chunks(PART).nth(number).map(|part| content.slice_ref(part))),
+            Self::Whole(content) => {
+                Ok(content.chunks(PART).nth(number).map(|part| content.slice_ref(part)))
+            }
             Self::Sealed(sealed_parts) if number >= sealed_parts.file.parts => Ok(None),
             Self::Sealed(sealed_parts) => {
                 let conn = sealed_parts.app.db.read(&sealed_parts.tenant).await?;
-                Ok(Some(sealed_parts.file.open(&conn, (&sealed_parts.tenant, sealed_parts.app.sealing()?), number).await?.into()))
+                Ok(Some(
+                    sealed_parts
+                        .file
+                        .open(&conn, (&sealed_parts.tenant, sealed_parts.app.sealing()?), number)
+                        .await?
+                        .into(),
+                ))
             }
         }
     }
@@ -49,12 +58,14 @@ impl Parts {
 /// The parts of a file, in their order; one at a time is in memory where it is an attachment.
 ///
 /// # Errors
-/// `RESOURCE_NOT_FOUND`, also for what was read from a linked account; `FEATURE_DISABLED` where the key is gone.
+/// `RESOURCE_NOT_FOUND`, also for what was read from a linked account; `FEATURE_DISABLED` where the
+/// key is gone.
 pub async fn download_bank_file(
     app: &App,
     call: &Call,
     named: &BankFileRef,
-) -> Result<impl Stream<Item = Result<DownloadBankFileResponse, AppError>> + Send + use<>, AppError> {
+) -> Result<impl Stream<Item = Result<DownloadBankFileResponse, AppError>> + Send + use<>, AppError>
+{
     let file = retry(|| record_download(app, call, named)).await?;
     let head = bank_file(&file);
     let parts = match file.kind {
@@ -63,21 +74,34 @@ pub async fn download_bank_file(
             app.sealing()?;
             let bytes = usize::try_from(file.size).unwrap_or_default();
             let sealed = Sealed::of(named.application.application, &file.sha256, bytes);
-            Parts::Sealed(Box::new(SealedParts { app: app.clone(), tenant: call.tenant.clone(), file: sealed }))
+            Parts::Sealed(Box::new(SealedParts {
+                app: app.clone(),
+                tenant: call.tenant.clone(),
+                file: sealed,
+            }))
         }
     };
-    let messages = stream::try_unfold((parts, 0_usize, Some(head)), async |(parts, number, head)| {
-        let Some(content) = parts.part(number).await? else { return Ok(None) };
-        Ok::<_, AppError>(Some((DownloadBankFileResponse { file: head, content }, (parts, number.saturating_add(1), None))))
-    });
+    let messages =
+        stream::try_unfold((parts, 0_usize, Some(head)), async |(parts, number, head)| {
+            let Some(content) = parts.part(number).await? else { return Ok(None) };
+            Ok::<_, AppError>(Some((
+                DownloadBankFileResponse { file: head, content },
+                (parts, number.saturating_add(1), None),
+            )))
+        });
     Ok(messages.boxed())
 }
 
 /// Records the download, with its audit row, and answers the file.
-async fn record_download(app: &App, call: &Call, named: &BankFileRef) -> Result<BankFile, AppError> {
+async fn record_download(
+    app: &App,
+    call: &Call,
+    named: &BankFileRef,
+) -> Result<BankFile, AppError> {
     let mut tx = app.db.begin(call).await?;
     let application = find_application(tx.conn(), &named.application).await?;
-    let found = bank_files::find_uploaded(tx.conn(), &call.tenant, application.id, &named.sha256).await?;
+    let found =
+        bank_files::find_uploaded(tx.conn(), &call.tenant, application.id, &named.sha256).await?;
     let file = found.ok_or_else(Refusal::not_found)?;
     let event = BankFileDownloaded {
         credit_application: application_name(&call.tenant, application.customer, application.id),

@@ -17,7 +17,9 @@ pub const JOB: &str = "expire_application";
 
 /// Lets the application expire that a row is of.
 pub async fn expire_application(app: &App, row: &DueRow) -> Result<(), AppError> {
-    let Some(id) = names::uuid(&row.subject) else { return Err(AppError::Fault(format!("application {:?}", row.subject))) };
+    let Some(id) = names::uuid(&row.subject) else {
+        return Err(AppError::Fault(format!("application {:?}", row.subject)));
+    };
     let mut tx = app.db.begin_forward(&row.call("credit", id)).await?;
     let found = applications::lock(tx.conn(), &row.tenant, Id::from_uuid(id)).await?;
     if !take(&tx, row).await? {

@@ -1,4 +1,5 @@
-//! Verbs of applications: of the applicant, of people of the tenant, who never act on their own, and of the policy.
+//! Verbs of applications: of the applicant, of people of the tenant, who never act on their own,
+//! and of the policy.
 
 mod attachments;
 pub mod claim;

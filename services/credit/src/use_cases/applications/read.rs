@@ -15,13 +15,21 @@ use payterms_proto::credit::v1::{GetApplicationResponse, ListApplicationsRespons
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`.
-pub async fn get_application(app: &App, named: &ApplicationRef) -> Result<GetApplicationResponse, AppError> {
+pub async fn get_application(
+    app: &App,
+    named: &ApplicationRef,
+) -> Result<GetApplicationResponse, AppError> {
     let conn = app.db.read(&named.tenant).await?;
     let application = find_application(&conn, named).await?;
     let files = bank_files::of_application(&conn, &named.tenant, application.id, false).await?;
     let advice = decisions::last(&conn, &named.tenant, application.id).await?;
     let links = bank_links::of(&conn, &named.tenant, application.id).await?;
-    let shown = credit_application(&named.tenant, &application, &ApplicationParts { files, advice, links }, named.as_customer);
+    let shown = credit_application(
+        &named.tenant,
+        &application,
+        &ApplicationParts { files, advice, links },
+        named.as_customer,
+    );
     Ok(GetApplicationResponse { credit_application: Some(shown) })
 }
 
@@ -29,13 +37,33 @@ pub async fn get_application(app: &App, named: &ApplicationRef) -> Result<GetApp
 ///
 /// # Errors
 /// `PAGE_TOKEN_INVALID`.
-pub async fn list_applications(app: &App, filter: &ListApplications, listing: &Listing) -> Result<ListApplicationsResponse, AppError> {
+pub async fn list_applications(
+    app: &App,
+    filter: &ListApplications,
+    listing: &Listing,
+) -> Result<ListApplicationsResponse, AppError> {
     let after = app.pages.cursor(&listing.page)?;
     let conn = app.db.read(&filter.tenant).await?;
-    let mut found = applications::list(&conn, &filter.tenant, (filter.customer, &filter.states), (listing, after)).await?;
-    let next_page_token =
-        app.pages.cut(&listing.page, &mut found, |application| applications::position(application, listing.order).to_string());
-    let shown =
-        |application: &Application| credit_application(&filter.tenant, application, &ApplicationParts::default(), filter.as_customer);
-    Ok(ListApplicationsResponse { credit_applications: found.iter().map(shown).collect(), next_page_token })
+    let mut found = applications::list(
+        &conn,
+        &filter.tenant,
+        (filter.customer, &filter.states),
+        (listing, after),
+    )
+    .await?;
+    let next_page_token = app.pages.cut(&listing.page, &mut found, |application| {
+        applications::position(application, listing.order).to_string()
+    });
+    let shown = |application: &Application| {
+        credit_application(
+            &filter.tenant,
+            application,
+            &ApplicationParts::default(),
+            filter.as_customer,
+        )
+    };
+    Ok(ListApplicationsResponse {
+        credit_applications: found.iter().map(shown).collect(),
+        next_page_token,
+    })
 }

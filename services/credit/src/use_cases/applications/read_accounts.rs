@@ -12,7 +12,8 @@ use std::time::Duration;
 
 /// Whole months that accounts are read over, beside the one that has begun.
 const MONTHS: u32 = 13;
-/// Tries of a bank that is still collecting, or of a provider that does not answer, and the pause between.
+/// Tries of a bank that is still collecting, or of a provider that does not answer, and the pause
+/// between.
 const TRIES: u32 = 60;
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -27,7 +28,11 @@ pub(super) enum AccountsRead {
 }
 
 /// Reads the accounts of all links.
-pub(super) async fn read_accounts(app: &App, lease: &Lease, (links, today): (Vec<BankLink>, NaiveDate)) -> Result<AccountsRead, AppError> {
+pub(super) async fn read_accounts(
+    app: &App,
+    lease: &Lease,
+    (links, today): (Vec<BankLink>, NaiveDate),
+) -> Result<AccountsRead, AppError> {
     let from = first_of_month(today).checked_sub_months(Months::new(MONTHS)).unwrap_or(today);
     let mut statements = Vec::new();
     for link in links.into_iter().filter(|link| link.state == LinkState::Linked) {
@@ -45,7 +50,12 @@ pub(super) async fn read_accounts(app: &App, lease: &Lease, (links, today): (Vec
 }
 
 /// Reads the accounts of one link, again while the bank is collecting.
-async fn read_link(app: &App, lease: &Lease, link: &BankLink, days: (NaiveDate, NaiveDate)) -> Result<Result<Read, Unknown>, AppError> {
+async fn read_link(
+    app: &App,
+    lease: &Lease,
+    link: &BankLink,
+    days: (NaiveDate, NaiveDate),
+) -> Result<Result<Read, Unknown>, AppError> {
     let token = app.unseal(link.id.uuid(), &link.token)?;
     let mut last = Ok(Read::NotReady);
     for _ in 0..TRIES {

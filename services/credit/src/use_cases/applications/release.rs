@@ -9,13 +9,18 @@ use payterms_proto::credit::v1::ReleaseApplicationResponse;
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `APPLICATION_STATE`, `NOT_CLAIMED`.
-pub async fn release_application(app: &App, call: &Call, named: &ApplicationRef) -> Result<Answer<ReleaseApplicationResponse>, AppError> {
+pub async fn release_application(
+    app: &App,
+    call: &Call,
+    named: &ApplicationRef,
+) -> Result<Answer<ReleaseApplicationResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let (mut application, programme) = lock_application(&tx, named).await?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
     application.release(&call.caller.subject, tx.now())?;
-    let credit_application = Some(publish_application(&mut tx, (&application, &programme), false).await?);
+    let credit_application =
+        Some(publish_application(&mut tx, (&application, &programme), false).await?);
     tx.commit(ReleaseApplicationResponse { credit_application }).await
 }

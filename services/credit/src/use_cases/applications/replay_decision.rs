@@ -17,12 +17,19 @@ use prost::Message;
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND` where nothing was decided.
-pub async fn replay_decision(app: &App, named: &ApplicationRef) -> Result<ReplayDecisionResponse, AppError> {
+pub async fn replay_decision(
+    app: &App,
+    named: &ApplicationRef,
+) -> Result<ReplayDecisionResponse, AppError> {
     let conn = app.db.read(&named.tenant).await?;
     let application = find_application(&conn, named).await?;
-    let stored = decisions::last(&conn, &named.tenant, application.id).await?.ok_or_else(Refusal::not_found)?;
+    let stored = decisions::last(&conn, &named.tenant, application.id)
+        .await?
+        .ok_or_else(Refusal::not_found)?;
     let policy = policies::find(&conn, &named.tenant, stored.policy).await?;
-    let policy = policy.ok_or_else(|| AppError::Fault(format!("decision of {} without a policy", application.id)))?;
+    let policy = policy.ok_or_else(|| {
+        AppError::Fault(format!("decision of {} without a policy", application.id))
+    })?;
     let decided = decide(&policy.terms, &stored.features, stored.cap.micros());
     let again = decision(&named.tenant, &Advice { decided, ..stored.clone() });
     let kept = decision(&named.tenant, &stored);

@@ -20,6 +20,7 @@ pub async fn request_information(
         return Ok(answer);
     }
     application.ask_for_more(&call.caller.subject, &command.explanation, tx.now())?;
-    let credit_application = Some(publish_application(&mut tx, (&application, &programme), false).await?);
+    let credit_application =
+        Some(publish_application(&mut tx, (&application, &programme), false).await?);
     tx.commit(RequestInformationResponse { credit_application }).await
 }

@@ -13,7 +13,8 @@ use payterms_chassis::{
 use payterms_credit_domain::{Application, Programme};
 use payterms_proto::credit::v1::{ApplicationChanged, CreditApplication};
 
-/// Saves an application and emits how it stands. It expires when that is due; once it is over, its links are forgotten.
+/// Saves an application and emits how it stands. It expires when that is due; once it is over, its
+/// links are forgotten.
 pub(crate) async fn publish_application(
     tx: &mut WriteTx,
     (application, programme): (&Application, &Programme),
@@ -25,13 +26,19 @@ pub(crate) async fn publish_application(
     let advice = decisions::last(tx.conn(), &tenant, application.id).await?;
     let links = bank_links::of(tx.conn(), &tenant, application.id).await?;
     if !application.state.is_open() {
-        let opened: Vec<_> = links.iter().filter(|link| !link.token.is_empty()).map(|link| (link.id.to_string(), tx.now())).collect();
+        let opened: Vec<_> = links
+            .iter()
+            .filter(|link| !link.token.is_empty())
+            .map(|link| (link.id.to_string(), tx.now()))
+            .collect();
         schedule_many(tx, forget::JOB, &opened).await?;
     }
     let mut parts = ApplicationParts { files: Vec::new(), advice, links };
     let information_requested = application.information_requested;
-    let event =
-        ApplicationChanged { credit_application: Some(credit_application(&tenant, application, &parts, false)), information_requested };
+    let event = ApplicationChanged {
+        credit_application: Some(credit_application(&tenant, application, &parts, false)),
+        information_requested,
+    };
     let id = application.id.to_string();
     tx.emit("credit_application", &id, &event).await?;
     match application.expires_at {

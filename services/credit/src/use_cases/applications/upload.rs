@@ -65,7 +65,8 @@ impl Taken {
 /// Takes a file in; one that is there already changes nothing.
 ///
 /// # Errors
-/// `RESOURCE_NOT_FOUND`, `APPLICATION_STATE`, `TOO_MANY_ITEMS`, `BANK_FILE_INVALID`, `FEATURE_DISABLED`.
+/// `RESOURCE_NOT_FOUND`, `APPLICATION_STATE`, `TOO_MANY_ITEMS`, `BANK_FILE_INVALID`,
+/// `FEATURE_DISABLED`.
 pub async fn upload_bank_statement(
     app: &App,
     call: &Call,
@@ -94,7 +95,10 @@ pub async fn upload_bank_statement(
             sealed.insert(&tx, app.sealing()?, &upload.content).await?;
         }
     }
-    let credit_application = Some(publish_application(&mut tx, (&application, &programme), upload.application.as_customer).await?);
+    let credit_application = Some(
+        publish_application(&mut tx, (&application, &programme), upload.application.as_customer)
+            .await?,
+    );
     let findings = file.findings.iter().map(finding).collect();
     tx.commit(UploadBankStatementResponse { credit_application, findings }).await
 }

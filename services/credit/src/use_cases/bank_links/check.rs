@@ -27,9 +27,12 @@ pub async fn check_bank_link(app: &App, row: &DueRow) -> Result<(), AppError> {
     if !take(&tx, row).await? {
         return Ok(());
     }
-    let link = bank_links::find(tx.conn(), &row.tenant, link.id).await?.filter(|link| link.state == LinkState::Pending);
+    let link = bank_links::find(tx.conn(), &row.tenant, link.id)
+        .await?
+        .filter(|link| link.state == LinkState::Pending);
     if let (Some(mut application), Some(mut link)) = (found, link)
-        && let Some(programme) = programmes::find(tx.conn(), &row.tenant, application.programme).await?
+        && let Some(programme) =
+            programmes::find(tx.conn(), &row.tenant, application.programme).await?
     {
         save_page_state(app, &tx, &mut link, page).await?;
         if link.state != LinkState::Pending {

@@ -19,7 +19,11 @@ use payterms_proto::credit::v1::ConfirmBankLinkResponse;
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `BANK_LINK_PENDING`, `BANK_LINK_BROKEN`, `PROVIDER_UNAVAILABLE`.
-pub async fn confirm_bank_link(app: &App, call: &Call, command: &ConfirmBankLink) -> Result<Answer<ConfirmBankLinkResponse>, AppError> {
+pub async fn confirm_bank_link(
+    app: &App,
+    call: &Call,
+    command: &ConfirmBankLink,
+) -> Result<Answer<ConfirmBankLinkResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let (application, _) = lock_application(&tx, &command.application).await?;
     if let Some(answer) = tx.replay().await? {
@@ -28,9 +32,14 @@ pub async fn confirm_bank_link(app: &App, call: &Call, command: &ConfirmBankLink
     let link = find_link(&tx, &application, command.link).await?;
     drop(tx);
     link.must_be_confirmable()?;
-    let page = if link.state == LinkState::Pending { Some(page_state(app, &call.tenant, &link).await?) } else { None };
+    let page = if link.state == LinkState::Pending {
+        Some(page_state(app, &call.tenant, &link).await?)
+    } else {
+        None
+    };
     if page == Some(PageState::Pending) {
-        let message = "The applicant is not through with the bank's page. Finish there, then confirm again.";
+        let message =
+            "The applicant is not through with the bank's page. Finish there, then confirm again.";
         return Err(Refusal::precondition("BANK_LINK_PENDING", message).into());
     }
     let mut tx = app.db.begin(call).await?;
@@ -46,7 +55,10 @@ pub async fn confirm_bank_link(app: &App, call: &Call, command: &ConfirmBankLink
         save_page_state(app, &tx, &mut link, page).await?;
         application.touch(tx.now());
     }
-    let credit_application = Some(publish_application(&mut tx, (&application, &programme), command.application.as_customer).await?);
+    let credit_application = Some(
+        publish_application(&mut tx, (&application, &programme), command.application.as_customer)
+            .await?,
+    );
     if gone {
         tx.commit_rows().await?;
         return Err(broken(&link.institution).into());

@@ -14,7 +14,8 @@ use payterms_chassis::{
 /// The job; its subject is the link's id.
 pub const JOB: &str = "forget_bank_link";
 
-/// Lets the provider forget the link that a row is of; tried again where the provider does not answer.
+/// Lets the provider forget the link that a row is of; tried again where the provider does not
+/// answer.
 pub async fn forget_bank_link(app: &App, row: &DueRow) -> Result<(), AppError> {
     let Some(link) = link_of_job(app, row).await? else { return Ok(()) };
     if !link.token.is_empty() {
@@ -26,8 +27,10 @@ pub async fn forget_bank_link(app: &App, row: &DueRow) -> Result<(), AppError> {
     if !take(&tx, row).await? {
         return Ok(());
     }
-    if let (Some(mut application), Some(mut link)) = (found, bank_links::find(tx.conn(), &row.tenant, link.id).await?)
-        && let Some(programme) = programmes::find(tx.conn(), &row.tenant, application.programme).await?
+    if let (Some(mut application), Some(mut link)) =
+        (found, bank_links::find(tx.conn(), &row.tenant, link.id).await?)
+        && let Some(programme) =
+            programmes::find(tx.conn(), &row.tenant, application.programme).await?
     {
         link.remove();
         bank_links::save(tx.conn(), &row.tenant, &link).await?;

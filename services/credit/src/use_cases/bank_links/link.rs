@@ -16,18 +16,27 @@ use payterms_proto::credit::v1::LinkBankAccountResponse;
 /// Makes the page of one more link.
 ///
 /// # Errors
-/// `RESOURCE_NOT_FOUND`, `FEATURE_DISABLED`, `APPLICATION_STATE`, `TOO_MANY_ITEMS`, `PROVIDER_UNAVAILABLE`.
-pub async fn link_bank_account(app: &App, call: &Call, named: &ApplicationRef) -> Result<Answer<LinkBankAccountResponse>, AppError> {
+/// `RESOURCE_NOT_FOUND`, `FEATURE_DISABLED`, `APPLICATION_STATE`, `TOO_MANY_ITEMS`,
+/// `PROVIDER_UNAVAILABLE`.
+pub async fn link_bank_account(
+    app: &App,
+    call: &Call,
+    named: &ApplicationRef,
+) -> Result<Answer<LinkBankAccountResponse>, AppError> {
     let provider = app.bank_data()?;
     let mut tx = app.db.begin(call).await?;
     let (mut application, _) = lock_application(&tx, named).await?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    application.link(bank_links::of(tx.conn(), &call.tenant, application.id).await?.len(), tx.now())?;
+    application
+        .link(bank_links::of(tx.conn(), &call.tenant, application.id).await?.len(), tx.now())?;
     drop(tx);
     // A page that nobody is led to ends by itself: the process may die here.
-    let page = provider.open_page(&call.tenant, named.customer.uuid()).await.map_err(|error| unanswered(&error))?;
+    let page = provider
+        .open_page(&call.tenant, named.customer.uuid())
+        .await
+        .map_err(|error| unanswered(&error))?;
     let mut tx = app.db.begin(call).await?;
     let (mut application, programme) = lock_application(&tx, named).await?;
     if let Some(answer) = tx.replay().await? {

@@ -16,19 +16,29 @@ pub(super) fn unanswered(error: &Unknown) -> AppError {
 }
 
 /// A link of an application that is locked.
-pub(super) async fn find_link(tx: &WriteTx, application: &Application, link: Id<BankLink>) -> Result<BankLink, AppError> {
+pub(super) async fn find_link(
+    tx: &WriteTx,
+    application: &Application,
+    link: Id<BankLink>,
+) -> Result<BankLink, AppError> {
     let found = bank_links::find(tx.conn(), &tx.call().tenant, link).await?;
     Ok(found.filter(|link| link.application == application.id).ok_or_else(Refusal::not_found)?)
 }
 
 /// Asks the provider how a page stands.
-pub(super) async fn page_state(app: &App, tenant: &TenantId, link: &BankLink) -> Result<PageState, AppError> {
+pub(super) async fn page_state(
+    app: &App,
+    tenant: &TenantId,
+    link: &BankLink,
+) -> Result<PageState, AppError> {
     app.bank_data()?.page(tenant, &link.page).await.map_err(|error| unanswered(&error))
 }
 
 /// The link that a job is about.
 pub(super) async fn link_of_job(app: &App, row: &DueRow) -> Result<Option<BankLink>, AppError> {
-    let Some(id) = names::uuid(&row.subject) else { return Err(AppError::Fault(format!("link {:?}", row.subject))) };
+    let Some(id) = names::uuid(&row.subject) else {
+        return Err(AppError::Fault(format!("link {:?}", row.subject)));
+    };
     let conn = app.db.read(&row.tenant).await?;
     bank_links::find(&conn, &row.tenant, Id::from_uuid(id)).await
 }

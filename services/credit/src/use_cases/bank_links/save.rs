@@ -9,8 +9,14 @@ use payterms_chassis::{
 };
 use payterms_credit_domain::{BankLink, LinkState, link::ASK_MINUTES};
 
-/// Saves how the page of a link stands, and has it checked again while the applicant is there; the application is locked.
-pub(super) async fn save_page_state(app: &App, tx: &WriteTx, link: &mut BankLink, page: PageState) -> Result<(), AppError> {
+/// Saves how the page of a link stands, and has it checked again while the applicant is there; the
+/// application is locked.
+pub(super) async fn save_page_state(
+    app: &App,
+    tx: &WriteTx,
+    link: &mut BankLink,
+    page: PageState,
+) -> Result<(), AppError> {
     match page {
         PageState::Opened(opened) => {
             let token = app.seal(link.id.uuid(), &opened.token)?;

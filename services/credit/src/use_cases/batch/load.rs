@@ -47,8 +47,11 @@ impl Batch {
         let draws = draws::find_many(conn, tenant, &named).await?;
         let draws = draws.into_iter().map(|(line, draw)| (draw.id, (line, draw))).collect();
         let programmes: Vec<_> = lines.iter().map(|line| line.programme).collect();
-        let programmes =
-            programmes::find_many(conn, tenant, &programmes).await?.into_iter().map(|programme| (programme.id, programme)).collect();
+        let programmes = programmes::find_many(conn, tenant, &programmes)
+            .await?
+            .into_iter()
+            .map(|programme| (programme.id, programme))
+            .collect();
         let mut batch = Self {
             index: lines.iter().enumerate().map(|(index, line)| (line.id, index)).collect(),
             lines,
@@ -63,11 +66,15 @@ impl Batch {
             versions: HashMap::new(),
         };
         // What decides on new draws alone.
-        if items.iter().any(|item| matches!(item.command, PurchaseCommand::Authorize(..))) && !batch.lines.is_empty() {
+        if items.iter().any(|item| matches!(item.command, PurchaseCommand::Authorize(..)))
+            && !batch.lines.is_empty()
+        {
             let customers: Vec<_> = batch.lines.iter().map(|line| line.customer).collect();
             batch.buyers = customers::buyers(conn, tenant, &customers).await?;
             let planned = customers::planned(conn, tenant, &customers).await?.into_iter();
-            batch.planned = planned.map(|(customer, pair)| (customer, in_plan(tenant, customer, pair))).collect();
+            batch.planned = planned
+                .map(|(customer, pair)| (customer, in_plan(tenant, customer, pair)))
+                .collect();
             batch.rules = tax_rules::find(conn, tenant).await?;
         }
         Ok(batch)

@@ -17,7 +17,8 @@ use payterms_proto::credit::peers::v1::AuthorizeForPaymentResponse;
 /// Reserves a part of the line for each invoice, for all or for none.
 ///
 /// # Errors
-/// Those of [`payterms_credit_domain::Line::authorize`], `RESOURCE_NOT_FOUND`, `DRAW_STATE` after the payment was voided.
+/// Those of [`payterms_credit_domain::Line::authorize`], `RESOURCE_NOT_FOUND`, `DRAW_STATE` after
+/// the payment was voided.
 pub async fn authorize_for_payment(
     app: &App,
     call: &Call,
@@ -38,14 +39,20 @@ pub async fn authorize_for_payment(
     }
     let (cap, in_plan) = draw_bounds(tx.conn(), &line, &call.tenant).await?;
     let now = tx.now();
-    match line.authorize(tx.ids(), (payment.payment, &command.invoices), (cap, in_plan.as_ref()), now) {
+    match line.authorize(
+        tx.ids(),
+        (payment.payment, &command.invoices),
+        (cap, in_plan.as_ref()),
+        now,
+    ) {
         Ok((draws, entries)) => {
             publish_line(&mut tx, &mut line, DrawChanges { draws, entries, advised: None }).await?;
             kill::point("draw.before_authorize");
             tx.commit(AuthorizeForPaymentResponse {}).await
         }
         Err(refusal) if refusal.kind == Kind::Precondition => {
-            // Stored: a driver that comes after this one must get the same answer, though there is room by then.
+            // Stored: a driver that comes after this one must get the same answer, though there is
+            // room by then.
             ended_payments::insert(&tx, payment.payment, &refusal).await?;
             tx.commit_rows().await?;
             Err(refusal.into())

@@ -15,11 +15,17 @@ use payterms_credit_domain::DrawState;
 use payterms_kernel::Refusal;
 use payterms_proto::credit::peers::v1::CaptureForPaymentResponse;
 
-/// Makes all that the payment has reserved owed, due by the term from the day that it is for the tenant.
+/// Makes all that the payment has reserved owed, due by the term from the day that it is for the
+/// tenant.
 ///
 /// # Errors
-/// `RESOURCE_NOT_FOUND`, `DRAW_STATE` for a payment that has reserved nothing, `HOLD_OWNER` for a purchase.
-pub async fn capture_for_payment(app: &App, call: &Call, payment: &PaymentRef) -> Result<Answer<CaptureForPaymentResponse>, AppError> {
+/// `RESOURCE_NOT_FOUND`, `DRAW_STATE` for a payment that has reserved nothing, `HOLD_OWNER` for a
+/// purchase.
+pub async fn capture_for_payment(
+    app: &App,
+    call: &Call,
+    payment: &PaymentRef,
+) -> Result<Answer<CaptureForPaymentResponse>, AppError> {
     let mut tx = app.db.begin_forward(call).await?;
     let mut line = lock_line(&tx, &payment.line).await?;
     if let Some(answer) = tx.replay().await? {
@@ -27,7 +33,13 @@ pub async fn capture_for_payment(app: &App, call: &Call, payment: &PaymentRef) -
     }
     let mut draws = draws_of_payment(&tx, &line, payment).await?;
     if draws.is_empty() || draws.iter().any(|draw| draw.state == DrawState::Voided) {
-        return Err(Refusal::state("DRAW_STATE", "The payment's draw", DrawState::Voided.name(), &[]).into());
+        return Err(Refusal::state(
+            "DRAW_STATE",
+            "The payment's draw",
+            DrawState::Voided.name(),
+            &[],
+        )
+        .into());
     }
     let (now, today) = (tx.now(), tx.today());
     let mut entries = Vec::with_capacity(draws.len());

@@ -18,7 +18,11 @@ use payterms_proto::credit::peers::v1::VoidForPaymentResponse;
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `HOLD_OWNER` for a purchase.
-pub async fn void_for_payment(app: &App, call: &Call, payment: &PaymentRef) -> Result<Answer<VoidForPaymentResponse>, AppError> {
+pub async fn void_for_payment(
+    app: &App,
+    call: &Call,
+    payment: &PaymentRef,
+) -> Result<Answer<VoidForPaymentResponse>, AppError> {
     let mut tx = app.db.begin_forward(call).await?;
     let mut line = lock_line(&tx, &payment.line).await?;
     if let Some(answer) = tx.replay().await? {
@@ -33,7 +37,8 @@ pub async fn void_for_payment(app: &App, call: &Call, payment: &PaymentRef) -> R
         publish_line(&mut tx, &mut line, DrawChanges { draws, entries, advised: None }).await?;
     }
     let message = "The payment was given up before it drew.";
-    ended_payments::insert(&tx, payment.payment, &Refusal::precondition("DRAW_STATE", message)).await?;
+    ended_payments::insert(&tx, payment.payment, &Refusal::precondition("DRAW_STATE", message))
+        .await?;
     kill::point("draw.before_void");
     tx.commit(VoidForPaymentResponse {}).await
 }

@@ -13,7 +13,11 @@ use payterms_proto::credit::v1::DeclineLineResponse;
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `LINE_STATE`, `CONCURRENT_UPDATE`.
-pub async fn decline_line(app: &App, call: &Call, line: &LineRef) -> Result<Answer<DeclineLineResponse>, AppError> {
+pub async fn decline_line(
+    app: &App,
+    call: &Call,
+    line: &LineRef,
+) -> Result<Answer<DeclineLineResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let mut line = lock_line(&tx, line).await?;
     if let Some(answer) = tx.replay().await? {

@@ -14,7 +14,9 @@ pub const JOB: &str = "judge_line";
 
 /// Saving a line evaluates it, so there is nothing else to do.
 pub async fn evaluate_line(app: &App, row: &DueRow) -> Result<(), AppError> {
-    let Some(id) = names::uuid(&row.subject) else { return Err(AppError::Fault(format!("line {:?}", row.subject))) };
+    let Some(id) = names::uuid(&row.subject) else {
+        return Err(AppError::Fault(format!("line {:?}", row.subject)));
+    };
     let mut tx = app.db.begin_forward(&row.call("credit", id)).await?;
     let found = lines::lock(tx.conn(), &row.tenant, Id::from_uuid(id)).await?;
     if !take(&tx, row).await? {

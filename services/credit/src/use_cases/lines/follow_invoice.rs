@@ -1,4 +1,5 @@
-//! Follows invoices: what is paid of a deferred one frees the limit, what is in a plan may bar new draws.
+//! Follows invoices: what is paid of a deferred one frees the limit, what is in a plan may bar new
+//! draws.
 
 use super::save::{DrawChanges, publish_line};
 use crate::{
@@ -14,14 +15,24 @@ use payterms_chassis::{AppError, WriteTx};
 pub async fn follow_invoice(tx: &mut WriteTx, command: &FollowInvoice) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
     let invoice = command.invoice;
-    customers::save_planned(tx.conn(), &tenant, (command.customer, invoice), command.plan.as_deref()).await?;
+    customers::save_planned(
+        tx.conn(),
+        &tenant,
+        (command.customer, invoice),
+        command.plan.as_deref(),
+    )
+    .await?;
     save_standing(tx, command).await?;
     // What happened before it was deferred says nothing of the draw.
     let Some(deferred_by) = &command.draw else { return Ok(()) };
-    let Some((line, _)) = draws::of_invoice(tx.conn(), &tenant, invoice).await? else { return Ok(()) };
+    let Some((line, _)) = draws::of_invoice(tx.conn(), &tenant, invoice).await? else {
+        return Ok(());
+    };
     let Some(mut line) = lines::lock(tx.conn(), &tenant, line).await? else { return Ok(()) };
     // Read again under the lock.
-    let Some((_, mut draw)) = draws::of_invoice(tx.conn(), &tenant, invoice).await? else { return Ok(()) };
+    let Some((_, mut draw)) = draws::of_invoice(tx.conn(), &tenant, invoice).await? else {
+        return Ok(());
+    };
     if !deferred_by.ends_with(&draw.id.to_string()) {
         return Ok(());
     }
@@ -29,7 +40,12 @@ pub async fn follow_invoice(tx: &mut WriteTx, command: &FollowInvoice) -> Result
     let (changed, entry) = line.follow(&mut draw, command.figures, now)?;
     if changed {
         line.touch(now);
-        publish_line(tx, &mut line, DrawChanges { draws: vec![draw], entries: entry.into_iter().collect(), advised: None }).await?;
+        publish_line(
+            tx,
+            &mut line,
+            DrawChanges { draws: vec![draw], entries: entry.into_iter().collect(), advised: None },
+        )
+        .await?;
     }
     Ok(())
 }
@@ -42,7 +58,12 @@ async fn save_standing(tx: &WriteTx, command: &FollowInvoice) -> Result<(), AppE
     }
     // What was taken back was never owed, nor late.
     if command.is_void {
-        return payment_history::delete_invoice(tx.conn(), &tx.call().tenant, command.invoice.uuid()).await;
+        return payment_history::delete_invoice(
+            tx.conn(),
+            &tx.call().tenant,
+            command.invoice.uuid(),
+        )
+        .await;
     }
     let (open, due_on) = (command.figures.open, command.figures.due_on);
     let standing = InvoiceStanding {

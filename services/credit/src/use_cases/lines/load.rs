@@ -13,7 +13,10 @@ pub(crate) async fn lock_line(tx: &WriteTx, line: &LineRef) -> Result<Line, AppE
 }
 
 /// The line that a request names.
-pub(crate) async fn find_line<C: ConnectionTrait>(conn: &C, line: &LineRef) -> Result<Line, AppError> {
+pub(crate) async fn find_line<C: ConnectionTrait>(
+    conn: &C,
+    line: &LineRef,
+) -> Result<Line, AppError> {
     let found = lines::find(conn, &line.tenant, line.line).await?;
     Ok(found.filter(|found| found.customer == line.customer).ok_or_else(Refusal::not_found)?)
 }

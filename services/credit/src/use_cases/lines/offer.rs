@@ -17,33 +17,63 @@ use payterms_proto::credit::v1::OfferLineResponse;
 ///
 /// # Errors
 /// Those of [`Line::offer`], `RESOURCE_NOT_FOUND`, `LINE_EXISTS`.
-pub async fn offer_line(app: &App, call: &Call, command: &OfferLine) -> Result<Answer<OfferLineResponse>, AppError> {
+pub async fn offer_line(
+    app: &App,
+    call: &Call,
+    command: &OfferLine,
+) -> Result<Answer<OfferLineResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
-    let programme = programmes::lock(tx.conn(), &call.tenant, command.programme).await?.ok_or_else(Refusal::not_found)?;
+    let programme = programmes::lock(tx.conn(), &call.tenant, command.programme)
+        .await?
+        .ok_or_else(Refusal::not_found)?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    let customer = customers::find(tx.conn(), &call.tenant, command.customer.customer).await?.ok_or_else(Refusal::not_found)?;
-    let offer = Offer { limit: command.limit, application: None, by: actor(call, Side::Tenant), explanation: command.explanation.clone() };
+    let customer = customers::find(tx.conn(), &call.tenant, command.customer.customer)
+        .await?
+        .ok_or_else(Refusal::not_found)?;
+    let offer = Offer {
+        limit: command.limit,
+        application: None,
+        by: actor(call, Side::Tenant),
+        explanation: command.explanation.clone(),
+    };
     let mut line = new_line(&mut tx, (&programme, &customer), offer).await?;
     let credit_line = Some(publish_line(&mut tx, &mut line, DrawChanges::default()).await?);
     tx.commit(OfferLineResponse { credit_line }).await
 }
 
-/// A line that is not saved yet, where the customer has none in the currency; the programme is locked.
+/// A line that is not saved yet, where the customer has none in the currency; the programme is
+/// locked.
 ///
 /// # Errors
 /// Those of [`Line::offer`], `LINE_EXISTS`, `LINE_IN_USE`.
-pub(crate) async fn new_line(tx: &mut WriteTx, (programme, customer): (&Programme, &Customer), offer: Offer) -> Result<Line, AppError> {
+pub(crate) async fn new_line(
+    tx: &mut WriteTx,
+    (programme, customer): (&Programme, &Customer),
+    offer: Offer,
+) -> Result<Line, AppError> {
     let tenant = tx.call().tenant.clone();
-    if let Some(line) = lines::live(tx.conn(), &tenant, customer.id, Some(programme.currency)).await?.first() {
+    if let Some(line) =
+        lines::live(tx.conn(), &tenant, customer.id, Some(programme.currency)).await?.first()
+    {
         let name = line_name(&tenant, line);
-        let message = format!("The customer has a line in {} already. Change its limit, or close it first.", programme.currency);
-        return Err(Refusal::new(Kind::Precondition, "LINE_EXISTS", message).with("credit_line", name).into());
+        let message = format!(
+            "The customer has a line in {} already. Change its limit, or close it first.",
+            programme.currency
+        );
+        return Err(Refusal::new(Kind::Precondition, "LINE_EXISTS", message)
+            .with("credit_line", name)
+            .into());
     }
-    if let Some(old) = lines::owed_again(tx.conn(), &tenant, (customer.id, programme.currency)).await? {
-        let message = "Something is owed again on a line of the customer that is over. Let it be paid first.";
-        return Err(Refusal::precondition("LINE_IN_USE", message).with("credit_line", line_name(&tenant, &old)).into());
+    if let Some(old) =
+        lines::owed_again(tx.conn(), &tenant, (customer.id, programme.currency)).await?
+    {
+        let message =
+            "Something is owed again on a line of the customer that is over. Let it be paid first.";
+        return Err(Refusal::precondition("LINE_IN_USE", message)
+            .with("credit_line", line_name(&tenant, &old))
+            .into());
     }
     let (id, now) = (tx.id(), tx.now());
     Ok(Line::offer(id, (programme, customer), offer, now)?)

@@ -13,7 +13,11 @@ use payterms_proto::credit::v1::RestoreLineResponse;
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `LINE_STATE`, `CONCURRENT_UPDATE`.
-pub async fn restore_line(app: &App, call: &Call, command: &ExplainedChange) -> Result<Answer<RestoreLineResponse>, AppError> {
+pub async fn restore_line(
+    app: &App,
+    call: &Call,
+    command: &ExplainedChange,
+) -> Result<Answer<RestoreLineResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let mut line = lock_line(&tx, &command.line).await?;
     if let Some(answer) = tx.replay().await? {

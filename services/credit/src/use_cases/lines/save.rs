@@ -1,5 +1,5 @@
-//! What every verb of a line ends with: its rows and its event, the job that evaluates it on its next day, and the end of an
-//! advised limit that it cannot be raised to any more.
+//! What every verb of a line ends with: its rows and its event, the job that evaluates it on its
+//! next day, and the end of an advised limit that it cannot be raised to any more.
 
 use super::evaluate;
 use crate::{
@@ -29,12 +29,17 @@ pub(crate) struct DrawChanges {
     pub(crate) draws: Vec<Draw>,
     /// What they did to the exposure.
     pub(crate) entries: Vec<Entry>,
-    /// The higher limit that a person looks at, where the line was just offered with less than is advised.
+    /// The higher limit that a person looks at, where the line was just offered with less than is
+    /// advised.
     pub(crate) advised: Option<Money>,
 }
 
 /// Saves a line and what was drawn on it, and emits how it stands.
-pub(crate) async fn publish_line(tx: &mut WriteTx, line: &mut Line, changes: DrawChanges) -> Result<CreditLine, AppError> {
+pub(crate) async fn publish_line(
+    tx: &mut WriteTx,
+    line: &mut Line,
+    changes: DrawChanges,
+) -> Result<CreditLine, AppError> {
     let tenant = tx.call().tenant.clone();
     let draws: Vec<_> = changes.draws.into_iter().map(|draw| (line.id, draw)).collect();
     let entries: Vec<_> = changes.entries.into_iter().map(|entry| (line.id, entry)).collect();
@@ -50,7 +55,8 @@ pub(crate) async fn publish_line(tx: &mut WriteTx, line: &mut Line, changes: Dra
     Ok(rendered)
 }
 
-/// The event of a line: how it stands, with the edges that it took since it was loaded, which are taken out of it.
+/// The event of a line: how it stands, with the edges that it took since it was loaded, which are
+/// taken out of it.
 pub(crate) fn line_changed<'a>(
     tenant: &TenantId,
     line: &mut Line,
@@ -64,7 +70,8 @@ pub(crate) fn line_changed<'a>(
     })
 }
 
-/// Saves lines and what was drawn on them, after each was evaluated for today, and schedules its next evaluation.
+/// Saves lines and what was drawn on them, after each was evaluated for today, and schedules its
+/// next evaluation.
 pub(crate) async fn save_lines(
     tx: &WriteTx,
     lines: &mut [&mut Line],

@@ -13,7 +13,11 @@ use payterms_proto::credit::v1::SuspendLineResponse;
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `LINE_STATE`, `CONCURRENT_UPDATE`.
-pub async fn suspend_line(app: &App, call: &Call, command: &ExplainedChange) -> Result<Answer<SuspendLineResponse>, AppError> {
+pub async fn suspend_line(
+    app: &App,
+    call: &Call,
+    command: &ExplainedChange,
+) -> Result<Answer<SuspendLineResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let mut line = lock_line(&tx, &command.line).await?;
     if let Some(answer) = tx.replay().await? {

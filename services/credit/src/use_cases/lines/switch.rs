@@ -1,6 +1,6 @@
-//! The flow that switches a line's method in the wallet: activate, deactivate, reactivate, close. What is to be done
-//! stands in the line's row, so any driver resumes where another stopped. The wallet checks and moves the pointer in
-//! one transaction of its own, which alone may refuse.
+//! The flow that switches a line's method in the wallet: activate, deactivate, reactivate, close.
+//! What is to be done stands in the line's row, so any driver resumes where another stopped. The
+//! wallet checks and moves the pointer in one transaction of its own, which alone may refuse.
 
 use super::{
     load::lock_line,
@@ -15,7 +15,9 @@ use payterms_chassis::{
 };
 use payterms_credit_domain::{Line, LineState, Verb};
 use payterms_kernel::{Id, Side, id::step_id};
-use payterms_proto::{credit::v1::ActivateLineResponse, wallet::peers::v1::switch_credit_line_request::To};
+use payterms_proto::{
+    credit::v1::ActivateLineResponse, wallet::peers::v1::switch_credit_line_request::To,
+};
 use prost::Message;
 
 /// The kind of flow; its intent is the line.
@@ -25,7 +27,11 @@ pub const FLOW: &str = "credit_line";
 ///
 /// # Errors
 /// Those of [`Line::begin`], `RESOURCE_NOT_FOUND`, `OTHER_METHOD_REQUIRED`.
-pub async fn switch_line<A: Message + Default>(app: &App, call: &Call, command: &SwitchLine) -> Result<Answer<A>, AppError> {
+pub async fn switch_line<A: Message + Default>(
+    app: &App,
+    call: &Call,
+    command: &SwitchLine,
+) -> Result<Answer<A>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let mut line = lock_line(&tx, &command.line).await?;
     if tx.seen().await?.is_some() {
@@ -63,7 +69,9 @@ pub async fn drive_line_switch(app: &App, lease: &Lease) -> Result<(), AppError>
     drop(conn);
     let Some(line) = found else { return Ok(()) };
     let mut switched = StepOutcome::Done(());
-    if let Some(to) = line.pending_transition.as_ref().and_then(|pending| switch_for(&line, pending.verb)) {
+    if let Some(to) =
+        line.pending_transition.as_ref().and_then(|pending| switch_for(&line, pending.verb))
+    {
         let step = step_id(lease.intent, &format!("switch/{}", line.moves));
         switched = wallet::switch_credit_line(app, &lease.tenant, step, &line, to).await?;
         kill::point("line.after_switch");
@@ -71,9 +79,21 @@ pub async fn drive_line_switch(app: &App, lease: &Lease) -> Result<(), AppError>
     retry(|| record_line_switch(app, lease, &line, &switched)).await
 }
 
-/// Closes the flow: the verb is done, or its intent is undone and the wallet's refusal is the answer.
-async fn record_line_switch(app: &App, lease: &Lease, driven: &Line, switched: &StepOutcome<()>) -> Result<(), AppError> {
-    let call = Call::internal("credit", &lease.tenant, &format!("line_moved/{}", driven.moves), lease.intent, None);
+/// Closes the flow: the verb is done, or its intent is undone and the wallet's refusal is the
+/// answer.
+async fn record_line_switch(
+    app: &App,
+    lease: &Lease,
+    driven: &Line,
+    switched: &StepOutcome<()>,
+) -> Result<(), AppError> {
+    let call = Call::internal(
+        "credit",
+        &lease.tenant,
+        &format!("line_moved/{}", driven.moves),
+        lease.intent,
+        None,
+    );
     let mut tx: WriteTx = app.db.begin_apart(&call).await?;
     let found = lines::lock(tx.conn(), &lease.tenant, driven.id).await?;
     flow::hold(&tx, lease).await?;
@@ -84,7 +104,8 @@ async fn record_line_switch(app: &App, lease: &Lease, driven: &Line, switched: &
             line.moved(now);
             let rendered = publish_line(&mut tx, &mut line, DrawChanges::default()).await?;
             // All verbs answer with one field of the same number: their bytes are the same.
-            tx.answer_intent(lease.intent, &ActivateLineResponse { credit_line: Some(rendered) }).await?;
+            tx.answer_intent(lease.intent, &ActivateLineResponse { credit_line: Some(rendered) })
+                .await?;
         }
         StepOutcome::Refused(status) => {
             line.not_moved(now);

@@ -1,7 +1,9 @@
 //! A policy is tried on what other policies decided.
 
 use super::load::find_policy;
-use crate::{app::App, commands::policies::PolicyRef, messages::policies::back_tested, store::decisions};
+use crate::{
+    app::App, commands::policies::PolicyRef, messages::policies::back_tested, store::decisions,
+};
 use payterms_chassis::AppError;
 use payterms_credit_domain::decision::decide;
 use payterms_proto::credit::v1::BackTestPolicyResponse;
@@ -13,7 +15,10 @@ const MOST_DECISIONS: i64 = 500;
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`.
-pub async fn back_test_policy(app: &App, named: &PolicyRef) -> Result<BackTestPolicyResponse, AppError> {
+pub async fn back_test_policy(
+    app: &App,
+    named: &PolicyRef,
+) -> Result<BackTestPolicyResponse, AppError> {
     let conn = app.db.read(&named.tenant).await?;
     let policy = find_policy(&conn, named).await?;
     let stored = decisions::newest(&conn, &named.tenant, policy.currency, MOST_DECISIONS).await?;

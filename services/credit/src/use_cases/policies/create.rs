@@ -7,7 +7,11 @@ use payterms_credit_domain::Policy;
 use payterms_proto::credit::v1::CreatePolicyResponse;
 
 /// Writes a draft.
-pub async fn create_policy(app: &App, call: &Call, draft: &Policy) -> Result<Answer<CreatePolicyResponse>, AppError> {
+pub async fn create_policy(
+    app: &App,
+    call: &Call,
+    draft: &Policy,
+) -> Result<Answer<CreatePolicyResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);

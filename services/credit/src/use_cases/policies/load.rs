@@ -7,13 +7,18 @@ use payterms_kernel::Refusal;
 use sea_orm::ConnectionTrait;
 
 /// The policy that a request names.
-pub(super) async fn find_policy<C: ConnectionTrait>(conn: &C, named: &PolicyRef) -> Result<Policy, AppError> {
+pub(super) async fn find_policy<C: ConnectionTrait>(
+    conn: &C,
+    named: &PolicyRef,
+) -> Result<Policy, AppError> {
     Ok(policies::find(conn, &named.tenant, named.policy).await?.ok_or_else(Refusal::not_found)?)
 }
 
 /// The same, its row locked.
 pub(super) async fn lock_policy(tx: &WriteTx, named: &PolicyRef) -> Result<Policy, AppError> {
-    Ok(policies::lock(tx.conn(), &named.tenant, named.policy).await?.ok_or_else(Refusal::not_found)?)
+    Ok(policies::lock(tx.conn(), &named.tenant, named.policy)
+        .await?
+        .ok_or_else(Refusal::not_found)?)
 }
 
 /// Refuses a policy that does not decide yet.
@@ -23,6 +28,11 @@ pub(super) async fn lock_policy(tx: &WriteTx, named: &PolicyRef) -> Result<Polic
 pub(crate) fn must_decide(policy: &Policy) -> Result<(), Refusal> {
     match policy.state {
         PolicyState::Published => Ok(()),
-        PolicyState::Draft => Err(Refusal::state("POLICY_STATE", "The policy", policy.state.name(), &["PublishPolicy"])),
+        PolicyState::Draft => Err(Refusal::state(
+            "POLICY_STATE",
+            "The policy",
+            policy.state.name(),
+            &["PublishPolicy"],
+        )),
     }
 }

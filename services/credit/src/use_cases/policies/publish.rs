@@ -9,7 +9,11 @@ use payterms_proto::credit::v1::PublishPolicyResponse;
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `POLICY_STATE`, `POLICY_CASES_FAILED`.
-pub async fn publish_policy(app: &App, call: &Call, named: &PolicyRef) -> Result<Answer<PublishPolicyResponse>, AppError> {
+pub async fn publish_policy(
+    app: &App,
+    call: &Call,
+    named: &PolicyRef,
+) -> Result<Answer<PublishPolicyResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let mut policy = lock_policy(&tx, named).await?;
     if let Some(answer) = tx.replay().await? {

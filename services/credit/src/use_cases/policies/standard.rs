@@ -12,16 +12,24 @@ use payterms_kernel::{Currency, Id, TenantId, id::step_id};
 use sea_orm::ConnectionTrait;
 use uuid::Uuid;
 
-/// The standard policy in a currency, its newest version. All versions are published by themselves the first time that one
-/// is needed, so that each can be read and tried on what another one decided.
+/// The standard policy in a currency, its newest version. All versions are published by themselves
+/// the first time that one is needed, so that each can be read and tried on what another one
+/// decided.
 pub(crate) async fn standard_policy<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     currency: Currency,
     now: DateTime<Utc>,
 ) -> Result<Policy, AppError> {
-    version(conn, (tenant, currency, now), 1, (standard::terms_of_version_1(), standard::cases_of_version_1())).await?;
-    version(conn, (tenant, currency, now), standard::NEWEST, (standard::terms(), standard::cases())).await
+    version(
+        conn,
+        (tenant, currency, now),
+        1,
+        (standard::terms_of_version_1(), standard::cases_of_version_1()),
+    )
+    .await?;
+    version(conn, (tenant, currency, now), standard::NEWEST, (standard::terms(), standard::cases()))
+        .await
 }
 
 async fn version<C: ConnectionTrait>(

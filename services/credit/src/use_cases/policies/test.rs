@@ -13,5 +13,12 @@ pub async fn test_policy(app: &App, named: &PolicyRef) -> Result<TestPolicyRespo
     let conn = app.db.read(&named.tenant).await?;
     let policy = find_policy(&conn, named).await?;
     let tried = policy.tried();
-    Ok(TestPolicyResponse { cases: policy.cases.iter().zip(&tried).map(|pair| tried_case(pair, policy.currency)).collect() })
+    Ok(TestPolicyResponse {
+        cases: policy
+            .cases
+            .iter()
+            .zip(&tried)
+            .map(|pair| tried_case(pair, policy.currency))
+            .collect(),
+    })
 }

@@ -10,7 +10,11 @@ use payterms_proto::credit::v1::UpdatePolicyResponse;
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `ETAG_MISMATCH`, `POLICY_STATE`, `CURRENCY_MISMATCH`.
-pub async fn update_policy(app: &App, call: &Call, command: &UpdatePolicy) -> Result<Answer<UpdatePolicyResponse>, AppError> {
+pub async fn update_policy(
+    app: &App,
+    call: &Call,
+    command: &UpdatePolicy,
+) -> Result<Answer<UpdatePolicyResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let mut policy = lock_policy(&tx, &command.policy).await?;
     if let Some(answer) = tx.replay().await? {

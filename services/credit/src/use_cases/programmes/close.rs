@@ -9,7 +9,11 @@ use payterms_proto::credit::v1::CloseProgrammeResponse;
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `PROGRAMME_STATE`.
-pub async fn close_programme(app: &App, call: &Call, named: &ProgrammeRef) -> Result<Answer<CloseProgrammeResponse>, AppError> {
+pub async fn close_programme(
+    app: &App,
+    call: &Call,
+    named: &ProgrammeRef,
+) -> Result<Answer<CloseProgrammeResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let mut programme = lock_programme(&tx, named).await?;
     if let Some(answer) = tx.replay().await? {

@@ -24,9 +24,14 @@ const MOST_OPTIONS: u64 = 100;
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND` for a customer whom credit does not know.
-pub async fn get_credit_options(app: &App, named: &CustomerRef) -> Result<GetCreditOptionsResponse, AppError> {
+pub async fn get_credit_options(
+    app: &App,
+    named: &CustomerRef,
+) -> Result<GetCreditOptionsResponse, AppError> {
     let conn = app.db.read(&named.tenant).await?;
-    let customer = customers::find(&conn, &named.tenant, named.customer).await?.ok_or_else(Refusal::not_found)?;
+    let customer = customers::find(&conn, &named.tenant, named.customer)
+        .await?
+        .ok_or_else(Refusal::not_found)?;
     let open = programmes::list(&conn, &named.tenant, (Uuid::max(), true), MOST_OPTIONS).await?;
     let now = app.db.tenant_now(&named.tenant).await?;
     let standing = Standing::of(&conn, &named.tenant, customer).await?;
@@ -49,7 +54,11 @@ pub struct Standing {
 
 impl Standing {
     /// Reads it.
-    pub async fn of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, customer: Customer) -> Result<Self, AppError> {
+    pub async fn of<C: ConnectionTrait>(
+        conn: &C,
+        tenant: &TenantId,
+        customer: Customer,
+    ) -> Result<Self, AppError> {
         let invited = programmes::invited(conn, tenant, customer.id).await?;
         let live = lines::live(conn, tenant, customer.id, None).await?;
         let (open, cooling) = applications::standing(conn, tenant, customer.id).await?;
@@ -58,20 +67,36 @@ impl Standing {
 
     /// All that is against an application now, and until when a cool-down runs.
     #[must_use]
-    pub fn against(&self, tenant: &TenantId, programme: &Programme, now: DateTime<Utc>) -> (Vec<Condition>, Option<DateTime<Utc>>) {
+    pub fn against(
+        &self,
+        tenant: &TenantId,
+        programme: &Programme,
+        now: DateTime<Utc>,
+    ) -> (Vec<Condition>, Option<DateTime<Utc>>) {
         let mut against = programme.against(&self.customer, self.invited.contains(&programme.id));
-        let until = self.cooling.iter().find(|(id, until)| *id == programme.id && *until > now).map(|(_, until)| *until);
+        let until = self
+            .cooling
+            .iter()
+            .find(|(id, until)| *id == programme.id && *until > now)
+            .map(|(_, until)| *until);
         against.extend(until.map(|until| cool_down(until, programme)));
-        against.extend(self.live.iter().find(|line| line.currency() == programme.currency).map(|line| Condition {
-            name: "LINE_EXISTS",
-            subject: line_name(tenant, line),
-            description: format!("The customer has a line in {} already.", programme.currency),
-        }));
-        against.extend(self.open.iter().find(|(_, code)| code == programme.currency.code()).map(|(id, _)| Condition {
-            name: "APPLICATION_OPEN",
-            subject: application_name(tenant, self.customer.id, id),
-            description: format!("The customer has an open application in {} already.", programme.currency),
-        }));
+        against.extend(self.live.iter().find(|line| line.currency() == programme.currency).map(
+            |line| Condition {
+                name: "LINE_EXISTS",
+                subject: line_name(tenant, line),
+                description: format!("The customer has a line in {} already.", programme.currency),
+            },
+        ));
+        against.extend(self.open.iter().find(|(_, code)| code == programme.currency.code()).map(
+            |(id, _)| Condition {
+                name: "APPLICATION_OPEN",
+                subject: application_name(tenant, self.customer.id, id),
+                description: format!(
+                    "The customer has an open application in {} already.",
+                    programme.currency
+                ),
+            },
+        ));
         (against, until)
     }
 }

@@ -15,15 +15,22 @@ use payterms_proto::credit::v1::{CustomerInvited, InviteCustomerResponse};
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `PROGRAMME_STATE`.
-pub async fn invite_customer(app: &App, call: &Call, command: &InviteCustomer) -> Result<Answer<InviteCustomerResponse>, AppError> {
+pub async fn invite_customer(
+    app: &App,
+    call: &Call,
+    command: &InviteCustomer,
+) -> Result<Answer<InviteCustomerResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let programme = lock_programme(&tx, &command.programme).await?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
     programme.must_be_open()?;
-    customers::find(tx.conn(), &call.tenant, command.customer).await?.ok_or_else(Refusal::not_found)?;
-    programmes::invite(tx.conn(), &call.tenant, (programme.id, command.customer), command.invited).await?;
+    customers::find(tx.conn(), &call.tenant, command.customer)
+        .await?
+        .ok_or_else(Refusal::not_found)?;
+    programmes::invite(tx.conn(), &call.tenant, (programme.id, command.customer), command.invited)
+        .await?;
     let event = CustomerInvited {
         programme: programme_name(&call.tenant, programme.id),
         customer: customer_name(&call.tenant, command.customer),

@@ -14,7 +14,11 @@ use payterms_proto::credit::v1::UpdateProgrammeResponse;
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `ETAG_MISMATCH`, `PROGRAMME_STATE`, `CURRENCY_MISMATCH`.
-pub async fn update_programme(app: &App, call: &Call, command: &UpdateProgramme) -> Result<Answer<UpdateProgrammeResponse>, AppError> {
+pub async fn update_programme(
+    app: &App,
+    call: &Call,
+    command: &UpdateProgramme,
+) -> Result<Answer<UpdateProgrammeResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let mut programme = lock_programme(&tx, &command.programme).await?;
     if let Some(answer) = tx.replay().await? {
@@ -29,7 +33,8 @@ pub async fn update_programme(app: &App, call: &Call, command: &UpdateProgramme)
     tx.commit(UpdateProgrammeResponse { programme }).await
 }
 
-/// Takes the fields that the mask names over; refuses a cap in another currency than the programme's.
+/// Takes the fields that the mask names over; refuses a cap in another currency than the
+/// programme's.
 fn apply(command: &UpdateProgramme, programme: &mut Programme) -> Result<(), Refusal> {
     for path in &command.paths {
         match path.as_str() {

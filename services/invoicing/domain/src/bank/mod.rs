@@ -1,4 +1,5 @@
-//! Lines of bank statements: what has arrived, and which invoices it pays (docs/domain/invoicing.md#bank-lines).
+//! Lines of bank statements: what has arrived, and which invoices it pays
+//! (docs/domain/invoicing.md#bank-lines).
 
 mod matching;
 mod numbers;
@@ -7,7 +8,10 @@ mod returns;
 mod state;
 
 pub use matching::{Automation, Evaluation, Named, UNKNOWN_TO_PAYER, evaluate};
-pub use numbers::{ANNOUNCED, announced_number, creditor_reference, numbers_in, refund_reference, refund_references_in};
+pub use numbers::{
+    ANNOUNCED, announced_number, creditor_reference, numbers_in, refund_reference,
+    refund_references_in,
+};
 pub use pay::Short;
 pub use returns::{Compared, MOST_CANDIDATES, RETURNED_WITHIN, Taking, find_original};
 pub use state::{Dismissal, LineState, SuggestReason};
@@ -53,7 +57,8 @@ pub struct Shown {
     pub stated: Vec<(String, Money)>,
     /// What the bank names as its charges for it.
     pub charges: Option<Money>,
-    /// Whether it is a part of a batch whose parts do not come to what was booked, without charges that explain it.
+    /// Whether it is a part of a batch whose parts do not come to what was booked, without charges
+    /// that explain it.
     pub parts_differ: bool,
 }
 
@@ -199,7 +204,12 @@ impl BankLine {
         if states.contains(&self.state) {
             return Ok(());
         }
-        Err(Refusal::state("BANK_LINE_STATE", "The bank line", self.state.name(), self.state.allowed()))
+        Err(Refusal::state(
+            "BANK_LINE_STATE",
+            "The bank line",
+            self.state.name(),
+            self.state.allowed(),
+        ))
     }
 
     /// Refuses a line that does not stand for a payment.
@@ -258,25 +268,36 @@ impl BankLine {
     /// Matches it to issued invoices of one customer, as a person says.
     ///
     /// # Errors
-    /// `BANK_LINE_STATE` where it is decided, `BANK_LINE_DIRECTION` for a return, `INVOICE_STATE` for a draft,
-    /// `CURRENCY_MISMATCH`, `SEVERAL_CUSTOMERS`.
+    /// `BANK_LINE_STATE` where it is decided, `BANK_LINE_DIRECTION` for a return, `INVOICE_STATE`
+    /// for a draft, `CURRENCY_MISMATCH`, `SEVERAL_CUSTOMERS`.
     pub fn match_to(&mut self, invoices: &[&Invoice]) -> Result<(), Refusal> {
         self.must_be_undecided()?;
         self.must_be_credit()?;
-        let customer = invoices.first().map(|invoice| invoice.customer).ok_or_else(Refusal::not_found)?;
+        let customer =
+            invoices.first().map(|invoice| invoice.customer).ok_or_else(Refusal::not_found)?;
         for invoice in invoices {
             if invoice.state == InvoiceState::Draft {
-                return Err(Refusal::state("INVOICE_STATE", "The invoice", invoice.state.name(), &["FinalizeInvoice"]));
+                return Err(Refusal::state(
+                    "INVOICE_STATE",
+                    "The invoice",
+                    invoice.state.name(),
+                    &["FinalizeInvoice"],
+                ));
             }
             Money::zero(invoice.currency).compare(self.shown.amount)?;
             if invoice.customer != customer {
                 let message = "The invoices are of several customers. Split the line and match each part to one of them.";
-                return Err(Refusal::precondition("SEVERAL_CUSTOMERS", message).with("invoice", invoice.id));
+                return Err(
+                    Refusal::precondition("SEVERAL_CUSTOMERS", message).with("invoice", invoice.id)
+                );
             }
         }
         self.decide(LineState::Matched);
         self.customer = Some(customer);
-        self.pays = matching::oldest_due_first(invoices).into_iter().map(|invoice| Paid { invoice: invoice.id, stated: None }).collect();
+        self.pays = matching::oldest_due_first(invoices)
+            .into_iter()
+            .map(|invoice| Paid { invoice: invoice.id, stated: None })
+            .collect();
         Ok(())
     }
 
@@ -293,8 +314,8 @@ impl BankLine {
         Ok(())
     }
 
-    /// A transfer back of ours came back by it, as its reference and amount show: its money is on account again. Where they do not show
-    /// it for certain, a person decides.
+    /// A transfer back of ours came back by it, as its reference and amount show: its money is on
+    /// account again. Where they do not show it for certain, a person decides.
     pub fn came_back(&mut self, refund: &TransferRefund, is_certain: bool) {
         self.refund = Some(RefundOfCustomer { refund: refund.id, customer: refund.customer });
         self.pays.clear();
@@ -309,7 +330,8 @@ impl BankLine {
         }
     }
 
-    /// A transfer back of ours came back by it, from whatever account: its money can go to the account of that once more.
+    /// A transfer back of ours came back by it, from whatever account: its money can go to the
+    /// account of that once more.
     pub fn can_go_back_to(&mut self, refund: &TransferRefund) {
         self.shown.payer_key.clone_from(&refund.account.key);
     }
@@ -325,11 +347,13 @@ impl BankLine {
         Ok(())
     }
 
-    /// Splits it into parts, each a line that is decided about by itself. Where it may be a transfer back that came back, `sent` is of how
-    /// much that is: the part of this amount is it, or else each may be.
+    /// Splits it into parts, each a line that is decided about by itself. Where it may be a
+    /// transfer back that came back, `sent` is of how much that is: the part of this amount is it,
+    /// or else each may be.
     ///
     /// # Errors
-    /// `BANK_LINE_STATE`, `BANK_LINE_DIRECTION` for a return; `PARTS_MISMATCH` where they do not come to its amount.
+    /// `BANK_LINE_STATE`, `BANK_LINE_DIRECTION` for a return; `PARTS_MISMATCH` where they do not
+    /// come to its amount.
     pub fn split(
         &mut self,
         ids: &mut IdSource,
@@ -338,18 +362,34 @@ impl BankLine {
     ) -> Result<Vec<Self>, Refusal> {
         self.must_be_undecided()?;
         self.must_be_credit()?;
-        let sum = parts.iter().try_fold(Money::zero(self.shown.amount.currency()), |sum, part| sum.plus(*part))?;
+        let sum = parts
+            .iter()
+            .try_fold(Money::zero(self.shown.amount.currency()), |sum, part| sum.plus(*part))?;
         if sum != self.shown.amount {
-            let message = format!("The parts come to {sum}, the line to {}. Let both agree.", self.shown.amount);
-            return Err(Refusal::invalid(vec![Violation { field: "parts".to_owned(), reason: "PARTS_MISMATCH", description: message }]));
+            let message = format!(
+                "The parts come to {sum}, the line to {}. Let both agree.",
+                self.shown.amount
+            );
+            return Err(Refusal::invalid(vec![Violation {
+                field: "parts".to_owned(),
+                reason: "PARTS_MISMATCH",
+                description: message,
+            }]));
         }
         let that_came_back = parts.iter().position(|part| Some(*part) == sent);
         let part = |(place, amount): (usize, &Money)| {
             let number = place.saturating_add(1);
             let reference = format!("{}/part {number}", self.shown.reference);
             // What the payer stated is of the whole line.
-            let shown = Shown { amount: *amount, reference, stated: Vec::new(), charges: None, ..self.shown.clone() };
-            let refund = self.refund.filter(|_| that_came_back.is_none_or(|number| number == place));
+            let shown = Shown {
+                amount: *amount,
+                reference,
+                stated: Vec::new(),
+                charges: None,
+                ..self.shown.clone()
+            };
+            let refund =
+                self.refund.filter(|_| that_came_back.is_none_or(|number| number == place));
             Self { part_of: Some(self.id), refund, ..Self::new(ids.make(), shown, now) }
         };
         let parts = parts.iter().enumerate().map(part).collect();
@@ -357,11 +397,12 @@ impl BankLine {
         Ok(parts)
     }
 
-    /// Begins to take its match back: the payment does not stand any more, and what it paid is open again.
+    /// Begins to take its match back: the payment does not stand any more, and what it paid is open
+    /// again.
     ///
     /// # Errors
-    /// `BANK_LINE_STATE`, `PAYMENT_PENDING` while its payment is under way, `PAYMENT_REFUNDED` where a part of it was given
-    /// back.
+    /// `BANK_LINE_STATE`, `PAYMENT_PENDING` while its payment is under way, `PAYMENT_REFUNDED`
+    /// where a part of it was given back.
     pub fn unmatch(
         &mut self,
         ids: &mut IdSource,
@@ -373,7 +414,8 @@ impl BankLine {
         let Some(payment) = payment else { return Err(pay::pending()) };
         let (surplus, bought, note) = payment.take_line_back(self, invoices, (collect_at, now))?;
         self.decide(LineState::Unmatching);
-        let taken = TakenBack { id: ids.make::<Self>().uuid(), payment: payment.id, surplus, bought };
+        let taken =
+            TakenBack { id: ids.make::<Self>().uuid(), payment: payment.id, surplus, bought };
         self.taken_back = Some(taken);
         Ok(Undo { taken, note })
     }
@@ -381,7 +423,11 @@ impl BankLine {
     /// Ends it: the wallet has booked back what the line had paid.
     pub fn unmatched(&mut self) {
         if self.state == LineState::Unmatching {
-            self.decide(if self.returned_by.is_some() { LineState::Returned } else { LineState::Unmatched });
+            self.decide(if self.returned_by.is_some() {
+                LineState::Returned
+            } else {
+                LineState::Unmatched
+            });
             (self.customer, self.payment) = (None, None);
             self.pays.clear();
         }

@@ -12,8 +12,10 @@ const REFUNDED: &str = "TB";
 /// Letters and digits behind that: as many as 62 bits take.
 const ANNOUNCED_DIGITS: usize = 12;
 
-/// Words for an invoice that may stand in place of its prefix, longest first: "Invoice No. 2026-000042".
-const WORDS: [&str; 9] = ["INVOICE", "RECHNUNG", "FACTUUR", "FACTURE", "FACTURA", "FATTURA", "FAKTURA", "RECHN", "INV"];
+/// Words for an invoice that may stand in place of its prefix, longest first: "Invoice No.
+/// 2026-000042".
+const WORDS: [&str; 9] =
+    ["INVOICE", "RECHNUNG", "FACTUUR", "FACTURE", "FACTURA", "FATTURA", "FAKTURA", "RECHN", "INV"];
 /// Words for "number" between such a word and the number, longest first.
 const NUMBER_WORDS: [&str; 8] = ["NUMMER", "NUMBER", "NUMERO", "NO", "NR", "NUM", "NRO", "N"];
 /// Letters and digits of a reference behind its check digits.
@@ -21,9 +23,10 @@ const MOST_IN_REFERENCE: usize = 21;
 /// Digits of a year's number; more only where that many are needed.
 const DIGITS: usize = 6;
 
-/// The numbers of invoices and corrective documents that a text names, in its order, each once: with whatever separators,
-/// with the usual words instead of the prefix, or as an ISO 11649 reference whose check digits are right; and those of announced
-/// transfers. A number inside a longer one is none: a person looks.
+/// The numbers of invoices and corrective documents that a text names, in its order, each once:
+/// with whatever separators, with the usual words instead of the prefix, or as an ISO 11649
+/// reference whose check digits are right; and those of announced transfers. A number inside a
+/// longer one is none: a person looks.
 #[must_use]
 pub fn numbers_in(text: &str) -> Vec<String> {
     let plain = text.to_ascii_uppercase();
@@ -34,7 +37,9 @@ pub fn numbers_in(text: &str) -> Vec<String> {
                 let after = plain.get(at.saturating_add(word.len())..).unwrap_or_default();
                 let Some(number) = number_after(after) else { continue };
                 let number = format!("{prefix}-{number}");
-                if has_right_check_digits(&plain, at, &number) && !numbers.iter().any(|(_, other)| *other == number) {
+                if has_right_check_digits(&plain, at, &number)
+                    && !numbers.iter().any(|(_, other)| *other == number)
+                {
                     numbers.push((at, number));
                 }
             }
@@ -50,15 +55,15 @@ pub fn numbers_in(text: &str) -> Vec<String> {
     numbers
 }
 
-/// The number of an announced transfer that pays several invoices, made of the random bits of its id. It is found in ISO 11649
-/// references alone: nothing else tells it from other text.
+/// The number of an announced transfer that pays several invoices, made of the random bits of its
+/// id. It is found in ISO 11649 references alone: nothing else tells it from other text.
 #[must_use]
 pub fn announced_number(payment: Uuid) -> String {
     number_of(ANNOUNCED, payment)
 }
 
-/// The ISO 11649 reference of a transfer back to its payer, made likewise. It names no document of ours: a line that came in with it
-/// pays nothing.
+/// The ISO 11649 reference of a transfer back to its payer, made likewise. It names no document of
+/// ours: a line that came in with it pays nothing.
 #[must_use]
 pub fn refund_reference(refund: Uuid) -> String {
     creditor_reference(&number_of(REFUNDED, refund))
@@ -70,7 +75,9 @@ pub fn refund_references_in(text: &str) -> BTreeSet<String> {
     let compact = plain_number(&text.to_ascii_uppercase());
     let reference = |(at, _): (usize, &str)| {
         let (check, number) = compact.get(at.saturating_add(2)..)?.split_at_checked(2)?;
-        let number = number.get(..REFUNDED.len().saturating_add(ANNOUNCED_DIGITS)).filter(|text| text.starts_with(REFUNDED))?;
+        let number = number
+            .get(..REFUNDED.len().saturating_add(ANNOUNCED_DIGITS))
+            .filter(|text| text.starts_with(REFUNDED))?;
         (check == check_digits(number)).then(|| format!("RF{check}{number}"))
     };
     compact.match_indices("RF").filter_map(reference).collect()
@@ -82,7 +89,10 @@ fn number_of(prefix: &str, id: Uuid) -> String {
     rest &= u64::MAX >> 2;
     let mut number = String::from(prefix);
     for _ in 0..ANNOUNCED_DIGITS {
-        let digit = u32::try_from(rest % 36).ok().and_then(|digit| char::from_digit(digit, 36)).unwrap_or('0');
+        let digit = u32::try_from(rest % 36)
+            .ok()
+            .and_then(|digit| char::from_digit(digit, 36))
+            .unwrap_or('0');
         number.push(digit.to_ascii_uppercase());
         rest /= 36;
     }
@@ -100,7 +110,10 @@ fn numbers_of_references(text: &str) -> Vec<String> {
         }
         let prefix = [INVOICES, CORRECTIONS].into_iter().find(|prefix| rest.starts_with(prefix))?;
         let longest = MOST_IN_REFERENCE.min(rest.len());
-        let body = (prefix.len()..=longest).rev().filter_map(|length| rest.get(..length)).find(|body| check == check_digits(body))?;
+        let body = (prefix.len()..=longest)
+            .rev()
+            .filter_map(|length| rest.get(..length))
+            .find(|body| check == check_digits(body))?;
         number_after(body.strip_prefix(prefix)?).map(|number| format!("{prefix}-{number}"))
     };
     compact.match_indices("RF").filter_map(number).collect()
@@ -113,7 +126,8 @@ fn number_after(text: &str) -> Option<String> {
         rest = after;
     }
     let (first, after) = digits(rest)?;
-    let (year, number) = if first.len() == 4 { (first, digits(after)?.0) } else { first.split_at_checked(4)? };
+    let (year, number) =
+        if first.len() == 4 { (first, digits(after)?.0) } else { first.split_at_checked(4)? };
     let is_number = number.len() == DIGITS || (number.len() > DIGITS && !number.starts_with('0'));
     is_number.then(|| format!("{year}-{number}"))
 }
@@ -125,9 +139,11 @@ fn digits(text: &str) -> Option<(&str, &str)> {
     Some(text.split_at(end)).filter(|(run, _)| !run.is_empty())
 }
 
-/// False where the number stands in an ISO 11649 reference whose check digits say that it was mistyped.
+/// False where the number stands in an ISO 11649 reference whose check digits say that it was
+/// mistyped.
 fn has_right_check_digits(text: &str, at: usize, number: &str) -> bool {
-    let before: String = text.get(..at).unwrap_or_default().chars().filter(char::is_ascii_alphanumeric).collect();
+    let before: String =
+        text.get(..at).unwrap_or_default().chars().filter(char::is_ascii_alphanumeric).collect();
     let start = before.len().saturating_sub(4);
     match before.get(start..).and_then(|end| end.strip_prefix("RF")) {
         Some(check) if check.len() == 2 && check.bytes().all(|digit| digit.is_ascii_digit()) => {
@@ -141,7 +157,8 @@ fn plain_number(number: &str) -> String {
     number.chars().filter(char::is_ascii_alphanumeric).collect()
 }
 
-/// The ISO 11649 reference of a document, without spaces: `RF`, two check digits, and its number without separators.
+/// The ISO 11649 reference of a document, without spaces: `RF`, two check digits, and its number
+/// without separators.
 #[must_use]
 pub fn creditor_reference(number: &str) -> String {
     let plain = plain_number(number);
@@ -176,19 +193,37 @@ mod tests {
             "INV-2026-000042 and again inv2026000042",
             "Ref RF98 INV2 0260 0004 2",
         ] {
-            let text = text.replace("RF98 INV2 0260 0004 2", &spaced(&creditor_reference("INV-2026-000042")));
+            let text = text
+                .replace("RF98 INV2 0260 0004 2", &spaced(&creditor_reference("INV-2026-000042")));
             assert_eq!(numbers_in(&text), ["INV-2026-000042"], "{text}");
         }
         assert_eq!(numbers_in("INV-2026-1000000"), ["INV-2026-1000000"], "the millionth of a year");
         assert_eq!(numbers_in("cor-2026-000007"), ["COR-2026-000007"]);
-        assert_eq!(numbers_in("INV-2026-000043, INV-2026-000042"), ["INV-2026-000043", "INV-2026-000042"], "in the text's order");
-        for text in ["", "INV-2026-42", "INV-2026-0000420", "INV 20260000421", "INVOICE", "2026-000042", "ÏNV", "invoice of 2026"] {
+        assert_eq!(
+            numbers_in("INV-2026-000043, INV-2026-000042"),
+            ["INV-2026-000043", "INV-2026-000042"],
+            "in the text's order"
+        );
+        for text in [
+            "",
+            "INV-2026-42",
+            "INV-2026-0000420",
+            "INV 20260000421",
+            "INVOICE",
+            "2026-000042",
+            "ÏNV",
+            "invoice of 2026",
+        ] {
             assert!(numbers_in(text).is_empty(), "{text}");
         }
     }
 
     fn spaced(reference: &str) -> String {
-        let groups: Vec<_> = reference.as_bytes().chunks(4).map(|group| String::from_utf8_lossy(group).into_owned()).collect();
+        let groups: Vec<_> = reference
+            .as_bytes()
+            .chunks(4)
+            .map(|group| String::from_utf8_lossy(group).into_owned())
+            .collect();
         groups.join(" ")
     }
 
@@ -198,10 +233,17 @@ mod tests {
             let number = announced_number(Uuid::from_u128(id));
             let reference = creditor_reference(&number);
             assert!(number.len() == 14 && reference.len() == 18, "{reference}");
-            for text in [reference.clone(), spaced(&reference), format!("pay {}/x", reference.to_lowercase())] {
+            for text in [
+                reference.clone(),
+                spaced(&reference),
+                format!("pay {}/x", reference.to_lowercase()),
+            ] {
                 assert_eq!(numbers_in(&text), std::slice::from_ref(&number), "{text}");
             }
-            assert!(numbers_in(&number).is_empty() && numbers_in(&reference.replace("TR", "RT")).is_empty());
+            assert!(
+                numbers_in(&number).is_empty()
+                    && numbers_in(&reference.replace("TR", "RT")).is_empty()
+            );
         }
     }
 

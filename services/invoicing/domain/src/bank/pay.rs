@@ -16,7 +16,10 @@ pub type Short = Option<(Money, Vec<TaxAmount>)>;
 
 /// The payment of a line is not made yet, or under way.
 pub(super) fn pending() -> Refusal {
-    Refusal::precondition("PAYMENT_PENDING", "The payment of the line is under way. Try again in a moment.")
+    Refusal::precondition(
+        "PAYMENT_PENDING",
+        "The payment of the line is under way. Try again in a moment.",
+    )
 }
 
 impl TakenBack {
@@ -33,9 +36,10 @@ impl TakenBack {
 }
 
 impl BankLine {
-    /// The payment that it makes: as much as the invoices can take pays them, first what is stated for each, then the oldest
-    /// due; the rest becomes credit. What has arrived is never refused. Answers what is credit-noted too: what a
-    /// top-up's transfer is short of by no more than the tolerance.
+    /// The payment that it makes: as much as the invoices can take pays them, first what is stated
+    /// for each, then the oldest due; the rest becomes credit. What has arrived is never refused.
+    /// Answers what is credit-noted too: what a top-up's transfer is short of by no more than the
+    /// tolerance.
     ///
     /// # Errors
     /// None that a matched line can cause.
@@ -51,7 +55,10 @@ impl BankLine {
         let (mut left, mut bought, mut short) = (amount, None, None);
         let mut allocations: Vec<Allocation> = Vec::new();
         for paid in &self.pays {
-            let Some(invoice) = invoices.iter_mut().find(|invoice| invoice.id == paid.invoice) else { continue };
+            let Some(invoice) = invoices.iter_mut().find(|invoice| invoice.id == paid.invoice)
+            else {
+                continue;
+            };
             let takes = matches!(invoice.state, InvoiceState::Open | InvoiceState::Uncollectible);
             let most = if takes { invoice.collectable()? } else { zero };
             let part = paid.stated.unwrap_or(most).min(most)?.min(left)?;
@@ -74,7 +81,13 @@ impl BankLine {
             taxed: false,
             automatic: false,
             allocations,
-            tenders: vec![Tender { source, amount, state: TenderState::Processing, refunded: zero, charged_back: zero }],
+            tenders: vec![Tender {
+                source,
+                amount,
+                state: TenderState::Processing,
+                refunded: zero,
+                charged_back: zero,
+            }],
             surplus: left,
             deferred: Vec::new(),
             bought,
@@ -92,9 +105,10 @@ impl BankLine {
 }
 
 impl Payment {
-    /// Takes back what a line has paid: the last allocation is lowered first, and its invoice is open by as much again. The
-    /// invoice of a top-up is no debt: what it had sold is taken off by a credit note. Answers what had become credit, what had
-    /// bought credit, and the note's part of each rate.
+    /// Takes back what a line has paid: the last allocation is lowered first, and its invoice is
+    /// open by as much again. The invoice of a top-up is no debt: what it had sold is taken off by
+    /// a credit note. Answers what had become credit, what had bought credit, and the note's part
+    /// of each rate.
     ///
     /// # Errors
     /// `PAYMENT_PENDING`, `PAYMENT_REFUNDED`.
@@ -108,20 +122,33 @@ impl Payment {
             return Err(pending());
         }
         let source = Source::Transfer(line.id.uuid());
-        let found = self.tenders.iter().position(|tender| tender.source == source).ok_or_else(Refusal::not_found)?;
+        let found = self
+            .tenders
+            .iter()
+            .position(|tender| tender.source == source)
+            .ok_or_else(Refusal::not_found)?;
         if self.allocations.iter().any(|allocation| allocation.refunded.is_positive()) {
             let message = "A part of the payment was given back. What the line paid cannot be taken back whole any more.";
             return Err(Refusal::precondition("PAYMENT_REFUNDED", message));
         }
         let surplus = self.surplus.min(line.shown.amount)?;
         let from_invoices = line.shown.amount.minus(surplus)?;
-        self.charged_back(Taken { place: found, from_invoices, from_surplus: surplus }, invoices, times)?;
+        self.charged_back(
+            Taken { place: found, from_invoices, from_surplus: surplus },
+            invoices,
+            times,
+        )?;
         // Nothing of it is bought any more.
         let Some(bought) = self.bought.take() else { return Ok((surplus, None, None)) };
-        let order = invoices.iter_mut().find(|invoice| invoice.top_up.is_some()).ok_or_else(Refusal::not_found)?;
+        let order = invoices
+            .iter_mut()
+            .find(|invoice| invoice.top_up.is_some())
+            .ok_or_else(Refusal::not_found)?;
         let taxes = order.credit(bought.amount, times.1)?.0;
         // What the note gives back is what the books give back, to the minor unit.
-        let tax = taxes.iter().try_fold(Money::zero(self.currency), |sum, tax_amount| sum.plus(tax_amount.tax))?;
+        let tax = taxes
+            .iter()
+            .try_fold(Money::zero(self.currency), |sum, tax_amount| sum.plus(tax_amount.tax))?;
         Ok((surplus, Some(Bought { tax, ..bought }), Some((bought.amount, taxes))))
     }
 }

@@ -35,11 +35,19 @@ pub struct Taking<'a> {
     pub now: DateTime<Utc>,
 }
 
-/// Decides which line a return takes back: the one that fits best, by more than its amount and its day. `is_complete`: whether
-/// the candidates are all that there are.
-pub fn find_original(returned: &mut BankLine, references: &BTreeSet<(String, String)>, candidates: &[Compared<'_>], is_complete: bool) {
+/// Decides which line a return takes back: the one that fits best, by more than its amount and its
+/// day. `is_complete`: whether the candidates are all that there are.
+pub fn find_original(
+    returned: &mut BankLine,
+    references: &BTreeSet<(String, String)>,
+    candidates: &[Compared<'_>],
+    is_complete: bool,
+) {
     let compared = Compared { line: returned, references };
-    let mut fitting: Vec<_> = candidates.iter().filter_map(|other| Some((fit(compared, *other)?, other.line.id))).collect();
+    let mut fitting: Vec<_> = candidates
+        .iter()
+        .filter_map(|other| Some((fit(compared, *other)?, other.line.id)))
+        .collect();
     // The best first; of equals the newest.
     fitting.sort_by(|one, other| other.cmp(one));
     let best = fitting.first().map_or(0, |(fit, _)| *fit);
@@ -51,18 +59,26 @@ pub fn find_original(returned: &mut BankLine, references: &BTreeSet<(String, Str
             returned.returned_line = Some(*line);
         }
         _ => {
-            let reason = if best > 0 { SuggestReason::SeveralOriginals } else { SuggestReason::OriginalUnknown };
+            let reason = if best > 0 {
+                SuggestReason::SeveralOriginals
+            } else {
+                SuggestReason::OriginalUnknown
+            };
             returned.suggest_originals(reason, lines);
         }
     }
 }
 
-/// How well a line fits a return: by references, the payer's account, documents, the payer's name, in this order. Zero: by amount
-/// and day alone. None: not at all, or they contradict each other.
+/// How well a line fits a return: by references, the payer's account, documents, the payer's name,
+/// in this order. Zero: by amount and day alone. None: not at all, or they contradict each other.
 fn fit(returned: Compared<'_>, other: Compared<'_>) -> Option<u8> {
     let (shown, line) = (&returned.line.shown, &other.line.shown);
-    let is_open = matches!(other.line.state, LineState::Unmatched | LineState::Suggested | LineState::Matched | LineState::Dismissed);
-    let is_its_amount = shown.amount.plus(line.amount).is_ok_and(Money::is_zero) && line.amount.is_positive();
+    let is_open = matches!(
+        other.line.state,
+        LineState::Unmatched | LineState::Suggested | LineState::Matched | LineState::Dismissed
+    );
+    let is_its_amount =
+        shown.amount.plus(line.amount).is_ok_and(Money::is_zero) && line.amount.is_positive();
     let since = shown.booked_on.checked_sub_days(RETURNED_WITHIN)?;
     let in_time = line.booked_on >= since && line.booked_on <= shown.booked_on;
     if !is_open || !is_its_amount || !in_time || shown.account_key != line.account_key {
@@ -114,8 +130,8 @@ impl BankLine {
     /// Says which line this return takes back, as a person does.
     ///
     /// # Errors
-    /// `BANK_LINE_STATE` where it is decided, `BANK_LINE_DIRECTION` where it is no return or the other is one,
-    /// `CURRENCY_MISMATCH`, `RETURN_AMOUNT_DIFFERS`.
+    /// `BANK_LINE_STATE` where it is decided, `BANK_LINE_DIRECTION` where it is no return or the
+    /// other is one, `CURRENCY_MISMATCH`, `RETURN_AMOUNT_DIFFERS`.
     pub fn return_line(&mut self, original: &Self) -> Result<(), Refusal> {
         self.must_be_undecided()?;
         if !self.is_return() || original.is_return() {
@@ -135,13 +151,19 @@ impl BankLine {
         Ok(())
     }
 
-    /// Takes this line back, by a return: what it paid is open again. Answers what the wallet has to book back; nothing where the
-    /// line has not paid.
+    /// Takes this line back, by a return: what it paid is open again. Answers what the wallet has
+    /// to book back; nothing where the line has not paid.
     ///
     /// # Errors
     /// `BANK_LINE_STATE`, `PAYMENT_PENDING` while its payment is under way, `PAYMENT_REFUNDED`.
-    pub fn take_back(&mut self, by: &Self, ids: &mut IdSource, taking: Taking<'_>) -> Result<Option<Undo>, Refusal> {
-        let allowed = [LineState::Unmatched, LineState::Suggested, LineState::Dismissed, LineState::Matched];
+    pub fn take_back(
+        &mut self,
+        by: &Self,
+        ids: &mut IdSource,
+        taking: Taking<'_>,
+    ) -> Result<Option<Undo>, Refusal> {
+        let allowed =
+            [LineState::Unmatched, LineState::Suggested, LineState::Dismissed, LineState::Matched];
         self.must_be(&allowed)?;
         let taken = match taking.payment {
             _ if self.state != LineState::Matched || self.payment.is_none() => {
@@ -150,7 +172,12 @@ impl BankLine {
                 self.pays.clear();
                 None
             }
-            payment => Some(self.unmatch(ids, payment, taking.invoices, (taking.collect_at, taking.now))?),
+            payment => Some(self.unmatch(
+                ids,
+                payment,
+                taking.invoices,
+                (taking.collect_at, taking.now),
+            )?),
         };
         self.returned_by = Some(by.id);
         Ok(taken)

@@ -7,7 +7,8 @@ pub enum LineState {
     Unmatched,
     /// Something about it is for a person to decide.
     Suggested,
-    /// It may be a booking that another file held already: it pays nothing until a person says what it is.
+    /// It may be a booking that another file held already: it pays nothing until a person says what
+    /// it is.
     SuspectedDuplicate,
     /// It pays invoices, or is a customer's money on account; a return takes its line back.
     Matched,
@@ -39,7 +40,9 @@ impl LineState {
     /// The verbs that a person has in this state.
     pub(super) fn allowed(self) -> &'static [&'static str] {
         match self {
-            Self::Unmatched | Self::Suggested => &["MatchBankLine", "CreditBankLine", "SplitBankLine", "DismissBankLine"],
+            Self::Unmatched | Self::Suggested => {
+                &["MatchBankLine", "CreditBankLine", "SplitBankLine", "DismissBankLine"]
+            }
             Self::SuspectedDuplicate => &["ConfirmBankLine", "DismissBankLine"],
             Self::Matched => &["UnmatchBankLine"],
             Self::Dismissed => &["MatchBankLine", "CreditBankLine", "SplitBankLine"],
@@ -67,7 +70,8 @@ pub enum SuggestReason {
     TopUpAmongOthers,
     /// An amount that is stated for a document is more than it can take.
     StatedAmount,
-    /// It is a part of a batch whose parts do not come to what was booked, and no charges explain it.
+    /// It is a part of a batch whose parts do not come to what was booked, and no charges explain
+    /// it.
     PartsDiffer,
     /// No line fits a return by more than its amount.
     OriginalUnknown,

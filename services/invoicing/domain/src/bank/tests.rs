@@ -1,6 +1,9 @@
 //! Lines through all states, and evaluations reason by reason.
 
-use super::{Automation, BankLine, Dismissal, Evaluation, LineState, Named, RefundOfCustomer, Shown, SuggestReason, evaluate};
+use super::{
+    Automation, BankLine, Dismissal, Evaluation, LineState, Named, RefundOfCustomer, Shown,
+    SuggestReason, evaluate,
+};
 use crate::{Customer, Invoice, InvoiceState, Payment, TenderState, payment::tests::invoices};
 use chrono::{DateTime, Utc};
 use payterms_kernel::{Currency, Id, IdSource, Money};
@@ -41,8 +44,12 @@ fn what_arrives_pays_what_it_can_and_the_rest_is_credit() {
     for (cents, allocated, left) in [(6_000, 6_000, 4_000), (5_000, 4_000, 0), (700, 0, 0)] {
         let mut line = line(cents);
         let payment = payment_of(&mut line, &mut open);
-        let paid: i64 = payment.allocations.iter().map(|allocation| allocation.paid.micros() / 10_000).sum();
-        assert_eq!((paid, payment.surplus, open[0].open().unwrap()), (allocated, usd(cents - allocated), usd(left)));
+        let paid: i64 =
+            payment.allocations.iter().map(|allocation| allocation.paid.micros() / 10_000).sum();
+        assert_eq!(
+            (paid, payment.surplus, open[0].open().unwrap()),
+            (allocated, usd(cents - allocated), usd(left))
+        );
         assert_eq!(line.match_to(&[&open[0]]).unwrap_err().reason, "BANK_LINE_STATE");
     }
     assert_eq!(open[0].state, InvoiceState::Paid);
@@ -50,10 +57,15 @@ fn what_arrives_pays_what_it_can_and_the_rest_is_credit() {
 
 #[test]
 fn a_line_pays_all_that_it_names_the_oldest_due_first() {
-    for (cents, paid, surplus) in [(20_000, [10_000, 10_000], 0), (13_000, [10_000, 3_000], 0), (21_000, [10_000, 10_000], 1_000)] {
+    for (cents, paid, surplus) in [
+        (20_000, [10_000, 10_000], 0),
+        (13_000, [10_000, 3_000], 0),
+        (21_000, [10_000, 10_000], 1_000),
+    ] {
         let mut open = invoices(&[10_000, 10_000]);
         let payment = payment_of(&mut line(cents), &mut open);
-        let amounts: Vec<_> = payment.allocations.iter().map(|allocation| allocation.paid).collect();
+        let amounts: Vec<_> =
+            payment.allocations.iter().map(|allocation| allocation.paid).collect();
         assert_eq!((amounts, payment.surplus), (paid.map(usd).to_vec(), usd(surplus)), "{cents}");
     }
 }
@@ -64,10 +76,19 @@ fn what_a_line_paid_is_taken_back_whole_and_it_can_be_matched_anew() {
     let mut line = line(21_000);
     let mut payment = payment_of(&mut line, &mut open);
     line.unmatch(&mut ids(), Some(&mut payment), &mut open, (NOW, NOW)).unwrap();
-    assert!(open.iter().all(|invoice| invoice.state == InvoiceState::Open && invoice.open().unwrap() == usd(10_000)));
+    assert!(open.iter().all(
+        |invoice| invoice.state == InvoiceState::Open && invoice.open().unwrap() == usd(10_000)
+    ));
     let taken = line.taken_back.unwrap();
-    assert_eq!((taken.surplus, payment.surplus, payment.tenders[0].charged_back), (usd(1_000), usd(0), usd(21_000)));
-    assert_eq!(line.match_to(&[&open[0]]).unwrap_err().reason, "BANK_LINE_STATE", "until the wallet has booked it back");
+    assert_eq!(
+        (taken.surplus, payment.surplus, payment.tenders[0].charged_back),
+        (usd(1_000), usd(0), usd(21_000))
+    );
+    assert_eq!(
+        line.match_to(&[&open[0]]).unwrap_err().reason,
+        "BANK_LINE_STATE",
+        "until the wallet has booked it back"
+    );
     line.unmatched();
     assert_eq!((line.state, line.payment, line.customer), (LineState::Unmatched, None, None));
     let again = payment_of(&mut line, &mut open[..1]);
@@ -79,16 +100,33 @@ fn nothing_is_taken_back_under_way_or_after_a_refund() {
     let mut open = invoices(&[10_000]);
     let mut matched = line(10_000);
     matched.match_to(&[&open[0]]).unwrap();
-    assert_eq!(matched.unmatch(&mut ids(), None, &mut open, (NOW, NOW)).unwrap_err().reason, "PAYMENT_PENDING");
+    assert_eq!(
+        matched.unmatch(&mut ids(), None, &mut open, (NOW, NOW)).unwrap_err().reason,
+        "PAYMENT_PENDING"
+    );
     let (mut payment, _) = matched.pay(&mut ids(), &mut open, usd(0), NOW).unwrap();
-    assert_eq!(matched.unmatch(&mut ids(), Some(&mut payment), &mut open, (NOW, NOW)).unwrap_err().reason, "PAYMENT_PENDING");
+    assert_eq!(
+        matched.unmatch(&mut ids(), Some(&mut payment), &mut open, (NOW, NOW)).unwrap_err().reason,
+        "PAYMENT_PENDING"
+    );
     ended(&mut payment, &mut open);
     payment.allocations[0].refunded = usd(100);
-    assert_eq!(matched.unmatch(&mut ids(), Some(&mut payment), &mut open, (NOW, NOW)).unwrap_err().reason, "PAYMENT_REFUNDED");
-    assert_eq!(line(1).unmatch(&mut ids(), None, &mut open, (NOW, NOW)).unwrap_err().reason, "BANK_LINE_STATE");
+    assert_eq!(
+        matched.unmatch(&mut ids(), Some(&mut payment), &mut open, (NOW, NOW)).unwrap_err().reason,
+        "PAYMENT_REFUNDED"
+    );
+    assert_eq!(
+        line(1).unmatch(&mut ids(), None, &mut open, (NOW, NOW)).unwrap_err().reason,
+        "BANK_LINE_STATE"
+    );
 }
 
-fn reasons(cents: i64, named: &[&Invoice], before: &[Id<Customer>], automation: Automation) -> Vec<SuggestReason> {
+fn reasons(
+    cents: i64,
+    named: &[&Invoice],
+    before: &[Id<Customer>],
+    automation: Automation,
+) -> Vec<SuggestReason> {
     let paid_before_for: BTreeSet<_> = before.iter().copied().collect();
     let named = Named {
         amount: usd(cents),
@@ -122,11 +160,23 @@ fn what_is_doubtful_is_for_a_person() {
         (22_001, all.clone(), vec![payer], by_reference, vec![]),
         (20_000, all.clone(), vec![other], by_reference, vec![SuggestReason::OtherPayer]),
         (20_000, all.clone(), vec![payer, other], by_reference, vec![]),
-        (20_000, vec![&open[0], &foreign], vec![], by_reference, vec![SuggestReason::SeveralCustomers]),
+        (
+            20_000,
+            vec![&open[0], &foreign],
+            vec![],
+            by_reference,
+            vec![SuggestReason::SeveralCustomers],
+        ),
         (10_000, vec![&paid], vec![], by_reference, vec![SuggestReason::InvoiceNotOpen]),
         (10_000, vec![&open[0]], vec![], Automation::Off, vec![SuggestReason::AutomationOff]),
         (10_000, vec![&open[0]], vec![], Automation::ReferenceAndAmount, vec![]),
-        (9_999, vec![&open[0]], vec![], Automation::ReferenceAndAmount, vec![SuggestReason::AmountDiffers]),
+        (
+            9_999,
+            vec![&open[0]],
+            vec![],
+            Automation::ReferenceAndAmount,
+            vec![SuggestReason::AmountDiffers],
+        ),
     ] {
         assert_eq!(reasons(cents, &named, &before, automation), expected, "{cents} {automation:?}");
     }
@@ -148,16 +198,34 @@ fn a_person_splits_dismisses_and_credits() {
     let wrong = whole.split(&mut ids(), (&[usd(6_000), usd(3_000)], None), NOW).unwrap_err();
     assert_eq!(wrong.violations[0].reason, "PARTS_MISMATCH");
     let parts = whole.split(&mut ids(), (&[usd(6_000), usd(4_000)], None), NOW).unwrap();
-    assert!(parts.iter().all(|part| part.part_of == Some(whole.id) && part.state == LineState::Unmatched));
+    assert!(
+        parts
+            .iter()
+            .all(|part| part.part_of == Some(whole.id) && part.state == LineState::Unmatched)
+    );
     assert_ne!(parts[0].shown.reference, parts[1].shown.reference);
-    assert_eq!(whole.dismiss(Dismissal::Other, "x".into()).unwrap_err().reason, "BANK_LINE_STATE", "its parts stand for it");
+    assert_eq!(
+        whole.dismiss(Dismissal::Other, "x".into()).unwrap_err().reason,
+        "BANK_LINE_STATE",
+        "its parts stand for it"
+    );
 
     let mut may_be_a_refund = line(10_000);
-    let refund = Some(RefundOfCustomer { refund: Id::from_uuid(Uuid::nil()), customer: Id::from_uuid(Uuid::nil()) });
+    let refund = Some(RefundOfCustomer {
+        refund: Id::from_uuid(Uuid::nil()),
+        customer: Id::from_uuid(Uuid::nil()),
+    });
     may_be_a_refund.refund = refund;
     for (sent, expected) in [(4_000, [None, refund]), (5_000, [refund, refund])] {
-        let parts = may_be_a_refund.clone().split(&mut ids(), (&[usd(6_000), usd(4_000)], Some(usd(sent))), NOW).unwrap();
-        assert_eq!(parts.iter().map(|part| part.refund).collect::<Vec<_>>(), expected, "the part of its amount, or else each");
+        let parts = may_be_a_refund
+            .clone()
+            .split(&mut ids(), (&[usd(6_000), usd(4_000)], Some(usd(sent))), NOW)
+            .unwrap();
+        assert_eq!(
+            parts.iter().map(|part| part.refund).collect::<Vec<_>>(),
+            expected,
+            "the part of its amount, or else each"
+        );
     }
 
     let mut other = line(10_000);
@@ -178,7 +246,12 @@ fn a_suspected_duplicate_pays_nothing_until_a_person_says_what_it_is() {
     line.suspect(known);
     assert_eq!((line.state, line.duplicate_of), (LineState::SuspectedDuplicate, Some(known)));
     let refused = line.credit_to(Id::from_uuid(Uuid::nil())).unwrap_err();
-    assert_eq!((refused.reason, refused.message.contains("ConfirmBankLine")), ("BANK_LINE_STATE", true), "{}", refused.message);
+    assert_eq!(
+        (refused.reason, refused.message.contains("ConfirmBankLine")),
+        ("BANK_LINE_STATE", true),
+        "{}",
+        refused.message
+    );
     let mut confirmed = line.clone();
     confirmed.confirm().unwrap();
     assert_eq!((confirmed.state, confirmed.duplicate_of), (LineState::Unmatched, None));
@@ -199,14 +272,22 @@ fn what_was_collected_meanwhile_takes_the_money_as_credit() {
         (11_001, 10_000, 1, vec![SuggestReason::AmountAboveNamed]),
         (15_000, 10_000, 2, vec![]),
     ] {
-        let collected_meanwhile = if collected > 0 { vec![(these_invoices[0].id, usd(collected))] } else { Vec::new() };
+        let collected_meanwhile =
+            if collected > 0 { vec![(these_invoices[0].id, usd(collected))] } else { Vec::new() };
         let invoices: Vec<_> = these_invoices[..of].iter().collect();
-        let named =
-            Named { amount: usd(cents), invoices, stated: Vec::new(), paid_before_for: &nobody, collected_meanwhile, parts_differ: false };
+        let named = Named {
+            amount: usd(cents),
+            invoices,
+            stated: Vec::new(),
+            paid_before_for: &nobody,
+            collected_meanwhile,
+            parts_differ: false,
+        };
         let found = match evaluate(&named, Automation::ReferenceAndAmount).unwrap() {
-            Evaluation::Suggests { reasons, .. } => {
-                reasons.into_iter().filter(|suggest_reason| *suggest_reason != SuggestReason::AmountDiffers).collect()
-            }
+            Evaluation::Suggests { reasons, .. } => reasons
+                .into_iter()
+                .filter(|suggest_reason| *suggest_reason != SuggestReason::AmountDiffers)
+                .collect(),
             _ => Vec::new(),
         };
         assert_eq!(found, expected, "{cents} of {collected}");

@@ -11,8 +11,8 @@ use chrono::{DateTime, Utc};
 use payterms_kernel::{Money, Refusal};
 
 impl Payment {
-    /// Bought credit went back to its payer: the payment has paid as much less of the invoice that had sold it, which a credit note
-    /// takes off. Returns the note's part of its rate.
+    /// Bought credit went back to its payer: the payment has paid as much less of the invoice that
+    /// had sold it, which a credit note takes off. Returns the note's part of its rate.
     ///
     /// # Errors
     /// None that stored amounts can cause.
@@ -28,11 +28,15 @@ impl Payment {
             bought.tax = bought.tax.minus(refund.tax)?;
         }
         self.bought = self.bought.filter(|bought| bought.amount.is_positive());
-        for allocation in self.allocations.iter_mut().filter(|allocation| allocation.invoice == order.id) {
+        for allocation in
+            self.allocations.iter_mut().filter(|allocation| allocation.invoice == order.id)
+        {
             allocation.paid = allocation.paid.minus(amount)?;
             allocation.refunded = allocation.refunded.plus(amount)?;
         }
-        for tender in self.tenders.iter_mut().filter(|tender| matches!(tender.source, Source::Transfer(_))) {
+        for tender in
+            self.tenders.iter_mut().filter(|tender| matches!(tender.source, Source::Transfer(_)))
+        {
             tender.refunded = tender.refunded.plus(amount)?;
         }
         self.touch(now);
@@ -42,8 +46,13 @@ impl Payment {
 }
 
 impl Invoice {
-    /// What it had sold went back: it is paid and credited by as much less and more. The tax is that of the refund.
-    fn transferred_back(&mut self, refund: &TransferRefund, now: DateTime<Utc>) -> Result<Vec<TaxAmount>, Refusal> {
+    /// What it had sold went back: it is paid and credited by as much less and more. The tax is
+    /// that of the refund.
+    fn transferred_back(
+        &mut self,
+        refund: &TransferRefund,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<TaxAmount>, Refusal> {
         let amount = refund.amount()?;
         self.paid = self.paid.minus(amount)?;
         self.credited = self.credited.plus(amount)?;

@@ -26,11 +26,14 @@ pub enum RefundState {
     Refused,
 }
 
-use RefundState::{Cancelled, Cancelling, Confirming, Pending, Refused, Reserving, Returned, Sending, Sent};
+use RefundState::{
+    Cancelled, Cancelling, Confirming, Pending, Refused, Reserving, Returned, Sending, Sent,
+};
 
 impl RefundState {
     /// All states.
-    pub const ALL: [Self; 9] = [Reserving, Confirming, Pending, Sending, Sent, Returned, Cancelling, Cancelled, Refused];
+    pub const ALL: [Self; 9] =
+        [Reserving, Confirming, Pending, Sending, Sent, Returned, Cancelling, Cancelled, Refused];
 
     /// The name of the state, as in the contract.
     #[must_use]
@@ -48,7 +51,8 @@ impl RefundState {
         }
     }
 
-    /// True while the credit has been or may be paid out; then the payment cannot be undone in full.
+    /// True while the credit has been or may be paid out; then the payment cannot be undone in
+    /// full.
     #[must_use]
     pub fn counts(self) -> bool {
         !matches!(self, Cancelled | Refused)
@@ -118,7 +122,13 @@ impl RefundVerb {
             Self::Confirm => Some("ConfirmRefundAccount"),
             Self::Send => Some("MarkRefundSent"),
             Self::Cancel => Some("CancelRefund"),
-            Self::Reserve | Self::ReserveUnnamed | Self::Refuse | Self::Book | Self::Return | Self::Restore | Self::Release => None,
+            Self::Reserve
+            | Self::ReserveUnnamed
+            | Self::Refuse
+            | Self::Book
+            | Self::Return
+            | Self::Restore
+            | Self::Release => None,
         }
     }
 }
@@ -142,7 +152,9 @@ pub fn diagram() -> String {
     for (from, verb, to) in EDGES {
         let _ = writeln!(text, "  {} --> {}: {}", from.name(), to.name(), verb.name());
     }
-    for end in RefundState::ALL.into_iter().filter(|state| !EDGES.iter().any(|edge| edge.0 == *state)) {
+    for end in
+        RefundState::ALL.into_iter().filter(|state| !EDGES.iter().any(|edge| edge.0 == *state))
+    {
         let _ = writeln!(text, "  {} --> [*]", end.name());
     }
     text

@@ -1,5 +1,5 @@
-//! Credit that had come by bank transfer goes back to the account that it came from: a transfer that a person makes at the bank
-//! (docs/domain/invoicing.md#transfer-refund).
+//! Credit that had come by bank transfer goes back to the account that it came from: a transfer
+//! that a person makes at the bank (docs/domain/invoicing.md#transfer-refund).
 
 mod correct;
 pub mod edges;
@@ -143,9 +143,13 @@ pub fn taken_back() -> Refusal {
     Refusal::precondition("BANK_LINE_STATE", message)
 }
 
-/// Refuses an account other than the one that the money came from. Where the bank named none, a person must say how it is known, and
-/// a second one confirms that.
-fn must_be_the_payers(line: &BankLine, account: &PayeeAccount, evidence: &str) -> Result<(), Refusal> {
+/// Refuses an account other than the one that the money came from. Where the bank named none, a
+/// person must say how it is known, and a second one confirms that.
+fn must_be_the_payers(
+    line: &BankLine,
+    account: &PayeeAccount,
+    evidence: &str,
+) -> Result<(), Refusal> {
     if line.shown.payer_key.is_empty() && !evidence.is_empty() {
         return Ok(());
     }
@@ -163,7 +167,11 @@ fn must_be_the_payers(line: &BankLine, account: &PayeeAccount, evidence: &str) -
 }
 
 /// What a payment's credit was when it came: price and tax in it; none where there was none.
-fn came(payment: &Payment, from: Credit, earlier: &[TransferRefund]) -> Result<Option<(Money, Money)>, MoneyError> {
+fn came(
+    payment: &Payment,
+    from: Credit,
+    earlier: &[TransferRefund],
+) -> Result<Option<(Money, Money)>, MoneyError> {
     let zero = Money::zero(payment.currency);
     if from == Credit::Surplus {
         return Ok(payment.surplus.is_positive().then_some((payment.surplus, zero)));
@@ -171,25 +179,30 @@ fn came(payment: &Payment, from: Credit, earlier: &[TransferRefund]) -> Result<O
     // What was sent has left what the payment had bought.
     let mut came = payment.bought.map_or((zero, zero), |bought| (bought.amount, bought.tax));
     for transfer_refund in earlier.iter().filter(|transfer_refund| {
-        transfer_refund.from == from && matches!(transfer_refund.state, RefundState::Sent | RefundState::Returned)
+        transfer_refund.from == from
+            && matches!(transfer_refund.state, RefundState::Sent | RefundState::Returned)
     }) {
         came = (came.0.plus(transfer_refund.amount()?)?, came.1.plus(transfer_refund.tax)?);
     }
     Ok(came.0.is_positive().then_some(came))
 }
 
-/// Refuses credit that a transfer did not bring, that does not stand, or that is to go elsewhere than it came from. Returns what it
-/// was when it came: price and tax in it.
+/// Refuses credit that a transfer did not bring, that does not stand, or that is to go elsewhere
+/// than it came from. Returns what it was when it came: price and tax in it.
 ///
 /// # Errors
-/// `PAYMENT_PENDING`, `BANK_LINE_STATE`, `TRANSFER_CREDIT_REQUIRED`, `PAYER_ACCOUNT_UNKNOWN`, `PAYER_ACCOUNT_DIFFERS`.
+/// `PAYMENT_PENDING`, `BANK_LINE_STATE`, `TRANSFER_CREDIT_REQUIRED`, `PAYER_ACCOUNT_UNKNOWN`,
+/// `PAYER_ACCOUNT_DIFFERS`.
 pub fn may_go_back(
     (payment, line): (&Payment, &BankLine),
     (from, account, evidence): (Credit, &PayeeAccount, &str),
     earlier: &[TransferRefund],
 ) -> Result<(Money, Money), Refusal> {
     if payment.state == PaymentState::Processing {
-        return Err(Refusal::precondition("PAYMENT_PENDING", "The payment is under way. Try again in a moment."));
+        return Err(Refusal::precondition(
+            "PAYMENT_PENDING",
+            "The payment is under way. Try again in a moment.",
+        ));
     }
     line.must_stand()?;
     let came = came(payment, from, earlier)?.ok_or_else(no_transfer_credit)?;
@@ -206,27 +219,50 @@ impl TransferRefund {
         self.credit.plus(self.tax)
     }
 
-    /// Begins a transfer back. Of the tax goes back what belongs to all credit that went back by then, less what went back before;
-    /// the last takes the rest.
+    /// Begins a transfer back. Of the tax goes back what belongs to all credit that went back by
+    /// then, less what went back before; the last takes the rest.
     ///
     /// # Errors
     /// Those of [`may_go_back`], `CURRENCY_MISMATCH`, `REFUND_TOO_LARGE`.
-    pub fn ask(ids: &mut IdSource, back: ToGoBack<'_>, now: DateTime<Utc>) -> Result<Self, Refusal> {
-        let ToGoBack { payment, line, from, credit, account, account_evidence, asked_by, explanation, earlier } = back;
-        let (price, tax) = may_go_back((payment, line), (from, &account, &account_evidence), earlier)?;
+    pub fn ask(
+        ids: &mut IdSource,
+        back: ToGoBack<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<Self, Refusal> {
+        let ToGoBack {
+            payment,
+            line,
+            from,
+            credit,
+            account,
+            account_evidence,
+            asked_by,
+            explanation,
+            earlier,
+        } = back;
+        let (price, tax) =
+            may_go_back((payment, line), (from, &account, &account_evidence), earlier)?;
         let zero = Money::zero(payment.currency);
         let (mut so_far, mut tax_so_far) = (zero, zero);
-        for transfer_refund in earlier.iter().filter(|transfer_refund| transfer_refund.from == from && transfer_refund.state.counts()) {
+        for transfer_refund in earlier.iter().filter(|transfer_refund| {
+            transfer_refund.from == from && transfer_refund.state.counts()
+        }) {
             so_far = so_far.plus(transfer_refund.credit)?;
             tax_so_far = tax_so_far.plus(transfer_refund.tax)?;
         }
         let (all, whole) = (so_far.plus(credit)?, price.minus(tax)?);
         if all.compare(whole)?.is_gt() {
             let left = whole.minus(so_far)?;
-            let message = format!("{left} of the credit that the transfer had become is left to go back. Ask for at most that.");
-            return Err(Refusal::precondition("REFUND_TOO_LARGE", message).with("left", left.amount()));
+            let message = format!(
+                "{left} of the credit that the transfer had become is left to go back. Ask for at most that."
+            );
+            return Err(
+                Refusal::precondition("REFUND_TOO_LARGE", message).with("left", left.amount())
+            );
         }
-        let tax = if all == whole { tax } else { share(tax, all, whole)? }.minus(tax_so_far)?.max(zero)?;
+        let tax = if all == whole { tax } else { share(tax, all, whole)? }
+            .minus(tax_so_far)?
+            .max(zero)?;
         let id: Id<Self> = ids.make();
         Ok(Self {
             id,
@@ -238,7 +274,11 @@ impl TransferRefund {
             credit,
             tax,
             account,
-            account_evidence: if line.shown.payer_key.is_empty() { account_evidence } else { String::new() },
+            account_evidence: if line.shown.payer_key.is_empty() {
+                account_evidence
+            } else {
+                String::new()
+            },
             asked_by,
             reference: refund_reference(id.uuid()),
             explanation,
@@ -258,8 +298,14 @@ impl TransferRefund {
 
     /// Goes along an edge.
     fn go(&mut self, verb: RefundVerb, now: DateTime<Utc>) -> Result<(), Refusal> {
-        self.state = edges::target(self.state, verb)
-            .ok_or_else(|| Refusal::state("TRANSFER_REFUND_STATE", "The transfer back", self.state.name(), &edges::allowed(self.state)))?;
+        self.state = edges::target(self.state, verb).ok_or_else(|| {
+            Refusal::state(
+                "TRANSFER_REFUND_STATE",
+                "The transfer back",
+                self.state.name(),
+                &edges::allowed(self.state),
+            )
+        })?;
         self.version = self.version.saturating_add(1);
         self.updated_at = now.max(self.updated_at);
         Ok(())
@@ -270,7 +316,11 @@ impl TransferRefund {
     /// # Errors
     /// `TRANSFER_REFUND_STATE`.
     pub fn reserved(&mut self, refusal: Option<String>, now: DateTime<Utc>) -> Result<(), Refusal> {
-        let reserve = if self.account_evidence.is_empty() { RefundVerb::Reserve } else { RefundVerb::ReserveUnnamed };
+        let reserve = if self.account_evidence.is_empty() {
+            RefundVerb::Reserve
+        } else {
+            RefundVerb::ReserveUnnamed
+        };
         self.go(if refusal.is_some() { RefundVerb::Refuse } else { reserve }, now)?;
         self.refusal = refusal.unwrap_or_default();
         Ok(())
@@ -295,7 +345,11 @@ impl TransferRefund {
     ///
     /// # Errors
     /// `TRANSFER_REFUND_STATE`.
-    pub fn came_back(&mut self, line: Id<BankLine>, (today, now): (NaiveDate, DateTime<Utc>)) -> Result<(), Refusal> {
+    pub fn came_back(
+        &mut self,
+        line: Id<BankLine>,
+        (today, now): (NaiveDate, DateTime<Utc>),
+    ) -> Result<(), Refusal> {
         self.go(RefundVerb::Return, now)?;
         self.returned = Some((line, today));
         Ok(())
@@ -315,7 +369,12 @@ impl TransferRefund {
     ///
     /// # Errors
     /// `TRANSFER_REFUND_STATE`.
-    pub fn send(&mut self, ending: Uuid, (on, reference): (NaiveDate, String), now: DateTime<Utc>) -> Result<(), Refusal> {
+    pub fn send(
+        &mut self,
+        ending: Uuid,
+        (on, reference): (NaiveDate, String),
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
         self.go(RefundVerb::Send, now)?;
         (self.ending, self.sent_on, self.bank_reference) = (Some(ending), Some(on), reference);
         Ok(())
@@ -336,7 +395,14 @@ impl TransferRefund {
     /// # Errors
     /// `TRANSFER_REFUND_STATE`.
     pub fn ended(&mut self, (today, now): (NaiveDate, DateTime<Utc>)) -> Result<(), Refusal> {
-        self.go(if self.state == RefundState::Cancelling { RefundVerb::Release } else { RefundVerb::Book }, now)?;
+        self.go(
+            if self.state == RefundState::Cancelling {
+                RefundVerb::Release
+            } else {
+                RefundVerb::Book
+            },
+            now,
+        )?;
         self.ended_at = Some(self.updated_at);
         self.recorded_on = (self.state == RefundState::Sent).then_some(today);
         Ok(())
@@ -348,13 +414,21 @@ impl TransferRefund {
 /// # Errors
 /// `PAYMENT_REFUNDED`.
 pub fn must_not_go_back(refunds: &[TransferRefund]) -> Result<(), Refusal> {
-    let Some(transfer_refund) = refunds.iter().find(|transfer_refund| transfer_refund.state.counts()) else { return Ok(()) };
-    let message = if matches!(transfer_refund.state, RefundState::Sent | RefundState::Sending | RefundState::Returned) {
+    let Some(transfer_refund) =
+        refunds.iter().find(|transfer_refund| transfer_refund.state.counts())
+    else {
+        return Ok(());
+    };
+    let message = if matches!(
+        transfer_refund.state,
+        RefundState::Sent | RefundState::Sending | RefundState::Returned
+    ) {
         "A part of the payment was transferred back to its payer. What the line paid cannot be taken back whole any more."
     } else {
         "A part of the payment is to be transferred back to its payer. Cancel that with CancelRefund first, or mark it as sent."
     };
-    Err(Refusal::precondition("PAYMENT_REFUNDED", message).with("transfer_refund", transfer_refund.id))
+    Err(Refusal::precondition("PAYMENT_REFUNDED", message)
+        .with("transfer_refund", transfer_refund.id))
 }
 
 /// The share of a tax that belongs to a part of the credit.

@@ -54,13 +54,22 @@ fn order(cents: i64) -> Invoice {
         taxed: true,
     };
     let today = "2026-06-01".parse().unwrap();
-    Invoice::raise(Id::from_uuid(Uuid::from_u128(1)), (&tenant, &customer), (usd(cents), "Credit", top_up), (&mut series, today), NOW)
-        .unwrap()
+    Invoice::raise(
+        Id::from_uuid(Uuid::from_u128(1)),
+        (&tenant, &customer),
+        (usd(cents), "Credit", top_up),
+        (&mut series, today),
+        NOW,
+    )
+    .unwrap()
 }
 
 /// The line that pays invoices, and its payment.
 fn paid(cents: i64, payer: &str, owned: &mut [Invoice]) -> (BankLine, Payment) {
-    let shown = Shown { payer_key: payer.to_owned(), ..Shown::plain("2026-06-02".parse().unwrap(), usd(cents)) };
+    let shown = Shown {
+        payer_key: payer.to_owned(),
+        ..Shown::plain("2026-06-02".parse().unwrap(), usd(cents))
+    };
     let mut line = BankLine::new(Id::from_uuid(Uuid::from_u128(2)), shown, NOW);
     if owned.is_empty() {
         line.credit_to(customer().id).unwrap();
@@ -112,18 +121,38 @@ fn it_goes_along_its_edges_only() {
             change(&mut transfer_refund).then_some(transfer_refund.state)
         };
         assert_eq!(
-            after(&|transfer_refund| transfer_refund.send(Uuid::nil(), (day, String::new()), NOW).is_ok()),
+            after(&|transfer_refund| transfer_refund
+                .send(Uuid::nil(), (day, String::new()), NOW)
+                .is_ok()),
             target(state, RefundVerb::Send),
             "{state:?}"
         );
-        assert_eq!(after(&|transfer_refund| transfer_refund.cancel(Uuid::nil(), NOW).is_ok()), target(state, RefundVerb::Cancel));
-        assert_eq!(after(&|transfer_refund| transfer_refund.reserved(None, NOW).is_ok()), target(state, RefundVerb::Reserve));
-        assert_eq!(after(&|transfer_refund| transfer_refund.reserved(Some("X".into()), NOW).is_ok()), target(state, RefundVerb::Refuse));
+        assert_eq!(
+            after(&|transfer_refund| transfer_refund.cancel(Uuid::nil(), NOW).is_ok()),
+            target(state, RefundVerb::Cancel)
+        );
+        assert_eq!(
+            after(&|transfer_refund| transfer_refund.reserved(None, NOW).is_ok()),
+            target(state, RefundVerb::Reserve)
+        );
+        assert_eq!(
+            after(&|transfer_refund| transfer_refund.reserved(Some("X".into()), NOW).is_ok()),
+            target(state, RefundVerb::Refuse)
+        );
         let end = target(state, RefundVerb::Book).or(target(state, RefundVerb::Release));
         assert_eq!(after(&|transfer_refund| transfer_refund.ended((day, NOW)).is_ok()), end);
-        assert_eq!(after(&|transfer_refund| transfer_refund.confirm_account("bob", NOW).is_ok()), target(state, RefundVerb::Confirm));
-        assert_eq!(after(&|transfer_refund| transfer_refund.came_back(held.0.id, (day, NOW)).is_ok()), target(state, RefundVerb::Return));
-        assert_eq!(after(&|transfer_refund| transfer_refund.did_not_come_back(NOW).is_ok()), target(state, RefundVerb::Restore));
+        assert_eq!(
+            after(&|transfer_refund| transfer_refund.confirm_account("bob", NOW).is_ok()),
+            target(state, RefundVerb::Confirm)
+        );
+        assert_eq!(
+            after(&|transfer_refund| transfer_refund.came_back(held.0.id, (day, NOW)).is_ok()),
+            target(state, RefundVerb::Return)
+        );
+        assert_eq!(
+            after(&|transfer_refund| transfer_refund.did_not_come_back(NOW).is_ok()),
+            target(state, RefundVerb::Restore)
+        );
     }
     assert_eq!(allowed(RefundState::Pending), ["MarkRefundSent", "CancelRefund"]);
     assert!(allowed(RefundState::Sent).is_empty());
@@ -132,10 +161,16 @@ fn it_goes_along_its_edges_only() {
 #[test]
 fn it_goes_to_the_account_that_the_money_came_from_and_nowhere_else() {
     let held = paid(5_000, "payer", &mut []);
-    assert_eq!(ask(&held, Credit::Surplus, 2_000, "other", &[]).unwrap_err(), "PAYER_ACCOUNT_DIFFERS");
+    assert_eq!(
+        ask(&held, Credit::Surplus, 2_000, "other", &[]).unwrap_err(),
+        "PAYER_ACCOUNT_DIFFERS"
+    );
     assert_eq!(ask(&held, Credit::Surplus, 2_000, "", &[]).unwrap_err(), "PAYER_ACCOUNT_DIFFERS");
     let unknown = paid(5_000, "", &mut []);
-    assert_eq!(ask(&unknown, Credit::Surplus, 2_000, "", &[]).unwrap_err(), "PAYER_ACCOUNT_UNKNOWN");
+    assert_eq!(
+        ask(&unknown, Credit::Surplus, 2_000, "", &[]).unwrap_err(),
+        "PAYER_ACCOUNT_UNKNOWN"
+    );
     let made = ask(&held, Credit::Surplus, 2_000, "payer", &[]).unwrap();
     assert!(made.reference.starts_with("RF") && made.reference.len() == 18, "{}", made.reference);
     assert_eq!(line_of(&held.1), Some(held.0.id));
@@ -145,16 +180,30 @@ fn it_goes_to_the_account_that_the_money_came_from_and_nowhere_else() {
 fn only_what_a_transfer_had_become_goes_back() {
     let mut debts = invoices(&[10_000]);
     let held = paid(12_000, "payer", &mut debts);
-    assert_eq!(ask(&held, Credit::TopUp, 1_000, "payer", &[]).unwrap_err(), "TRANSFER_CREDIT_REQUIRED", "it bought nothing");
-    assert_eq!(ask(&held, Credit::Surplus, 2_001, "payer", &[]).unwrap_err(), "REFUND_TOO_LARGE", "invoices keep what is theirs");
+    assert_eq!(
+        ask(&held, Credit::TopUp, 1_000, "payer", &[]).unwrap_err(),
+        "TRANSFER_CREDIT_REQUIRED",
+        "it bought nothing"
+    );
+    assert_eq!(
+        ask(&held, Credit::Surplus, 2_001, "payer", &[]).unwrap_err(),
+        "REFUND_TOO_LARGE",
+        "invoices keep what is theirs"
+    );
     let first = ask(&held, Credit::Surplus, 1_500, "payer", &[]).unwrap();
     let earlier = [first];
-    assert_eq!(ask(&held, Credit::Surplus, 501, "payer", &earlier).unwrap_err(), "REFUND_TOO_LARGE");
+    assert_eq!(
+        ask(&held, Credit::Surplus, 501, "payer", &earlier).unwrap_err(),
+        "REFUND_TOO_LARGE"
+    );
     let given_up = [TransferRefund { state: RefundState::Cancelled, ..earlier[0].clone() }];
     assert!(ask(&held, Credit::Surplus, 2_000, "payer", &given_up).is_ok());
     let mut unmatching = held.clone();
     unmatching.0.unmatch(&mut ids(9), Some(&mut unmatching.1), &mut debts, (NOW, NOW)).unwrap();
-    assert_eq!(ask(&unmatching, Credit::Surplus, 100, "payer", &[]).unwrap_err(), "BANK_LINE_STATE");
+    assert_eq!(
+        ask(&unmatching, Credit::Surplus, 100, "payer", &[]).unwrap_err(),
+        "BANK_LINE_STATE"
+    );
 }
 
 #[test]
@@ -162,14 +211,16 @@ fn what_went_back_keeps_the_line_from_being_taken_back() {
     let held = paid(5_000, "payer", &mut []);
     let made = ask(&held, Credit::Surplus, 2_000, "payer", &[]).unwrap();
     for state in RefundState::ALL {
-        let kept = must_not_go_back(&[TransferRefund { state, ..made.clone() }]).map_err(|refusal| refusal.reason);
+        let kept = must_not_go_back(&[TransferRefund { state, ..made.clone() }])
+            .map_err(|refusal| refusal.reason);
         let free = matches!(state, RefundState::Cancelled | RefundState::Refused);
         assert_eq!(kept, if free { Ok(()) } else { Err("PAYMENT_REFUNDED") }, "{state:?}");
     }
 }
 
 proptest! {
-    /// In whatever parts it goes back, credit, tax, invoice and payment come to what they were, and each part has its share of the tax.
+    /// In whatever parts it goes back, credit, tax, invoice and payment come to what they were, and
+    /// each part has its share of the tax.
     #[test]
     fn parts_come_to_the_whole_with_its_tax(price in 10_i64..50_000, cuts in proptest::collection::vec(1_i64..100, 1..6)) {
         let mut owned = [order(price)];
@@ -203,15 +254,22 @@ proptest! {
     }
 }
 
-/// What a bank's file shows with the reference of a transfer back confirms it only as it was to be made; whatever became of it, nothing
-/// that went out is passed over.
+/// What a bank's file shows with the reference of a transfer back confirms it only as it was to be
+/// made; whatever became of it, nothing that went out is passed over.
 #[test]
 fn what_went_out_with_its_reference_is_known_in_every_state() {
     let held = paid(5_000, "payer", &mut []);
     let made = ask(&held, Credit::Surplus, 2_000, "payer", &[]).unwrap();
     let day = |text: &str| text.parse::<chrono::NaiveDate>().unwrap();
-    let shown = WentOut { amount: usd(2_000), account_key: "payer", booked_on: day("2026-06-05"), bank_reference: "B-1" };
-    let of = |transfer_refund: &TransferRefund, shown: WentOut<'_>| transfer_refund.sent_as(shown, Some(day("2026-06-02"))).unwrap();
+    let shown = WentOut {
+        amount: usd(2_000),
+        account_key: "payer",
+        booked_on: day("2026-06-05"),
+        bank_reference: "B-1",
+    };
+    let of = |transfer_refund: &TransferRefund, shown: WentOut<'_>| {
+        transfer_refund.sent_as(shown, Some(day("2026-06-02"))).unwrap()
+    };
     for (state, expected) in [
         (RefundState::Reserving, SentAs::Unconfirmed),
         (RefundState::Confirming, SentAs::Unconfirmed),
@@ -223,21 +281,47 @@ fn what_went_out_with_its_reference_is_known_in_every_state() {
         (RefundState::Cancelled, SentAs::GivenUp),
         (RefundState::Refused, SentAs::GivenUp),
     ] {
-        let transfer_refund = TransferRefund { state, sent_on: Some(day("2026-06-05")), ..made.clone() };
+        let transfer_refund =
+            TransferRefund { state, sent_on: Some(day("2026-06-05")), ..made.clone() };
         assert_eq!(of(&transfer_refund, shown), expected, "{state:?}");
-        assert_eq!(of(&transfer_refund, WentOut { amount: usd(2_001), ..shown }), SentAs::OtherAmount, "{state:?}");
-        assert_eq!(of(&transfer_refund, WentOut { account_key: "", ..shown }), SentAs::OtherAccount, "{state:?}");
+        assert_eq!(
+            of(&transfer_refund, WentOut { amount: usd(2_001), ..shown }),
+            SentAs::OtherAmount,
+            "{state:?}"
+        );
+        assert_eq!(
+            of(&transfer_refund, WentOut { account_key: "", ..shown }),
+            SentAs::OtherAccount,
+            "{state:?}"
+        );
     }
     let mut transfer_refund = made.clone();
     transfer_refund.reserved(None, NOW).unwrap();
-    assert_eq!(of(&transfer_refund, WentOut { booked_on: day("2026-06-01"), ..shown }), SentAs::BeforeItCame);
-    assert_eq!(goes_from(Some(day("2026-06-09")), day("2026-06-02")), Some(day("2026-06-02")), "a bank may book ahead of its day");
+    assert_eq!(
+        of(&transfer_refund, WentOut { booked_on: day("2026-06-01"), ..shown }),
+        SentAs::BeforeItCame
+    );
+    assert_eq!(
+        goes_from(Some(day("2026-06-09")), day("2026-06-02")),
+        Some(day("2026-06-02")),
+        "a bank may book ahead of its day"
+    );
     transfer_refund.send(Uuid::max(), (day("2026-06-05"), "B-1".into()), NOW).unwrap();
     transfer_refund.ended((day("2026-06-05"), NOW)).unwrap();
     assert_eq!(of(&transfer_refund, shown), SentAs::MarkedAsSent);
-    for other in [WentOut { booked_on: day("2026-06-08"), ..shown }, WentOut { bank_reference: "B-2", ..shown }] {
-        assert_eq!(of(&transfer_refund, other), SentAs::MarkedOtherwise, "it may have gone out twice");
+    for other in [
+        WentOut { booked_on: day("2026-06-08"), ..shown },
+        WentOut { bank_reference: "B-2", ..shown },
+    ] {
+        assert_eq!(
+            of(&transfer_refund, other),
+            SentAs::MarkedOtherwise,
+            "it may have gone out twice"
+        );
     }
     transfer_refund.came_back(held.0.id, (day("2026-06-10"), NOW)).unwrap();
-    assert_eq!(of(&transfer_refund, WentOut { booked_on: day("2026-06-12"), ..shown }), SentAs::SentAgain);
+    assert_eq!(
+        of(&transfer_refund, WentOut { booked_on: day("2026-06-12"), ..shown }),
+        SentAs::SentAgain
+    );
 }

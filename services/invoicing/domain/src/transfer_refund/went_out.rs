@@ -1,4 +1,5 @@
-//! What money that went out is to the transfer back whose reference it has (docs/domain/invoicing.md#transfer-refund-paired).
+//! What money that went out is to the transfer back whose reference it has
+//! (docs/domain/invoicing.md#transfer-refund-paired).
 
 use super::{RefundState, TransferRefund};
 use chrono::NaiveDate;
@@ -42,7 +43,8 @@ pub enum SentAs {
     GivenUp,
 }
 
-/// The first day on which money can have gone back: none before it came. A bank may book money ahead of its day.
+/// The first day on which money can have gone back: none before it came. A bank may book money
+/// ahead of its day.
 #[must_use]
 pub fn goes_from(came_on: Option<NaiveDate>, today: NaiveDate) -> Option<NaiveDate> {
     came_on.map(|came_on| came_on.min(today))
@@ -53,7 +55,11 @@ impl TransferRefund {
     ///
     /// # Errors
     /// None that stored amounts can cause.
-    pub fn sent_as(&self, shown: WentOut<'_>, goes_from: Option<NaiveDate>) -> Result<SentAs, MoneyError> {
+    pub fn sent_as(
+        &self,
+        shown: WentOut<'_>,
+        goes_from: Option<NaiveDate>,
+    ) -> Result<SentAs, MoneyError> {
         if shown.amount != self.amount()? {
             return Ok(SentAs::OtherAmount);
         }
@@ -61,16 +67,23 @@ impl TransferRefund {
             return Ok(SentAs::OtherAccount);
         }
         let on_its_day = self.sent_on == Some(shown.booked_on);
-        let by_its_reference = [shown.bank_reference, &self.bank_reference].contains(&"") || shown.bank_reference == self.bank_reference;
+        let by_its_reference = [shown.bank_reference, &self.bank_reference].contains(&"")
+            || shown.bank_reference == self.bank_reference;
         Ok(match self.state {
-            RefundState::Pending if goes_from.is_some_and(|from| shown.booked_on < from) => SentAs::BeforeItCame,
+            RefundState::Pending if goes_from.is_some_and(|from| shown.booked_on < from) => {
+                SentAs::BeforeItCame
+            }
             RefundState::Pending => SentAs::Confirms,
-            RefundState::Sending | RefundState::Sent if on_its_day && by_its_reference => SentAs::MarkedAsSent,
+            RefundState::Sending | RefundState::Sent if on_its_day && by_its_reference => {
+                SentAs::MarkedAsSent
+            }
             RefundState::Sending | RefundState::Sent => SentAs::MarkedOtherwise,
             RefundState::Returned if on_its_day => SentAs::CameBack,
             RefundState::Returned => SentAs::SentAgain,
             RefundState::Reserving | RefundState::Confirming => SentAs::Unconfirmed,
-            RefundState::Cancelling | RefundState::Cancelled | RefundState::Refused => SentAs::GivenUp,
+            RefundState::Cancelling | RefundState::Cancelled | RefundState::Refused => {
+                SentAs::GivenUp
+            }
         })
     }
 }

@@ -1,4 +1,5 @@
-//! How to pay by transfer: a block of lines that stand together, with a code for payment apps beside them.
+//! How to pay by transfer: a block of lines that stand together, with a code for payment apps
+//! beside them.
 #![expect(clippy::float_arithmetic, reason = "places on a page; amounts come as text")]
 
 use super::{FLOOR, Ink, MARGIN, Pages, RIGHT, TOP, wrap};
@@ -36,7 +37,11 @@ fn side(code: &Code) -> f32 {
 /// Lays it out, on a new page where it would be torn apart.
 pub(super) fn lay_out(pages: &mut Pages, slip: &Slip) {
     let (side, quiet) = slip.code.as_ref().map_or((0.0, 0.0), |code| (side(code), QUIET));
-    let lines: Vec<_> = slip.lines.iter().flat_map(|line| wrap(line, RIGHT - MARGIN - side - quiet, 10.0)).collect();
+    let lines: Vec<_> = slip
+        .lines
+        .iter()
+        .flat_map(|line| wrap(line, RIGHT - MARGIN - side - quiet, 10.0))
+        .collect();
     let height = lines.iter().fold(LINE + 4.0, |height, _| height + LINE).max(side);
     pages.y += 10.0;
     pages.room(height.min(FLOOR - TOP));

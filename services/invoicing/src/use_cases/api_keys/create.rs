@@ -14,11 +14,16 @@ use payterms_invoicing_domain::{
 use payterms_kernel::Refusal;
 use payterms_proto::invoicing::v1::CreateApiKeyResponse;
 
-/// Creates a key. The stored answer has no secret, so that nobody reads it from there: the first answer alone holds it.
+/// Creates a key. The stored answer has no secret, so that nobody reads it from there: the first
+/// answer alone holds it.
 ///
 /// # Errors
 /// `ROLE_NOT_GRANTED`, `TIME_IN_PAST`, `API_KEY_LIMIT`, `RESOURCE_NOT_FOUND` for the customer.
-pub async fn create_api_key(app: &App, call: &Call, new: &CreateApiKey) -> Result<Answer<CreateApiKeyResponse>, AppError> {
+pub async fn create_api_key(
+    app: &App,
+    call: &Call,
+    new: &CreateApiKey,
+) -> Result<Answer<CreateApiKeyResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     // Keys are counted: two that are created at once wait for each other.
     let tenant = tenants::lock(tx.conn(), &call.tenant).await?.ok_or_else(Refusal::not_found)?;
@@ -31,9 +36,15 @@ pub async fn create_api_key(app: &App, call: &Call, new: &CreateApiKey) -> Resul
     }
     let now = tx.time().real;
     check_end("expire_time", new.expires_at, None, now)?;
-    if usize::try_from(api_keys::count_active(tx.conn(), &call.tenant, now).await?).is_ok_and(|active| active >= MOST_KEYS) {
-        let message = format!("The tenant has {MOST_KEYS} active keys. Revoke some that are not used any more.");
-        return Err(Refusal::precondition("API_KEY_LIMIT", message).with("limit", MOST_KEYS).into());
+    if usize::try_from(api_keys::count_active(tx.conn(), &call.tenant, now).await?)
+        .is_ok_and(|active| active >= MOST_KEYS)
+    {
+        let message = format!(
+            "The tenant has {MOST_KEYS} active keys. Revoke some that are not used any more."
+        );
+        return Err(Refusal::precondition("API_KEY_LIMIT", message)
+            .with("limit", MOST_KEYS)
+            .into());
     }
     let (secret, text) = new_secret(tenant.sandbox, now);
     let key = ApiKey {
@@ -50,7 +61,8 @@ pub async fn create_api_key(app: &App, call: &Call, new: &CreateApiKey) -> Resul
         updated_at: now,
     };
     let rendered = publish_api_key(&mut tx, &key).await?;
-    let mut answer = tx.commit(CreateApiKeyResponse { api_key: Some(rendered), secret: String::new() }).await?;
+    let mut answer =
+        tx.commit(CreateApiKeyResponse { api_key: Some(rendered), secret: String::new() }).await?;
     answer.message.secret = text;
     Ok(answer)
 }

@@ -11,9 +11,14 @@ use payterms_proto::invoicing::v1::RevokeApiKeyResponse;
 ///
 /// # Errors
 /// `API_KEY_STATE`, `RESOURCE_NOT_FOUND`.
-pub async fn revoke_api_key(app: &App, call: &Call, key: Id<ApiKey>) -> Result<Answer<RevokeApiKeyResponse>, AppError> {
+pub async fn revoke_api_key(
+    app: &App,
+    call: &Call,
+    key: Id<ApiKey>,
+) -> Result<Answer<RevokeApiKeyResponse>, AppError> {
     let mut tx = app.db.begin_forward(call).await?;
-    let mut api_key = api_keys::lock(tx.conn(), &call.tenant, key).await?.ok_or_else(Refusal::not_found)?;
+    let mut api_key =
+        api_keys::lock(tx.conn(), &call.tenant, key).await?.ok_or_else(Refusal::not_found)?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }

@@ -14,9 +14,15 @@ use payterms_proto::invoicing::v1::RotateApiKeyResponse;
 ///
 /// # Errors
 /// `API_KEY_STATE`, `ROLE_NOT_GRANTED`, `TIME_IN_PAST`, `TIME_OUT_OF_RANGE`, `RESOURCE_NOT_FOUND`.
-pub async fn rotate_api_key(app: &App, call: &Call, rotation: &RotateApiKey) -> Result<Answer<RotateApiKeyResponse>, AppError> {
+pub async fn rotate_api_key(
+    app: &App,
+    call: &Call,
+    rotation: &RotateApiKey,
+) -> Result<Answer<RotateApiKeyResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
-    let mut api_key = api_keys::lock(tx.conn(), &call.tenant, rotation.key).await?.ok_or_else(Refusal::not_found)?;
+    let mut api_key = api_keys::lock(tx.conn(), &call.tenant, rotation.key)
+        .await?
+        .ok_or_else(Refusal::not_found)?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
@@ -27,7 +33,8 @@ pub async fn rotate_api_key(app: &App, call: &Call, rotation: &RotateApiKey) -> 
     let (secret, text) = new_secret(tenant.sandbox, now);
     api_key.rotate(secret, rotation.previous_until, now)?;
     let rendered = publish_api_key(&mut tx, &api_key).await?;
-    let mut answer = tx.commit(RotateApiKeyResponse { api_key: Some(rendered), secret: String::new() }).await?;
+    let mut answer =
+        tx.commit(RotateApiKeyResponse { api_key: Some(rendered), secret: String::new() }).await?;
     answer.message.secret = text;
     Ok(answer)
 }

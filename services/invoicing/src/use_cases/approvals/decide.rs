@@ -15,14 +15,23 @@ use payterms_proto::invoicing::v1::DecideApprovalResponse;
 /// Decides, and does what was approved.
 ///
 /// # Errors
-/// `SEPARATION_OF_DUTIES`, `APPROVAL_STATE`, `APPROVAL_EXCEEDED`, those of the deed, `RESOURCE_NOT_FOUND`.
-pub async fn decide_approval(app: &App, call: &Call, decision: &DecideApproval) -> Result<Answer<DecideApprovalResponse>, AppError> {
+/// `SEPARATION_OF_DUTIES`, `APPROVAL_STATE`, `APPROVAL_EXCEEDED`, those of the deed,
+/// `RESOURCE_NOT_FOUND`.
+pub async fn decide_approval(
+    app: &App,
+    call: &Call,
+    decision: &DecideApproval,
+) -> Result<Answer<DecideApprovalResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     // The invoice is locked first, as by every other verb.
-    let (known, customer) = approvals::find(tx.conn(), &call.tenant, decision.approval).await?.ok_or_else(Refusal::not_found)?;
+    let (known, customer) = approvals::find(tx.conn(), &call.tenant, decision.approval)
+        .await?
+        .ok_or_else(Refusal::not_found)?;
     let invoice = invoices::lock(tx.conn(), &call.tenant, customer, known.invoice).await?;
     let mut invoice = invoice.ok_or_else(Refusal::not_found)?;
-    let (mut approval, _) = approvals::lock(tx.conn(), &call.tenant, decision.approval).await?.ok_or_else(Refusal::not_found)?;
+    let (mut approval, _) = approvals::lock(tx.conn(), &call.tenant, decision.approval)
+        .await?
+        .ok_or_else(Refusal::not_found)?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
@@ -39,7 +48,9 @@ pub async fn decide_approval(app: &App, call: &Call, decision: &DecideApproval) 
     if decision.approve {
         match approval.proposal {
             Proposal::WriteOff(_) => give_up_invoice(&mut tx, &mut invoice).await.map(|_| ())?,
-            Proposal::CreditNote(amount) => apply_credit_note(&mut tx, &mut invoice, (amount, &approval.explanation)).await?,
+            Proposal::CreditNote(amount) => {
+                apply_credit_note(&mut tx, &mut invoice, (amount, &approval.explanation)).await?
+            }
         }
     }
     tx.commit(DecideApprovalResponse { approval: Some(rendered) }).await

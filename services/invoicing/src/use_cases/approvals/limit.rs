@@ -13,5 +13,7 @@ pub async fn must_be_within_limit(tx: &WriteTx, together: Together) -> Result<()
         return Ok(());
     }
     let tenant = tenants::find(tx.conn(), &tx.call().tenant).await?;
-    Ok(together.must_be_within(tenant.and_then(|tenant| tenant.approval_limit(together.amount.currency())))?)
+    Ok(together.must_be_within(
+        tenant.and_then(|tenant| tenant.approval_limit(together.amount.currency())),
+    )?)
 }

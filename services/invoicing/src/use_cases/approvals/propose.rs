@@ -14,7 +14,9 @@ use payterms_invoicing_domain::{
     approval::{ApprovalState, Proposal, waits_already},
 };
 use payterms_kernel::{Refusal, TenantId};
-use payterms_proto::invoicing::v1::{Approval as ApprovalMessage, ProposeCreditNoteResponse, ProposeWriteOffResponse};
+use payterms_proto::invoicing::v1::{
+    Approval as ApprovalMessage, ProposeCreditNoteResponse, ProposeWriteOffResponse,
+};
 use prost::Message;
 use std::slice::from_ref;
 
@@ -37,17 +39,25 @@ impl ProposalAnswer for ProposeCreditNoteResponse {
 }
 
 /// Refuses what is proposed already: one is enough.
-fn must_be_alone(tenant: &TenantId, waiting: &[Approval], proposal: Proposal) -> Result<(), Refusal> {
+fn must_be_alone(
+    tenant: &TenantId,
+    waiting: &[Approval],
+    proposal: Proposal,
+) -> Result<(), Refusal> {
     let Some((first, refusal)) = waits_already(waiting, proposal) else { return Ok(()) };
     Err(refusal.with("approval", messages::approvals::approval_name(tenant, first)))
 }
 
-/// Proposes a credit note of an amount, or else a write-off of what is open; what would be refused now is not
-/// proposed.
+/// Proposes a credit note of an amount, or else a write-off of what is open; what would be refused
+/// now is not proposed.
 ///
 /// # Errors
 /// Those of the deed, `APPROVAL_WAITS`, `RESOURCE_NOT_FOUND`.
-pub async fn propose_approval<A: ProposalAnswer>(app: &App, call: &Call, proposed: &ProposeApproval) -> Result<Answer<A>, AppError> {
+pub async fn propose_approval<A: ProposalAnswer>(
+    app: &App,
+    call: &Call,
+    proposed: &ProposeApproval,
+) -> Result<Answer<A>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let invoice = lock_invoice(&tx, &proposed.invoice).await?;
     if let Some(answer) = tx.replay().await? {

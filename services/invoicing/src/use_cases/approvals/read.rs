@@ -11,10 +11,17 @@ use uuid::Uuid;
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`.
-pub async fn get_approval(app: &App, tenant: &TenantId, id: Id<Approval>) -> Result<GetApprovalResponse, AppError> {
+pub async fn get_approval(
+    app: &App,
+    tenant: &TenantId,
+    id: Id<Approval>,
+) -> Result<GetApprovalResponse, AppError> {
     let conn = app.db.read(tenant).await?;
-    let (this_approval, customer) = approvals::find(&conn, tenant, id).await?.ok_or_else(Refusal::not_found)?;
-    Ok(GetApprovalResponse { approval: Some(messages::approvals::approval(tenant, customer, &this_approval)) })
+    let (this_approval, customer) =
+        approvals::find(&conn, tenant, id).await?.ok_or_else(Refusal::not_found)?;
+    Ok(GetApprovalResponse {
+        approval: Some(messages::approvals::approval(tenant, customer, &this_approval)),
+    })
 }
 
 /// A page of approvals, newest first.
@@ -31,6 +38,9 @@ pub async fn list_approvals(
     let conn = app.db.read(tenant).await?;
     let mut found = approvals::list(&conn, tenant, (state, before), page.reads()).await?;
     let next_page_token = app.pages.cut(page, &mut found, |(approval, _)| approval.id.to_string());
-    let approvals = found.iter().map(|(each, customer)| messages::approvals::approval(tenant, *customer, each)).collect();
+    let approvals = found
+        .iter()
+        .map(|(each, customer)| messages::approvals::approval(tenant, *customer, each))
+        .collect();
     Ok(ListApprovalsResponse { approvals, next_page_token })
 }

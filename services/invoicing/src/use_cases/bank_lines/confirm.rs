@@ -15,7 +15,11 @@ use payterms_proto::invoicing::v1::ConfirmBankLineResponse;
 ///
 /// # Errors
 /// `BANK_LINE_STATE`, `RESOURCE_NOT_FOUND`.
-pub async fn confirm_bank_line(app: &App, call: &Call, line: Id<BankLine>) -> Result<Answer<ConfirmBankLineResponse>, AppError> {
+pub async fn confirm_bank_line(
+    app: &App,
+    call: &Call,
+    line: Id<BankLine>,
+) -> Result<Answer<ConfirmBankLineResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let mut line = lock_line(&tx, line).await?;
     if let Some(answer) = tx.replay().await? {
@@ -25,5 +29,8 @@ pub async fn confirm_bank_line(app: &App, call: &Call, line: Id<BankLine>) -> Re
     evaluate_lines(&tx, std::slice::from_mut(&mut line)).await?;
     evaluate_returns(&mut tx, std::slice::from_mut(&mut line)).await?;
     store_line(&mut tx, &line).await?;
-    tx.commit(ConfirmBankLineResponse { bank_line: Some(messages::bank_lines::bank_line(&call.tenant, &line)) }).await
+    tx.commit(ConfirmBankLineResponse {
+        bank_line: Some(messages::bank_lines::bank_line(&call.tenant, &line)),
+    })
+    .await
 }

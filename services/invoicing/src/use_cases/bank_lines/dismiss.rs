@@ -9,7 +9,11 @@ use payterms_proto::invoicing::v1::DismissBankLineResponse;
 ///
 /// # Errors
 /// `BANK_LINE_STATE`, `RESOURCE_NOT_FOUND`.
-pub async fn dismiss_bank_line(app: &App, call: &Call, dismissed: &DismissBankLine) -> Result<Answer<DismissBankLineResponse>, AppError> {
+pub async fn dismiss_bank_line(
+    app: &App,
+    call: &Call,
+    dismissed: &DismissBankLine,
+) -> Result<Answer<DismissBankLineResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let mut line = lock_line(&tx, dismissed.line).await?;
     if let Some(answer) = tx.replay().await? {
@@ -17,5 +21,8 @@ pub async fn dismiss_bank_line(app: &App, call: &Call, dismissed: &DismissBankLi
     }
     line.dismiss(dismissed.reason, dismissed.explanation.clone())?;
     store_line(&mut tx, &line).await?;
-    tx.commit(DismissBankLineResponse { bank_line: Some(messages::bank_lines::bank_line(&call.tenant, &line)) }).await
+    tx.commit(DismissBankLineResponse {
+        bank_line: Some(messages::bank_lines::bank_line(&call.tenant, &line)),
+    })
+    .await
 }

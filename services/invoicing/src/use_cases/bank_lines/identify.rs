@@ -9,7 +9,8 @@ use payterms_kernel::Id;
 use sha2::Sha256;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Compares each statement with what is known of its account; the new bookings are known from then on.
+/// Compares each statement with what is known of its account; the new bookings are known from then
+/// on.
 pub fn identify(
     statements: &[ReadStatement],
     known: &mut BTreeMap<Account, Vec<StoredBooking>>,
@@ -20,12 +21,16 @@ pub fn identify(
     let mut taken = Taken::default();
     let mut changed: BTreeSet<(Account, usize)> = BTreeSet::new();
     for read_statement in statements {
-        let account = Account { key: read_statement.account_key.clone(), currency: read_statement.currency };
+        let account =
+            Account { key: read_statement.account_key.clone(), currency: read_statement.currency };
         let stored = known.entry(account.clone()).or_default();
-        let (mut ids, mut bookings): (Vec<_>, Vec<_>) =
-            std::mem::take(stored).into_iter().map(|stored_booking| (stored_booking.line, stored_booking.known)).unzip();
+        let (mut ids, mut bookings): (Vec<_>, Vec<_>) = std::mem::take(stored)
+            .into_iter()
+            .map(|stored_booking| (stored_booking.line, stored_booking.known))
+            .unzip();
         let before = bookings.clone();
-        let compared: Vec<_> = read_statement.bookings.iter().map(|booking| booking.compared.clone()).collect();
+        let compared: Vec<_> =
+            read_statement.bookings.iter().map(|booking| booking.compared.clone()).collect();
         let verdicts = merge(&mut bookings, &read_statement.claim, &compared);
         ids.resize_with(bookings.len(), &mut *make_id);
         for (booking, (verdict, at)) in read_statement.bookings.iter().zip(verdicts) {
@@ -40,7 +45,9 @@ pub fn identify(
             };
             let lines = lines(booking, (id, suspected), secret, now, make_id);
             // The parts of a batch after the first are no bookings of their own.
-            taken.bookings.extend(lines.iter().skip(1).map(|line| StoredBooking::part(line.id, &line.shown)));
+            taken
+                .bookings
+                .extend(lines.iter().skip(1).map(|line| StoredBooking::part(line.id, &line.shown)));
             for (line, read) in lines.iter().zip(&booking.lines) {
                 if read.came_back.is_some_and(|came| came.is_named) {
                     taken.named_refunds.insert(line.id);
@@ -53,9 +60,15 @@ pub fn identify(
                 changed.insert((account.clone(), at));
             }
         }
-        *stored = ids.into_iter().zip(bookings).map(|(line, known)| StoredBooking { line, known }).collect();
+        *stored = ids
+            .into_iter()
+            .zip(bookings)
+            .map(|(line, known)| StoredBooking { line, known })
+            .collect();
     }
-    let of = |(account, at): &(Account, usize)| known.get(account).and_then(|stored_bookings| stored_bookings.get(*at)).cloned();
+    let of = |(account, at): &(Account, usize)| {
+        known.get(account).and_then(|stored_bookings| stored_bookings.get(*at)).cloned()
+    };
     taken.bookings.extend(changed.iter().filter_map(of));
     taken
 }

@@ -1,6 +1,10 @@
-//! Takes the credits and returns of a bank's file in, each once, and matches them to invoices and lines.
+//! Takes the credits and returns of a bank's file in, each once, and matches them to invoices and
+//! lines.
 
-use super::{evaluate::evaluate_lines, identify::identify, return_line::evaluate_returns, save::publish_bank_line};
+use super::{
+    evaluate::evaluate_lines, identify::identify, return_line::evaluate_returns,
+    save::publish_bank_line,
+};
 use crate::{
     app::App,
     bank_files::read_bank_file,
@@ -31,7 +35,8 @@ pub async fn import_bank_statement(
     call: &Call,
     file: &BankStatementFile,
 ) -> Result<Answer<ImportBankStatementResponse>, AppError> {
-    let mut read = read_bank_file(&file.content, &file.reading, newest_day(app, &call.tenant).await?)?;
+    let mut read =
+        read_bank_file(&file.content, &file.reading, newest_day(app, &call.tenant).await?)?;
     let mut tx = app.db.begin(call).await?;
     // One import of a tenant at a time: two files of one account would both find a booking new.
     let secret = bank_imports::lock(tx.conn(), &call.tenant).await?;
@@ -60,8 +65,13 @@ pub async fn import_bank_statement(
 
 /// Counts the lines that were taken in, by what became of them.
 fn count(lines: &[BankLine]) {
-    let (meter, description) = (metrics::meter(), "Bank lines that were taken in from files, by what became of them.");
-    let counter = meter.u64_counter("payterms.bank_lines.taken").with_unit("{line}").with_description(description).build();
+    let (meter, description) =
+        (metrics::meter(), "Bank lines that were taken in from files, by what became of them.");
+    let counter = meter
+        .u64_counter("payterms.bank_lines.taken")
+        .with_unit("{line}")
+        .with_description(description)
+        .build();
     for line in lines {
         counter.add(1, &[KeyValue::new("payterms.state", line.state.name())]);
     }
@@ -86,7 +96,8 @@ pub async fn describe_bank_statement(
     Ok(messages::bank_lines::described(tenant, &read, &taken))
 }
 
-/// The last day that a bank may have booked on: where the account is kept it may be tomorrow already.
+/// The last day that a bank may have booked on: where the account is kept it may be tomorrow
+/// already.
 async fn newest_day(app: &App, tenant: &TenantId) -> Result<NaiveDate, AppError> {
     let today = app.db.tenant_today(tenant).await?;
     Ok(today.succ_opt().unwrap_or(today))

@@ -1,4 +1,5 @@
-//! Bank statements: lines are taken in once, matched to invoices, become payments, and are taken back.
+//! Bank statements: lines are taken in once, matched to invoices, become payments, and are taken
+//! back.
 
 pub mod confirm;
 pub mod credit;

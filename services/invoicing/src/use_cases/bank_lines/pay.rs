@@ -54,15 +54,23 @@ pub async fn drive_bank_line(app: &App, lease: &Lease) -> Result<(), AppError> {
 }
 
 /// The payment of a line: the one that was announced for its invoice, else a new one.
-async fn make_payment(tx: &mut WriteTx, line: &mut BankLine, owned: &mut [Invoice]) -> Result<Payment, AppError> {
+async fn make_payment(
+    tx: &mut WriteTx,
+    line: &mut BankLine,
+    owned: &mut [Invoice],
+) -> Result<Payment, AppError> {
     let (tenant, now) = (tx.call().tenant.clone(), tx.now());
     let announced = match owned.first() {
         Some(invoice) => payments::lock_announced(tx.conn(), &tenant, invoice.id).await?,
         None => Vec::new(),
     };
     // One that was announced for some of them only waits on: its own line may come.
-    let pays = |announced: &Payment, invoice: &Invoice| announced.allocations.iter().any(|allocation| allocation.invoice == invoice.id);
-    if let Some(mut announced) = announced.into_iter().find(|payment| owned.iter().all(|invoice| pays(payment, invoice))) {
+    let pays = |announced: &Payment, invoice: &Invoice| {
+        announced.allocations.iter().any(|allocation| allocation.invoice == invoice.id)
+    };
+    if let Some(mut announced) =
+        announced.into_iter().find(|payment| owned.iter().all(|invoice| pays(payment, invoice)))
+    {
         announced.arrived(line, owned, now)?;
         cancel(tx, lapse::JOB, &announced.id.to_string()).await?;
         return Ok(announced);

@@ -11,7 +11,11 @@ use uuid::Uuid;
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`.
-pub async fn get_bank_line(app: &App, tenant: &TenantId, id: Id<BankLine>) -> Result<GetBankLineResponse, AppError> {
+pub async fn get_bank_line(
+    app: &App,
+    tenant: &TenantId,
+    id: Id<BankLine>,
+) -> Result<GetBankLineResponse, AppError> {
     let conn = app.db.read(tenant).await?;
     let found = bank_lines::find(&conn, tenant, id).await?.ok_or_else(Refusal::not_found)?;
     Ok(GetBankLineResponse { bank_line: Some(messages::bank_lines::bank_line(tenant, &found)) })
@@ -32,7 +36,10 @@ pub async fn list_bank_lines(
     let mut found = bank_lines::list(&conn, tenant, (state, before), page.reads()).await?;
     let next_page_token = app.pages.cut(page, &mut found, |bank_line| bank_line.id.to_string());
     Ok(ListBankLinesResponse {
-        bank_lines: found.iter().map(|each| messages::bank_lines::bank_line(tenant, each)).collect(),
+        bank_lines: found
+            .iter()
+            .map(|each| messages::bank_lines::bank_line(tenant, each))
+            .collect(),
         next_page_token,
     })
 }

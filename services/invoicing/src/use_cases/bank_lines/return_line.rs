@@ -1,4 +1,5 @@
-//! Takes a line back because the bank did: by itself where one line fits the return, or as a person says.
+//! Takes a line back because the bank did: by itself where one line fits the return, or as a person
+//! says.
 
 use super::{
     save::store_line,
@@ -33,9 +34,15 @@ pub const FLOW: &str = "bank_line_returned";
 const NOT_RETURNABLE: [&str; 2] = ["PAYMENT_REFUNDED", "BANK_LINE_STATE"];
 
 /// Finds the lines that stored returns take back; each that has one is enqueued for its flow.
-pub(super) async fn evaluate_returns(tx: &mut WriteTx, lines: &mut [BankLine]) -> Result<(), AppError> {
+pub(super) async fn evaluate_returns(
+    tx: &mut WriteTx,
+    lines: &mut [BankLine],
+) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
-    let mut returns: Vec<_> = lines.iter_mut().filter(|line| line.is_return() && line.state == LineState::Unmatched).collect();
+    let mut returns: Vec<_> = lines
+        .iter_mut()
+        .filter(|line| line.is_return() && line.state == LineState::Unmatched)
+        .collect();
     if returns.is_empty() {
         return Ok(());
     }
@@ -47,12 +54,23 @@ pub(super) async fn evaluate_returns(tx: &mut WriteTx, lines: &mut [BankLine]) -
     for line in &mut returns {
         // Two returns never take one line back.
         let free = found.lines.iter().filter(|(line, _)| !taken.contains(&line.id));
-        let candidates: Vec<_> = free.map(|(line, references)| Compared { line, references }).collect();
-        find_original(line, references.get(&line.id).unwrap_or(&nothing), &candidates, found.is_complete);
+        let candidates: Vec<_> =
+            free.map(|(line, references)| Compared { line, references }).collect();
+        find_original(
+            line,
+            references.get(&line.id).unwrap_or(&nothing),
+            &candidates,
+            found.is_complete,
+        );
         taken.extend(line.returned_line);
         matched.extend(line.returned_line.map(|_| line.id));
     }
-    bank_lines::save_many(tx.conn(), &tenant, &returns.iter().map(|line| (**line).clone()).collect::<Vec<_>>()).await?;
+    bank_lines::save_many(
+        tx.conn(),
+        &tenant,
+        &returns.iter().map(|line| (**line).clone()).collect::<Vec<_>>(),
+    )
+    .await?;
     for line in matched {
         flow::enqueue(tx, FLOW, line.uuid()).await?;
     }
@@ -62,9 +80,13 @@ pub(super) async fn evaluate_returns(tx: &mut WriteTx, lines: &mut [BankLine]) -
 /// Takes the line back that a person says a return is of.
 ///
 /// # Errors
-/// `BANK_LINE_STATE`, `BANK_LINE_DIRECTION`, `RETURN_AMOUNT_DIFFERS`, `CURRENCY_MISMATCH`, `PAYMENT_PENDING`,
-/// `PAYMENT_REFUNDED`, `RESOURCE_NOT_FOUND`.
-pub async fn return_bank_line(app: &App, call: &Call, named: &ReturnBankLine) -> Result<Answer<MatchBankLineResponse>, AppError> {
+/// `BANK_LINE_STATE`, `BANK_LINE_DIRECTION`, `RETURN_AMOUNT_DIFFERS`, `CURRENCY_MISMATCH`,
+/// `PAYMENT_PENDING`, `PAYMENT_REFUNDED`, `RESOURCE_NOT_FOUND`.
+pub async fn return_bank_line(
+    app: &App,
+    call: &Call,
+    named: &ReturnBankLine,
+) -> Result<Answer<MatchBankLineResponse>, AppError> {
     let valid_days = valid_days(app, &call.tenant, named.returned_line).await?;
     let mut tx = app.db.begin(call).await?;
     let mut held = lock_paid_line(&tx, named.returned_line, Some(named.line)).await?;
@@ -77,15 +99,25 @@ pub async fn return_bank_line(app: &App, call: &Call, named: &ReturnBankLine) ->
     let by = by.clone();
     let lease = take_line_back(app, &mut tx, &mut held, valid_days).await?;
     store_line(&mut tx, &by).await?;
-    let answer = tx.commit(MatchBankLineResponse { bank_line: Some(messages::bank_lines::bank_line(&call.tenant, &by)) }).await?;
+    let answer = tx
+        .commit(MatchBankLineResponse {
+            bank_line: Some(messages::bank_lines::bank_line(&call.tenant, &by)),
+        })
+        .await?;
     if let Some(lease) = lease {
         app.flows.spawn(lease);
     }
     Ok(answer)
 }
 
-/// Takes the line of a return back. Answers the flow that books it back in the wallet, where it had paid.
-async fn take_line_back(app: &App, tx: &mut WriteTx, held: &mut PaidLine, valid_days: u32) -> Result<Option<Lease>, AppError> {
+/// Takes the line of a return back. Answers the flow that books it back in the wallet, where it had
+/// paid.
+async fn take_line_back(
+    app: &App,
+    tx: &mut WriteTx,
+    held: &mut PaidLine,
+    valid_days: u32,
+) -> Result<Option<Lease>, AppError> {
     let (now, (_, collect_at)) = (tx.now(), consequences_from(tx));
     must_not_go_back(&held.refunds)?;
     let PaidLine { line, by, payment, invoices, .. } = held;
@@ -113,7 +145,9 @@ pub async fn drive_returned_line(app: &App, lease: &Lease) -> Result<(), AppErro
     let conn = app.db.read(tenant).await?;
     let found = bank_lines::find(&conn, tenant, id).await?;
     drop(conn);
-    let Some(original) = found.and_then(|line| line.returned_line) else { return close(app, lease).await };
+    let Some(original) = found.and_then(|line| line.returned_line) else {
+        return close(app, lease).await;
+    };
     let valid_days = valid_days(app, tenant, original).await?;
     let call = Call::internal("invoicing", tenant, "bank_line_returned", lease.intent, None);
     let mut tx = app.db.begin_forward(&call).await?;
@@ -121,11 +155,14 @@ pub async fn drive_returned_line(app: &App, lease: &Lease) -> Result<(), AppErro
     flow::hold(&tx, lease).await?;
     let mut return_lease = None;
     // Another return may have found the same line before either was carried out.
-    if let (Some(by), true) = (&mut held.by, held.line.returned_by.is_some_and(|other| other != id)) {
+    if let (Some(by), true) = (&mut held.by, held.line.returned_by.is_some_and(|other| other != id))
+    {
         by.original_not_returnable();
         store_line(&mut tx, by).await?;
     }
-    if held.by.as_ref().is_some_and(|by| by.returned_line == Some(original)) && held.line.returned_by.is_none() {
+    if held.by.as_ref().is_some_and(|by| by.returned_line == Some(original))
+        && held.line.returned_by.is_none()
+    {
         match take_line_back(app, &mut tx, &mut held, valid_days).await {
             Ok(lease) => return_lease = lease,
             Err(AppError::Refused(refusal)) if NOT_RETURNABLE.contains(&refusal.reason) => {

@@ -9,7 +9,9 @@ use payterms_proto::invoicing::v1::BankLineChanged;
 
 /// Emits a line's event; one that is matched is enqueued for its flow.
 pub async fn publish_bank_line(tx: &mut WriteTx, line: &BankLine) -> Result<(), AppError> {
-    let event = BankLineChanged { bank_line: Some(messages::bank_lines::anonymous_bank_line(&tx.call().tenant, line)) };
+    let event = BankLineChanged {
+        bank_line: Some(messages::bank_lines::anonymous_bank_line(&tx.call().tenant, line)),
+    };
     tx.emit("bank_line", &line.id.to_string(), &event).await?;
     if line.state == LineState::Matched && line.payment.is_none() && !line.is_return() {
         flow::enqueue(tx, pay::FLOW, line.id.uuid()).await?;
@@ -22,7 +24,9 @@ pub async fn publish_bank_line(tx: &mut WriteTx, line: &BankLine) -> Result<(), 
 /// # Errors
 /// `RESOURCE_NOT_FOUND`.
 pub async fn lock_line(tx: &WriteTx, id: Id<BankLine>) -> Result<BankLine, AppError> {
-    bank_lines::lock(tx.conn(), &tx.call().tenant, id).await?.ok_or_else(|| Refusal::not_found().into())
+    bank_lines::lock(tx.conn(), &tx.call().tenant, id)
+        .await?
+        .ok_or_else(|| Refusal::not_found().into())
 }
 
 /// Saves a line and publishes it.

@@ -14,7 +14,11 @@ use payterms_proto::invoicing::v1::SplitBankLineResponse;
 ///
 /// # Errors
 /// `BANK_LINE_STATE`, `PARTS_MISMATCH`, `CURRENCY_MISMATCH`, `RESOURCE_NOT_FOUND`.
-pub async fn split_bank_line(app: &App, call: &Call, split: &SplitBankLine) -> Result<Answer<SplitBankLineResponse>, AppError> {
+pub async fn split_bank_line(
+    app: &App,
+    call: &Call,
+    split: &SplitBankLine,
+) -> Result<Answer<SplitBankLineResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let mut line = lock_line(&tx, split.line).await?;
     if let Some(answer) = tx.replay().await? {
@@ -23,7 +27,10 @@ pub async fn split_bank_line(app: &App, call: &Call, split: &SplitBankLine) -> R
     let now = tx.now();
     let sent = match line.refund {
         Some(refund_of_customer) => {
-            transfer_refunds::find(tx.conn(), &call.tenant, refund_of_customer.refund).await?.map(|refund| refund.amount()).transpose()?
+            transfer_refunds::find(tx.conn(), &call.tenant, refund_of_customer.refund)
+                .await?
+                .map(|refund| refund.amount())
+                .transpose()?
         }
         None => None,
     };
@@ -34,5 +41,9 @@ pub async fn split_bank_line(app: &App, call: &Call, split: &SplitBankLine) -> R
         publish_bank_line(&mut tx, part).await?;
     }
     let message = |line| messages::bank_lines::bank_line(&call.tenant, line);
-    tx.commit(SplitBankLineResponse { bank_line: Some(message(&line)), parts: parts.iter().map(message).collect() }).await
+    tx.commit(SplitBankLineResponse {
+        bank_line: Some(message(&line)),
+        parts: parts.iter().map(message).collect(),
+    })
+    .await
 }

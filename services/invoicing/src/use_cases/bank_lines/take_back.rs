@@ -1,24 +1,30 @@
-//! Takes back what a line has paid: what an undo by a person and a return by the bank have in common.
+//! Takes back what a line has paid: what an undo by a person and a return by the bank have in
+//! common.
 
 use crate::{
     app::App,
     peers::wallet::Wallet,
     store::{bank_lines, invoices, payments, transfer_refunds},
     use_cases::{
-        collections::schedule::schedule_collections, credit_notes::save::issue_credit_note, invoices::load::find_sides,
-        payments::save::publish_payment, statements::note_taken_back::note_taken_back, top_ups::raise::raise_order,
+        collections::schedule::schedule_collections, credit_notes::save::issue_credit_note,
+        invoices::load::find_sides, payments::save::publish_payment,
+        statements::note_taken_back::note_taken_back, top_ups::raise::raise_order,
         transfer_refunds::came_back::did_not_come_back,
     },
 };
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use payterms_chassis::{AppError, WriteTx, error::raced};
-use payterms_invoicing_domain::{BankLine, Invoice, Payment, TransferRefund, bank::Undo, statement::TakenFor, top_up::TRANSFER_TAKEN_BACK};
+use payterms_invoicing_domain::{
+    BankLine, Invoice, Payment, TransferRefund, bank::Undo, statement::TakenFor,
+    top_up::TRANSFER_TAKEN_BACK,
+};
 use payterms_kernel::{
     Id, Refusal, TenantId,
     calendar::{day_in, start_of_day},
 };
 
-/// Days after which an invoice that is open again is collected at the earliest: its customer has been told by then.
+/// Days after which an invoice that is open again is collected at the earliest: its customer has
+/// been told by then.
 const COLLECTED_AFTER: Days = Days::new(3);
 
 /// A line with what it has paid, locked.
@@ -40,14 +46,28 @@ pub struct PaidLine {
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`; a race where the line was paid meanwhile.
-pub async fn lock_paid_line(tx: &WriteTx, id: Id<BankLine>, by: Option<Id<BankLine>>) -> Result<PaidLine, AppError> {
+pub async fn lock_paid_line(
+    tx: &WriteTx,
+    id: Id<BankLine>,
+    by: Option<Id<BankLine>>,
+) -> Result<PaidLine, AppError> {
     let tenant = &tx.call().tenant;
-    // Invoices are locked before lines, as by all who pay them: what the line paid is read without a lock first.
+    // Invoices are locked before lines, as by all who pay them: what the line paid is read without
+    // a lock first.
     let before = bank_lines::find(tx.conn(), tenant, id).await?.ok_or_else(Refusal::not_found)?;
     let paid = find_payment(tx, &before).await?;
-    let ids: Vec<_> = paid.iter().flat_map(|payment| &payment.allocations).map(|allocation| allocation.invoice).collect();
+    let ids: Vec<_> = paid
+        .iter()
+        .flat_map(|payment| &payment.allocations)
+        .map(|allocation| allocation.invoice)
+        .collect();
     let invoices = invoices::lock_many(tx.conn(), tenant, &ids).await?;
-    let mut lines = bank_lines::lock_many(tx.conn(), tenant, &[Some(id), by].into_iter().flatten().collect::<Vec<_>>()).await?;
+    let mut lines = bank_lines::lock_many(
+        tx.conn(),
+        tenant,
+        &[Some(id), by].into_iter().flatten().collect::<Vec<_>>(),
+    )
+    .await?;
     let mut take = |id: Id<BankLine>| {
         let at = lines.iter().position(|line| line.id == id).ok_or_else(Refusal::not_found)?;
         Ok::<_, Refusal>(lines.swap_remove(at))
@@ -73,12 +93,16 @@ async fn find_payment(tx: &WriteTx, line: &BankLine) -> Result<Option<Payment>, 
     }
 }
 
-/// For how many days credit can be used that a new invoice asks for, where a line had bought some; 0: without end, or it had not. The wallet
-/// is asked before anything is locked.
+/// For how many days credit can be used that a new invoice asks for, where a line had bought some;
+/// 0: without end, or it had not. The wallet is asked before anything is locked.
 ///
 /// # Errors
 /// The wallet's.
-pub(super) async fn valid_days(app: &App, tenant: &TenantId, line: Id<BankLine>) -> Result<u32, AppError> {
+pub(super) async fn valid_days(
+    app: &App,
+    tenant: &TenantId,
+    line: Id<BankLine>,
+) -> Result<u32, AppError> {
     let conn = app.db.read(tenant).await?;
     let paid = match bank_lines::find(&conn, tenant, line).await?.and_then(|line| line.payment) {
         Some(payment) => payments::find(&conn, tenant, payment).await?,
@@ -96,9 +120,15 @@ pub(super) fn consequences_from(tx: &WriteTx) -> (NaiveDate, DateTime<Utc>) {
     (day, start_of_day(zone, day))
 }
 
-/// Publishes what is open again, and schedules its collection. What had bought credit is taken off its invoice, and a new one asks for it
-/// again: credit that can be used for so many days. The customer is told once the wallet has booked it.
-pub(super) async fn publish_taken_back(tx: &mut WriteTx, held: &mut PaidLine, undo: Undo, valid_days: u32) -> Result<(), AppError> {
+/// Publishes what is open again, and schedules its collection. What had bought credit is taken off
+/// its invoice, and a new one asks for it again: credit that can be used for so many days. The
+/// customer is told once the wallet has booked it.
+pub(super) async fn publish_taken_back(
+    tx: &mut WriteTx,
+    held: &mut PaidLine,
+    undo: Undo,
+    valid_days: u32,
+) -> Result<(), AppError> {
     did_not_come_back(tx, &mut held.line).await?;
     let Undo { taken, note } = undo;
     let ((from, instant), now, zone) = (consequences_from(tx), tx.now(), tx.time().zone);
@@ -120,11 +150,17 @@ pub(super) async fn publish_taken_back(tx: &mut WriteTx, held: &mut PaidLine, un
     if let (Some(top_up), Some(bought)) = (order.and_then(|order| order.top_up), taken.bought) {
         let tenant = tx.call().tenant.clone();
         let sides = find_sides(tx, &tenant, customer).await?;
-        match Box::pin(raise_order(tx, (&sides.0, &sides.1), (bought.amount, top_up, valid_days))).await {
-            // What is gone is taken back whether or not the tenant may sell again: without a tax rule staff raise it later.
-            // This reason alone, which is found before anything is written: any other would leave a part of the invoice behind.
+        match Box::pin(raise_order(tx, (&sides.0, &sides.1), (bought.amount, top_up, valid_days)))
+            .await
+        {
+            // What is gone is taken back whether or not the tenant may sell again: without a tax
+            // rule staff raise it later. This reason alone, which is found before anything is
+            // written: any other would leave a part of the invoice behind.
             Err(AppError::Refused(refusal)) if refusal.reason == "TAX_UNKNOWN" => {
-                tracing::warn!(reason = refusal.reason, "no new invoice asks for a top-up that was taken back");
+                tracing::warn!(
+                    reason = refusal.reason,
+                    "no new invoice asks for a top-up that was taken back"
+                );
             }
             raised => drop(raised?),
         }

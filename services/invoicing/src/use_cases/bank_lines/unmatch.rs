@@ -1,7 +1,8 @@
 //! Takes the match of a line back: a flow over the wallet.
 //!
-//! Intent, the reopened invoices and the lease in one transaction: from there it goes forward only, for nothing in the wallet
-//! refuses it. The wallet books back what had arrived, then the line is UNMATCHED, or RETURNED where the bank took it back.
+//! Intent, the reopened invoices and the lease in one transaction: from there it goes forward only,
+//! for nothing in the wallet refuses it. The wallet books back what had arrived, then the line is
+//! UNMATCHED, or RETURNED where the bank took it back.
 
 use super::{
     save::{lock_line, store_line},
@@ -22,7 +23,9 @@ use payterms_chassis::{
     flow::{self, Lease},
     kill,
 };
-use payterms_invoicing_domain::{BankLine, Customer, bank::TakenBack, transfer_refund::must_not_go_back};
+use payterms_invoicing_domain::{
+    BankLine, Customer, bank::TakenBack, transfer_refund::must_not_go_back,
+};
 use payterms_kernel::{Id, Money, Refusal};
 use payterms_proto::invoicing::v1::UnmatchBankLineResponse;
 
@@ -33,11 +36,16 @@ pub const FLOW: &str = "bank_line_return";
 ///
 /// # Errors
 /// `BANK_LINE_STATE`, `PAYMENT_PENDING`, `PAYMENT_REFUNDED`, `RESOURCE_NOT_FOUND`.
-pub async fn unmatch_bank_line(app: &App, call: &Call, id: Id<BankLine>) -> Result<Answer<UnmatchBankLineResponse>, AppError> {
+pub async fn unmatch_bank_line(
+    app: &App,
+    call: &Call,
+    id: Id<BankLine>,
+) -> Result<Answer<UnmatchBankLineResponse>, AppError> {
     let valid_days = valid_days(app, &call.tenant, id).await?;
     let mut tx = app.db.begin(call).await?;
     // Whether a line is a return never changes.
-    let found = bank_lines::find(tx.conn(), &call.tenant, id).await?.ok_or_else(Refusal::not_found)?;
+    let found =
+        bank_lines::find(tx.conn(), &call.tenant, id).await?.ok_or_else(Refusal::not_found)?;
     if found.is_return() {
         return undo_return(tx, &found).await;
     }
@@ -49,7 +57,8 @@ pub async fn unmatch_bank_line(app: &App, call: &Call, id: Id<BankLine>) -> Resu
     must_not_go_back(&held.refunds)?;
     let (now, (_, collect_at)) = (tx.now(), consequences_from(&tx));
     let named = held.line.customer.zip(held.line.payment);
-    let undo = held.line.unmatch(tx.ids(), held.payment.as_mut(), &mut held.invoices, (collect_at, now));
+    let undo =
+        held.line.unmatch(tx.ids(), held.payment.as_mut(), &mut held.invoices, (collect_at, now));
     let undo = name_payment(&call.tenant, named, undo)?;
     let taken = undo.taken;
     publish_taken_back(&mut tx, &mut held, undo, valid_days).await?;
@@ -63,7 +72,10 @@ pub async fn unmatch_bank_line(app: &App, call: &Call, id: Id<BankLine>) -> Resu
 }
 
 /// Says of a return that it took the wrong line back.
-async fn undo_return(mut tx: WriteTx, found: &BankLine) -> Result<Answer<UnmatchBankLineResponse>, AppError> {
+async fn undo_return(
+    mut tx: WriteTx,
+    found: &BankLine,
+) -> Result<Answer<UnmatchBankLineResponse>, AppError> {
     let ids: Vec<_> = [Some(found.id), found.returned_line].into_iter().flatten().collect();
     let mut lines = bank_lines::lock_many(tx.conn(), &tx.call().tenant, &ids).await?;
     if let Some(answer) = tx.replay().await? {
@@ -71,8 +83,12 @@ async fn undo_return(mut tx: WriteTx, found: &BankLine) -> Result<Answer<Unmatch
     }
     let at = lines.iter().position(|line| line.id == found.id).ok_or_else(Refusal::not_found)?;
     let mut line = lines.swap_remove(at);
-    // A return that has no line is in another state; any line stands in for the one that it does not have.
-    let mut original = lines.pop().filter(|bank_line| line.returned_line == Some(bank_line.id)).unwrap_or_else(|| line.clone());
+    // A return that has no line is in another state; any line stands in for the one that it does
+    // not have.
+    let mut original = lines
+        .pop()
+        .filter(|bank_line| line.returned_line == Some(bank_line.id))
+        .unwrap_or_else(|| line.clone());
     let named = original.customer.zip(original.payment);
     name_payment(&tx.call().tenant, named, line.undo_return(&mut original))?;
     store_line(&mut tx, &line).await?;
@@ -90,7 +106,8 @@ async fn tell_customer(
 ) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
     let paid = payments::find(tx.conn(), &tenant, taken.payment).await?;
-    let ids: Vec<_> = paid.iter().flat_map(|payment| &payment.allocations).map(|part| part.invoice).collect();
+    let ids: Vec<_> =
+        paid.iter().flat_map(|payment| &payment.allocations).map(|part| part.invoice).collect();
     let notice = TakenBackNotice {
         amount: line.shown.amount,
         credit: taken.credit()?,

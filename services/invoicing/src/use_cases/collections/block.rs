@@ -35,7 +35,11 @@ pub async fn block_invoice(
 ///
 /// # Errors
 /// `INVOICE_BLOCKED` by another owner, `RESOURCE_NOT_FOUND`.
-pub async fn unblock_invoice(app: &App, call: &Call, named: &InvoiceRef) -> Result<Answer<UnblockInvoiceResponse>, AppError> {
+pub async fn unblock_invoice(
+    app: &App,
+    call: &Call,
+    named: &InvoiceRef,
+) -> Result<Answer<UnblockInvoiceResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let mut invoice = lock_invoice(&tx, named).await?;
     if let Some(answer) = tx.replay().await? {

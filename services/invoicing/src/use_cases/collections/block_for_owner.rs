@@ -14,7 +14,11 @@ use payterms_proto::invoicing::peers::v1::{BlockForOwnerResponse, UnblockForOwne
 use std::slice::from_ref;
 
 /// Locks all of an owner's invoices.
-async fn lock_owner_invoices(tx: &WriteTx, call: &Call, owned: &OwnerInvoices) -> Result<Vec<Invoice>, AppError> {
+async fn lock_owner_invoices(
+    tx: &WriteTx,
+    call: &Call,
+    owned: &OwnerInvoices,
+) -> Result<Vec<Invoice>, AppError> {
     let ids: Vec<_> = owned.invoices.iter().map(|(id, _)| *id).collect();
     let found = invoices::lock_many(tx.conn(), &call.tenant, &ids).await?;
     if found.len() < ids.len() || found.iter().any(|invoice| invoice.customer != owned.customer) {
@@ -41,7 +45,11 @@ pub async fn block_for_owner(
     let now = tx.now();
     let mut rendered = Vec::with_capacity(found.len());
     for invoice in &mut found {
-        let expected = owned.invoices.iter().find(|(id, _)| *id == invoice.id).map_or(ExpectedOpen::Anything, |(_, expected)| *expected);
+        let expected = owned
+            .invoices
+            .iter()
+            .find(|(id, _)| *id == invoice.id)
+            .map_or(ExpectedOpen::Anything, |(_, expected)| *expected);
         let known = must_be_as_expected(invoice, reason, expected);
         name_pending(&tx, from_ref(invoice), known).await?;
         invoice.set_block(Block { reason, owner: owned.owner.clone(), since: tx.today() }, now)?;
@@ -50,9 +58,16 @@ pub async fn block_for_owner(
     tx.commit(BlockForOwnerResponse { invoices: rendered }).await
 }
 
-fn must_be_as_expected(invoice: &Invoice, reason: BlockReason, expected: ExpectedOpen) -> Result<(), Refusal> {
+fn must_be_as_expected(
+    invoice: &Invoice,
+    reason: BlockReason,
+    expected: ExpectedOpen,
+) -> Result<(), Refusal> {
     if reason == BlockReason::PlanProposed && invoice.pending.is_positive() {
-        let message = format!("A payment under way has reserved {} of an invoice. Wait for its end.", invoice.pending);
+        let message = format!(
+            "A payment under way has reserved {} of an invoice. Wait for its end.",
+            invoice.pending
+        );
         return Err(Refusal::precondition("PAYMENT_PENDING", message).with("invoice", invoice.id));
     }
     let open = invoice.open()?;
@@ -62,8 +77,11 @@ fn must_be_as_expected(invoice: &Invoice, reason: BlockReason, expected: Expecte
         ExpectedOpen::Nothing => Money::zero(invoice.currency),
     };
     if open.compare(most)?.is_gt() {
-        let message = format!("{open} are open on an invoice; {most} were expected. Look at the plan again.");
-        return Err(Refusal::precondition("PLAN_AMOUNT_CHANGED", message).with("invoice", invoice.id).with("open", open.amount()));
+        let message =
+            format!("{open} are open on an invoice; {most} were expected. Look at the plan again.");
+        return Err(Refusal::precondition("PLAN_AMOUNT_CHANGED", message)
+            .with("invoice", invoice.id)
+            .with("open", open.amount()));
     }
     Ok(())
 }
@@ -72,7 +90,11 @@ fn must_be_as_expected(invoice: &Invoice, reason: BlockReason, expected: Expecte
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`.
-pub async fn unblock_for_owner(app: &App, call: &Call, owned: &OwnerInvoices) -> Result<Answer<UnblockForOwnerResponse>, AppError> {
+pub async fn unblock_for_owner(
+    app: &App,
+    call: &Call,
+    owned: &OwnerInvoices,
+) -> Result<Answer<UnblockForOwnerResponse>, AppError> {
     let mut tx = app.db.begin_forward(call).await?;
     let mut found = lock_owner_invoices(&tx, call, owned).await?;
     if let Some(answer) = tx.replay().await? {

@@ -1,5 +1,5 @@
-//! Collects for the owner of a block, such as an active plan: a payment from the collection method over
-//! several invoices, at most what is payable. The flow is that of any payment.
+//! Collects for the owner of a block, such as an active plan: a payment from the collection method
+//! over several invoices, at most what is payable. The flow is that of any payment.
 
 use crate::{
     app::App,
@@ -24,18 +24,26 @@ use payterms_proto::{
 /// Begins a payment of what is payable of an owner's invoices.
 ///
 /// # Errors
-/// `INVOICE_BLOCKED` by another, `COLLECTION_WAITS`, `NOTHING_PAYABLE`, `TRANSFER_ONLY`, `DEBIT_NOTICE_REQUIRED`, `RESOURCE_NOT_FOUND`.
-pub async fn collect_for_owner(app: &App, call: &Call, collect: &CollectForOwner) -> Result<Answer<CollectForOwnerResponse>, AppError> {
+/// `INVOICE_BLOCKED` by another, `COLLECTION_WAITS`, `NOTHING_PAYABLE`, `TRANSFER_ONLY`,
+/// `DEBIT_NOTICE_REQUIRED`, `RESOURCE_NOT_FOUND`.
+pub async fn collect_for_owner(
+    app: &App,
+    call: &Call,
+    collect: &CollectForOwner,
+) -> Result<Answer<CollectForOwnerResponse>, AppError> {
     if app.flows.knows(call).await? {
         let mut tx = app.db.begin_forward(call).await?;
         tx.seen().await?;
         drop(tx);
         return app.flows.answer(call, true).await;
     }
-    let means = Wallet::new(app, &call.tenant, collect.customer).means(collect.amount.currency()).await?;
+    let means =
+        Wallet::new(app, &call.tenant, collect.customer).means(collect.amount.currency()).await?;
     let mut tx = app.db.begin_forward(call).await?;
     let mut owned = invoices::lock_many(tx.conn(), &call.tenant, &collect.invoices).await?;
-    if owned.len() < collect.invoices.len() || owned.iter().any(|invoice| invoice.customer != collect.customer) {
+    if owned.len() < collect.invoices.len()
+        || owned.iter().any(|invoice| invoice.customer != collect.customer)
+    {
         return Err(Refusal::not_found().into());
     }
     if tx.seen().await?.is_some() {
@@ -69,7 +77,10 @@ fn waits_for_dispute(dispute: &str) -> Refusal {
 }
 
 /// The invoices of which something is payable, and what is collected of them.
-fn payable_for_owner(owned: &[Invoice], collect: &CollectForOwner) -> Result<PaymentRequest, AppError> {
+fn payable_for_owner(
+    owned: &[Invoice],
+    collect: &CollectForOwner,
+) -> Result<PaymentRequest, AppError> {
     let (mut invoices, mut sum) = (Vec::new(), Money::zero(collect.amount.currency()));
     for invoice in owned.iter().filter(|invoice| invoice.state == InvoiceState::Open) {
         // Without its block the owner has nothing to collect here any more.
@@ -89,19 +100,37 @@ fn payable_for_owner(owned: &[Invoice], collect: &CollectForOwner) -> Result<Pay
     // What falls due later is left alone: payments under way pay what is due first.
     let due = collect.later.map_or(Ok(sum), |later| sum.minus(later.min(sum)?))?;
     if !due.is_positive() {
-        let message = "Nothing of these invoices can be paid now: they are paid, or a payment is under way.";
+        let message =
+            "Nothing of these invoices can be paid now: they are paid, or a payment is under way.";
         return Err(Refusal::precondition("NOTHING_PAYABLE", message).into());
     }
     let amount = collect.amount.min(due)?;
-    Ok(PaymentRequest { invoices, tenders: vec![(Source::Collection(None), Some(amount))], surplus_allowed: false, deferred_on: None })
+    Ok(PaymentRequest {
+        invoices,
+        tenders: vec![(Source::Collection(None), Some(amount))],
+        surplus_allowed: false,
+        deferred_on: None,
+    })
 }
 
 /// A bank account is debited when the customer was told long enough ahead.
-fn must_be_notified(methods: &[PaymentMethod], notified_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Result<(), AppError> {
+fn must_be_notified(
+    methods: &[PaymentMethod],
+    notified_at: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Result<(), AppError> {
     let from = notified_at.unwrap_or(now) + TimeDelta::days(NOTICE_DAYS);
-    if from <= now || !methods.iter().any(|payment_method| payment_method.collection_method && payment_method.kind() == Kind::BankDebit) {
+    if from <= now
+        || !methods.iter().any(|payment_method| {
+            payment_method.collection_method && payment_method.kind() == Kind::BankDebit
+        })
+    {
         return Ok(());
     }
-    let message = format!("A bank account is debited {NOTICE_DAYS} days after the notice at the earliest: from {from}.");
-    Err(Refusal::precondition("DEBIT_NOTICE_REQUIRED", message).with("from", timestamp(from).seconds).into())
+    let message = format!(
+        "A bank account is debited {NOTICE_DAYS} days after the notice at the earliest: from {from}."
+    );
+    Err(Refusal::precondition("DEBIT_NOTICE_REQUIRED", message)
+        .with("from", timestamp(from).seconds)
+        .into())
 }

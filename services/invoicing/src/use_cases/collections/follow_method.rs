@@ -28,12 +28,17 @@ pub const JOB: &str = "collect_from_new_method";
 /// The most invoices of one transaction.
 const BATCH: u64 = 100;
 
-/// Notes the customer's methods, and until when one can be charged without a person present: mails name them, and say where there is none.
+/// Notes the customer's methods, and until when one can be charged without a person present: mails
+/// name them, and say where there is none.
 ///
 /// # Errors
 /// `Fault` for a name that is none.
-pub async fn note_collection_method(tx: &WriteTx, changed: &PaymentMethodsChanged) -> Result<(), AppError> {
-    let method = changed.payment_methods.iter().find(|payment_method| payment_method.collection_method);
+pub async fn note_collection_method(
+    tx: &WriteTx,
+    changed: &PaymentMethodsChanged,
+) -> Result<(), AppError> {
+    let method =
+        changed.payment_methods.iter().find(|payment_method| payment_method.collection_method);
     let customer = customer_of(changed)?;
     method_copies::save(tx, customer, changed).await?;
     collection_methods::save(tx, customer, method.map(last_day)).await?;
@@ -43,7 +48,11 @@ pub async fn note_collection_method(tx: &WriteTx, changed: &PaymentMethodsChange
 /// A card can be charged until the end of the month in which it expires.
 #[must_use]
 pub fn last_day(method: &PaymentMethod) -> NaiveDate {
-    let expires = NaiveDate::from_ymd_opt(method.expire_year, u32::try_from(method.expire_month).unwrap_or_default(), 1);
+    let expires = NaiveDate::from_ymd_opt(
+        method.expire_year,
+        u32::try_from(method.expire_month).unwrap_or_default(),
+        1,
+    );
     expires.map_or_else(collection_methods::without_end, month_end)
 }
 
@@ -61,12 +70,15 @@ fn customer_of(changed: &PaymentMethodsChanged) -> Result<Id<Customer>, AppError
     Ok(Id::from_uuid(customer.id(0)))
 }
 
-/// The new method is tried once, a day later, for each unblocked invoice whose collection has stopped, and the customer is told
-/// (docs/domain/invoicing.md#new-method).
+/// The new method is tried once, a day later, for each unblocked invoice whose collection has
+/// stopped, and the customer is told (docs/domain/invoicing.md#new-method).
 pub async fn collect_from_new_method(app: &App, row: &DueRow) -> Result<(), AppError> {
-    let Some(id) = names::uuid(&row.subject) else { return Err(AppError::Fault(format!("customer {:?}", row.subject))) };
+    let Some(id) = names::uuid(&row.subject) else {
+        return Err(AppError::Fault(format!("customer {:?}", row.subject)));
+    };
     let mut tx = app.db.begin_forward(&row.call("invoicing", id)).await?;
-    let mut stopped = invoice_lists::lock_stopped(tx.conn(), &row.tenant, Id::from_uuid(id), BATCH).await?;
+    let mut stopped =
+        invoice_lists::lock_stopped(tx.conn(), &row.tenant, Id::from_uuid(id), BATCH).await?;
     if !take(&tx, row).await? {
         return Ok(());
     }
@@ -79,7 +91,9 @@ pub async fn collect_from_new_method(app: &App, row: &DueRow) -> Result<(), AppE
     }
     if !stopped.is_empty() {
         let day = day_in(tx.time().zone, at);
-        let methods = method_copies::of_customer(tx.conn(), &row.tenant, Id::from_uuid(id)).await?.unwrap_or_default();
+        let methods = method_copies::of_customer(tx.conn(), &row.tenant, Id::from_uuid(id))
+            .await?
+            .unwrap_or_default();
         let because = PlannedBecause::NewMethod(collection_method(&methods).cloned());
         mail_collection_planned(&mut tx, Id::from_uuid(id), (&stopped, day), because).await?;
         // Those that are tried are no longer stopped, so the next batch has others.

@@ -1,5 +1,5 @@
-//! What is taken of an invoice by itself next, so that mails say when and from what, and ask for no transfer
-//! (docs/domain/invoicing.md#no-transfer-asked).
+//! What is taken of an invoice by itself next, so that mails say when and from what, and ask for no
+//! transfer (docs/domain/invoicing.md#no-transfer-asked).
 
 use crate::{
     documents::wording::Language,
@@ -27,7 +27,8 @@ pub enum Outlook {
     Collected(NaiveDate, Option<Box<PaymentMethod>>),
     /// It is to be collected on a day, and no method can be charged then.
     NoMethod(NaiveDate),
-    /// It is to be collected on a day, but a dispute has taken the only method: it waits for that decision.
+    /// It is to be collected on a day, but a dispute has taken the only method: it waits for that
+    /// decision.
     Waits(NaiveDate),
 }
 
@@ -49,14 +50,23 @@ impl Outlook {
             Self::Waits(on) => ("waits", Some(*on), None),
         };
         let on = on.map(|on| language.date(on)).unwrap_or_default();
-        [("planned", planned.into()), ("planned_on", on.into()), ("planned_method", tried_method(language, method).into())]
+        [
+            ("planned", planned.into()),
+            ("planned_on", on.into()),
+            ("planned_method", tried_method(language, method).into()),
+        ]
     }
 }
 
 /// The method of a customer that is charged without a person present.
 #[must_use]
-pub fn collection_method(payment_methods_changed: &PaymentMethodsChanged) -> Option<&PaymentMethod> {
-    payment_methods_changed.payment_methods.iter().find(|payment_method| payment_method.collection_method)
+pub fn collection_method(
+    payment_methods_changed: &PaymentMethodsChanged,
+) -> Option<&PaymentMethod> {
+    payment_methods_changed
+        .payment_methods
+        .iter()
+        .find(|payment_method| payment_method.collection_method)
 }
 
 /// What is taken of an invoice by itself next, as far as is known here.
@@ -76,7 +86,8 @@ pub async fn outlook_of<C: ConnectionTrait>(
     };
     let Some(next) = next else { return Ok(Outlook::Nothing) };
     let day = day_in(zone, next).max(invoice.spared_until(today).unwrap_or(today)).max(today);
-    let payment_methods_changed = method_copies::of_customer(conn, tenant, invoice.customer).await?.unwrap_or_default();
+    let payment_methods_changed =
+        method_copies::of_customer(conn, tenant, invoice.customer).await?.unwrap_or_default();
     if !payment_methods_changed.collection_waits_for.is_empty() {
         return Ok(Outlook::Waits(day));
     }
@@ -84,13 +95,15 @@ pub async fn outlook_of<C: ConnectionTrait>(
         return Ok(Outlook::NoMethod(day));
     }
     let method = collection_method(&payment_methods_changed);
-    let day =
-        method.filter(|payment_method| needs_notice(invoice, payment_method)).map_or(day, |_| day + Days::new(NOTICE_DAYS.unsigned_abs()));
+    let day = method
+        .filter(|payment_method| needs_notice(invoice, payment_method))
+        .map_or(day, |_| day + Days::new(NOTICE_DAYS.unsigned_abs()));
     Ok(Outlook::Collected(day, method.cloned().map(Box::new)))
 }
 
 /// Whether a notice is mailed when the day has come, before the bank account is debited.
 fn needs_notice(invoice: &Invoice, method: &PaymentMethod) -> bool {
     let account = method.name.rsplit('/').next().and_then(names::uuid);
-    method.kind() == Kind::BankDebit && invoice.notice.is_none_or(|given| Some(given.account) != account)
+    method.kind() == Kind::BankDebit
+        && invoice.notice.is_none_or(|given| Some(given.account) != account)
 }

@@ -1,5 +1,5 @@
-//! Collections that wait for a dispute: each try that comes waits, and all go on once it is decided, or another method is there
-//! (docs/domain/invoicing.md#collection-waits).
+//! Collections that wait for a dispute: each try that comes waits, and all go on once it is
+//! decided, or another method is there (docs/domain/invoicing.md#collection-waits).
 
 use super::{follow_method::last_day, outlook::collection_method, schedule::schedule_collections};
 use crate::{
@@ -26,8 +26,8 @@ pub const JOB: &str = "go_on_collecting";
 /// The most invoices of one transaction.
 const BATCH: u64 = 100;
 
-/// After what the wallet tells of a customer's methods was saved: what waits may go on. What begins to wait meanwhile has either been
-/// committed, so that it is seen here, or reads what was saved.
+/// After what the wallet tells of a customer's methods was saved: what waits may go on. What begins
+/// to wait meanwhile has either been committed, so that it is seen here, or reads what was saved.
 pub(super) async fn follow_waits(tx: &WriteTx, customer: Id<Customer>) -> Result<(), AppError> {
     if invoice_lists::is_any_waiting(tx.conn(), &tx.call().tenant, customer).await? {
         schedule(tx, JOB, &customer.to_string(), tx.now()).await?;
@@ -35,10 +35,17 @@ pub(super) async fn follow_waits(tx: &WriteTx, customer: Id<Customer>) -> Result
     Ok(())
 }
 
-/// Lets an invoice wait whose try has come. `dispute` is what the wallet answered before the invoice was locked: where it has told of
-/// something else since, or not of this yet, nobody would end the wait, so it does not begin. Returns whether it waits.
-pub(super) async fn begin_to_wait(tx: &WriteTx, invoice: &mut Invoice, dispute: &str) -> Result<bool, AppError> {
-    if dispute.is_empty() || method_copies::lock(tx, invoice.customer).await?.collection_waits_for != dispute {
+/// Lets an invoice wait whose try has come. `dispute` is what the wallet answered before the
+/// invoice was locked: where it has told of something else since, or not of this yet, nobody would
+/// end the wait, so it does not begin. Returns whether it waits.
+pub(super) async fn begin_to_wait(
+    tx: &WriteTx,
+    invoice: &mut Invoice,
+    dispute: &str,
+) -> Result<bool, AppError> {
+    if dispute.is_empty()
+        || method_copies::lock(tx, invoice.customer).await?.collection_waits_for != dispute
+    {
         return Ok(false);
     }
     let (today, now) = (tx.today(), tx.now());
@@ -55,8 +62,15 @@ pub async fn resume_collecting(app: &App, row: &DueRow) -> Result<(), AppError> 
     let id = names::uuid(&row.subject).ok_or_else(fault)?;
     let customer = Id::from_uuid(id);
     let mut tx = app.db.begin_forward(&row.call("invoicing", id)).await?;
-    let known = method_copies::of_customer(tx.conn(), &row.tenant, customer).await?.unwrap_or_default();
-    let mut waiting = invoice_lists::lock_waiting(tx.conn(), &row.tenant, (customer, &known.collection_waits_for), BATCH).await?;
+    let known =
+        method_copies::of_customer(tx.conn(), &row.tenant, customer).await?.unwrap_or_default();
+    let mut waiting = invoice_lists::lock_waiting(
+        tx.conn(),
+        &row.tenant,
+        (customer, &known.collection_waits_for),
+        BATCH,
+    )
+    .await?;
     // The wallet may tell of something else meanwhile: the job comes again then.
     let payment_methods_changed = method_copies::lock(&tx, customer).await?;
     if !take(&tx, row).await? {
@@ -92,13 +106,18 @@ pub async fn resume_collecting(app: &App, row: &DueRow) -> Result<(), AppError> 
 }
 
 fn usable(payment_methods_changed: &PaymentMethodsChanged, day: NaiveDate) -> bool {
-    collection_method(payment_methods_changed).is_some_and(|payment_method| day <= last_day(payment_method))
+    collection_method(payment_methods_changed)
+        .is_some_and(|payment_method| day <= last_day(payment_method))
 }
 
 /// The next day where a method can be charged then; else the second day after the notice.
 fn day_of(tx: &WriteTx, payment_methods_changed: &PaymentMethodsChanged) -> NaiveDate {
     let tomorrow = tx.today().succ_opt().unwrap_or(NaiveDate::MAX);
-    if usable(payment_methods_changed, tomorrow) { tomorrow } else { tx.today().checked_add_days(NOTICE).unwrap_or(NaiveDate::MAX) }
+    if usable(payment_methods_changed, tomorrow) {
+        tomorrow
+    } else {
+        tx.today().checked_add_days(NOTICE).unwrap_or(NaiveDate::MAX)
+    }
 }
 
 /// Returns whether it is collected on the day.

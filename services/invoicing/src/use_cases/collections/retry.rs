@@ -13,7 +13,11 @@ use payterms_proto::invoicing::v1::RetryCollectionResponse;
 ///
 /// # Errors
 /// Those of [`payterms_invoicing_domain::Invoice::retry_collection`], `RESOURCE_NOT_FOUND`.
-pub async fn retry_collection(app: &App, call: &Call, named: &InvoiceRef) -> Result<Answer<RetryCollectionResponse>, AppError> {
+pub async fn retry_collection(
+    app: &App,
+    call: &Call,
+    named: &InvoiceRef,
+) -> Result<Answer<RetryCollectionResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let mut invoice = lock_invoice(&tx, named).await?;
     if let Some(answer) = tx.replay().await? {

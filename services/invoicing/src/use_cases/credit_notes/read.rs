@@ -18,13 +18,17 @@ use payterms_proto::invoicing::v1 as pb;
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `PAGE_TOKEN_INVALID`.
-pub async fn list_credit_notes(app: &App, list: &ListOfInvoices) -> Result<pb::ListCreditNotesResponse, AppError> {
+pub async fn list_credit_notes(
+    app: &App,
+    list: &ListOfInvoices,
+) -> Result<pb::ListCreditNotesResponse, AppError> {
     let ListOfInvoices { of, invoice } = list;
     let (tenant, listing) = (&of.tenant, &of.listing);
     let after = app.pages.cursor(&listing.page)?;
     let conn = app.db.read(tenant).await?;
     if let Some((customer, invoice)) = of.customer.zip(*invoice) {
-        let named = InvoiceRef { tenant: tenant.clone(), customer, invoice, as_customer: of.as_customer };
+        let named =
+            InvoiceRef { tenant: tenant.clone(), customer, invoice, as_customer: of.as_customer };
         find_visible_invoice(&conn, &named).await?;
     } else if of.as_customer && are_invoices_hidden(&conn, tenant).await? {
         return Ok(pb::ListCreditNotesResponse::default());

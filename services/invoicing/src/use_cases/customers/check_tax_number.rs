@@ -22,15 +22,19 @@ pub const JOB: &str = "check_tax_number";
 /// How often it is looked whether there is a register by now.
 const WITHOUT_REGISTER: TimeDelta = TimeDelta::days(7);
 
-/// Asks the register, outside of a transaction, then notes its answer. The job has a lane of its own, since the register may hang. Whatever changes the number meanwhile schedules this job
-/// anew, so that an answer about another number is not taken.
+/// Asks the register, outside of a transaction, then notes its answer. The job has a lane of its
+/// own, since the register may hang. Whatever changes the number meanwhile schedules this job anew,
+/// so that an answer about another number is not taken.
 ///
 /// # Errors
 /// `Fault` for a subject that is no customer.
 pub async fn check_tax_number(app: &App, row: &DueRow) -> Result<(), AppError> {
-    let id = names::uuid(&row.subject).ok_or_else(|| AppError::Fault(format!("customer {:?}", row.subject)))?;
+    let id = names::uuid(&row.subject)
+        .ok_or_else(|| AppError::Fault(format!("customer {:?}", row.subject)))?;
     let conn = app.db.read(&row.tenant).await?;
-    let found = customers::find(&conn, &row.tenant, Id::from_uuid(id)).await?.zip(tenants::find(&conn, &row.tenant).await?);
+    let found = customers::find(&conn, &row.tenant, Id::from_uuid(id))
+        .await?
+        .zip(tenants::find(&conn, &row.tenant).await?);
     drop(conn);
     let number = found.as_ref().and_then(|(customer, tenant)| customer.number_to_ask_for(tenant));
     let requester = found.as_ref().and_then(|(_, tenant)| tenant.number_to_ask_with());
@@ -43,7 +47,9 @@ pub async fn check_tax_number(app: &App, row: &DueRow) -> Result<(), AppError> {
     if !take(&tx, row).await? {
         return Ok(());
     }
-    let (Some(mut customer), Some(tenant)) = (customer, tenants::hold(tx.conn(), &row.tenant).await?) else {
+    let (Some(mut customer), Some(tenant)) =
+        (customer, tenants::hold(tx.conn(), &row.tenant).await?)
+    else {
         return tx.commit_rows().await;
     };
     let now = tx.now();
@@ -69,9 +75,14 @@ pub async fn check_tax_number(app: &App, row: &DueRow) -> Result<(), AppError> {
             customer.touch(now);
             publish_customers(&mut tx, std::slice::from_ref(&customer)).await?;
         }
-        None if app.tax_register.is_none() && number.is_some() => schedule(&tx, JOB, &row.subject, now + WITHOUT_REGISTER).await?,
-        // Another number, or another rule, than the one that was asked for: nothing is known of it yet.
-        None if is_answered => schedule_number_checks(&tx, &tenant, std::slice::from_ref(&customer)).await?,
+        None if app.tax_register.is_none() && number.is_some() => {
+            schedule(&tx, JOB, &row.subject, now + WITHOUT_REGISTER).await?
+        }
+        // Another number, or another rule, than the one that was asked for: nothing is known of it
+        // yet.
+        None if is_answered => {
+            schedule_number_checks(&tx, &tenant, std::slice::from_ref(&customer)).await?
+        }
         None => {}
     }
     tx.commit_rows().await

@@ -15,7 +15,11 @@ use payterms_proto::invoicing::v1::CreateCustomerResponse;
 ///
 /// # Errors
 /// `EXTERNAL_ID_TAKEN`, `TENANT_SUSPENDED`.
-pub async fn create_customer(app: &App, call: &Call, new: &CustomerFields) -> Result<Answer<CreateCustomerResponse>, AppError> {
+pub async fn create_customer(
+    app: &App,
+    call: &Call,
+    new: &CustomerFields,
+) -> Result<Answer<CreateCustomerResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
@@ -23,7 +27,8 @@ pub async fn create_customer(app: &App, call: &Call, new: &CustomerFields) -> Re
     let tenant = tenants::hold(tx.conn(), &call.tenant).await?.ok_or_else(Refusal::not_found)?;
     let now = tx.now();
     let customer = new_customer(&mut tx, &tenant, new, now);
-    must_be_free(&tx, customers::NAMED, customer.id.uuid(), customer.marks.external_id.as_deref()).await?;
+    must_be_free(&tx, customers::NAMED, customer.id.uuid(), customer.marks.external_id.as_deref())
+        .await?;
     publish_customers(&mut tx, std::slice::from_ref(&customer)).await?;
     if customer.tax_number.is_some() {
         schedule_number_checks(&tx, &tenant, std::slice::from_ref(&customer)).await?;

@@ -19,8 +19,13 @@ const PAGE: u64 = 200;
 
 /// Resolves a page of customers.
 pub async fn resolve_tax(app: &App, row: &DueRow) -> Result<(), AppError> {
-    let parsed = row.subject.split_once('/').and_then(|(country, after)| Some((country, names::uuid(after)?)));
-    let Some((country, after)) = parsed else { return Err(AppError::Fault(format!("page {:?}", row.subject))) };
+    let parsed = row
+        .subject
+        .split_once('/')
+        .and_then(|(country, after)| Some((country, names::uuid(after)?)));
+    let Some((country, after)) = parsed else {
+        return Err(AppError::Fault(format!("page {:?}", row.subject)));
+    };
     let call = row.call("invoicing", after);
     let mut tx = app.db.begin_forward(&call).await?;
     let mut page = customers::lock_of_country(tx.conn(), &row.tenant, country, after, PAGE).await?;

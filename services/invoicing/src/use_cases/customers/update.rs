@@ -1,4 +1,5 @@
-//! Changes a customer; a new country brings a new tax treatment, another tax number has to be verified.
+//! Changes a customer; a new country brings a new tax treatment, another tax number has to be
+//! verified.
 
 use super::{
     read::show_customer,
@@ -17,10 +18,17 @@ use payterms_proto::invoicing::v1::UpdateCustomerResponse;
 /// Changes what the paths name of a customer.
 ///
 /// # Errors
-/// `RESOURCE_NOT_FOUND`, `ETAG_MISMATCH`, `EXTERNAL_ID_TAKEN`, `TAX_NUMBER_INVALID`, `TENANT_SUSPENDED`.
-pub async fn update_customer(app: &App, call: &Call, update: &UpdateCustomer) -> Result<Answer<UpdateCustomerResponse>, AppError> {
+/// `RESOURCE_NOT_FOUND`, `ETAG_MISMATCH`, `EXTERNAL_ID_TAKEN`, `TAX_NUMBER_INVALID`,
+/// `TENANT_SUSPENDED`.
+pub async fn update_customer(
+    app: &App,
+    call: &Call,
+    update: &UpdateCustomer,
+) -> Result<Answer<UpdateCustomerResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
-    let mut customer = customers::lock(tx.conn(), &call.tenant, update.customer).await?.ok_or_else(Refusal::not_found)?;
+    let mut customer = customers::lock(tx.conn(), &call.tenant, update.customer)
+        .await?
+        .ok_or_else(Refusal::not_found)?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
@@ -46,15 +54,22 @@ pub async fn update_customer(app: &App, call: &Call, update: &UpdateCustomer) ->
         customer.number_set((&before.country, &before.tax_id));
     }
     if update.paths.iter().any(|path| path == "external_id") {
-        must_be_free(&tx, customers::NAMED, customer.id.uuid(), customer.marks.external_id.as_deref()).await?;
+        must_be_free(
+            &tx,
+            customers::NAMED,
+            customer.id.uuid(),
+            customer.marks.external_id.as_deref(),
+        )
+        .await?;
     }
     let now = tx.now();
     let tenant = tenants::hold(tx.conn(), &call.tenant).await?.ok_or_else(Refusal::not_found)?;
     customer.resolve_tax(&tenant, now);
     customer.touch(now);
     publish_customers(&mut tx, std::slice::from_ref(&customer)).await?;
-    let number =
-        |customer: &payterms_invoicing_domain::Customer| (customer.tax_id.clone(), customer.tax_number.clone(), customer.country.clone());
+    let number = |customer: &payterms_invoicing_domain::Customer| {
+        (customer.tax_id.clone(), customer.tax_number.clone(), customer.country.clone())
+    };
     if number(&before) != number(&customer) {
         schedule_number_checks(&tx, &tenant, std::slice::from_ref(&customer)).await?;
     }

@@ -17,15 +17,25 @@ use payterms_proto::invoicing::v1::VerifyTaxNumberResponse;
 ///
 /// # Errors
 /// Those of [`payterms_invoicing_domain::Customer::number_judged`], `RESOURCE_NOT_FOUND`.
-pub async fn verify_tax_number(app: &App, call: &Call, found: &VerifyTaxNumber) -> Result<Answer<VerifyTaxNumberResponse>, AppError> {
+pub async fn verify_tax_number(
+    app: &App,
+    call: &Call,
+    found: &VerifyTaxNumber,
+) -> Result<Answer<VerifyTaxNumberResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
-    let mut customer = customers::lock(tx.conn(), &call.tenant, found.customer).await?.ok_or_else(Refusal::not_found)?;
+    let mut customer = customers::lock(tx.conn(), &call.tenant, found.customer)
+        .await?
+        .ok_or_else(Refusal::not_found)?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
     let now = tx.now();
     let before = customer.tax_number.as_ref().map(|tax_number| tax_number.state);
-    customer.number_judged((&found.number, found.state), (&call.caller.subject, &found.explanation), now)?;
+    customer.number_judged(
+        (&found.number, found.state),
+        (&call.caller.subject, &found.explanation),
+        now,
+    )?;
     let tenant = tenants::hold(tx.conn(), &call.tenant).await?.ok_or_else(Refusal::not_found)?;
     customer.resolve_tax(&tenant, now);
     customer.touch(now);

@@ -20,7 +20,11 @@ fn line_tender(payment: &mut Payment) -> Option<&mut Tender> {
 ///
 /// # Errors
 /// No answer after many tries.
-pub async fn reserve_on_line(app: &App, tenant: &TenantId, payment: &mut Payment) -> Result<bool, AppError> {
+pub async fn reserve_on_line(
+    app: &App,
+    tenant: &TenantId,
+    payment: &mut Payment,
+) -> Result<bool, AppError> {
     let Some(line) = Line::of(app, tenant, payment) else { return Ok(true) };
     let refused = line.authorize(payment.to_defer()).await?.refused_for();
     kill::point("payment.after_draw");
@@ -35,11 +39,17 @@ pub async fn reserve_on_line(app: &App, tenant: &TenantId, payment: &mut Payment
 ///
 /// # Errors
 /// No answer after many tries.
-pub async fn release_line(app: &App, tenant: &TenantId, payment: &mut Payment) -> Result<(), AppError> {
+pub async fn release_line(
+    app: &App,
+    tenant: &TenantId,
+    payment: &mut Payment,
+) -> Result<(), AppError> {
     let Some(line) = Line::of(app, tenant, payment) else { return Ok(()) };
     line.void().await?;
     kill::point("payment.after_void");
-    if let Some(tender) = line_tender(payment).filter(|tender| tender.state == TenderState::Processing) {
+    if let Some(tender) =
+        line_tender(payment).filter(|tender| tender.state == TenderState::Processing)
+    {
         tender.state = TenderState::Released;
     }
     Ok(())
@@ -49,8 +59,16 @@ pub async fn release_line(app: &App, tenant: &TenantId, payment: &mut Payment) -
 ///
 /// # Errors
 /// No answer after many tries.
-pub async fn draw_on_line(app: &App, tenant: &TenantId, payment: &mut Payment) -> Result<(), AppError> {
-    let Some((Some(line), (id, _))) = Some(Line::of(app, tenant, payment)).zip(line_of(&payment.tenders)) else { return Ok(()) };
+pub async fn draw_on_line(
+    app: &App,
+    tenant: &TenantId,
+    payment: &mut Payment,
+) -> Result<(), AppError> {
+    let Some((Some(line), (id, _))) =
+        Some(Line::of(app, tenant, payment)).zip(line_of(&payment.tenders))
+    else {
+        return Ok(());
+    };
     let captured = line.capture().await?;
     kill::point("payment.after_capture");
     let zone = app.db.tenant_zone(tenant).await?;
@@ -66,7 +84,12 @@ pub async fn draw_on_line(app: &App, tenant: &TenantId, payment: &mut Payment) -
             purchased_on: draw.purchase_date.as_ref().and_then(date_of).ok_or_else(fault)?,
             plans_allowed: captured.plans_allowed,
         };
-        deferred.push(Deferred { invoice: Id::from_uuid(uuid(&draw.invoice)?), deferral, due_on, collect_at: start_of_day(zone, due_on) });
+        deferred.push(Deferred {
+            invoice: Id::from_uuid(uuid(&draw.invoice)?),
+            deferral,
+            due_on,
+            collect_at: start_of_day(zone, due_on),
+        });
     }
     payment.deferred = deferred;
     if let Some(tender) = line_tender(payment) {

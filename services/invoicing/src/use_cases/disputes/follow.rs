@@ -1,5 +1,6 @@
-//! Takes in disputes of the wallet. An event carries the whole dispute, so each step is taken once, in its order, whatever comes twice or
-//! late: first what was taken back is open again, then the decision.
+//! Takes in disputes of the wallet. An event carries the whole dispute, so each step is taken once,
+//! in its order, whatever comes twice or late: first what was taken back is open again, then the
+//! decision.
 
 use super::{payment, top_up};
 use crate::{
@@ -27,7 +28,8 @@ use payterms_kernel::{Id, Money};
 use payterms_proto::wallet::v1::{Dispute as DisputeMessage, DisputeChanged, dispute::State};
 use prost::Message;
 
-/// Takes a dispute in whose payment was under way, or that came before the end of the one before; the subject is the dispute's id.
+/// Takes a dispute in whose payment was under way, or that came before the end of the one before;
+/// the subject is the dispute's id.
 pub const JOB: &str = "take_dispute";
 
 /// How often it is looked whether a payment has ended.
@@ -80,7 +82,8 @@ impl DisputeEvent {
         let fault = || AppError::Fault(format!("the dispute {:?}", dispute.name));
         let name = names::parse(&dispute.name, &["customers", "disputes"]).ok_or_else(fault)?;
         let money = |part: &Option<_>| part.as_ref().and_then(money_of).ok_or_else(fault);
-        let (id, customer, bytes) = (Id::from_uuid(name.id(1)), Id::from_uuid(name.id(0)), event.encode_to_vec());
+        let (id, customer, bytes) =
+            (Id::from_uuid(name.id(1)), Id::from_uuid(name.id(0)), event.encode_to_vec());
         let dispute_event = Self {
             id,
             customer,
@@ -92,7 +95,16 @@ impl DisputeEvent {
             dispute,
             event,
         };
-        Ok((dispute_event, Dispute { id, customer, applied: Applied::Nothing, reversed: Reversed::default(), event: bytes }))
+        Ok((
+            dispute_event,
+            Dispute {
+                id,
+                customer,
+                applied: Applied::Nothing,
+                reversed: Reversed::default(),
+                event: bytes,
+            },
+        ))
     }
 }
 
@@ -103,10 +115,15 @@ impl DisputeEvent {
 pub async fn follow_dispute(tx: &mut WriteTx, event: DisputeChanged) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
     let (mut dispute_event, new) = DisputeEvent::of(event)?;
-    let mut dispute = disputes::lock(tx.conn(), &tenant, new.id).await?.unwrap_or_else(|| new.clone());
+    let mut dispute =
+        disputes::lock(tx.conn(), &tenant, new.id).await?.unwrap_or_else(|| new.clone());
     let (known, _) = DisputeEvent::of(DisputeChanged::decode(dispute.event.as_slice())?)?;
     if is_contradicted(&dispute_event.dispute) && !is_contradicted(&known.dispute) {
-        mail_dispute(tx, dispute_event.notice(Notice::Contradicted, dispute_event.amount, Vec::new())).await?;
+        mail_dispute(
+            tx,
+            dispute_event.notice(Notice::Contradicted, dispute_event.amount, Vec::new()),
+        )
+        .await?;
     }
     // What is decided stays decided, even where an older event comes again.
     if dispute_event.dispute.state() == State::Open && known.dispute.state() != State::Open {
@@ -128,7 +145,9 @@ pub async fn retry_dispute(app: &App, row: &DueRow) -> Result<(), AppError> {
     let fault = || AppError::Fault(format!("dispute {:?}", row.subject));
     let id = names::uuid(&row.subject).ok_or_else(fault)?;
     let mut tx = app.db.begin_forward(&row.call("invoicing", id)).await?;
-    let Some(mut dispute) = disputes::lock(tx.conn(), &row.tenant, Id::from_uuid(id)).await? else { return Ok(()) };
+    let Some(mut dispute) = disputes::lock(tx.conn(), &row.tenant, Id::from_uuid(id)).await? else {
+        return Ok(());
+    };
     if !take(&tx, row).await? {
         return Ok(());
     }
@@ -137,7 +156,11 @@ pub async fn retry_dispute(app: &App, row: &DueRow) -> Result<(), AppError> {
     tx.commit_rows().await
 }
 
-async fn take_in(tx: &mut WriteTx, dispute: &mut Dispute, dispute_event: &DisputeEvent) -> Result<(), AppError> {
+async fn take_in(
+    tx: &mut WriteTx,
+    dispute: &mut Dispute,
+    dispute_event: &DisputeEvent,
+) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
     let before = dispute.applied;
     if dispute.applied != Applied::Ended {
@@ -160,13 +183,20 @@ async fn take_in(tx: &mut WriteTx, dispute: &mut Dispute, dispute_event: &Disput
 }
 
 /// What was taken back, or is there again, stands on the statement of its month.
-async fn note(tx: &WriteTx, (before, dispute): (Applied, &Dispute), dispute_event: &DisputeEvent) -> Result<(), AppError> {
+async fn note(
+    tx: &WriteTx,
+    (before, dispute): (Applied, &Dispute),
+    dispute_event: &DisputeEvent,
+) -> Result<(), AppError> {
     let whose = (dispute.id.uuid(), dispute.customer);
     if before == Applied::Nothing && dispute.applied != Applied::Nothing {
         let why = if dispute_event.dispute.r#final { TakenFor::Return } else { TakenFor::Dispute };
         note_taken_back(tx, whose, why, dispute_event.amount).await?;
     }
-    if before != Applied::Ended && dispute.applied == Applied::Ended && dispute_event.dispute.state() == State::Won {
+    if before != Applied::Ended
+        && dispute.applied == Applied::Ended
+        && dispute_event.dispute.state() == State::Won
+    {
         note_taken_back(tx, whose, TakenFor::DisputeWon, dispute_event.amount).await?;
     }
     Ok(())

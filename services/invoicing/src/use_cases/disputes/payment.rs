@@ -1,4 +1,5 @@
-//! The dispute of a payment: its invoices are open and blocked; then the payment stands again, or what is open is collected after notice.
+//! The dispute of a payment: its invoices are open and blocked; then the payment stands again, or
+//! what is open is collected after notice.
 
 use super::follow::DisputeEvent;
 use crate::{
@@ -26,14 +27,27 @@ use payterms_kernel::{
 use payterms_proto::wallet::v1::{DisputeChanged, dispute::State};
 use prost::Message;
 
-/// Takes in as much of a dispute as can be. False where its payment is not known, so that there is nothing to take in.
-pub(super) async fn take_in(tx: &mut WriteTx, dispute: &mut Dispute, dispute_event: &DisputeEvent) -> Result<bool, AppError> {
+/// Takes in as much of a dispute as can be. False where its payment is not known, so that there is
+/// nothing to take in.
+pub(super) async fn take_in(
+    tx: &mut WriteTx,
+    dispute: &mut Dispute,
+    dispute_event: &DisputeEvent,
+) -> Result<bool, AppError> {
     let tenant = tx.call().tenant.clone();
     let fault = || AppError::Fault(format!("the dispute of {:?}", dispute_event.dispute.payment));
-    let id = dispute_event.dispute.payment.rsplit('/').next().and_then(names::uuid).map(Id::from_uuid).ok_or_else(fault)?;
+    let id = dispute_event
+        .dispute
+        .payment
+        .rsplit('/')
+        .next()
+        .and_then(names::uuid)
+        .map(Id::from_uuid)
+        .ok_or_else(fault)?;
     let Some(found) = payments::find(tx.conn(), &tenant, id).await? else { return Ok(false) };
-    let place =
-        (0..found.tenders.len()).find(|place| charge_id(&found, *place) == dispute_event.event.charge_request_id).ok_or_else(fault)?;
+    let place = (0..found.tenders.len())
+        .find(|place| charge_id(&found, *place) == dispute_event.event.charge_request_id)
+        .ok_or_else(fault)?;
     if found.state == PaymentState::Processing {
         // The charge's success may have been missed: whoever waits for it goes on.
         enqueue_resume(tx, &dispute_event.dispute.payment).await?;
@@ -47,13 +61,23 @@ pub(super) async fn take_in(tx: &mut WriteTx, dispute: &mut Dispute, dispute_eve
         return Ok(true);
     }
     let charged = payment.tenders.get(place).ok_or_else(fault)?.amount;
-    if dispute.applied == Applied::Nothing && is_taken_back_by_another(tx, (dispute, dispute_event), (&payment, place)).await? {
+    if dispute.applied == Applied::Nothing
+        && is_taken_back_by_another(tx, (dispute, dispute_event), (&payment, place)).await?
+    {
         return Ok(true);
     }
     if dispute.applied == Applied::Nothing {
         open(tx, (dispute, dispute_event), (&mut payment, place), &mut owned)?;
         if !dispute_event.dispute.r#final {
-            mail_dispute(tx, dispute_event.notice(Notice::Opened, charged, items(tx, dispute, &owned, None).await?)).await?;
+            mail_dispute(
+                tx,
+                dispute_event.notice(
+                    Notice::Opened,
+                    charged,
+                    items(tx, dispute, &owned, None).await?,
+                ),
+            )
+            .await?;
         }
     }
     match dispute_event.dispute.state() {
@@ -66,8 +90,9 @@ pub(super) async fn take_in(tx: &mut WriteTx, dispute: &mut Dispute, dispute_eve
     Ok(true)
 }
 
-/// Whether another dispute of the charge is taken in and not ended yet. Of a charge there is one at a time: the end of that one is still to
-/// come, and before it there is nothing that this one could take.
+/// Whether another dispute of the charge is taken in and not ended yet. Of a charge there is one at
+/// a time: the end of that one is still to come, and before it there is nothing that this one could
+/// take.
 async fn is_taken_back_by_another(
     tx: &WriteTx,
     (dispute, dispute_event): (&Dispute, &DisputeEvent),
@@ -78,7 +103,9 @@ async fn is_taken_back_by_another(
     }
     for other in disputes::open_of(tx.conn(), &tx.call().tenant, dispute.customer).await? {
         let event = DisputeChanged::decode(other.event.as_slice())?;
-        if other.id != dispute.id && event.charge_request_id == dispute_event.event.charge_request_id {
+        if other.id != dispute.id
+            && event.charge_request_id == dispute_event.event.charge_request_id
+        {
             return Ok(true);
         }
     }
@@ -93,7 +120,11 @@ fn open(
     owned: &mut [Invoice],
 ) -> Result<(), AppError> {
     let (now, today) = (tx.now(), tx.today());
-    let taken = Taken { place, from_invoices: dispute_event.from_invoices, from_surplus: dispute_event.from_surplus };
+    let taken = Taken {
+        place,
+        from_invoices: dispute_event.from_invoices,
+        from_surplus: dispute_event.from_surplus,
+    };
     dispute.reversed = payment.charged_back(taken, owned, (now, now))?.unwrap_or_default();
     dispute.applied = Applied::Opened;
     for invoice in reopened(dispute, owned).filter(|_| !dispute_event.dispute.r#final) {
@@ -103,12 +134,23 @@ fn open(
 }
 
 /// The invoices that are open because of the dispute.
-fn reopened<'a>(dispute: &'a Dispute, owned: &'a mut [Invoice]) -> impl Iterator<Item = &'a mut Invoice> {
-    owned.iter_mut().filter(|each| dispute.reversed.parts.iter().any(|(invoice, _)| *invoice == each.id))
+fn reopened<'a>(
+    dispute: &'a Dispute,
+    owned: &'a mut [Invoice],
+) -> impl Iterator<Item = &'a mut Invoice> {
+    owned
+        .iter_mut()
+        .filter(|each| dispute.reversed.parts.iter().any(|(invoice, _)| *invoice == each.id))
 }
 
-/// What there is to tell of them; where the dispute is lost, also what follows from the day by which their customer knows.
-async fn items(tx: &WriteTx, dispute: &Dispute, owned: &[Invoice], known_by: Option<NaiveDate>) -> Result<Vec<Item>, AppError> {
+/// What there is to tell of them; where the dispute is lost, also what follows from the day by
+/// which their customer knows.
+async fn items(
+    tx: &WriteTx,
+    dispute: &Dispute,
+    owned: &[Invoice],
+    known_by: Option<NaiveDate>,
+) -> Result<Vec<Item>, AppError> {
     let (zone, today) = (tx.time().zone, tx.today());
     let mut items = Vec::new();
     for (id, again) in &dispute.reversed.parts {
@@ -116,17 +158,34 @@ async fn items(tx: &WriteTx, dispute: &Dispute, owned: &[Invoice], known_by: Opt
         let Some(issue) = &invoice.issue else { continue };
         let open = if invoice.state == InvoiceState::Open { Some(invoice.open()?) } else { None };
         let again = open.map_or(Ok(*again), |open| again.min(open))?;
-        let plan = if open.is_some() { plan_part_of(tx.conn(), &tx.call().tenant, invoice, owned).await? } else { None };
-        let mut item = Item { number: issue.number.clone(), again, open, collected_on: None, pay_by: None, plan };
+        let plan = if open.is_some() {
+            plan_part_of(tx.conn(), &tx.call().tenant, invoice, owned).await?
+        } else {
+            None
+        };
+        let mut item = Item {
+            number: issue.number.clone(),
+            again,
+            open,
+            collected_on: None,
+            pay_by: None,
+            plan,
+        };
         match (known_by.filter(|_| open.is_some()), &item.plan) {
             (Some(day), Some(plan)) => {
                 let due = plan.next.map_or(day, |next| next.due);
                 item.collected_on = Some(due.max(day)).filter(|_| plan.automatic);
-                item.pay_by = Some(due.max(day.pred_opt().unwrap_or(day))).filter(|_| !plan.automatic);
+                item.pay_by =
+                    Some(due.max(day.pred_opt().unwrap_or(day))).filter(|_| !plan.automatic);
             }
             (Some(_), None) => {
-                item.collected_on = invoice.collection.next_at.filter(|_| invoice.block.is_none()).map(|at| day_in(zone, at));
-                item.pay_by = Some(issue.due_date).filter(|due| *due >= today && item.collected_on.is_none());
+                item.collected_on = invoice
+                    .collection
+                    .next_at
+                    .filter(|_| invoice.block.is_none())
+                    .map(|at| day_in(zone, at));
+                item.pay_by =
+                    Some(issue.due_date).filter(|due| *due >= today && item.collected_on.is_none());
             }
             (None, _) => {}
         }
@@ -135,13 +194,25 @@ async fn items(tx: &WriteTx, dispute: &Dispute, owned: &[Invoice], known_by: Opt
     Ok(items)
 }
 
-/// Lifts the block of the dispute from its invoices, or hands it on to another dispute that is open over them.
-async fn lift_blocks(tx: &WriteTx, (dispute, dispute_event): (&Dispute, &DisputeEvent), owned: &mut [Invoice]) -> Result<(), AppError> {
+/// Lifts the block of the dispute from its invoices, or hands it on to another dispute that is open
+/// over them.
+async fn lift_blocks(
+    tx: &WriteTx,
+    (dispute, dispute_event): (&Dispute, &DisputeEvent),
+    owned: &mut [Invoice],
+) -> Result<(), AppError> {
     let (now, today) = (tx.now(), tx.today());
     let others = disputes::open_of(tx.conn(), &tx.call().tenant, dispute.customer).await?;
-    let prefix = dispute_event.dispute.name.rsplit_once('/').map(|(prefix, _)| prefix.to_owned()).unwrap_or_default();
+    let prefix = dispute_event
+        .dispute
+        .name
+        .rsplit_once('/')
+        .map(|(prefix, _)| prefix.to_owned())
+        .unwrap_or_default();
     for invoice in reopened(dispute, owned) {
-        let is_over = |other: &&Dispute| other.id != dispute.id && other.reversed.parts.iter().any(|(id, _)| *id == invoice.id);
+        let is_over = |other: &&Dispute| {
+            other.id != dispute.id && other.reversed.parts.iter().any(|(id, _)| *id == invoice.id)
+        };
         let next = others.iter().find(is_over).map(|other| format!("{prefix}/{}", other.id));
         invoice.dispute_ended(&dispute_event.dispute.name, next.as_deref(), today, now)?;
     }
@@ -155,7 +226,11 @@ async fn win(
     (payment, place): (&mut Payment, usize),
     owned: &mut [Invoice],
 ) -> Result<(), AppError> {
-    let (now, zone, charged) = (tx.now(), tx.time().zone, payment.tenders.get(place).map_or(dispute_event.amount, |tender| tender.amount));
+    let (now, zone, charged) = (
+        tx.now(),
+        tx.time().zone,
+        payment.tenders.get(place).map_or(dispute_event.amount, |tender| tender.amount),
+    );
     let refunds = payment.stand_again(place, &dispute.reversed, owned, tx.ids(), now)?;
     lift_blocks(tx, (dispute, dispute_event), owned).await?;
     let from = now + chrono::TimeDelta::days(1);
@@ -168,16 +243,27 @@ async fn win(
     }
     dispute.applied = Applied::Ended;
     let notice = dispute_event.notice(Notice::Won, charged, items(tx, dispute, owned, None).await?);
-    // What refunds could not move meanwhile is credit now, beside what the charge had bought. What had been paid otherwise meanwhile becomes
-    // credit, and whether that pays a debt is known only then.
+    // What refunds could not move meanwhile is credit now, beside what the charge had bought. What
+    // had been paid otherwise meanwhile becomes credit, and whether that pays a debt is known only
+    // then.
     let zero = Money::zero(dispute_event.amount.currency());
-    let unmoved = dispute_event.dispute.refunds_credited.as_ref().and_then(money_of).unwrap_or(zero);
+    let unmoved =
+        dispute_event.dispute.refunds_credited.as_ref().and_then(money_of).unwrap_or(zero);
     let paid_otherwise = refunds.iter().try_fold(zero, |sum, refund| sum.plus(refund.amount))?;
     let credit = notice.credit.plus(unmoved)?;
-    mail_dispute(tx, DisputeNotice { credit, paid_otherwise: Some(paid_otherwise).filter(|sum| sum.is_positive()), ..notice }).await
+    mail_dispute(
+        tx,
+        DisputeNotice {
+            credit,
+            paid_otherwise: Some(paid_otherwise).filter(|sum| sum.is_positive()),
+            ..notice
+        },
+    )
+    .await
 }
 
-/// What is open is collected on the later of its due date and the second day after the notice, and nothing else follows before that day.
+/// What is open is collected on the later of its due date and the second day after the notice, and
+/// nothing else follows before that day.
 async fn lose(
     tx: &mut WriteTx,
     (dispute, dispute_event): (&mut Dispute, &DisputeEvent),

@@ -1,4 +1,5 @@
-//! The dispute of a top-up: a credit note corrects its receipt; where the dispute is won a new receipt takes its place.
+//! The dispute of a top-up: a credit note corrects its receipt; where the dispute is won a new
+//! receipt takes its place.
 
 use super::follow::DisputeEvent;
 use crate::use_cases::{
@@ -14,17 +15,29 @@ use payterms_invoicing_domain::{
 use payterms_proto::wallet::v1::dispute::State;
 
 /// Takes in as much of a dispute as can be.
-pub(super) async fn take_in(tx: &mut WriteTx, dispute: &mut Dispute, dispute_event: &DisputeEvent) -> Result<bool, AppError> {
+pub(super) async fn take_in(
+    tx: &mut WriteTx,
+    dispute: &mut Dispute,
+    dispute_event: &DisputeEvent,
+) -> Result<bool, AppError> {
     let fault = || AppError::Fault(format!("the dispute of {:?}", dispute_event.dispute.top_up));
     let part = (dispute_event.id.uuid(), dispute_event.credit, dispute_event.tax);
-    let charged = dispute_event.event.top_up.as_ref().and_then(|top_up| money_of(top_up.amount.as_ref()?)).unwrap_or(dispute_event.amount);
+    let charged = dispute_event
+        .event
+        .top_up
+        .as_ref()
+        .and_then(|top_up| money_of(top_up.amount.as_ref()?))
+        .unwrap_or(dispute_event.amount);
     let mut documents = Documents::default();
     if dispute.applied == Applied::Nothing {
         let top_up = dispute_event.event.top_up.as_ref().ok_or_else(fault)?;
         // The end of the dispute before is still to come: this one waits for it.
         let Some(notes) = credit_disputed_receipt(tx, top_up, part).await? else { return Ok(true) };
         documents = Documents {
-            attachments: notes.iter().map(|(of, note)| Attachment::ReceiptCreditNote(of.id.uuid(), note.id.uuid())).collect(),
+            attachments: notes
+                .iter()
+                .map(|(of, note)| Attachment::ReceiptCreditNote(of.id.uuid(), note.id.uuid()))
+                .collect(),
             numbers: notes.iter().map(|(_, note)| note.number.clone()).collect(),
             usable_until: None,
         };
@@ -38,7 +51,11 @@ pub(super) async fn take_in(tx: &mut WriteTx, dispute: &mut Dispute, dispute_eve
         State::Won => {
             let top_up = dispute_event.event.top_up.as_ref().ok_or_else(fault)?;
             let receipt = issue_receipt_again(tx, top_up, part).await?;
-            let usable_until = if let Subject::TopUp { expires_on, .. } = receipt.subject { expires_on } else { None };
+            let usable_until = if let Subject::TopUp { expires_on, .. } = receipt.subject {
+                expires_on
+            } else {
+                None
+            };
             let attachments = vec![Attachment::Receipt(receipt.id.uuid())];
             (Notice::Won, Documents { attachments, numbers: vec![receipt.number], usable_until })
         }

@@ -4,12 +4,17 @@ use super::{load::document_language, print::Printable};
 use crate::{
     app::App,
     commands::documents::DownloadDocuments,
-    store::{credit_notes, invoice_lists, invoices, receipt_credit_notes, receipt_versions, receipts, versions},
+    store::{
+        credit_notes, invoice_lists, invoices, receipt_credit_notes, receipt_versions, receipts,
+        versions,
+    },
     use_cases::invoices::load::are_invoices_hidden,
 };
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 use payterms_chassis::AppError;
-use payterms_invoicing_domain::{CreditNote, InvoiceVersion, Receipt, ReceiptCreditNote, ReceiptVersion};
+use payterms_invoicing_domain::{
+    CreditNote, InvoiceVersion, Receipt, ReceiptCreditNote, ReceiptVersion,
+};
 use payterms_proto::invoicing::v1::DownloadDocumentsResponse;
 use uuid::Uuid;
 
@@ -35,7 +40,8 @@ enum Cursor {
 pub async fn download_documents(
     app: &App,
     download: DownloadDocuments,
-) -> Result<impl Stream<Item = Result<DownloadDocumentsResponse, AppError>> + Send + use<>, AppError> {
+) -> Result<impl Stream<Item = Result<DownloadDocumentsResponse, AppError>> + Send + use<>, AppError>
+{
     let conn = app.db.read(&download.tenant).await?;
     let language = document_language(&conn, &download.tenant, download.customer).await?;
     let begin = if download.as_customer && are_invoices_hidden(&conn, &download.tenant).await? {
@@ -55,7 +61,9 @@ pub async fn download_documents(
             let printed: Vec<_> = found
                 .iter()
                 .map(|printable| {
-                    printable.print(&download.tenant, language).map(|document| DownloadDocumentsResponse { document: Some(document) })
+                    printable
+                        .print(&download.tenant, language)
+                        .map(|document| DownloadDocumentsResponse { document: Some(document) })
                 })
                 .collect();
             Ok::<_, AppError>(Some((stream::iter(printed), next)))
@@ -64,70 +72,114 @@ pub async fn download_documents(
     Ok(pages.try_flatten().boxed())
 }
 
-async fn read_page(app: &App, download: &DownloadDocuments, at: Cursor) -> Result<(Vec<Printable>, Cursor), AppError> {
+async fn read_page(
+    app: &App,
+    download: &DownloadDocuments,
+    at: Cursor,
+) -> Result<(Vec<Printable>, Cursor), AppError> {
     let DownloadDocuments { tenant, customer, from, to, .. } = download;
     let conn = app.db.read(tenant).await?;
     let is_full = |count: usize| count as u64 == PAGE;
     Ok(match at {
         Cursor::Invoices(after) => {
-            let found = invoice_lists::issued(&conn, tenant, *customer, (*from, *to, after), PAGE).await?;
-            let last = found.last().map(|invoice| invoice.id.uuid()).filter(|_| is_full(found.len()));
-            let printable = found.into_iter().map(|invoice| Printable::Invoice(Box::new(invoice))).collect();
+            let found =
+                invoice_lists::issued(&conn, tenant, *customer, (*from, *to, after), PAGE).await?;
+            let last =
+                found.last().map(|invoice| invoice.id.uuid()).filter(|_| is_full(found.len()));
+            let printable =
+                found.into_iter().map(|invoice| Printable::Invoice(Box::new(invoice))).collect();
             (printable, last.map_or(Cursor::Versions(Uuid::nil()), Cursor::Invoices))
         }
         Cursor::Versions(after) => {
-            let found = versions::issued(&conn, tenant, *customer, (*from, *to, after), PAGE).await?;
-            let last = found.last().map(|invoice_version| invoice_version.id.uuid()).filter(|_| is_full(found.len()));
+            let found =
+                versions::issued(&conn, tenant, *customer, (*from, *to, after), PAGE).await?;
+            let last = found
+                .last()
+                .map(|invoice_version| invoice_version.id.uuid())
+                .filter(|_| is_full(found.len()));
             let ids: Vec<_> = found.iter().map(|invoice_version| invoice_version.invoice).collect();
             let invoices = invoices::find_many(&conn, tenant, &ids).await?;
             let with = |version: InvoiceVersion| {
-                let invoice = invoices.iter().find(|invoice| invoice.id == version.invoice)?.clone();
+                let invoice =
+                    invoices.iter().find(|invoice| invoice.id == version.invoice)?.clone();
                 Some(Printable::Version(Box::new((invoice, version))))
             };
-            (found.into_iter().filter_map(with).collect(), last.map_or(Cursor::CreditNotes(Uuid::nil()), Cursor::Versions))
+            (
+                found.into_iter().filter_map(with).collect(),
+                last.map_or(Cursor::CreditNotes(Uuid::nil()), Cursor::Versions),
+            )
         }
         Cursor::CreditNotes(after) => {
-            let notes = credit_notes::issued(&conn, tenant, *customer, (*from, *to, after), PAGE).await?;
-            let last = notes.last().map(|credit_note| credit_note.id.uuid()).filter(|_| is_full(notes.len()));
+            let notes =
+                credit_notes::issued(&conn, tenant, *customer, (*from, *to, after), PAGE).await?;
+            let last = notes
+                .last()
+                .map(|credit_note| credit_note.id.uuid())
+                .filter(|_| is_full(notes.len()));
             let ids: Vec<_> = notes.iter().map(|note| note.invoice).collect();
             let invoices = invoices::find_many(&conn, tenant, &ids).await?;
             let with = |note: CreditNote| {
                 let invoice = invoices.iter().find(|invoice| invoice.id == note.invoice)?.clone();
                 Some(Printable::CreditNote(Box::new(invoice), note))
             };
-            (notes.into_iter().filter_map(with).collect(), last.map_or(Cursor::Receipts(Uuid::nil()), Cursor::CreditNotes))
+            (
+                notes.into_iter().filter_map(with).collect(),
+                last.map_or(Cursor::Receipts(Uuid::nil()), Cursor::CreditNotes),
+            )
         }
         Cursor::Receipts(after) => {
-            let found = receipts::issued(&conn, tenant, *customer, (*from, *to, after), PAGE).await?;
-            let last = found.last().map(|receipt| receipt.id.uuid()).filter(|_| is_full(found.len()));
+            let found =
+                receipts::issued(&conn, tenant, *customer, (*from, *to, after), PAGE).await?;
+            let last =
+                found.last().map(|receipt| receipt.id.uuid()).filter(|_| is_full(found.len()));
             let first = |receipt: Receipt| {
                 let version = ReceiptVersion::first(&receipt);
                 Printable::Receipt(Box::new((receipt, version)))
             };
-            (found.into_iter().map(first).collect(), last.map_or(Cursor::ReceiptVersions(Uuid::nil()), Cursor::Receipts))
+            (
+                found.into_iter().map(first).collect(),
+                last.map_or(Cursor::ReceiptVersions(Uuid::nil()), Cursor::Receipts),
+            )
         }
         Cursor::ReceiptVersions(after) => {
-            let found = receipt_versions::issued(&conn, tenant, *customer, (*from, *to, after), PAGE).await?;
-            let last = found.last().map(|receipt_version| receipt_version.id.uuid()).filter(|_| is_full(found.len()));
+            let found =
+                receipt_versions::issued(&conn, tenant, *customer, (*from, *to, after), PAGE)
+                    .await?;
+            let last = found
+                .last()
+                .map(|receipt_version| receipt_version.id.uuid())
+                .filter(|_| is_full(found.len()));
             let ids: Vec<_> = found.iter().map(|receipt_version| receipt_version.receipt).collect();
             let receipts = receipts::find_many(&conn, tenant, &ids).await?;
             let with = |version: ReceiptVersion| {
-                let receipt = receipts.iter().find(|receipt| receipt.id == version.receipt)?.clone();
+                let receipt =
+                    receipts.iter().find(|receipt| receipt.id == version.receipt)?.clone();
                 Some(Printable::Receipt(Box::new((receipt, version))))
             };
-            (found.into_iter().filter_map(with).collect(), last.map_or(Cursor::ReceiptCreditNotes(Uuid::nil()), Cursor::ReceiptVersions))
+            (
+                found.into_iter().filter_map(with).collect(),
+                last.map_or(Cursor::ReceiptCreditNotes(Uuid::nil()), Cursor::ReceiptVersions),
+            )
         }
 
         Cursor::ReceiptCreditNotes(after) => {
-            let notes = receipt_credit_notes::issued(&conn, tenant, *customer, (*from, *to, after), PAGE).await?;
-            let last = notes.last().map(|receipt_credit_note| receipt_credit_note.id.uuid()).filter(|_| is_full(notes.len()));
+            let notes =
+                receipt_credit_notes::issued(&conn, tenant, *customer, (*from, *to, after), PAGE)
+                    .await?;
+            let last = notes
+                .last()
+                .map(|receipt_credit_note| receipt_credit_note.id.uuid())
+                .filter(|_| is_full(notes.len()));
             let ids: Vec<_> = notes.iter().map(|note| note.receipt).collect();
             let receipts = receipts::find_many(&conn, tenant, &ids).await?;
             let with = |note: ReceiptCreditNote| {
                 let receipt = receipts.iter().find(|receipt| receipt.id == note.receipt)?.clone();
                 Some(Printable::ReceiptCreditNote(Box::new((receipt, note))))
             };
-            (notes.into_iter().filter_map(with).collect(), last.map_or(Cursor::End, Cursor::ReceiptCreditNotes))
+            (
+                notes.into_iter().filter_map(with).collect(),
+                last.map_or(Cursor::End, Cursor::ReceiptCreditNotes),
+            )
         }
         Cursor::End => (Vec::new(), Cursor::End),
     })

@@ -7,7 +7,9 @@ use super::{
 use crate::{
     documents::wording::Language,
     store::{customers, invoice_lists, invoices, metered, tenants},
-    use_cases::{collections::schedule::schedule_collections, mails::invoice_notices::mail_issued_invoice},
+    use_cases::{
+        collections::schedule::schedule_collections, mails::invoice_notices::mail_issued_invoice,
+    },
 };
 use payterms_chassis::{
     AppError, WriteTx, names,
@@ -20,23 +22,32 @@ use payterms_proto::wallet::v1::{MeteredUsageClosed, metered_usage_closed};
 /// The most lines by price; what is more comes as one line.
 const MOST_PRICES: usize = 400;
 
-/// Bills a month of a metered service. What cannot be issued stays a draft, for the tenant's people to complete.
+/// Bills a month of a metered service. What cannot be issued stays a draft, for the tenant's people
+/// to complete.
 ///
 /// # Errors
 /// `TAX_UNKNOWN`, and `Fault` for what no service of ours can have told.
-pub async fn bill_metered_month(tx: &mut WriteTx, event: &MeteredUsageClosed) -> Result<(), AppError> {
+pub async fn bill_metered_month(
+    tx: &mut WriteTx,
+    event: &MeteredUsageClosed,
+) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
     let fault = || AppError::Fault(format!("the close of {:?}", event.metered_service));
-    let name = names::parse(&event.metered_service, &["customers", "meteredServices"]).ok_or_else(fault)?;
+    let name = names::parse(&event.metered_service, &["customers", "meteredServices"])
+        .ok_or_else(fault)?;
     let month = event.month.as_ref().and_then(date_of).ok_or_else(fault)?;
-    let service = metered::lock(tx.conn(), &tenant, Id::from_uuid(name.id(1))).await?.ok_or_else(fault)?;
+    let service =
+        metered::lock(tx.conn(), &tenant, Id::from_uuid(name.id(1))).await?.ok_or_else(fault)?;
     if invoice_lists::is_billed(tx.conn(), &tenant, Billed { service: service.id, month }).await? {
         return Ok(());
     }
     let seller = tenants::find(tx.conn(), &tenant).await?.ok_or_else(fault)?;
     let buyer = customers::find(tx.conn(), &tenant, service.customer).await?.ok_or_else(fault)?;
     let lines = lines(&service, &Language::of(&buyer.locale).month(month), &event.lines)?;
-    let billable = lines.iter().map(Line::amount).try_fold(Money::zero(service.terms.currency), |sum, amount| sum.plus(amount?))?;
+    let billable = lines
+        .iter()
+        .map(Line::amount)
+        .try_fold(Money::zero(service.terms.currency), |sum, amount| sum.plus(amount?))?;
     if !billable.is_positive() {
         return Ok(());
     }
@@ -64,7 +75,11 @@ pub async fn bill_metered_month(tx: &mut WriteTx, event: &MeteredUsageClosed) ->
     mail_issued_invoice(tx, &invoice).await
 }
 
-fn lines(service: &MeteredService, month: &str, used: &[metered_usage_closed::Line]) -> Result<Vec<Line>, AppError> {
+fn lines(
+    service: &MeteredService,
+    month: &str,
+    used: &[metered_usage_closed::Line],
+) -> Result<Vec<Line>, AppError> {
     let fault = || AppError::Fault(format!("a line of the close of service {}", service.id));
     let description = format!("{}, {month}", service.terms.display_name);
     let mut lines = Vec::with_capacity(used.len());
@@ -73,9 +88,18 @@ fn lines(service: &MeteredService, month: &str, used: &[metered_usage_closed::Li
         let unit_price = line.unit_price.as_ref().and_then(money_of).ok_or_else(fault)?;
         let quantity = parse_decimal(&line.quantity.as_ref().ok_or_else(fault)?.value, 6)?;
         if lines.len() < MOST_PRICES {
-            lines.push(Line::plain(description.clone(), quantity, unit_price, service.terms.tax_category.clone()));
+            lines.push(Line::plain(
+                description.clone(),
+                quantity,
+                unit_price,
+                service.terms.tax_category.clone(),
+            ));
         } else {
-            rest = rest.plus(Money::from_product(service.terms.currency, unit_price.amount(), quantity)?)?;
+            rest = rest.plus(Money::from_product(
+                service.terms.currency,
+                unit_price.amount(),
+                quantity,
+            )?)?;
         }
     }
     if rest.is_positive() {

@@ -1,5 +1,5 @@
-//! Bills the month of a wallet that the wallet has closed, once: what deposits paid by an invoice that is
-//! paid already, what accrued to a postpaid agreement by one that is to be transferred.
+//! Bills the month of a wallet that the wallet has closed, once: what deposits paid by an invoice
+//! that is paid already, what accrued to a postpaid agreement by one that is to be transferred.
 
 use super::{
     announce_usage::announce_usage_invoice,
@@ -40,10 +40,12 @@ pub async fn bill_usage_month(tx: &mut WriteTx, event: &UsageMonthClosed) -> Res
         return Ok(());
     }
     let seller = tenants::find(tx.conn(), &tenant).await?.ok_or_else(fault)?;
-    let buyer = customers::find(tx.conn(), &tenant, Id::from_uuid(name.id(0))).await?.ok_or_else(fault)?;
+    let buyer =
+        customers::find(tx.conn(), &tenant, Id::from_uuid(name.id(0))).await?.ok_or_else(fault)?;
     buyer.must_have_billing_profile()?;
     let (sides, language) = ((&seller, &buyer), Language::of(&buyer.locale));
-    let rest = format!("{} {}", language.say("Other use,", "Autre utilisation,"), language.month(month));
+    let rest =
+        format!("{} {}", language.say("Other use,", "Autre utilisation,"), language.month(month));
     let prepaid = UsageMonth { closing, wallet: name.id(1), month, agreement: None };
     let paid = lines(&used(&event.prepaid_lines)?, &rest)?;
     if let Some(currency) = paid.first().map(|line| line.unit_price.currency()) {
@@ -56,7 +58,9 @@ pub async fn bill_usage_month(tx: &mut WriteTx, event: &UsageMonthClosed) -> Res
             mail_issued_invoice(tx, invoice).await?;
         }
     }
-    let agreement = names::parse(&event.postpaid_agreement, &["customers", "wallets", "postpaidAgreements"]).map(|name| name.id(2));
+    let agreement =
+        names::parse(&event.postpaid_agreement, &["customers", "wallets", "postpaidAgreements"])
+            .map(|name| name.id(2));
     let due = postpaid_lines(event, &rest, language)?;
     if let Some(currency) = due.first().map(|line| line.unit_price.currency()) {
         let postpaid = UsageMonth { agreement: Some(agreement.ok_or_else(fault)?), ..prepaid };
@@ -89,19 +93,37 @@ fn amount(event: Option<&MoneyMessage>) -> Result<Money, AppError> {
 
 fn used(event: &[UsageMonthLine]) -> Result<Vec<Used>, AppError> {
     let line = |usage_month_line: &UsageMonthLine| {
-        let quantity = usage_month_line.quantity.as_ref().map(|number| parse_decimal(&number.value, 6)).transpose()?;
+        let quantity = usage_month_line
+            .quantity
+            .as_ref()
+            .map(|number| parse_decimal(&number.value, 6))
+            .transpose()?;
         let priced = quantity.zip(usage_month_line.unit_price.as_ref().and_then(money_of));
-        Ok(Used { label: usage_month_line.label.clone(), amount: amount(usage_month_line.amount.as_ref())?, priced })
+        Ok(Used {
+            label: usage_month_line.label.clone(),
+            amount: amount(usage_month_line.amount.as_ref())?,
+            priced,
+        })
     };
     event.iter().map(line).collect()
 }
 
-/// What was used, what is missing to the commitment, and the commitment of the months after a termination.
-fn postpaid_lines(event: &UsageMonthClosed, other: &str, language: Language) -> Result<Vec<Line>, AppError> {
+/// What was used, what is missing to the commitment, and the commitment of the months after a
+/// termination.
+fn postpaid_lines(
+    event: &UsageMonthClosed,
+    other: &str,
+    language: Language,
+) -> Result<Vec<Line>, AppError> {
     let mut due = lines(&used(&event.postpaid_lines)?, other)?;
     let months = event.rest_month_count;
-    let rest = format!("{} ({months})", language.say("Commitment of the remaining months", "Engagement des mois restants"));
-    let missing = language.say("Shortfall of the monthly commitment", "Complément de l’engagement mensuel").to_owned();
+    let rest = format!(
+        "{} ({months})",
+        language.say("Commitment of the remaining months", "Engagement des mois restants")
+    );
+    let missing = language
+        .say("Shortfall of the monthly commitment", "Complément de l’engagement mensuel")
+        .to_owned();
     for (description, event) in [(missing, &event.shortfall), (rest, &event.rest)] {
         let unit_price = amount(event.as_ref())?;
         if unit_price.is_positive() {

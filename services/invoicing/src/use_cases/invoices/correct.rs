@@ -32,10 +32,16 @@ pub async fn correct_invoice(
     let mut series = series::lock(tx.conn(), &call.tenant, CORRECTIONS).await?;
     let (id, now, today) = (tx.id(), tx.now(), tx.today());
     let issue = (&mut series, today, explanation.to_owned());
-    let version = InvoiceVersion::correct(id, (&invoice, before.as_ref()), (&tenant, &customer), issue, now)?;
+    let version =
+        InvoiceVersion::correct(id, (&invoice, before.as_ref()), (&tenant, &customer), issue, now)?;
     series::save(tx.conn(), &call.tenant, &series).await?;
     versions::insert(tx.conn(), &call.tenant, (&version, invoice.customer)).await?;
     let rendered = messages::invoice_versions::invoice_version(&call.tenant, &invoice, &version);
-    tx.emit("invoice_version", &version.id.to_string(), &InvoiceCorrected { invoice_version: Some(rendered.clone()) }).await?;
+    tx.emit(
+        "invoice_version",
+        &version.id.to_string(),
+        &InvoiceCorrected { invoice_version: Some(rendered.clone()) },
+    )
+    .await?;
     tx.commit(CorrectInvoiceResponse { invoice_version: Some(rendered) }).await
 }

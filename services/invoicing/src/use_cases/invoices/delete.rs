@@ -10,7 +10,11 @@ use payterms_proto::invoicing::v1::DeleteInvoiceResponse;
 ///
 /// # Errors
 /// `INVOICE_STATE`, `RESOURCE_NOT_FOUND`.
-pub async fn delete_invoice(app: &App, call: &Call, named: &InvoiceRef) -> Result<Answer<DeleteInvoiceResponse>, AppError> {
+pub async fn delete_invoice(
+    app: &App,
+    call: &Call,
+    named: &InvoiceRef,
+) -> Result<Answer<DeleteInvoiceResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let invoice = invoices::lock(tx.conn(), &named.tenant, named.customer, named.invoice).await?;
     // The answer outlives the draft.

@@ -19,11 +19,15 @@ use payterms_kernel::{Refusal, calendar::day_in};
 use payterms_proto::invoicing::v1 as pb;
 use sea_orm::ConnectionTrait;
 
-/// Why an invoice stands as it does, and the aggregate on whose copy that rests: the payment plan that blocks it.
+/// Why an invoice stands as it does, and the aggregate on whose copy that rests: the payment plan
+/// that blocks it.
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`.
-pub async fn explain_invoice(app: &App, named: &InvoiceRef) -> Result<(pb::ExplainInvoiceResponse, Option<String>), AppError> {
+pub async fn explain_invoice(
+    app: &App,
+    named: &InvoiceRef,
+) -> Result<(pb::ExplainInvoiceResponse, Option<String>), AppError> {
     // Before a connection is held: two at once by many callers would wait for each other.
     let now = app.db.tenant_now(&named.tenant).await?;
     let conn = app.db.read(&named.tenant).await?;
@@ -31,7 +35,12 @@ pub async fn explain_invoice(app: &App, named: &InvoiceRef) -> Result<(pb::Expla
     bring_up_to_date(&conn, &named.tenant, std::slice::from_mut(&mut invoice)).await?;
     let tenant = tenants::find(&conn, &named.tenant).await?.ok_or_else(Refusal::not_found)?;
     let zone = tenant.time_zone.parse().unwrap_or_default();
-    let calendar = Calendar { reminder_days: &tenant.dunning.reminder_days, zone, today: day_in(zone, now), now };
+    let calendar = Calendar {
+        reminder_days: &tenant.dunning.reminder_days,
+        zone,
+        today: day_in(zone, now),
+        now,
+    };
     let context = context(&conn, named, &invoice, calendar).await?;
     drop(conn);
     let Explanation { facts, next } = explain(&invoice, calendar, &context)?;
@@ -52,16 +61,26 @@ async fn context<C: ConnectionTrait>(
     let failure = Language::English.failure(&invoice.collection.reason);
     let mut context = Context { failure, as_customer: named.as_customer, ..Context::default() };
     if !named.as_customer {
-        context.proposed = approvals::waiting_for(conn, tenant, invoice.id).await?.iter().map(|approval| approval.proposal).collect();
+        context.proposed = approvals::waiting_for(conn, tenant, invoice.id)
+            .await?
+            .iter()
+            .map(|approval| approval.proposal)
+            .collect();
     }
     if invoice.state != InvoiceState::Open {
         return Ok(context);
     }
     context.plan = outlook_of(conn, tenant, invoice).await?;
     let instalment = context.plan.as_ref().and_then(|plan| plan.next).map(|next| next.due);
-    let collected_on: NaiveDate = instalment.or(invoice.collection.next_at.map(|at| day_in(zone, at))).unwrap_or(today).max(today);
-    let payment_methods_changed = method_copies::of_customer(conn, tenant, invoice.customer).await?;
-    context.source = if payment_methods_changed.is_some_and(|changed| !changed.collection_waits_for.is_empty()) {
+    let collected_on: NaiveDate = instalment
+        .or(invoice.collection.next_at.map(|at| day_in(zone, at)))
+        .unwrap_or(today)
+        .max(today);
+    let payment_methods_changed =
+        method_copies::of_customer(conn, tenant, invoice.customer).await?;
+    context.source = if payment_methods_changed
+        .is_some_and(|changed| !changed.collection_waits_for.is_empty())
+    {
         Source::WaitsForDispute
     } else if collection_methods::is_usable(conn, tenant, invoice.customer, collected_on).await? {
         Source::Method
@@ -70,9 +89,14 @@ async fn context<C: ConnectionTrait>(
     };
     if invoice.pending.is_positive() {
         let announced = payments::announced(conn, tenant, invoice.id).await?;
-        let reserving = announced.iter().flat_map(|payment| payment.allocations.iter().map(move |part| (payment.created_at, part)));
-        let reserved = reserving.filter(|(_, part)| part.invoice == invoice.id).find(|(_, part)| part.amount.is_positive());
-        context.transfer = reserved.map(|(at, part)| (part.amount, at + TimeDelta::days(announced::DAYS)));
+        let reserving = announced.iter().flat_map(|payment| {
+            payment.allocations.iter().map(move |part| (payment.created_at, part))
+        });
+        let reserved = reserving
+            .filter(|(_, part)| part.invoice == invoice.id)
+            .find(|(_, part)| part.amount.is_positive());
+        context.transfer =
+            reserved.map(|(at, part)| (part.amount, at + TimeDelta::days(announced::DAYS)));
     }
     let lines = bank_lines::suggested_for(conn, tenant, invoice.id).await?;
     context.is_suggested = !lines.is_empty();

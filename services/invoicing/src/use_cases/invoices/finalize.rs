@@ -8,7 +8,9 @@ use super::{
 use crate::{
     app::App,
     commands::invoices::InvoiceRef,
-    use_cases::{collections::schedule::schedule_collections, mails::invoice_notices::mail_issued_invoice},
+    use_cases::{
+        collections::schedule::schedule_collections, mails::invoice_notices::mail_issued_invoice,
+    },
 };
 use payterms_chassis::{Answer, AppError, Call};
 use payterms_proto::invoicing::v1::FinalizeInvoiceResponse;
@@ -16,8 +18,14 @@ use payterms_proto::invoicing::v1::FinalizeInvoiceResponse;
 /// Issues a draft.
 ///
 /// # Errors
-/// Those of [`payterms_invoicing_domain::Invoice::finalize`], `RESOURCE_NOT_FOUND`, `ETAG_MISMATCH`.
-pub async fn finalize_invoice(app: &App, call: &Call, named: &InvoiceRef, etag: &str) -> Result<Answer<FinalizeInvoiceResponse>, AppError> {
+/// Those of [`payterms_invoicing_domain::Invoice::finalize`], `RESOURCE_NOT_FOUND`,
+/// `ETAG_MISMATCH`.
+pub async fn finalize_invoice(
+    app: &App,
+    call: &Call,
+    named: &InvoiceRef,
+    etag: &str,
+) -> Result<Answer<FinalizeInvoiceResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let mut invoice = lock_invoice(&tx, named).await?;
     if let Some(answer) = tx.replay().await? {

@@ -17,7 +17,8 @@ use payterms_proto::invoicing::v1::UpdateInvoiceResponse;
 /// Changes what `paths` name of a draft; own id and labels of any invoice.
 ///
 /// # Errors
-/// Those of [`payterms_invoicing_domain::Invoice::rewrite`], `RESOURCE_NOT_FOUND`, `ETAG_MISMATCH`, `EXTERNAL_ID_TAKEN`.
+/// Those of [`payterms_invoicing_domain::Invoice::rewrite`], `RESOURCE_NOT_FOUND`, `ETAG_MISMATCH`,
+/// `EXTERNAL_ID_TAKEN`.
 pub async fn update_invoice(
     app: &App,
     call: &Call,
@@ -30,7 +31,8 @@ pub async fn update_invoice(
     }
     let (tenant, customer) = find_sides(&tx, &call.tenant, named.customer).await?;
     must_show(&tx, &mut invoice, (&tenant, &customer), &new.etag)?;
-    let (mut content, mut marks, mut rewritten) = (invoice.content.clone(), invoice.marks.clone(), false);
+    let (mut content, mut marks, mut rewritten) =
+        (invoice.content.clone(), invoice.marks.clone(), false);
     for path in paths {
         rewritten |= !matches!(path.as_str(), "external_id" | "labels");
         match path.as_str() {
@@ -40,7 +42,9 @@ pub async fn update_invoice(
             "payment_term" => content.term = new.content.term,
             "lines" => content.lines.clone_from(&new.content.lines),
             "discount" => content.discount.clone_from(&new.content.discount),
-            "collect_automatically" => content.collect_automatically = new.content.collect_automatically,
+            "collect_automatically" => {
+                content.collect_automatically = new.content.collect_automatically
+            }
             "supply_date" => content.supply_date = new.content.supply_date,
             _ => content.memo.clone_from(&new.content.memo),
         }
@@ -50,7 +54,8 @@ pub async fn update_invoice(
         invoice.rewrite((&tenant, &customer), content, now)?;
     }
     if marks != invoice.marks {
-        must_be_free(&tx, invoice_lists::NAMED, invoice.id.uuid(), marks.external_id.as_deref()).await?;
+        must_be_free(&tx, invoice_lists::NAMED, invoice.id.uuid(), marks.external_id.as_deref())
+            .await?;
     }
     invoice.mark(marks, now);
     let rendered = if invoice.state == InvoiceState::Draft {

@@ -9,8 +9,8 @@ use crate::{
     commands::invoices::InvoiceRef,
     store::invoice_parts,
     use_cases::{
-        approvals::limit::must_be_within_limit, credit_notes::save::issue_credit_note, mails::invoice_notices::mail_voided_invoice,
-        payments::pending::name_pending,
+        approvals::limit::must_be_within_limit, credit_notes::save::issue_credit_note,
+        mails::invoice_notices::mail_voided_invoice, payments::pending::name_pending,
     },
 };
 use payterms_chassis::{Answer, AppError, Call};
@@ -22,7 +22,12 @@ use std::slice::from_ref;
 ///
 /// # Errors
 /// Those of [`payterms_invoicing_domain::Invoice::void`], `RESOURCE_NOT_FOUND`.
-pub async fn void_invoice(app: &App, call: &Call, named: &InvoiceRef, explanation: &str) -> Result<Answer<VoidInvoiceResponse>, AppError> {
+pub async fn void_invoice(
+    app: &App,
+    call: &Call,
+    named: &InvoiceRef,
+    explanation: &str,
+) -> Result<Answer<VoidInvoiceResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let mut invoice = lock_invoice(&tx, named).await?;
     if let Some(answer) = tx.replay().await? {
@@ -36,7 +41,15 @@ pub async fn void_invoice(app: &App, call: &Call, named: &InvoiceRef, explanatio
     let taxes = name_pending(&tx, from_ref(&invoice), voided).await?;
     let credit_note = if tenant.voids_by_credit_note() {
         let note = tx.id();
-        Some(issue_credit_note(&mut tx, (&invoice, None), (note, invoice.amounts.total, taxes), explanation).await?)
+        Some(
+            issue_credit_note(
+                &mut tx,
+                (&invoice, None),
+                (note, invoice.amounts.total, taxes),
+                explanation,
+            )
+            .await?,
+        )
     } else {
         invoice_parts::save_taxes(tx.conn(), &call.tenant, &invoice).await?;
         mail_voided_invoice(&mut tx, &invoice, explanation).await?;

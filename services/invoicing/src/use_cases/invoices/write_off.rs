@@ -15,13 +15,18 @@ use std::slice::from_ref;
 ///
 /// # Errors
 /// Those of [`Invoice::write_off`], `RESOURCE_NOT_FOUND`.
-pub async fn write_off_invoice(app: &App, call: &Call, named: &InvoiceRef) -> Result<Answer<WriteOffInvoiceResponse>, AppError> {
+pub async fn write_off_invoice(
+    app: &App,
+    call: &Call,
+    named: &InvoiceRef,
+) -> Result<Answer<WriteOffInvoiceResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let mut invoice = lock_invoice(&tx, named).await?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    must_be_within_limit(&tx, Together::of_invoice(&invoice, invoice.open()?, "ProposeWriteOff")).await?;
+    must_be_within_limit(&tx, Together::of_invoice(&invoice, invoice.open()?, "ProposeWriteOff"))
+        .await?;
     let rendered = give_up_invoice(&mut tx, &mut invoice).await?;
     tx.commit(WriteOffInvoiceResponse { invoice: Some(rendered) }).await
 }
@@ -30,7 +35,10 @@ pub async fn write_off_invoice(app: &App, call: &Call, named: &InvoiceRef) -> Re
 ///
 /// # Errors
 /// Those of [`Invoice::write_off`].
-pub async fn give_up_invoice(tx: &mut WriteTx, invoice: &mut Invoice) -> Result<InvoiceMessage, AppError> {
+pub async fn give_up_invoice(
+    tx: &mut WriteTx,
+    invoice: &mut Invoice,
+) -> Result<InvoiceMessage, AppError> {
     let given_up = invoice.write_off(tx.now());
     name_pending(tx, from_ref(invoice), given_up).await?;
     publish_invoice(tx, invoice).await

@@ -11,6 +11,7 @@ use payterms_proto::invoicing::v1 as pb;
 pub fn preview_mail_template(
     TemplateText { template: named, subject, text }: &TemplateText,
 ) -> Result<pb::PreviewMailTemplateResponse, AppError> {
-    let (subject, text) = templates::render((subject, text), &templates::samples(named.kind, named.language))?;
+    let (subject, text) =
+        templates::render((subject, text), &templates::samples(named.kind, named.language))?;
     Ok(pb::PreviewMailTemplateResponse { subject, text })
 }

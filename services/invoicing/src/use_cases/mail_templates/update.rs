@@ -24,19 +24,31 @@ pub async fn update_mail_template(
         return Ok(answer);
     }
     templates::render((subject, text), &templates::samples(named.kind, named.language))?;
-    mails::set_template(tx.conn(), &call.tenant, (named.kind, named.language.code()), Some((subject, text))).await?;
+    mails::set_template(
+        tx.conn(),
+        &call.tenant,
+        (named.kind, named.language.code()),
+        Some((subject, text)),
+    )
+    .await?;
     let shown = publish_mail_template(&mut tx, *named, (subject, text), true).await?;
     tx.commit(pb::UpdateMailTemplateResponse { mail_template: Some(shown) }).await
 }
 
 /// Goes back to ours.
-pub async fn reset_mail_template(app: &App, call: &Call, named: TemplateRef) -> Result<Answer<pb::ResetMailTemplateResponse>, AppError> {
+pub async fn reset_mail_template(
+    app: &App,
+    call: &Call,
+    named: TemplateRef,
+) -> Result<Answer<pb::ResetMailTemplateResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
     mails::set_template(tx.conn(), &call.tenant, (named.kind, named.language.code()), None).await?;
-    let shown = publish_mail_template(&mut tx, named, templates::ours(named.kind, named.language), false).await?;
+    let shown =
+        publish_mail_template(&mut tx, named, templates::ours(named.kind, named.language), false)
+            .await?;
     tx.commit(pb::ResetMailTemplateResponse { mail_template: Some(shown) }).await
 }
 
@@ -48,6 +60,7 @@ async fn publish_mail_template(
 ) -> Result<pb::MailTemplate, AppError> {
     let shown = messages::mail_templates::mail_template(named, words, customized);
     let event = pb::MailTemplateChanged { mail_template: Some(shown.clone()) };
-    tx.emit("mail_template", &format!("{}.{}", named.kind.name(), named.language.code()), &event).await?;
+    tx.emit("mail_template", &format!("{}.{}", named.kind.name(), named.language.code()), &event)
+        .await?;
     Ok(shown)
 }

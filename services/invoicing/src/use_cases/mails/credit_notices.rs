@@ -1,4 +1,5 @@
-//! What is mailed when a credit line moves, its limit is cut, an application is answered, or an advised limit is decided.
+//! What is mailed when a credit line moves, its limit is cut, an application is answered, or an
+//! advised limit is decided.
 
 use super::write::{Letter, flag, write_to_customer};
 use crate::documents::wording::Language;
@@ -20,7 +21,8 @@ use payterms_proto::{
 };
 use serde_json::Value;
 
-/// The mail of an edge; none where nobody needs one. A second reason to suspend changes nothing for the customer.
+/// The mail of an edge; none where nobody needs one. A second reason to suspend changes nothing for
+/// the customer.
 fn kind_of_edge(edge: &LineHistoryEntry) -> Option<MailKind> {
     match edge.verb.as_str() {
         "OFFER" => Some(MailKind::LineOffered),
@@ -44,19 +46,31 @@ pub async fn mail_credit_line(tx: &mut WriteTx, event: &CreditLineChanged) -> Re
         let zone = tx.time().zone;
         let activate_by = line.expire_time.as_ref().and_then(instant_of).map(|at| day_in(zone, at));
         // The words of a person of the tenant are for the customer; why a line was offered is not.
-        let said = if edge.side() == Side::Tenant && kind != MailKind::LineOffered { edge.explanation.clone() } else { String::new() };
+        let said = if edge.side() == Side::Tenant && kind != MailKind::LineOffered {
+            edge.explanation.clone()
+        } else {
+            String::new()
+        };
         let past_due = line.suspensions().any(|suspension| suspension == Suspension::PastDue);
         let letter = Letter {
             kind,
             variables: |language: Language| {
-                let amount =
-                    |amount: &Option<Money>| amount.as_ref().and_then(money_of).map(|amount| language.money(amount)).unwrap_or_default();
+                let amount = |amount: &Option<Money>| {
+                    amount
+                        .as_ref()
+                        .and_then(money_of)
+                        .map(|amount| language.money(amount))
+                        .unwrap_or_default()
+                };
                 let due = line.next_due_date.as_ref().and_then(date_of);
                 vec![
                     ("limit", amount(&line.limit).into()),
                     ("exposure", amount(&line.exposure).into()),
                     ("available", amount(&line.available).into()),
-                    ("activate_by", activate_by.map(|day| language.date(day)).unwrap_or_default().into()),
+                    (
+                        "activate_by",
+                        activate_by.map(|day| language.date(day)).unwrap_or_default().into(),
+                    ),
                     ("next_due", due.map(|day| language.date(day)).unwrap_or_default().into()),
                     ("explanation", said.clone().into()),
                     ("past_due", Value::from(flag(past_due))),
@@ -76,7 +90,10 @@ pub async fn mail_credit_line(tx: &mut WriteTx, event: &CreditLineChanged) -> Re
 ///
 /// # Errors
 /// `Fault` for a name that is none.
-pub async fn mail_advised_limit(tx: &mut WriteTx, event: &AdvisedLimitChanged) -> Result<(), AppError> {
+pub async fn mail_advised_limit(
+    tx: &mut WriteTx,
+    event: &AdvisedLimitChanged,
+) -> Result<(), AppError> {
     let Some(advised_limit) = &event.advised_limit else { return Ok(()) };
     let kind = match advised_limit.state() {
         AdvisedState::Granted => MailKind::IncreaseGranted,
@@ -84,12 +101,18 @@ pub async fn mail_advised_limit(tx: &mut WriteTx, event: &AdvisedLimitChanged) -
         AdvisedState::Open | AdvisedState::Lapsed | AdvisedState::Unspecified => return Ok(()),
     };
     let name = names::parse(&advised_limit.name, &["customers", "creditLines", "advisedLimits"]);
-    let name = name.ok_or_else(|| AppError::Fault(format!("advised limit {:?}", advised_limit.name)))?;
+    let name =
+        name.ok_or_else(|| AppError::Fault(format!("advised limit {:?}", advised_limit.name)))?;
     let letter = Letter {
         kind,
         variables: |language: Language| {
-            let amount =
-                |amount: &Option<Money>| amount.as_ref().and_then(money_of).map(|amount| language.money(amount)).unwrap_or_default();
+            let amount = |amount: &Option<Money>| {
+                amount
+                    .as_ref()
+                    .and_then(money_of)
+                    .map(|amount| language.money(amount))
+                    .unwrap_or_default()
+            };
             vec![
                 ("limit", amount(&event.line_limit).into()),
                 ("advised", amount(&advised_limit.advised_limit).into()),
@@ -103,21 +126,33 @@ pub async fn mail_advised_limit(tx: &mut WriteTx, event: &AdvisedLimitChanged) -
     write_to_customer(tx, Id::from_uuid(name.id(0)), letter).await
 }
 
-/// Mails what an application's event tells: each of these states is entered by one event, which names it as news.
+/// Mails what an application's event tells: each of these states is entered by one event, which
+/// names it as news.
 ///
 /// # Errors
 /// `Fault` for a name that is none.
-pub async fn mail_credit_application(tx: &mut WriteTx, event: &ApplicationChanged) -> Result<(), AppError> {
+pub async fn mail_credit_application(
+    tx: &mut WriteTx,
+    event: &ApplicationChanged,
+) -> Result<(), AppError> {
     let Some(credit_application) = &event.credit_application else { return Ok(()) };
     let kind = match credit_application.state() {
         ApplicationState::Declined => MailKind::CreditDeclined,
-        ApplicationState::MoreInformation if event.information_requested => MailKind::CreditInformation,
+        ApplicationState::MoreInformation if event.information_requested => {
+            MailKind::CreditInformation
+        }
         _ => return Ok(()),
     };
     let name = names::parse(&credit_application.name, &["customers", "creditApplications"]);
-    let name = name.ok_or_else(|| AppError::Fault(format!("application {:?}", credit_application.name)))?;
-    let reapply_on = credit_application.reapply_time.as_ref().and_then(instant_of).map(|at| day_in(tx.time().zone, at));
-    let reasons: Vec<String> = credit_application.reasons.iter().map(|reason| reason.text.clone()).collect();
+    let name =
+        name.ok_or_else(|| AppError::Fault(format!("application {:?}", credit_application.name)))?;
+    let reapply_on = credit_application
+        .reapply_time
+        .as_ref()
+        .and_then(instant_of)
+        .map(|at| day_in(tx.time().zone, at));
+    let reasons: Vec<String> =
+        credit_application.reasons.iter().map(|reason| reason.text.clone()).collect();
     let letter = Letter {
         kind,
         variables: |language: Language| {

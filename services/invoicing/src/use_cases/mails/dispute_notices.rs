@@ -1,4 +1,5 @@
-//! What is mailed of disputes, to the customer and to the tenant (docs/domain/invoicing.md#disputes).
+//! What is mailed of disputes, to the customer and to the tenant
+//! (docs/domain/invoicing.md#disputes).
 
 use super::write::{Letter, flag, method, write_to_customer, write_to_tenant};
 use crate::{
@@ -48,7 +49,8 @@ pub struct Item {
 impl Item {
     /// Whether nobody is to pay anything: it is collected from a method that can be charged then.
     fn is_collected_from(&self, method: Option<&PaymentMethod>) -> bool {
-        self.collected_on.is_some_and(|day| method.is_some_and(|payment_method| day <= last_day(payment_method)))
+        self.collected_on
+            .is_some_and(|day| method.is_some_and(|payment_method| day <= last_day(payment_method)))
     }
 
     /// Whether a customer who reads only this has something to do for it, now that it is lost.
@@ -86,7 +88,8 @@ pub struct DisputeNotice {
     pub credit: Money,
     /// The part that was tax of a purchase.
     pub tax: Money,
-    /// The last day on which the credit can be used that is given back; none where it does not expire.
+    /// The last day on which the credit can be used that is given back; none where it does not
+    /// expire.
     pub usable_until: Option<NaiveDate>,
     /// The numbers of the credit notes or of the receipt that were issued because of it.
     pub numbers: Vec<String>,
@@ -121,11 +124,16 @@ impl DisputeNotice {
     /// With documents, and their numbers.
     #[must_use]
     pub fn with(self, documents: Documents) -> Self {
-        Self { attachments: documents.attachments, numbers: documents.numbers, usable_until: documents.usable_until, ..self }
+        Self {
+            attachments: documents.attachments,
+            numbers: documents.numbers,
+            usable_until: documents.usable_until,
+            ..self
+        }
     }
 
-    /// The next instalment of an item's plan, with the day that is true: none while the dispute is open, since nobody knows it, and none
-    /// that is over.
+    /// The next instalment of an item's plan, with the day that is true: none while the dispute is
+    /// open, since nobody knows it, and none that is over.
     fn next_day(&self, item: &Item, today: NaiveDate) -> Option<NaiveDate> {
         let due = item.plan.as_ref().and_then(|plan| plan.next).map(|next| next.due);
         let day = match self.notice {
@@ -138,8 +146,11 @@ impl DisputeNotice {
 
     fn items(&self, language: Language, today: NaiveDate) -> Value {
         let shown = |item: &Item| {
-            let money = |amount: Option<Money>| amount.map(|amount| language.money(amount)).unwrap_or_default();
-            let date = |day: Option<NaiveDate>| day.map(|day| language.date(day)).unwrap_or_default();
+            let money = |amount: Option<Money>| {
+                amount.map(|amount| language.money(amount)).unwrap_or_default()
+            };
+            let date =
+                |day: Option<NaiveDate>| day.map(|day| language.date(day)).unwrap_or_default();
             match self.notice {
                 Notice::Opened => {
                     json!({ "number": item.number, "open": money(item.open.and(Some(item.again))), "in_plan": flag(item.plan.is_some()) })
@@ -170,9 +181,13 @@ impl DisputeNotice {
     fn reported_items(&self, language: Language, today: NaiveDate) -> Value {
         let shown = |item: &Item| {
             let plan = item.plan.as_ref().map(|plan| plan.name.clone()).unwrap_or_default();
-            let open = item
-                .open
-                .map(|open| if plan.is_empty() || self.notice == Notice::Won { open } else { item.again.min(open).unwrap_or(open) });
+            let open = item.open.map(|open| {
+                if plan.is_empty() || self.notice == Notice::Won {
+                    open
+                } else {
+                    item.again.min(open).unwrap_or(open)
+                }
+            });
             json!({
                 "number": item.number,
                 "open": open.map(|open| language.money(open)).unwrap_or_default(),
@@ -184,10 +199,11 @@ impl DisputeNotice {
         self.items.iter().map(shown).collect::<Vec<_>>().into()
     }
 
-    /// Which words say what is charged without a person present now that it is won. `is_disputed_otherwise`: another payment by the method
-    /// is disputed still.
+    /// Which words say what is charged without a person present now that it is won.
+    /// `is_disputed_otherwise`: another payment by the method is disputed still.
     fn charging_when_won(&self, is_disputed_otherwise: bool) -> &'static str {
-        let is_charged_back = self.method.as_ref().is_none_or(|payment_method| payment_method.charged_back);
+        let is_charged_back =
+            self.method.as_ref().is_none_or(|payment_method| payment_method.charged_back);
         match &self.collection_method {
             Some(_) if self.is_charged_again() => "again",
             Some(_) if !is_charged_back => "choose",
@@ -197,13 +213,15 @@ impl DisputeNotice {
         }
     }
 
-    /// Which words say what is charged without a person present now that it is lost: none that seem to say that a card pays what is to be
-    /// paid by hand, and a missing method once.
+    /// Which words say what is charged without a person present now that it is lost: none that seem
+    /// to say that a card pays what is to be paid by hand, and a missing method once.
     fn charging_when_lost(&self) -> &'static str {
         let method = self.collection_method.as_ref();
         let is_to_pay = self.items.iter().any(|item| item.is_to_pay(method));
-        let is_collected = self.items.iter().any(|item| item.open.is_some() && item.is_collected_from(method));
-        let says_no_method = self.items.iter().any(|item| item.is_to_pay(method) && item.collected_on.is_some());
+        let is_collected =
+            self.items.iter().any(|item| item.open.is_some() && item.is_collected_from(method));
+        let says_no_method =
+            self.items.iter().any(|item| item.is_to_pay(method) && item.collected_on.is_some());
         match method {
             Some(_) if is_to_pay && !is_collected => "else",
             Some(_) => "new",
@@ -214,7 +232,9 @@ impl DisputeNotice {
 
     /// Whether the method that was charged is the one that is charged without a person present.
     fn is_charged_again(&self) -> bool {
-        let name = |payment_method: &Option<PaymentMethod>| payment_method.as_ref().map(|payment_method| payment_method.name.clone());
+        let name = |payment_method: &Option<PaymentMethod>| {
+            payment_method.as_ref().map(|payment_method| payment_method.name.clone())
+        };
         self.collection_method.is_some() && name(&self.collection_method) == name(&self.method)
     }
 
@@ -227,37 +247,52 @@ impl DisputeNotice {
         language.money_or_nothing(self.credit)
     }
 
-    /// The credit that is left in the balance, where some of what is there again has paid what was owed.
+    /// The credit that is left in the balance, where some of what is there again has paid what was
+    /// owed.
     fn credit_left(&self) -> Result<Money, MoneyError> {
-        let paid = self.paid_owed.map_or(Ok(Money::zero(self.credit.currency())), |paid| paid.min(self.credit))?;
+        let paid = self
+            .paid_owed
+            .map_or(Ok(Money::zero(self.credit.currency())), |paid| paid.min(self.credit))?;
         self.credit.minus(paid)
     }
 }
 
 /// The other disputes of a customer that are open, as the wallet told of them when it did last.
-async fn others_open(tx: &WriteTx, customer: Id<Customer>, but: Option<Uuid>) -> Result<Vec<pb::DisputeChanged>, AppError> {
+async fn others_open(
+    tx: &WriteTx,
+    customer: Id<Customer>,
+    but: Option<Uuid>,
+) -> Result<Vec<pb::DisputeChanged>, AppError> {
     let open = disputes::open_of(tx.conn(), &tx.call().tenant, customer).await?;
-    let events =
-        open.iter().filter(|dispute| Some(dispute.id.uuid()) != but).map(|dispute| pb::DisputeChanged::decode(dispute.event.as_slice()));
+    let events = open
+        .iter()
+        .filter(|dispute| Some(dispute.id.uuid()) != but)
+        .map(|dispute| pb::DisputeChanged::decode(dispute.event.as_slice()));
     Ok(events.collect::<Result<_, _>>()?)
 }
 
-/// Whether an open dispute has told a customer already that nothing is charged without a person present until it is decided.
-pub(super) async fn waits_for_a_dispute(tx: &WriteTx, customer: Id<Customer>) -> Result<bool, AppError> {
-    Ok(others_open(tx, customer, None)
-        .await?
-        .iter()
-        .any(|dispute_changed| dispute_changed.payment_method.is_some() && dispute_changed.collection_method.is_none()))
+/// Whether an open dispute has told a customer already that nothing is charged without a person
+/// present until it is decided.
+pub(super) async fn waits_for_a_dispute(
+    tx: &WriteTx,
+    customer: Id<Customer>,
+) -> Result<bool, AppError> {
+    Ok(others_open(tx, customer, None).await?.iter().any(|dispute_changed| {
+        dispute_changed.payment_method.is_some() && dispute_changed.collection_method.is_none()
+    }))
 }
 
 /// Tells the customer and the tenant.
 pub async fn mail_dispute(tx: &mut WriteTx, dispute_notice: DisputeNotice) -> Result<(), AppError> {
     report_to_tenant(tx, &dispute_notice).await?;
     let zone = tx.time().zone;
-    let takes_credit = dispute_notice.credit.is_positive() && (dispute_notice.notice == Notice::Opened || dispute_notice.by_bank);
+    let takes_credit = dispute_notice.credit.is_positive()
+        && (dispute_notice.notice == Notice::Opened || dispute_notice.by_bank);
     // Without a method nothing is charged on that day either.
-    let recharge_from =
-        dispute_notice.recharge_from.filter(|_| takes_credit && dispute_notice.collection_method.is_some()).map(|at| day_in(zone, at));
+    let recharge_from = dispute_notice
+        .recharge_from
+        .filter(|_| takes_credit && dispute_notice.collection_method.is_some())
+        .map(|at| day_in(zone, at));
     let owed = dispute_notice.owed.filter(|_| dispute_notice.credit.is_positive());
     let kind = match dispute_notice.notice {
         Notice::Opened => MailKind::DisputeOpened,
@@ -265,13 +300,21 @@ pub async fn mail_dispute(tx: &mut WriteTx, dispute_notice: DisputeNotice) -> Re
         Notice::Lost => MailKind::DisputeLost,
         Notice::Contradicted => return Ok(()),
     };
-    let (customer, attachments, today) = (dispute_notice.customer, dispute_notice.attachments.clone(), tx.today());
+    let (customer, attachments, today) =
+        (dispute_notice.customer, dispute_notice.attachments.clone(), tx.today());
     let seller = tenants::find(tx.conn(), &tx.call().tenant).await?;
     let bank_details = seller.map(|tenant| tenant.business.bank_details).unwrap_or_default();
-    let name = |payment_method: &Option<PaymentMethod>| payment_method.as_ref().map(|payment_method| payment_method.name.clone());
-    let others = if dispute_notice.notice == Notice::Won { others_open(tx, customer, Some(dispute_notice.id)).await? } else { Vec::new() };
+    let name = |payment_method: &Option<PaymentMethod>| {
+        payment_method.as_ref().map(|payment_method| payment_method.name.clone())
+    };
+    let others = if dispute_notice.notice == Notice::Won {
+        others_open(tx, customer, Some(dispute_notice.id)).await?
+    } else {
+        Vec::new()
+    };
     let is_disputed_otherwise = others.iter().any(|dispute_changed| {
-        dispute_changed.payment_method.is_some() && name(&dispute_changed.payment_method) == name(&dispute_notice.method)
+        dispute_changed.payment_method.is_some()
+            && name(&dispute_changed.payment_method) == name(&dispute_notice.method)
     });
     let dispute_notice = if dispute_notice.notice == Notice::Won {
         DisputeNotice { credit: dispute_notice.credit_left()?, ..dispute_notice }
@@ -292,28 +335,57 @@ pub async fn mail_dispute(tx: &mut WriteTx, dispute_notice: DisputeNotice) -> Re
                 ("documents", dispute_notice.numbers.clone().into()),
             ];
             if dispute_notice.notice == Notice::Won {
-                let until = dispute_notice.usable_until.map(|day| language.date(day)).unwrap_or_default();
+                let until =
+                    dispute_notice.usable_until.map(|day| language.date(day)).unwrap_or_default();
                 variables.push(("credit_until", until.into()));
-                variables.push(("paid_owed", dispute_notice.paid_owed.map(|paid| language.money(paid)).unwrap_or_default().into()));
-                variables
-                    .push(("paid_otherwise", dispute_notice.paid_otherwise.map(|paid| language.money(paid)).unwrap_or_default().into()));
+                variables.push((
+                    "paid_owed",
+                    dispute_notice
+                        .paid_owed
+                        .map(|paid| language.money(paid))
+                        .unwrap_or_default()
+                        .into(),
+                ));
+                variables.push((
+                    "paid_otherwise",
+                    dispute_notice
+                        .paid_otherwise
+                        .map(|paid| language.money(paid))
+                        .unwrap_or_default()
+                        .into(),
+                ));
             }
-            let collected_by = dispute_notice.collection_method.as_ref().map(|new| method(language, Some(new))).unwrap_or_default();
+            let collected_by = dispute_notice
+                .collection_method
+                .as_ref()
+                .map(|new| method(language, Some(new)))
+                .unwrap_or_default();
             variables.push(("new_method", collected_by.into()));
             if dispute_notice.notice == Notice::Won {
-                variables.push(("charging", dispute_notice.charging_when_won(is_disputed_otherwise).into()));
+                variables.push((
+                    "charging",
+                    dispute_notice.charging_when_won(is_disputed_otherwise).into(),
+                ));
                 return variables;
             }
-            variables.push(("owed", owed.map(|owed| language.money(owed)).unwrap_or_default().into()));
-            variables.push(("recharge_from", recharge_from.map(|day| language.date(day)).unwrap_or_default().into()));
+            variables
+                .push(("owed", owed.map(|owed| language.money(owed)).unwrap_or_default().into()));
+            variables.push((
+                "recharge_from",
+                recharge_from.map(|day| language.date(day)).unwrap_or_default().into(),
+            ));
             if dispute_notice.notice == Notice::Opened {
                 variables.push(("reason", language.dispute_reason(&dispute_notice.reason).into()));
                 return variables;
             }
             let is_open = dispute_notice.items.iter().any(|item| item.open.is_some());
-            let is_to_pay = dispute_notice.items.iter().any(|item| item.is_to_pay(dispute_notice.collection_method.as_ref()));
+            let is_to_pay = dispute_notice
+                .items
+                .iter()
+                .any(|item| item.is_to_pay(dispute_notice.collection_method.as_ref()));
             variables.push(("charging", dispute_notice.charging_when_lost().into()));
-            variables.push(("bank_details", if is_to_pay { bank_details.into() } else { "".into() }));
+            variables
+                .push(("bank_details", if is_to_pay { bank_details.into() } else { "".into() }));
             variables.push(("by_bank", flag(dispute_notice.by_bank).into()));
             variables.push(("is_open", flag(is_open).into()));
             variables
@@ -332,10 +404,15 @@ fn outcome_name(state: State) -> &'static str {
     }
 }
 
-async fn report_to_tenant(tx: &mut WriteTx, dispute_notice: &DisputeNotice) -> Result<(), AppError> {
+async fn report_to_tenant(
+    tx: &mut WriteTx,
+    dispute_notice: &DisputeNotice,
+) -> Result<(), AppError> {
     let language = Language::English;
-    let buyer =
-        customers::find(tx.conn(), &tx.call().tenant, dispute_notice.customer).await?.map(|buyer| buyer.legal_name).unwrap_or_default();
+    let buyer = customers::find(tx.conn(), &tx.call().tenant, dispute_notice.customer)
+        .await?
+        .map(|buyer| buyer.legal_name)
+        .unwrap_or_default();
     let outcome = match dispute_notice.notice {
         Notice::Opened => "opened",
         Notice::Won => "won",
@@ -350,15 +427,24 @@ async fn report_to_tenant(tx: &mut WriteTx, dispute_notice: &DisputeNotice) -> R
         ("part_of", dispute_notice.part_of(language).into()),
         (
             "owed",
-            dispute_notice.owed.filter(|_| dispute_notice.credit.is_positive()).map(|owed| language.money(owed)).unwrap_or_default().into(),
+            dispute_notice
+                .owed
+                .filter(|_| dispute_notice.credit.is_positive())
+                .map(|owed| language.money(owed))
+                .unwrap_or_default()
+                .into(),
         ),
         ("outcome", outcome.into()),
         ("dispute", dispute_notice.dispute.name.clone().into()),
         (
             "of",
-            if dispute_notice.dispute.payment.is_empty() { &dispute_notice.dispute.top_up } else { &dispute_notice.dispute.payment }
-                .clone()
-                .into(),
+            if dispute_notice.dispute.payment.is_empty() {
+                &dispute_notice.dispute.top_up
+            } else {
+                &dispute_notice.dispute.payment
+            }
+            .clone()
+            .into(),
         ),
         ("charge", dispute_notice.provider_charge_id.clone().into()),
         ("state", outcome_name(dispute_notice.dispute.state()).into()),

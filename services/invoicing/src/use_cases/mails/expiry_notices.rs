@@ -11,11 +11,15 @@ use payterms_kernel::{Id, Money};
 use payterms_proto::wallet::v1::{ExpiringCreditChanged, ExpiringLot, TaxKind};
 use serde_json::json;
 
-/// Mails the customer about bought credit that expires soon. A snapshot sends no mail: its event has been mailed before.
+/// Mails the customer about bought credit that expires soon. A snapshot sends no mail: its event
+/// has been mailed before.
 ///
 /// # Errors
 /// `Fault` for a name that is none.
-pub async fn mail_expiring_credit(tx: &mut WriteTx, event: &ExpiringCreditChanged) -> Result<(), AppError> {
+pub async fn mail_expiring_credit(
+    tx: &mut WriteTx,
+    event: &ExpiringCreditChanged,
+) -> Result<(), AppError> {
     if !event.notified {
         return Ok(());
     }
@@ -24,9 +28,20 @@ pub async fn mail_expiring_credit(tx: &mut WriteTx, event: &ExpiringCreditChange
     let parts = |lot: &ExpiringLot| {
         let money = |amount: &Option<_>| amount.as_ref().and_then(money_of);
         let pays_invoices = lot.tax_kind() == TaxKind::Deposit;
-        Some((money(&lot.remaining)?, money(&lot.held)?, lot.last_day.as_ref().and_then(date_of)?, pays_invoices))
+        Some((
+            money(&lot.remaining)?,
+            money(&lot.held)?,
+            lot.last_day.as_ref().and_then(date_of)?,
+            pays_invoices,
+        ))
     };
-    let lots = event.lots.iter().map(parts).collect::<Option<Vec<_>>>().filter(|lots| !lots.is_empty()).ok_or_else(fault)?;
+    let lots = event
+        .lots
+        .iter()
+        .map(parts)
+        .collect::<Option<Vec<_>>>()
+        .filter(|lots| !lots.is_empty())
+        .ok_or_else(fault)?;
     let mut amount = Money::zero(lots.first().ok_or_else(fault)?.0.currency());
     for (remaining, ..) in &lots {
         amount = amount.plus(*remaining)?;

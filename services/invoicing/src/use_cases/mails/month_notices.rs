@@ -12,7 +12,9 @@ use crate::{
 };
 use chrono::NaiveDate;
 use payterms_chassis::{AppError, WriteTx};
-use payterms_invoicing_domain::{Invoice, MailKind, Outstanding, bank::creditor_reference, mail::Attachment};
+use payterms_invoicing_domain::{
+    Invoice, MailKind, Outstanding, bank::creditor_reference, mail::Attachment,
+};
 use payterms_kernel::{Currency, Money};
 use serde_json::{Value, json};
 
@@ -68,15 +70,21 @@ pub struct Now {
 }
 
 impl Now {
-    /// The next due date of what is owed: what a plan pays has dates of its own, and nothing of what a dispute holds is due.
+    /// The next due date of what is owed: what a plan pays has dates of its own, and nothing of
+    /// what a dispute holds is due.
     fn next_due(&self, currency: Currency) -> Option<NaiveDate> {
-        let owed = self.open.iter().filter(|open_now| open_now.invoice.currency == currency && open_now.days <= 0);
-        owed.filter(|open_now| matches!(open_now.standing, Standing::Owed(_))).map(|open_now| open_now.due).min()
+        let owed = self
+            .open
+            .iter()
+            .filter(|open_now| open_now.invoice.currency == currency && open_now.days <= 0);
+        owed.filter(|open_now| matches!(open_now.standing, Standing::Owed(_)))
+            .map(|open_now| open_now.due)
+            .min()
     }
 }
 
-/// A month is over: one mail with its statements and invoices, and those that its turn has issued. What was sent before is only named.
-/// What is open is told as it is now, of every invoice alike.
+/// A month is over: one mail with its statements and invoices, and those that its turn has issued.
+/// What was sent before is only named. What is open is told as it is now, of every invoice alike.
 ///
 /// # Errors
 /// None that stored amounts can cause.
@@ -91,10 +99,20 @@ pub async fn mail_statements(
     let owes = now.open.iter().any(OpenNow::is_to_pay);
     let seller = if owes { tenants::find(tx.conn(), &tx.call().tenant).await? } else { None };
     let bank_details = seller.map(|tenant| tenant.business.bank_details).unwrap_or_default();
-    let mut attachments: Vec<_> = pages.iter().map(|statement_page| Attachment::Statement(statement_page.statement.id.uuid())).collect();
-    attachments.extend(invoices.iter().take(MOST_ATTACHED).map(|invoice| Attachment::Invoice(invoice.id.uuid())));
+    let mut attachments: Vec<_> = pages
+        .iter()
+        .map(|statement_page| Attachment::Statement(statement_page.statement.id.uuid()))
+        .collect();
+    attachments.extend(
+        invoices.iter().take(MOST_ATTACHED).map(|invoice| Attachment::Invoice(invoice.id.uuid())),
+    );
     let apart = |language, is: fn(&Standing) -> bool| -> Value {
-        now.open.iter().filter(|open_now| is(&open_now.standing)).map(|open_now| open_apart(language, open_now)).collect::<Vec<_>>().into()
+        now.open
+            .iter()
+            .filter(|open_now| is(&open_now.standing))
+            .map(|open_now| open_apart(language, open_now))
+            .collect::<Vec<_>>()
+            .into()
     };
     let letter = Letter {
         kind: MailKind::Statement,
@@ -102,7 +120,10 @@ pub async fn mail_statements(
             vec![
                 ("month", language.month(month).into()),
                 ("of_month", language.of_month(month).into()),
-                ("totals", pages.iter().map(|page| total(language, page, now)).collect::<Vec<_>>().into()),
+                (
+                    "totals",
+                    pages.iter().map(|page| total(language, page, now)).collect::<Vec<_>>().into(),
+                ),
                 (
                     "invoices",
                     invoices
@@ -113,11 +134,24 @@ pub async fn mail_statements(
                         .into(),
                 ),
                 ("unattached", invoices.len().saturating_sub(MOST_ATTACHED).into()),
-                ("past_due", now.open.iter().filter_map(|open_now| late(language, open_now)).collect::<Vec<_>>().into()),
+                (
+                    "past_due",
+                    now.open
+                        .iter()
+                        .filter_map(|open_now| late(language, open_now))
+                        .collect::<Vec<_>>()
+                        .into(),
+                ),
                 ("disputed", apart(language, |standing| matches!(standing, Standing::Disputed))),
                 ("in_plans", apart(language, |standing| matches!(standing, Standing::InPlan))),
-                ("given_back", pages.iter().flat_map(|page| back(language, page)).collect::<Vec<_>>().into()),
-                ("taken_back", pages.iter().flat_map(|page| taken(language, page)).collect::<Vec<_>>().into()),
+                (
+                    "given_back",
+                    pages.iter().flat_map(|page| back(language, page)).collect::<Vec<_>>().into(),
+                ),
+                (
+                    "taken_back",
+                    pages.iter().flat_map(|page| taken(language, page)).collect::<Vec<_>>().into(),
+                ),
                 ("bank_details", bank_details.into()),
             ]
         },
@@ -137,10 +171,15 @@ fn total(language: Language, page: &StatementPage, now: &Now) -> Value {
     })
 }
 
-fn line(language: Language, invoice: &Invoice, (pages, now): (&[StatementPage], &Now)) -> Option<Value> {
+fn line(
+    language: Language,
+    invoice: &Invoice,
+    (pages, now): (&[StatementPage], &Now),
+) -> Option<Value> {
     let issue = invoice.issue.as_ref()?;
     // What is open of a purchase of credit is not owed: it stands here for what came of it.
-    let came = pages.iter().find_map(|page| page.billed_by(invoice)).filter(|_| invoice.top_up.is_some());
+    let came =
+        pages.iter().find_map(|page| page.billed_by(invoice)).filter(|_| invoice.top_up.is_some());
     let open = now.open.iter().find(|open_now| open_now.invoice.id == invoice.id);
     let standing = open.map(|open_now| &open_now.standing);
     let mut line = json!({
@@ -159,8 +198,11 @@ fn line(language: Language, invoice: &Invoice, (pages, now): (&[StatementPage], 
 
 /// Adds what is taken of it by itself next.
 fn add_outlook(line: &mut Value, language: Language, standing: Option<&Standing>) {
-    let outlook =
-        if let Some(Standing::Owed(outlook)) = standing { outlook.variables(language) } else { Outlook::Nothing.variables(language) };
+    let outlook = if let Some(Standing::Owed(outlook)) = standing {
+        outlook.variables(language)
+    } else {
+        Outlook::Nothing.variables(language)
+    };
     if let Some(fields) = line.as_object_mut() {
         fields.extend(outlook.map(|(name, value)| (name.to_owned(), value)));
     }

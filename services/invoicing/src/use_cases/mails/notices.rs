@@ -1,7 +1,9 @@
 //! What is mailed when something happened: receipts, failed collections, prepayment that
 //! went off, how metered services stand, where transfers go.
 
-use super::write::{Letter, flag, tried_method, write_to_address, write_to_customer, write_to_tenant};
+use super::write::{
+    Letter, flag, tried_method, write_to_address, write_to_customer, write_to_tenant,
+};
 use crate::{
     documents::{
         reasons::is_without_method,
@@ -13,29 +15,41 @@ use crate::{
 use chrono::NaiveDate;
 use payterms_chassis::{AppError, WriteTx};
 use payterms_invoicing_domain::{
-    CollectionState, Customer, Invoice, MailKind, MeteredService, Payment, Receipt, ReceiptCreditNote, announced::Announcements,
-    bank::creditor_reference, mail::Attachment, receipt::Subject,
+    CollectionState, Customer, Invoice, MailKind, MeteredService, Payment, Receipt,
+    ReceiptCreditNote, announced::Announcements, bank::creditor_reference, mail::Attachment,
+    receipt::Subject,
 };
 use payterms_kernel::{Id, Money, calendar::day_in, money::MoneyError};
 use payterms_proto::wallet::v1::PaymentMethod;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// Where a transfer for an invoice goes, as its newest version says, and what the payer writes on it
-/// (docs/domain/invoicing.md#where-to-pay).
-pub(super) async fn where_to_pay(tx: &WriteTx, invoice: &Invoice) -> Result<[(&'static str, Value); 2], AppError> {
+/// Where a transfer for an invoice goes, as its newest version says, and what the payer writes on
+/// it (docs/domain/invoicing.md#where-to-pay).
+pub(super) async fn where_to_pay(
+    tx: &WriteTx,
+    invoice: &Invoice,
+) -> Result<[(&'static str, Value); 2], AppError> {
     let newest = versions::last_of(tx.conn(), &tx.call().tenant, &[invoice.id]).await?.pop();
     let issue = invoice.issue.as_ref();
-    let seller = newest.as_ref().map(|invoice_version| &invoice_version.seller).or(issue.map(|issue| &issue.seller));
+    let seller = newest
+        .as_ref()
+        .map(|invoice_version| &invoice_version.seller)
+        .or(issue.map(|issue| &issue.seller));
     let bank_details = seller.map(|party| party.bank_details.clone()).unwrap_or_default();
-    let reference = issue.map(|issue| grouped(&creditor_reference(&issue.number))).unwrap_or_default();
+    let reference =
+        issue.map(|issue| grouped(&creditor_reference(&issue.number))).unwrap_or_default();
     Ok([("bank_details", bank_details.into()), ("reference", reference.into())])
 }
 
-/// What is taken of an invoice by itself next, and where a transfer for it goes: empty where it is taken, since nobody is asked for one then
-/// (docs/domain/invoicing.md#no-transfer-asked).
-pub(super) async fn planned_or_to_pay(tx: &WriteTx, invoice: &Invoice) -> Result<(Outlook, [(&'static str, Value); 2]), AppError> {
-    let outlook = outlook_of(tx.conn(), &tx.call().tenant, invoice, (tx.time().zone, tx.today())).await?;
+/// What is taken of an invoice by itself next, and where a transfer for it goes: empty where it is
+/// taken, since nobody is asked for one then (docs/domain/invoicing.md#no-transfer-asked).
+pub(super) async fn planned_or_to_pay(
+    tx: &WriteTx,
+    invoice: &Invoice,
+) -> Result<(Outlook, [(&'static str, Value); 2]), AppError> {
+    let outlook =
+        outlook_of(tx.conn(), &tx.call().tenant, invoice, (tx.time().zone, tx.today())).await?;
     let mut where_to_pay = where_to_pay(tx, invoice).await?;
     if outlook.takes() {
         where_to_pay[0].1 = "".into();
@@ -55,7 +69,8 @@ pub struct Owed {
 /// The receipt of a top-up, with what of its credit paid what the balance owed.
 pub async fn mail_receipt(tx: &mut WriteTx, receipt: &Receipt, owed: Owed) -> Result<(), AppError> {
     let (number, amount, day) = (receipt.number.clone(), receipt.amount, receipt.issue_date);
-    let expires_on = if let Subject::TopUp { expires_on, .. } = receipt.subject { expires_on } else { None };
+    let expires_on =
+        if let Subject::TopUp { expires_on, .. } = receipt.subject { expires_on } else { None };
     // Where all of it paid what was owed nothing is left that could expire.
     let expires_on = expires_on.filter(|_| owed.paid != Some(receipt.tax.net));
     let letter = Letter {
@@ -66,7 +81,10 @@ pub async fn mail_receipt(tx: &mut WriteTx, receipt: &Receipt, owed: Owed) -> Re
                 ("amount", language.money(amount).into()),
                 ("date", language.date(day).into()),
                 ("expires_on", expires_on.map(|day| language.date(day)).unwrap_or_default().into()),
-                ("paid_owed", owed.paid.map(|paid| language.money(paid)).unwrap_or_default().into()),
+                (
+                    "paid_owed",
+                    owed.paid.map(|paid| language.money(paid)).unwrap_or_default().into(),
+                ),
                 ("owed", owed.left.map(|left| language.money(left)).unwrap_or_default().into()),
             ]
         },
@@ -77,14 +95,22 @@ pub async fn mail_receipt(tx: &mut WriteTx, receipt: &Receipt, owed: Owed) -> Re
 }
 
 /// Bought credit was given back.
-pub async fn mail_top_up_refunded(tx: &mut WriteTx, notes: &[(Receipt, ReceiptCreditNote)]) -> Result<(), AppError> {
+pub async fn mail_top_up_refunded(
+    tx: &mut WriteTx,
+    notes: &[(Receipt, ReceiptCreditNote)],
+) -> Result<(), AppError> {
     let Some((receipt, note)) = notes.first() else { return Ok(()) };
     let zero = Money::zero(note.amount.currency());
-    let amount = notes.iter().try_fold(zero, |sum, (_, receipt_credit_note)| sum.plus(receipt_credit_note.amount))?;
-    let tax = notes.iter().try_fold(zero, |sum, (_, receipt_credit_note)| sum.plus(receipt_credit_note.tax.tax))?;
+    let amount = notes
+        .iter()
+        .try_fold(zero, |sum, (_, receipt_credit_note)| sum.plus(receipt_credit_note.amount))?;
+    let tax = notes
+        .iter()
+        .try_fold(zero, |sum, (_, receipt_credit_note)| sum.plus(receipt_credit_note.tax.tax))?;
     let credit = amount.minus(tax)?;
     let explanation = note.explanation.clone();
-    let (receipts, numbers): (Vec<_>, Vec<_>) = notes.iter().map(|(receipt, note)| (receipt.number.as_str(), note.number.as_str())).unzip();
+    let (receipts, numbers): (Vec<_>, Vec<_>) =
+        notes.iter().map(|(receipt, note)| (receipt.number.as_str(), note.number.as_str())).unzip();
     // Of one note there is nothing to list.
     let listed = if notes.len() > 1 { notes } else { &[] };
     let letter = Letter {
@@ -107,31 +133,50 @@ pub async fn mail_top_up_refunded(tx: &mut WriteTx, notes: &[(Receipt, ReceiptCr
                 ("explanation", explanation.into()),
             ]
         },
-        page: if notes.len() > 1 { "/receipts".to_owned() } else { format!("/receipts/{}", receipt.id) },
-        attachments: notes.iter().map(|(receipt, note)| Attachment::ReceiptCreditNote(receipt.id.uuid(), note.id.uuid())).collect(),
+        page: if notes.len() > 1 {
+            "/receipts".to_owned()
+        } else {
+            format!("/receipts/{}", receipt.id)
+        },
+        attachments: notes
+            .iter()
+            .map(|(receipt, note)| Attachment::ReceiptCreditNote(receipt.id.uuid(), note.id.uuid()))
+            .collect(),
     };
     write_to_customer(tx, receipt.customer, letter).await
 }
 
 /// An automatic collection ended without money. `declined` is the method whose charge has failed.
-pub async fn mail_collection_ended(tx: &mut WriteTx, invoice: &Invoice, declined: Option<Uuid>) -> Result<(), AppError> {
+pub async fn mail_collection_ended(
+    tx: &mut WriteTx,
+    invoice: &Invoice,
+    declined: Option<Uuid>,
+) -> Result<(), AppError> {
     let kind = match invoice.collection.state {
         CollectionState::RequiresAction => MailKind::AuthenticationNeeded,
-        CollectionState::Scheduled | CollectionState::Failed if !invoice.collection.reason.is_empty() => MailKind::CollectionFailed,
+        CollectionState::Scheduled | CollectionState::Failed
+            if !invoice.collection.reason.is_empty() =>
+        {
+            MailKind::CollectionFailed
+        }
         _ => return Ok(()),
     };
     let zone = tx.time().zone;
     let number = invoice.issue.as_ref().map(|issue| issue.number.clone()).unwrap_or_default();
-    let (open, reason, next) = (invoice.open()?, invoice.collection.reason.clone(), invoice.collection.next_at);
+    let (open, reason, next) =
+        (invoice.open()?, invoice.collection.reason.clone(), invoice.collection.next_at);
     let (outlook, where_to_pay) = planned_or_to_pay(tx, invoice).await?;
     let declined = match declined {
-        Some(method) => method_copies::find(tx.conn(), &tx.call().tenant, (invoice.customer, method)).await?,
+        Some(method) => {
+            method_copies::find(tx.conn(), &tx.call().tenant, (invoice.customer, method)).await?
+        }
         None => None,
     };
     let letter = Letter {
         kind,
         variables: |language| {
-            let mut variables = vec![("number", number.into()), ("amount", language.money(open).into())];
+            let mut variables =
+                vec![("number", number.into()), ("amount", language.money(open).into())];
             if kind == MailKind::CollectionFailed {
                 let next = next.map(|at| language.date(day_in(zone, at))).unwrap_or_default();
                 let no_method = flag(is_without_method(&reason));
@@ -171,10 +216,15 @@ impl PlannedBecause {
             Self::WaitedInVain => (true, true, None),
             Self::Waited(payment_method) => (true, false, payment_method.as_ref()),
         };
-        [("waited", flag(waited).into()), ("no_method", flag(none).into()), ("method", tried_method(language, payment_method).into())]
+        [
+            ("waited", flag(waited).into()),
+            ("no_method", flag(none).into()),
+            ("method", tried_method(language, payment_method).into()),
+        ]
     }
 
-    /// Where a transfer goes, for who is asked to pay because no method can be charged; empty for everybody else.
+    /// Where a transfer goes, for who is asked to pay because no method can be charged; empty for
+    /// everybody else.
     pub(super) async fn bank_details(&self, tx: &WriteTx) -> Result<String, AppError> {
         let asks = matches!(self, Self::WaitedInVain);
         let seller = if asks { tenants::find(tx.conn(), &tx.call().tenant).await? } else { None };
@@ -198,8 +248,10 @@ pub async fn mail_collection_planned(
         kind: MailKind::CollectionPlanned,
         variables: |language| {
             let shown = |(name, payable): (String, Result<Money, MoneyError>)| json!({ "name": name, "amount": payable.map(|payable| language.money(payable)).unwrap_or_default() });
-            let mut variables =
-                vec![("items", items.into_iter().map(shown).collect::<Vec<_>>().into()), ("date", language.date(day).into())];
+            let mut variables = vec![
+                ("items", items.into_iter().map(shown).collect::<Vec<_>>().into()),
+                ("date", language.date(day).into()),
+            ];
             variables.extend(because.variables(language));
             variables.push(("bank_details", bank_details.into()));
             variables
@@ -211,7 +263,10 @@ pub async fn mail_collection_planned(
 }
 
 /// A tax number could not be confirmed.
-pub async fn mail_tax_number_invalid(tx: &mut WriteTx, customer: &Customer) -> Result<(), AppError> {
+pub async fn mail_tax_number_invalid(
+    tx: &mut WriteTx,
+    customer: &Customer,
+) -> Result<(), AppError> {
     let number = customer.tax_id.clone();
     let letter = Letter {
         kind: MailKind::TaxNumberInvalid,
@@ -229,16 +284,29 @@ pub async fn mail_prepayment_turned_off(tx: &mut WriteTx, condition: &str) -> Re
 }
 
 /// How a metered service stands now.
-pub async fn mail_service_standing(tx: &mut WriteTx, kind: MailKind, service: &MeteredService) -> Result<(), AppError> {
+pub async fn mail_service_standing(
+    tx: &mut WriteTx,
+    kind: MailKind,
+    service: &MeteredService,
+) -> Result<(), AppError> {
     let zone = tx.time().zone;
-    let after_days = tenants::find(tx.conn(), &tx.call().tenant).await?.and_then(|tenant| tenant.dunning.suspend_after_days);
-    let (name, suspended_at) = (service.terms.display_name.clone(), service.suspended_at(after_days));
+    let after_days = tenants::find(tx.conn(), &tx.call().tenant)
+        .await?
+        .and_then(|tenant| tenant.dunning.suspend_after_days);
+    let (name, suspended_at) =
+        (service.terms.display_name.clone(), service.suspended_at(after_days));
     let letter = Letter {
         kind,
         variables: |language| {
             let mut variables = vec![("service", name.into())];
             if kind == MailKind::ServiceOverdue {
-                variables.push(("suspend_on", suspended_at.map(|at| language.date(day_in(zone, at))).unwrap_or_default().into()));
+                variables.push((
+                    "suspend_on",
+                    suspended_at
+                        .map(|at| language.date(day_in(zone, at)))
+                        .unwrap_or_default()
+                        .into(),
+                ));
             }
             variables
         },
@@ -249,7 +317,11 @@ pub async fn mail_service_standing(tx: &mut WriteTx, kind: MailKind, service: &M
 }
 
 /// An open invoice is reminded.
-pub async fn mail_reminder(tx: &mut WriteTx, invoice: &Invoice, today: NaiveDate) -> Result<(), AppError> {
+pub async fn mail_reminder(
+    tx: &mut WriteTx,
+    invoice: &Invoice,
+    today: NaiveDate,
+) -> Result<(), AppError> {
     let Some(issue) = invoice.issue.clone() else { return Ok(()) };
     let (open, late) = (invoice.open()?, flag(invoice.past_due(today)?));
     let (outlook, where_to_pay) = planned_or_to_pay(tx, invoice).await?;
@@ -287,8 +359,13 @@ pub struct TakenBackNotice {
     pub by_bank: bool,
 }
 
-/// A payment by transfer does not stand any more: what came of it, and the first day of consequences.
-pub async fn mail_payment_taken_back(tx: &mut WriteTx, customer: Id<Customer>, notice: TakenBackNotice) -> Result<(), AppError> {
+/// A payment by transfer does not stand any more: what came of it, and the first day of
+/// consequences.
+pub async fn mail_payment_taken_back(
+    tx: &mut WriteTx,
+    customer: Id<Customer>,
+    notice: TakenBackNotice,
+) -> Result<(), AppError> {
     let TakenBackNotice { amount, credit, owed, invoices, by_bank } = notice;
     let mut open = Vec::with_capacity(invoices.len());
     for invoice in &invoices {
@@ -320,10 +397,16 @@ pub async fn mail_payment_taken_back(tx: &mut WriteTx, customer: Id<Customer>, n
     write_to_customer(tx, customer, letter).await
 }
 
-/// Credit is to be paid by transfer, and can be used for so many days from the day on which the money comes; 0: without end, or it is
-/// not known.
-pub async fn mail_transfer_invoice(tx: &mut WriteTx, invoice: &Invoice, valid_days: u32) -> Result<(), AppError> {
-    let (Some(issue), Some(top_up)) = (invoice.issue.clone(), invoice.top_up.clone()) else { return Ok(()) };
+/// Credit is to be paid by transfer, and can be used for so many days from the day on which the
+/// money comes; 0: without end, or it is not known.
+pub async fn mail_transfer_invoice(
+    tx: &mut WriteTx,
+    invoice: &Invoice,
+    valid_days: u32,
+) -> Result<(), AppError> {
+    let (Some(issue), Some(top_up)) = (invoice.issue.clone(), invoice.top_up.clone()) else {
+        return Ok(());
+    };
     let total = invoice.amounts.total;
     let where_to_pay = where_to_pay(tx, invoice).await?;
     let letter = Letter {
@@ -345,20 +428,35 @@ pub async fn mail_transfer_invoice(tx: &mut WriteTx, invoice: &Invoice, valid_da
     write_to_address(tx, invoice.customer, top_up.email, letter).await
 }
 
-/// A bank transfer was announced: where it goes, with which reference, and until when it is awaited.
+/// A bank transfer was announced: where it goes, with which reference, and until when it is
+/// awaited.
 pub async fn mail_announced_transfer(
     tx: &mut WriteTx,
     payment: &Payment,
     invoices: &[Invoice],
     last_day: NaiveDate,
 ) -> Result<(), AppError> {
-    let amount = payment.tenders.iter().try_fold(Money::zero(payment.currency), |sum, tender| sum.plus(tender.amount))?;
-    let issued = |id: Id<Invoice>| invoices.iter().find(|invoice| invoice.id == id).and_then(|invoice| invoice.issue.as_ref());
-    let numbers: Vec<_> = payment.allocations.iter().filter_map(|allocation| Some(issued(allocation.invoice)?.number.clone())).collect();
-    let goes_on = |invoice: &&Invoice| {
-        invoice.announcements == Announcements::Again && payment.allocations.iter().any(|part| part.invoice == invoice.id)
+    let amount = payment
+        .tenders
+        .iter()
+        .try_fold(Money::zero(payment.currency), |sum, tender| sum.plus(tender.amount))?;
+    let issued = |id: Id<Invoice>| {
+        invoices.iter().find(|invoice| invoice.id == id).and_then(|invoice| invoice.issue.as_ref())
     };
-    let not_put_off: Vec<_> = invoices.iter().filter(goes_on).filter_map(|invoice| Some(invoice.issue.as_ref()?.number.clone())).collect();
+    let numbers: Vec<_> = payment
+        .allocations
+        .iter()
+        .filter_map(|allocation| Some(issued(allocation.invoice)?.number.clone()))
+        .collect();
+    let goes_on = |invoice: &&Invoice| {
+        invoice.announcements == Announcements::Again
+            && payment.allocations.iter().any(|part| part.invoice == invoice.id)
+    };
+    let not_put_off: Vec<_> = invoices
+        .iter()
+        .filter(goes_on)
+        .filter_map(|invoice| Some(invoice.issue.as_ref()?.number.clone()))
+        .collect();
     let (bank_details, reference) = (payment.bank_details.clone(), grouped(&payment.reference));
     let letter = Letter {
         kind: MailKind::TransferAnnounced,
@@ -379,8 +477,14 @@ pub async fn mail_announced_transfer(
 }
 
 /// A bank account will be debited for an invoice.
-pub async fn mail_debit_notice(tx: &mut WriteTx, invoice: &Invoice, account: PaymentMethod) -> Result<(), AppError> {
-    let (Some(issue), Some(at)) = (invoice.issue.clone(), invoice.collection.next_at) else { return Ok(()) };
+pub async fn mail_debit_notice(
+    tx: &mut WriteTx,
+    invoice: &Invoice,
+    account: PaymentMethod,
+) -> Result<(), AppError> {
+    let (Some(issue), Some(at)) = (invoice.issue.clone(), invoice.collection.next_at) else {
+        return Ok(());
+    };
     let (amount, day) = (invoice.payable()?, day_in(tx.time().zone, at));
     let letter = Letter {
         kind: MailKind::DebitNotice,

@@ -1,4 +1,5 @@
-//! What is mailed when a payment plan moves, when an instalment comes near, when one could not be collected.
+//! What is mailed when a payment plan moves, when an instalment comes near, when one could not be
+//! collected.
 
 use super::{
     notices::PlannedBecause,
@@ -40,7 +41,9 @@ fn notices_of_verb(verb: &str) -> &'static [Notice] {
         "COUNTER" => &[Notice::Customer(MailKind::PlanCountered)],
         "DECLINE_COUNTER" | "WITHDRAW" => &[Notice::Tenant(MailKind::PlanAnswered)],
         "APPROVE" => &[Notice::Customer(MailKind::PlanApproved)],
-        "ACCEPT_COUNTER" => &[Notice::Customer(MailKind::PlanApproved), Notice::Tenant(MailKind::PlanAnswered)],
+        "ACCEPT_COUNTER" => {
+            &[Notice::Customer(MailKind::PlanApproved), Notice::Tenant(MailKind::PlanAnswered)]
+        }
         "REFUSE" => &[Notice::Customer(MailKind::PlanRefused)],
         "LAPSE" => &[Notice::Customer(MailKind::PlanLapsed)],
         "MISS" => &[Notice::Customer(MailKind::PlanLate)],
@@ -60,34 +63,65 @@ fn notices_of_verb(verb: &str) -> &'static [Notice] {
 /// `Fault` for a name that is none.
 pub async fn mail_plan(tx: &mut WriteTx, event: &PlanChanged) -> Result<(), AppError> {
     let Some(plan) = &event.plan else { return Ok(()) };
-    let name = names::parse(&plan.name, &["customers", "plans"]).ok_or_else(|| AppError::Fault(format!("plan {:?}", plan.name)))?;
+    let name = names::parse(&plan.name, &["customers", "plans"])
+        .ok_or_else(|| AppError::Fault(format!("plan {:?}", plan.name)))?;
     let customer: Id<Customer> = Id::from_uuid(name.id(0));
     let page = format!("/plans/{}", name.id(1));
     // What was late for a moment only, because it ended or was paid at once, is not told as late.
-    let is_over = |verb: &str| verb == "MISS" && event.edges.iter().any(|edge| matches!(edge.verb.as_str(), "BREACH" | "CATCH_UP"));
+    let is_over = |verb: &str| {
+        verb == "MISS"
+            && event.edges.iter().any(|edge| matches!(edge.verb.as_str(), "BREACH" | "CATCH_UP"))
+    };
     for edge in event.edges.iter().filter(|edge| !is_over(&edge.verb)) {
         for notice in notices_of_verb(&edge.verb) {
             match notice {
-                Notice::Customer(kind) => notify_customer(tx, (customer, &page), *kind, plan, None).await?,
+                Notice::Customer(kind) => {
+                    notify_customer(tx, (customer, &page), *kind, plan, None).await?
+                }
                 Notice::Tenant(kind) => notify_tenant(tx, customer, *kind, plan, edge).await?,
             }
         }
     }
     if let Some(instalment) = event.announced.clone() {
         let on = event.announced_date.as_ref().or(instalment.due_date.as_ref()).and_then(date_of);
-        notify_customer(tx, (customer, &page), MailKind::InstalmentDue, plan, Some((instalment, on))).await?;
+        notify_customer(
+            tx,
+            (customer, &page),
+            MailKind::InstalmentDue,
+            plan,
+            Some((instalment, on)),
+        )
+        .await?;
     }
-    let tried = names::parse(&event.collection_method, &["customers", "paymentMethods"]).map(|method| method.id(1));
+    let tried = names::parse(&event.collection_method, &["customers", "paymentMethods"])
+        .map(|method| method.id(1));
     let tried = match tried {
-        Some(method) => method_copies::find(tx.conn(), &tx.call().tenant, (customer, method)).await?,
+        Some(method) => {
+            method_copies::find(tx.conn(), &tx.call().tenant, (customer, method)).await?
+        }
         None => None,
     };
-    let next = plan.collection.as_ref().and_then(|plan_collection| plan_collection.next_attempt_time.as_ref()).and_then(instant_of);
-    if let Some(day) = next.map(|at| day_in(tx.time().zone, at)).filter(|_| event.tries_new_method) {
-        notify_of_collection(tx, (customer, &page), (plan, day), PlannedBecause::NewMethod(tried.clone())).await?;
+    let next = plan
+        .collection
+        .as_ref()
+        .and_then(|plan_collection| plan_collection.next_attempt_time.as_ref())
+        .and_then(instant_of);
+    if let Some(day) = next.map(|at| day_in(tx.time().zone, at)).filter(|_| event.tries_new_method)
+    {
+        notify_of_collection(
+            tx,
+            (customer, &page),
+            (plan, day),
+            PlannedBecause::NewMethod(tried.clone()),
+        )
+        .await?;
     }
     if let Some(day) = event.collection_goes_on_date.as_ref().and_then(date_of) {
-        let because = if event.collection_has_method { PlannedBecause::Waited(tried) } else { PlannedBecause::WaitedInVain };
+        let because = if event.collection_has_method {
+            PlannedBecause::Waited(tried)
+        } else {
+            PlannedBecause::WaitedInVain
+        };
         notify_of_collection(tx, (customer, &page), (plan, day), because).await?;
     }
     if event.collection_failed {
@@ -104,20 +138,33 @@ async fn notify_customer(
     announced: Option<(Instalment, Option<NaiveDate>)>,
 ) -> Result<(), AppError> {
     let zone = tx.time().zone;
-    let day = |time: Option<Timestamp>| time.as_ref().and_then(instant_of).map(|at| day_in(zone, at));
-    let (answer_by, next_try) =
-        (day(plan.answer_before_time), day(plan.collection.as_ref().and_then(|plan_collection| plan_collection.next_attempt_time)));
+    let day =
+        |time: Option<Timestamp>| time.as_ref().and_then(instant_of).map(|at| day_in(zone, at));
+    let (answer_by, next_try) = (
+        day(plan.answer_before_time),
+        day(plan.collection.as_ref().and_then(|plan_collection| plan_collection.next_attempt_time)),
+    );
     let (announced, announced_on) = announced.unzip();
     let next = announced.or_else(|| plan.next_instalment.clone());
     let seller = tenants::find(tx.conn(), &tx.call().tenant).await?;
-    let due = announced_on.flatten().or(next.as_ref().and_then(|instalment| instalment.due_date.as_ref()).and_then(date_of));
-    let failure = plan.collection.as_ref().map(|plan_collection| plan_collection.failure_reason.clone()).unwrap_or_default();
+    let due = announced_on
+        .flatten()
+        .or(next.as_ref().and_then(|instalment| instalment.due_date.as_ref()).and_then(date_of));
+    let failure = plan
+        .collection
+        .as_ref()
+        .map(|plan_collection| plan_collection.failure_reason.clone())
+        .unwrap_or_default();
     let no_method = has_no_method(tx, customer, (kind, due), &failure).await?;
-    let payment_methods_changed = method_copies::of_customer(tx.conn(), &tx.call().tenant, customer).await?.unwrap_or_default();
+    let payment_methods_changed =
+        method_copies::of_customer(tx.conn(), &tx.call().tenant, customer)
+            .await?
+            .unwrap_or_default();
     let planned = collection_method(&payment_methods_changed)
         .filter(|payment_method| next_try.is_some_and(|day| day <= last_day(payment_method)))
         .cloned();
-    let freed = if kind == MailKind::PlanBreached { freed_invoices(tx, plan).await? } else { Vec::new() };
+    let freed =
+        if kind == MailKind::PlanBreached { freed_invoices(tx, plan).await? } else { Vec::new() };
     // Who is told that it is taken by itself is not told where to transfer it.
     let is_taken = match kind {
         MailKind::InstalmentDue => plan.collect_automatically && !no_method,
@@ -125,11 +172,14 @@ async fn notify_customer(
         MailKind::PlanBreached => freed.iter().all(|(_, outlook)| outlook.takes()),
         _ => false,
     };
-    let bank_details = seller.filter(|_| !is_taken).map(|tenant| tenant.business.bank_details).unwrap_or_default();
+    let bank_details =
+        seller.filter(|_| !is_taken).map(|tenant| tenant.business.bank_details).unwrap_or_default();
     let disputed = kind == MailKind::PlanReopened && is_disputed(tx, plan).await?;
     let named = match kind {
         MailKind::InstalmentFailed => declined_method(tx, customer, plan).await?,
-        MailKind::PlanApproved | MailKind::InstalmentDue => collection_method(&payment_methods_changed).cloned(),
+        MailKind::PlanApproved | MailKind::InstalmentDue => {
+            collection_method(&payment_methods_changed).cloned()
+        }
         _ => None,
     };
     let pay_by = plan.breach_after_date.as_ref().and_then(date_of);
@@ -138,8 +188,11 @@ async fn notify_customer(
         kind,
         variables: |language| {
             let mut variables = common(plan, language);
-            let shown = |day: Option<NaiveDate>| Value::from(day.map(|day| language.date(day)).unwrap_or_default());
-            let left = next.as_ref().and_then(unpaid).map(|left| language.money(left)).unwrap_or_default();
+            let shown = |day: Option<NaiveDate>| {
+                Value::from(day.map(|day| language.date(day)).unwrap_or_default())
+            };
+            let left =
+                next.as_ref().and_then(unpaid).map(|left| language.money(left)).unwrap_or_default();
             let offered = plan.counter_offer.as_ref().filter(|_| kind == MailKind::PlanCountered);
             if let Some(offer) = offered {
                 variables.push(("instalments", parts(&offer.instalments, language)));
@@ -153,7 +206,11 @@ async fn notify_customer(
                 ("next_try", shown(next_try)),
                 (
                     "planned_method",
-                    planned.as_ref().map(|payment_method| method(language, Some(payment_method))).unwrap_or_default().into(),
+                    planned
+                        .as_ref()
+                        .map(|payment_method| method(language, Some(payment_method)))
+                        .unwrap_or_default()
+                        .into(),
                 ),
                 ("pay_by", shown(pay_by)),
                 ("tries_new_method", flag(tries_new_method).into()),
@@ -173,7 +230,8 @@ async fn notify_customer(
     write_to_customer(tx, customer, letter).await
 }
 
-/// Whether there is nothing to charge: before an instalment is collected that is looked up, afterwards its failure says so.
+/// Whether there is nothing to charge: before an instalment is collected that is looked up,
+/// afterwards its failure says so.
 async fn has_no_method(
     tx: &WriteTx,
     customer: Id<Customer>,
@@ -182,21 +240,34 @@ async fn has_no_method(
 ) -> Result<bool, AppError> {
     Ok(match (kind, due) {
         (MailKind::PlanApproved | MailKind::InstalmentDue, Some(due)) => {
-            !collection_methods::is_usable(tx.conn(), &tx.call().tenant, customer, due.max(tx.today())).await?
+            !collection_methods::is_usable(
+                tx.conn(),
+                &tx.call().tenant,
+                customer,
+                due.max(tx.today()),
+            )
+            .await?
         }
         _ => is_without_method(failure),
     })
 }
 
-/// The invoices that a breach frees, each with what is taken of it by itself then. The plan's event may come before its blocks are lifted.
+/// The invoices that a breach frees, each with what is taken of it by itself then. The plan's event
+/// may come before its blocks are lifted.
 async fn freed_invoices(tx: &WriteTx, plan: &Plan) -> Result<Vec<(Invoice, Outlook)>, AppError> {
     let mut freed = Vec::new();
     for mut invoice in covered_invoices(tx, plan).await? {
         if invoice.block.as_ref().is_some_and(|block| block.owner == plan.name) {
-            invoice.fall_after_breach(&plan.name, (tx.today(), plan.due_at_once_on_breach), tx.now())?;
+            invoice.fall_after_breach(
+                &plan.name,
+                (tx.today(), plan.due_at_once_on_breach),
+                tx.now(),
+            )?;
         }
         if invoice.open()?.is_positive() {
-            let outlook = outlook_of(tx.conn(), &tx.call().tenant, &invoice, (tx.time().zone, tx.today())).await?;
+            let outlook =
+                outlook_of(tx.conn(), &tx.call().tenant, &invoice, (tx.time().zone, tx.today()))
+                    .await?;
             freed.push((invoice, outlook));
         }
     }
@@ -205,22 +276,39 @@ async fn freed_invoices(tx: &WriteTx, plan: &Plan) -> Result<Vec<(Invoice, Outlo
 
 /// What is collected of the freed invoices by itself, and the numbers of those that are to be paid.
 fn after_breach(freed: &[(Invoice, Outlook)], language: Language) -> [(&'static str, Value); 2] {
-    let number = |invoice: &Invoice| invoice.issue.as_ref().map(|issue| issue.number.clone()).unwrap_or_default();
+    let number = |invoice: &Invoice| {
+        invoice.issue.as_ref().map(|issue| issue.number.clone()).unwrap_or_default()
+    };
     let collected = |(invoice, outlook): &(Invoice, Outlook)| {
         let [_, (_, on), (_, method)] = outlook.variables(language);
         let amount = invoice.open().map(|open| language.money(open)).unwrap_or_default();
-        matches!(outlook, Outlook::Collected(..))
-            .then(|| json!({ "name": number(invoice), "amount": amount, "date": on, "method": method }))
+        matches!(outlook, Outlook::Collected(..)).then(
+            || json!({ "name": number(invoice), "amount": amount, "date": on, "method": method }),
+        )
     };
-    let to_pay: Vec<_> = freed.iter().filter(|(_, outlook)| !outlook.takes()).map(|(invoice, _)| number(invoice)).collect();
-    [("collected", freed.iter().filter_map(collected).collect::<Vec<_>>().into()), ("to_pay", to_pay.join(", ").into())]
+    let to_pay: Vec<_> = freed
+        .iter()
+        .filter(|(_, outlook)| !outlook.takes())
+        .map(|(invoice, _)| number(invoice))
+        .collect();
+    [
+        ("collected", freed.iter().filter_map(collected).collect::<Vec<_>>().into()),
+        ("to_pay", to_pay.join(", ").into()),
+    ]
 }
 
 /// The method with which the last try to collect an instalment has failed.
-async fn declined_method(tx: &WriteTx, customer: Id<Customer>, plan: &Plan) -> Result<Option<PaymentMethod>, AppError> {
+async fn declined_method(
+    tx: &WriteTx,
+    customer: Id<Customer>,
+    plan: &Plan,
+) -> Result<Option<PaymentMethod>, AppError> {
     let tenant = &tx.call().tenant;
     let last = payment_lists::last_of_owner(tx.conn(), tenant, (customer, &plan.name)).await?;
-    let Some(method) = last.and_then(|payment| payment.tenders.iter().find_map(Tender::declined)) else { return Ok(None) };
+    let Some(method) = last.and_then(|payment| payment.tenders.iter().find_map(Tender::declined))
+    else {
+        return Ok(None);
+    };
     method_copies::find(tx.conn(), tenant, (customer, method)).await
 }
 
@@ -246,18 +334,28 @@ async fn notify_of_collection(
     (plan, day): (&Plan, NaiveDate),
     because: PlannedBecause,
 ) -> Result<(), AppError> {
-    let due = plan.instalments.iter().filter(|instalment| instalment.due_date.as_ref().and_then(date_of).is_some_and(|due| due <= day));
+    let due = plan.instalments.iter().filter(|instalment| {
+        instalment.due_date.as_ref().and_then(date_of).is_some_and(|due| due <= day)
+    });
     let mut sum: Option<payterms_kernel::Money> = None;
     for left in due.filter_map(unpaid) {
         sum = Some(sum.map_or(Ok(left), |sum| sum.plus(left))?);
     }
-    let numbers = plan.invoices.iter().map(|covered_invoice| covered_invoice.number.as_str()).collect::<Vec<_>>().join(", ");
+    let numbers = plan
+        .invoices
+        .iter()
+        .map(|covered_invoice| covered_invoice.number.as_str())
+        .collect::<Vec<_>>()
+        .join(", ");
     let bank_details = because.bank_details(tx).await?;
     let letter = Letter {
         kind: MailKind::CollectionPlanned,
         variables: |language| {
             let amount = sum.map(|sum| language.money(sum)).unwrap_or_default();
-            let mut variables = vec![("items", json!([{ "name": numbers, "amount": amount }])), ("date", language.date(day).into())];
+            let mut variables = vec![
+                ("items", json!([{ "name": numbers, "amount": amount }])),
+                ("date", language.date(day).into()),
+            ];
             variables.extend(because.variables(language));
             variables.push(("bank_details", bank_details.into()));
             variables
@@ -278,9 +376,16 @@ async fn notify_tenant(
 ) -> Result<(), AppError> {
     let language = Language::English;
     let tenant = tx.call().tenant.clone();
-    let buyer = customers::find(tx.conn(), &tenant, customer).await?.map(|customer| customer.legal_name).unwrap_or_default();
-    let answer_by =
-        plan.answer_before_time.as_ref().and_then(instant_of).map(|at| language.date(day_in(tx.time().zone, at))).unwrap_or_default();
+    let buyer = customers::find(tx.conn(), &tenant, customer)
+        .await?
+        .map(|customer| customer.legal_name)
+        .unwrap_or_default();
+    let answer_by = plan
+        .answer_before_time
+        .as_ref()
+        .and_then(instant_of)
+        .map(|at| language.date(day_in(tx.time().zone, at)))
+        .unwrap_or_default();
     let mut variables = common(plan, language);
     variables.extend([
         ("buyer", buyer.into()),
@@ -292,8 +397,14 @@ async fn notify_tenant(
 }
 
 fn common(plan: &Plan, language: Language) -> Vec<(&'static str, Value)> {
-    let numbers = plan.invoices.iter().map(|covered_invoice| covered_invoice.number.as_str()).collect::<Vec<_>>().join(", ");
-    let open = plan.open.as_ref().and_then(money_of).map(|open| language.money(open)).unwrap_or_default();
+    let numbers = plan
+        .invoices
+        .iter()
+        .map(|covered_invoice| covered_invoice.number.as_str())
+        .collect::<Vec<_>>()
+        .join(", ");
+    let open =
+        plan.open.as_ref().and_then(money_of).map(|open| language.money(open)).unwrap_or_default();
     let flag = |holds: bool| Value::from(flag(holds));
     vec![
         ("invoices", numbers.into()),
@@ -302,13 +413,21 @@ fn common(plan: &Plan, language: Language) -> Vec<(&'static str, Value)> {
         ("explanation", plan.explanation.clone().into()),
         ("automatic", flag(plan.collect_automatically)),
         ("accelerates", flag(plan.due_at_once_on_breach)),
-        ("nothing_open", flag(plan.open.as_ref().and_then(money_of).is_some_and(|open| !open.is_positive()))),
+        (
+            "nothing_open",
+            flag(plan.open.as_ref().and_then(money_of).is_some_and(|open| !open.is_positive())),
+        ),
     ]
 }
 
 fn parts(instalments: &[Instalment], language: Language) -> Value {
     let part = |instalment: &Instalment| {
-        let amount = instalment.amount.as_ref().and_then(money_of).map(|amount| language.money(amount)).unwrap_or_default();
+        let amount = instalment
+            .amount
+            .as_ref()
+            .and_then(money_of)
+            .map(|amount| language.money(amount))
+            .unwrap_or_default();
         json!({ "date": instalment.due_date.as_ref().and_then(date_of).map(|day| language.date(day)).unwrap_or_default(), "amount": amount })
     };
     instalments.iter().map(part).collect::<Vec<_>>().into()

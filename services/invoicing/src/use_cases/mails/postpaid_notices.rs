@@ -17,16 +17,35 @@ use payterms_proto::{
 ///
 /// # Errors
 /// `Fault` for a name that is none.
-pub async fn mail_postpaid_decision(tx: &mut WriteTx, event: &PostpaidAgreementChanged) -> Result<(), AppError> {
-    let Some(postpaid_agreement) = event.postpaid_agreement.as_ref().filter(|_| event.decided) else { return Ok(()) };
-    let name = names::parse(&postpaid_agreement.name, &["customers", "wallets", "postpaidAgreements"]);
-    let name = name.ok_or_else(|| AppError::Fault(format!("postpaid agreement {:?}", postpaid_agreement.name)))?;
+pub async fn mail_postpaid_decision(
+    tx: &mut WriteTx,
+    event: &PostpaidAgreementChanged,
+) -> Result<(), AppError> {
+    let Some(postpaid_agreement) = event.postpaid_agreement.as_ref().filter(|_| event.decided)
+    else {
+        return Ok(());
+    };
+    let name =
+        names::parse(&postpaid_agreement.name, &["customers", "wallets", "postpaidAgreements"]);
+    let name = name.ok_or_else(|| {
+        AppError::Fault(format!("postpaid agreement {:?}", postpaid_agreement.name))
+    })?;
     let letter = Letter {
         kind: MailKind::PostpaidDecided,
         variables: |language: Language| {
-            let amount =
-                |amount: &Option<Money>| amount.as_ref().and_then(money_of).map(|amount| language.money(amount)).unwrap_or_default();
-            let first_month = postpaid_agreement.first_month.as_ref().and_then(date_of).map(|day| language.date(day)).unwrap_or_default();
+            let amount = |amount: &Option<Money>| {
+                amount
+                    .as_ref()
+                    .and_then(money_of)
+                    .map(|amount| language.money(amount))
+                    .unwrap_or_default()
+            };
+            let first_month = postpaid_agreement
+                .first_month
+                .as_ref()
+                .and_then(date_of)
+                .map(|day| language.date(day))
+                .unwrap_or_default();
             vec![
                 ("approved", flag(postpaid_agreement.state() == State::Active).into()),
                 ("commitment", amount(&postpaid_agreement.monthly_commitment).into()),

@@ -11,7 +11,11 @@ use uuid::Uuid;
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`.
-pub async fn get_mail(app: &App, tenant: &TenantId, id: Id<Mail>) -> Result<pb::GetMailResponse, AppError> {
+pub async fn get_mail(
+    app: &App,
+    tenant: &TenantId,
+    id: Id<Mail>,
+) -> Result<pb::GetMailResponse, AppError> {
     let conn = app.db.read(tenant).await?;
     let found = mails::find(&conn, tenant, id).await?.ok_or_else(Refusal::not_found)?;
     Ok(pb::GetMailResponse { mail: Some(messages::mails::mail(tenant, &found)) })
@@ -31,5 +35,8 @@ pub async fn list_mails(
     let conn = app.db.read(tenant).await?;
     let mut found = mails::list(&conn, tenant, (customer, before), page.reads()).await?;
     let next_page_token = app.pages.cut(page, &mut found, |mail| mail.id.to_string());
-    Ok(pb::ListMailsResponse { mails: found.iter().map(|mail| messages::mails::listed_mail(tenant, mail)).collect(), next_page_token })
+    Ok(pb::ListMailsResponse {
+        mails: found.iter().map(|mail| messages::mails::listed_mail(tenant, mail)).collect(),
+        next_page_token,
+    })
 }

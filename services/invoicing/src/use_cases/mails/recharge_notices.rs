@@ -19,21 +19,33 @@ use payterms_proto::{
 ///
 /// # Errors
 /// `Fault` for a name that is none.
-pub async fn mail_recharge_failed(tx: &mut WriteTx, recharge: &AutoRecharge, charged: Option<&PaymentMethod>) -> Result<(), AppError> {
+pub async fn mail_recharge_failed(
+    tx: &mut WriteTx,
+    recharge: &AutoRecharge,
+    charged: Option<&PaymentMethod>,
+) -> Result<(), AppError> {
     let wallet = recharge.name.trim_end_matches("/autoRecharge");
-    let name = names::parse(wallet, &["customers", "wallets"]).ok_or_else(|| AppError::Fault(format!("recharge {:?}", recharge.name)))?;
-    let next = recharge.next_retry_time.and_then(|at| chrono::DateTime::from_timestamp(at.seconds, 0));
+    let name = names::parse(wallet, &["customers", "wallets"])
+        .ok_or_else(|| AppError::Fault(format!("recharge {:?}", recharge.name)))?;
+    let next =
+        recharge.next_retry_time.and_then(|at| chrono::DateTime::from_timestamp(at.seconds, 0));
     let (zone, reason) = (tx.time().zone, recharge.failure_reason.clone());
-    // Credit was withheld: the mail of that says that auto-recharge has stopped, and no method of payment changes it.
+    // Credit was withheld: the mail of that says that auto-recharge has stopped, and no method of
+    // payment changes it.
     if reason == "CREDIT_REVOKED" {
         return Ok(());
     }
     let customer = Id::from_uuid(name.id(0));
-    // The mail of the dispute says that nothing is charged until it is decided, and what the customer can do.
+    // The mail of the dispute says that nothing is charged until it is decided, and what the
+    // customer can do.
     if reason == "COLLECTION_METHOD_REQUIRED" && waits_for_a_dispute(tx, customer).await? {
         return Ok(());
     }
-    let kind = if reason == "REQUIRES_ACTION" { MailKind::AuthenticationNeeded } else { MailKind::RechargeFailed };
+    let kind = if reason == "REQUIRES_ACTION" {
+        MailKind::AuthenticationNeeded
+    } else {
+        MailKind::RechargeFailed
+    };
     let letter = Letter {
         kind,
         variables: |language| {
@@ -41,13 +53,26 @@ pub async fn mail_recharge_failed(tx: &mut WriteTx, recharge: &AutoRecharge, cha
                 return vec![("number", "".into()), ("amount", "".into())];
             }
             // Templates tell the ceiling by its word.
-            let reason = if reason == "CEILING" { reason } else { language.failure(&reason).to_owned() };
-            let shown = |amount: &Option<Amount>| amount.as_ref().and_then(money_of).map(|amount| language.money(amount));
-            let month = recharge.month.as_ref().and_then(date_of).map(|month| language.month(month));
+            let reason =
+                if reason == "CEILING" { reason } else { language.failure(&reason).to_owned() };
+            let shown = |amount: &Option<Amount>| {
+                amount.as_ref().and_then(money_of).map(|amount| language.money(amount))
+            };
+            let month =
+                recharge.month.as_ref().and_then(date_of).map(|month| language.month(month));
             vec![
                 ("reason", reason.into()),
-                ("method", charged.map(|payment_method| method(language, Some(payment_method))).unwrap_or_default().into()),
-                ("next_try", next.map(|at| language.date(day_in(zone, at))).unwrap_or_default().into()),
+                (
+                    "method",
+                    charged
+                        .map(|payment_method| method(language, Some(payment_method)))
+                        .unwrap_or_default()
+                        .into(),
+                ),
+                (
+                    "next_try",
+                    next.map(|at| language.date(day_in(zone, at))).unwrap_or_default().into(),
+                ),
                 ("ceiling", shown(&recharge.ceiling_in_force).unwrap_or_default().into()),
                 ("ceiling_left", shown(&recharge.ceiling_left).unwrap_or_default().into()),
                 ("month", month.unwrap_or_default().into()),
@@ -63,9 +88,14 @@ pub async fn mail_recharge_failed(tx: &mut WriteTx, recharge: &AutoRecharge, cha
 ///
 /// # Errors
 /// `Fault` for a name that is none.
-pub async fn mail_recharge_removed(tx: &mut WriteTx, recharge: &AutoRecharge, explanation: &str) -> Result<(), AppError> {
+pub async fn mail_recharge_removed(
+    tx: &mut WriteTx,
+    recharge: &AutoRecharge,
+    explanation: &str,
+) -> Result<(), AppError> {
     let wallet = recharge.name.trim_end_matches("/autoRecharge");
-    let name = names::parse(wallet, &["customers", "wallets"]).ok_or_else(|| AppError::Fault(format!("recharge {:?}", recharge.name)))?;
+    let name = names::parse(wallet, &["customers", "wallets"])
+        .ok_or_else(|| AppError::Fault(format!("recharge {:?}", recharge.name)))?;
     let letter = Letter {
         kind: MailKind::RechargeRemoved,
         variables: |_| vec![("explanation", explanation.into())],

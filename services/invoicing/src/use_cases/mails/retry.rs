@@ -16,9 +16,13 @@ pub const JOB: &str = "retry_mail";
 
 /// The time of another try has come.
 pub async fn resend_mail(app: &App, row: &DueRow) -> Result<(), AppError> {
-    let Some(id) = names::uuid(&row.subject) else { return Err(AppError::Fault(format!("mail {:?}", row.subject))) };
+    let Some(id) = names::uuid(&row.subject) else {
+        return Err(AppError::Fault(format!("mail {:?}", row.subject)));
+    };
     let tx = app.db.begin_forward(&row.call("invoicing", id)).await?;
-    let Some(mail) = mails::lock(tx.conn(), &row.tenant, Id::from_uuid(id)).await? else { return Ok(()) };
+    let Some(mail) = mails::lock(tx.conn(), &row.tenant, Id::from_uuid(id)).await? else {
+        return Ok(());
+    };
     if !take(&tx, row).await? {
         return Ok(());
     }
@@ -32,9 +36,14 @@ pub async fn resend_mail(app: &App, row: &DueRow) -> Result<(), AppError> {
 ///
 /// # Errors
 /// `MAIL_STATE`, `RESOURCE_NOT_FOUND`.
-pub async fn retry_mail(app: &App, call: &Call, id: Id<Mail>) -> Result<Answer<RetryMailResponse>, AppError> {
+pub async fn retry_mail(
+    app: &App,
+    call: &Call,
+    id: Id<Mail>,
+) -> Result<Answer<RetryMailResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
-    let mut mail = mails::lock(tx.conn(), &call.tenant, id).await?.ok_or_else(Refusal::not_found)?;
+    let mut mail =
+        mails::lock(tx.conn(), &call.tenant, id).await?.ok_or_else(Refusal::not_found)?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }

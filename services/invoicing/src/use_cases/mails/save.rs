@@ -9,5 +9,10 @@ use payterms_proto::invoicing::v1::MailChanged;
 pub async fn publish_mail(tx: &mut WriteTx, mail: &Mail) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
     mails::save(tx.conn(), &tenant, mail).await?;
-    tx.emit("mail", &mail.id.to_string(), &MailChanged { mail: Some(messages::mails::anonymous_mail(&tenant, mail)) }).await
+    tx.emit(
+        "mail",
+        &mail.id.to_string(),
+        &MailChanged { mail: Some(messages::mails::anonymous_mail(&tenant, mail)) },
+    )
+    .await
 }

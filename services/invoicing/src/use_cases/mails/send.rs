@@ -1,12 +1,15 @@
-//! Sends mails: a flow of one step that nobody waits for. A mail that dies between the mail server and
-//! the record is sent again, with the same message id.
+//! Sends mails: a flow of one step that nobody waits for. A mail that dies between the mail server
+//! and the record is sent again, with the same message id.
 
 use super::{retry, save::publish_mail};
 use crate::{
     app::App,
     documents::wording::Language,
     mailer::{MailError, Outgoing},
-    store::{credit_notes, customers, invoices, mails, receipt_credit_notes, receipts, statements, tenants},
+    store::{
+        credit_notes, customers, invoices, mails, receipt_credit_notes, receipts, statements,
+        tenants,
+    },
     use_cases::documents::{
         load::{newest_versions, printable_statement},
         print::Printable,
@@ -41,9 +44,19 @@ pub async fn drive_mail(app: &App, lease: &Lease) -> Result<(), AppError> {
         telemetry::adopt_trace_parent(&span, &mails::trace_parent(&conn, &lease.tenant, id).await?);
         drop(conn);
         let tenant = lease.tenant.clone();
-        let print = move || printables.iter().map(|printable| printable.print(&tenant, language)).collect::<Result<Vec<_>, _>>();
-        let printed = tokio::task::spawn_blocking(print).await.map_err(|error| AppError::Fault(format!("printing: {error}")))??;
-        outgoing.documents = printed.into_iter().map(|document| (document.file_name, document.content.to_vec())).collect();
+        let print = move || {
+            printables
+                .iter()
+                .map(|printable| printable.print(&tenant, language))
+                .collect::<Result<Vec<_>, _>>()
+        };
+        let printed = tokio::task::spawn_blocking(print)
+            .await
+            .map_err(|error| AppError::Fault(format!("printing: {error}")))??;
+        outgoing.documents = printed
+            .into_iter()
+            .map(|document| (document.file_name, document.content.to_vec()))
+            .collect();
         must_hold(app, lease).await?;
         Some(match app.mailer.send(&outgoing).instrument(span).await {
             Ok(()) => Tried::Sent,
@@ -72,15 +85,26 @@ pub async fn drive_mail(app: &App, lease: &Lease) -> Result<(), AppError> {
 
 /// Of two drivers of one mail only the later one sends it.
 async fn must_hold(app: &App, lease: &Lease) -> Result<(), AppError> {
-    let tx = app.db.begin_apart(&Call::internal("invoicing", &lease.tenant, FLOW, lease.intent, None)).await?;
+    let tx = app
+        .db
+        .begin_apart(&Call::internal("invoicing", &lease.tenant, FLOW, lease.intent, None))
+        .await?;
     flow::hold(&tx, lease).await
 }
 
 /// A mail, what goes with it, and the language of both.
-async fn outgoing<C: ConnectionTrait>(conn: &C, tenant: &TenantId, mail: &Mail) -> Result<(Outgoing, Vec<Printable>, Language), AppError> {
-    let seller = tenants::find(conn, tenant).await?.ok_or_else(|| AppError::Fault(format!("no tenant {tenant}")))?;
+async fn outgoing<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    mail: &Mail,
+) -> Result<(Outgoing, Vec<Printable>, Language), AppError> {
+    let seller = tenants::find(conn, tenant)
+        .await?
+        .ok_or_else(|| AppError::Fault(format!("no tenant {tenant}")))?;
     let language = match mail.customer {
-        Some(customer) => customers::find(conn, tenant, customer).await?.map(|customer| Language::of(&customer.locale)),
+        Some(customer) => customers::find(conn, tenant, customer)
+            .await?
+            .map(|customer| Language::of(&customer.locale)),
         None => None,
     };
     let mut printables = Vec::with_capacity(mail.attachments.len());
@@ -90,24 +114,31 @@ async fn outgoing<C: ConnectionTrait>(conn: &C, tenant: &TenantId, mail: &Mail) 
                 let found = invoices::find_many(conn, tenant, &[Id::from_uuid(*id)]).await?;
                 newest_versions(conn, tenant, found).await?.pop()
             }
-            Attachment::Statement(id) => match statements::find(conn, tenant, Id::from_uuid(*id)).await? {
-                Some(statement) => Some(printable_statement(conn, tenant, statement).await?),
-                None => None,
-            },
+            Attachment::Statement(id) => {
+                match statements::find(conn, tenant, Id::from_uuid(*id)).await? {
+                    Some(statement) => Some(printable_statement(conn, tenant, statement).await?),
+                    None => None,
+                }
+            }
             Attachment::ReceiptCreditNote(receipt, id) => {
                 let receipt = receipts::find(conn, tenant, Id::from_uuid(*receipt)).await?;
                 let note = receipt_credit_notes::find(conn, tenant, Id::from_uuid(*id)).await?;
                 receipt.zip(note).map(|both| Printable::ReceiptCreditNote(Box::new(both)))
             }
             Attachment::CreditNote { invoice, note } => {
-                let invoice = invoices::find_many(conn, tenant, &[Id::from_uuid(*invoice)]).await?.pop();
+                let invoice =
+                    invoices::find_many(conn, tenant, &[Id::from_uuid(*invoice)]).await?.pop();
                 let note = credit_notes::find(conn, tenant, Id::from_uuid(*note)).await?;
-                invoice.zip(note).map(|(invoice, note)| Printable::CreditNote(Box::new(invoice), note))
+                invoice
+                    .zip(note)
+                    .map(|(invoice, note)| Printable::CreditNote(Box::new(invoice), note))
             }
-            Attachment::Receipt(id) => receipts::find(conn, tenant, Id::from_uuid(*id)).await?.map(|receipt| {
-                let version = ReceiptVersion::first(&receipt);
-                Printable::Receipt(Box::new((receipt, version)))
-            }),
+            Attachment::Receipt(id) => {
+                receipts::find(conn, tenant, Id::from_uuid(*id)).await?.map(|receipt| {
+                    let version = ReceiptVersion::first(&receipt);
+                    Printable::Receipt(Box::new((receipt, version)))
+                })
+            }
         };
         printables.extend(found);
     }

@@ -14,12 +14,18 @@ use payterms_kernel::Money;
 ///
 /// # Errors
 /// None that a transfer that was made can cause.
-pub async fn mail_transfer_refunded(tx: &mut WriteTx, refund: &TransferRefund, note: String) -> Result<(), AppError> {
+pub async fn mail_transfer_refunded(
+    tx: &mut WriteTx,
+    refund: &TransferRefund,
+    note: String,
+) -> Result<(), AppError> {
     let hidden = are_invoices_hidden(tx.conn(), &tx.call().tenant).await?;
     let (number, note) = if hidden { (String::new(), None) } else { (note, refund.note) };
-    let (amount, account, explanation) = (refund.amount()?, refund.account.end.clone(), refund.explanation.clone());
+    let (amount, account, explanation) =
+        (refund.amount()?, refund.account.end.clone(), refund.explanation.clone());
     let (credit, tax) = (refund.credit, refund.tax);
-    let (reference, day) = (grouped(&refund.reference), refund.sent_on.unwrap_or_else(|| tx.today()));
+    let (reference, day) =
+        (grouped(&refund.reference), refund.sent_on.unwrap_or_else(|| tx.today()));
     let letter = Letter {
         kind: MailKind::TransferRefunded,
         variables: |language: Language| {
@@ -36,7 +42,10 @@ pub async fn mail_transfer_refunded(tx: &mut WriteTx, refund: &TransferRefund, n
         },
         page: format!("/payments/{}", refund.payment),
         attachments: note
-            .map(|(note, invoice)| Attachment::CreditNote { invoice: invoice.uuid(), note: note.uuid() })
+            .map(|(note, invoice)| Attachment::CreditNote {
+                invoice: invoice.uuid(),
+                note: note.uuid(),
+            })
             .into_iter()
             .collect(),
     };

@@ -32,7 +32,9 @@ pub(super) fn flag(holds: bool) -> &'static str {
 
 /// What a method is called: `card ending in 4242`.
 pub(super) fn method(language: Language, method: Option<&PaymentMethod>) -> String {
-    let Some(payment_method) = method else { return language.say("payment method", "moyen de paiement").to_owned() };
+    let Some(payment_method) = method else {
+        return language.say("payment method", "moyen de paiement").to_owned();
+    };
     let words = if payment_method.kind() == Kind::BankDebit {
         language.say("bank account ending in", "compte bancaire se terminant par")
     } else {
@@ -41,7 +43,8 @@ pub(super) fn method(language: Language, method: Option<&PaymentMethod>) -> Stri
     format!("{words} {}", payment_method.last_four)
 }
 
-/// The method that a try was made with, or the words for a saved one where it is not known any more.
+/// The method that a try was made with, or the words for a saved one where it is not known any
+/// more.
 #[must_use]
 pub fn tried_method(language: Language, payment_method: Option<&PaymentMethod>) -> String {
     payment_method.map_or_else(
@@ -88,7 +91,9 @@ async fn write_about<V: FnOnce(Language) -> Vec<(&'static str, Value)>>(
     let language = Language::of(&buyer.locale);
     let mut variables = common(&seller, &letter.page);
     variables.insert("customer".to_owned(), buyer.legal_name.clone().into());
-    variables.extend((letter.variables)(language).into_iter().map(|(name, value)| (name.to_owned(), value)));
+    variables.extend(
+        (letter.variables)(language).into_iter().map(|(name, value)| (name.to_owned(), value)),
+    );
     let words = words(tx, &tenant, (letter.kind, language), &variables).await?;
     let (id, now) = (tx.id(), tx.now());
     let to = address.map_or_else(|| buyer.mail_addresses(), |address| vec![address]);
@@ -97,9 +102,15 @@ async fn write_about<V: FnOnce(Language) -> Vec<(&'static str, Value)>>(
 }
 
 /// Writes to the tenant itself, in English.
-pub async fn write_to_tenant(tx: &mut WriteTx, kind: MailKind, variables: Vec<(&'static str, Value)>) -> Result<(), AppError> {
+pub async fn write_to_tenant(
+    tx: &mut WriteTx,
+    kind: MailKind,
+    variables: Vec<(&'static str, Value)>,
+) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
-    let this_tenant = tenants::find(tx.conn(), &tenant).await?.ok_or_else(|| AppError::Fault("a mail to no tenant".to_owned()))?;
+    let this_tenant = tenants::find(tx.conn(), &tenant)
+        .await?
+        .ok_or_else(|| AppError::Fault("a mail to no tenant".to_owned()))?;
     let mut all = common(&this_tenant, "");
     all.extend(variables.into_iter().map(|(name, value)| (name.to_owned(), value)));
     let words = words(tx, &tenant, (kind, Language::English), &all).await?;
@@ -112,17 +123,23 @@ pub async fn write_to_tenant(tx: &mut WriteTx, kind: MailKind, variables: Vec<(&
 fn common(seller: &Tenant, page: &str) -> Variables {
     let portal = seller.business.portal_url.trim_end_matches('/');
     let link = if portal.is_empty() { String::new() } else { format!("{portal}{page}") };
-    [("seller", seller.display_name.clone()), ("link", link)].map(|(name, value)| (name.to_owned(), value.into())).into_iter().collect()
+    [("seller", seller.display_name.clone()), ("link", link)]
+        .map(|(name, value)| (name.to_owned(), value.into()))
+        .into_iter()
+        .collect()
 }
 
-/// Subject and text by the tenant's template; by ours where there is none, or it cannot be rendered.
+/// Subject and text by the tenant's template; by ours where there is none, or it cannot be
+/// rendered.
 async fn words(
     tx: &WriteTx,
     tenant: &TenantId,
     (kind, language): (MailKind, Language),
     variables: &Variables,
 ) -> Result<(String, String), AppError> {
-    if let Some((subject, text)) = mails::template(tx.conn(), tenant, (kind, language.code())).await? {
+    if let Some((subject, text)) =
+        mails::template(tx.conn(), tenant, (kind, language.code())).await?
+    {
         match templates::render((&subject, &text), variables) {
             Err(refusal) if refusal.reason == "TEMPLATE_INVALID" => {}
             other => return Ok(other?),

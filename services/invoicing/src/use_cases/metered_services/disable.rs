@@ -16,8 +16,9 @@ pub async fn disable_metered_service(
     named: &MeteredServiceRef,
 ) -> Result<Answer<pb::DisableMeteredServiceResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
-    let found =
-        metered::lock(tx.conn(), &named.tenant, named.service).await?.filter(|metered_service| metered_service.customer == named.customer);
+    let found = metered::lock(tx.conn(), &named.tenant, named.service)
+        .await?
+        .filter(|metered_service| metered_service.customer == named.customer);
     let mut service = found.ok_or_else(Refusal::not_found)?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);

@@ -26,8 +26,15 @@ pub async fn enable_metered_service(
     let means = Wallet::new(app, &call.tenant, customer).means(terms.currency).await?;
     let has_method = means.payment_methods.iter().any(|method| method.collection_method);
     let mut tx = app.db.begin(call).await?;
-    let found = customers::lock(tx.conn(), &call.tenant, customer).await?.ok_or_else(Refusal::not_found)?;
-    let known = metered::lock_of_product(tx.conn(), &call.tenant, customer, (terms.currency, &terms.product)).await?;
+    let found =
+        customers::lock(tx.conn(), &call.tenant, customer).await?.ok_or_else(Refusal::not_found)?;
+    let known = metered::lock_of_product(
+        tx.conn(),
+        &call.tenant,
+        customer,
+        (terms.currency, &terms.product),
+    )
+    .await?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }

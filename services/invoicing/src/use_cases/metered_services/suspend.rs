@@ -22,14 +22,20 @@ pub const JOB: &str = "suspend_service";
 
 /// The time to suspend a service has come.
 pub async fn suspend_metered_service(app: &App, row: &DueRow) -> Result<(), AppError> {
-    let Some(id) = names::uuid(&row.subject) else { return Err(AppError::Fault(format!("service {:?}", row.subject))) };
+    let Some(id) = names::uuid(&row.subject) else {
+        return Err(AppError::Fault(format!("service {:?}", row.subject)));
+    };
     let mut tx = app.db.begin_forward(&row.call("invoicing", id)).await?;
-    let Some(mut service) = metered::lock(tx.conn(), &row.tenant, Id::from_uuid(id)).await? else { return Ok(()) };
+    let Some(mut service) = metered::lock(tx.conn(), &row.tenant, Id::from_uuid(id)).await? else {
+        return Ok(());
+    };
     if !take(&tx, row).await? {
         return Ok(());
     }
     let now = tx.now();
-    let after_days = tenants::find(tx.conn(), &row.tenant).await?.and_then(|tenant| tenant.dunning.suspend_after_days);
+    let after_days = tenants::find(tx.conn(), &row.tenant)
+        .await?
+        .and_then(|tenant| tenant.dunning.suspend_after_days);
     match service.suspended_at(after_days) {
         None => return tx.commit_rows().await,
         // The tenant gives more days than when this was planned.

@@ -1,7 +1,10 @@
 //! Cancels an announced transfer by hand.
 
 use super::{lapse, load::lock_payment, save::publish_payment};
-use crate::{app::App, commands::payments::PaymentRef, use_cases::collections::schedule::schedule_collections};
+use crate::{
+    app::App, commands::payments::PaymentRef,
+    use_cases::collections::schedule::schedule_collections,
+};
 use payterms_chassis::{Answer, AppError, Call, jobs::cancel as cancel_due};
 use payterms_kernel::Refusal;
 use payterms_proto::invoicing::v1::CancelPaymentResponse;
@@ -10,9 +13,15 @@ use payterms_proto::invoicing::v1::CancelPaymentResponse;
 ///
 /// # Errors
 /// `PAYMENT_STATE`, `RESOURCE_NOT_FOUND`.
-pub async fn cancel_payment(app: &App, call: &Call, named: &PaymentRef) -> Result<Answer<CancelPaymentResponse>, AppError> {
+pub async fn cancel_payment(
+    app: &App,
+    call: &Call,
+    named: &PaymentRef,
+) -> Result<Answer<CancelPaymentResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
-    let found = lock_payment(&tx, named.payment).await?.filter(|(payment, _)| payment.customer == named.customer);
+    let found = lock_payment(&tx, named.payment)
+        .await?
+        .filter(|(payment, _)| payment.customer == named.customer);
     let (mut payment, mut owned) = found.ok_or_else(Refusal::not_found)?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);

@@ -14,7 +14,9 @@ use crate::{
     use_cases::deferrals::means::{find_line_means, must_have_line},
 };
 use payterms_chassis::{Answer, AppError, Call, kill, marks::must_be_free};
-use payterms_proto::invoicing::v1::{ApplyCreditResponse, CreatePaymentResponse, PayLaterResponse, Payment as PaymentMessage};
+use payterms_proto::invoicing::v1::{
+    ApplyCreditResponse, CreatePaymentResponse, PayLaterResponse, Payment as PaymentMessage,
+};
 use prost::Message;
 use uuid::Uuid;
 
@@ -45,8 +47,13 @@ impl PaymentAnswer for ApplyCreditResponse {
 /// Pays invoices; answers when the payment has ended or waits.
 ///
 /// # Errors
-/// Those of [`payterms_invoicing_domain::payment::ask`], `INSUFFICIENT_FUNDS`, `EXTERNAL_ID_TAKEN`, `RESOURCE_NOT_FOUND`.
-pub async fn create_payment<A: PaymentAnswer>(app: &App, call: &Call, to_pay: &ToPay) -> Result<Answer<A>, AppError> {
+/// Those of [`payterms_invoicing_domain::payment::ask`], `INSUFFICIENT_FUNDS`, `EXTERNAL_ID_TAKEN`,
+/// `RESOURCE_NOT_FOUND`.
+pub async fn create_payment<A: PaymentAnswer>(
+    app: &App,
+    call: &Call,
+    to_pay: &ToPay,
+) -> Result<Answer<A>, AppError> {
     if app.flows.knows(call).await? {
         let mut tx = app.db.begin_forward(call).await?;
         tx.seen().await?;

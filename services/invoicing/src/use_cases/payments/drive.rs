@@ -1,8 +1,9 @@
 //! Drives a payment: a flow over the wallet.
 //!
-//! Intent, reservation and lease in one transaction; then credit is held, cards are charged in order
-//! (the first charge that succeeds is the point of no return), then all is settled in the wallet, then
-//! recorded here. Each step has a request id of its own, so that whoever drives takes it once.
+//! Intent, reservation and lease in one transaction; then credit is held, cards are charged in
+//! order (the first charge that succeeds is the point of no return), then all is settled in the
+//! wallet, then recorded here. Each step has a request id of its own, so that whoever drives takes
+//! it once.
 
 use super::{
     confirm::{Credited, confirm_payment},
@@ -41,7 +42,11 @@ pub async fn drive_payment(app: &App, lease: &Lease) -> Result<(), AppError> {
     drop(conn);
     let Some(mut payment) = found else { return Ok(()) };
     let processing = payment.state == PaymentState::Processing;
-    let step = if processing { take_steps(app, lease, &mut payment).await? } else { Steps::Ended(Credited::default()) };
+    let step = if processing {
+        take_steps(app, lease, &mut payment).await?
+    } else {
+        Steps::Ended(Credited::default())
+    };
     kill::point("payment.before_record");
     record_payment(app, lease, &payment, step).await?;
     kill::point("payment.after_record");
@@ -56,7 +61,8 @@ enum Steps {
     Waits,
 }
 
-/// Takes all steps in the wallet. A repeated step returns its first answer, so any driver learns the credit that it created.
+/// Takes all steps in the wallet. A repeated step returns its first answer, so any driver learns
+/// the credit that it created.
 async fn take_steps(app: &App, lease: &Lease, payment: &mut Payment) -> Result<Steps, AppError> {
     let mut credited = Credited::default();
     let wallet = Wallet::new(app, &lease.tenant, payment.customer).of(payment);
@@ -113,7 +119,9 @@ async fn take_steps(app: &App, lease: &Lease, payment: &mut Payment) -> Result<S
     if failed && credit.is_some() {
         wallet.release(payment.currency).await?;
         kill::point("payment.after_release");
-        if payment.tenders.iter().any(|tender| tender.source == Source::Credit && tender.state == TenderState::Processing) {
+        if payment.tenders.iter().any(|tender| {
+            tender.source == Source::Credit && tender.state == TenderState::Processing
+        }) {
             mark_credit(payment, &TenderState::Released);
         }
     } else if !failed {
@@ -121,7 +129,8 @@ async fn take_steps(app: &App, lease: &Lease, payment: &mut Payment) -> Result<S
     }
     let surplus = payment.charged_beyond()?;
     if (credit.is_some() && !failed) || surplus.is_some() {
-        credited.surplus = wallet.settle(payment.currency, credit.is_some() && !failed, surplus).await?;
+        credited.surplus =
+            wallet.settle(payment.currency, credit.is_some() && !failed, surplus).await?;
         kill::point("payment.after_settle");
     }
     if !failed {
@@ -136,8 +145,14 @@ fn mark_credit(payment: &mut Payment, state: &TenderState) {
     }
 }
 
-/// Records what became of a payment; one that waits for a card answers so, and is driven again later.
-async fn record_payment(app: &App, lease: &Lease, driven: &Payment, steps: Steps) -> Result<(), AppError> {
+/// Records what became of a payment; one that waits for a card answers so, and is driven again
+/// later.
+async fn record_payment(
+    app: &App,
+    lease: &Lease,
+    driven: &Payment,
+    steps: Steps,
+) -> Result<(), AppError> {
     let call = Call::internal("invoicing", &lease.tenant, "payment_ended", lease.intent, None);
     let mut tx = app.db.begin_forward(&call).await?;
     let ids: Vec<_> = driven.allocations.iter().map(|allocation| allocation.invoice).collect();
@@ -154,7 +169,9 @@ async fn record_payment(app: &App, lease: &Lease, driven: &Payment, steps: Steps
         payment.took_effect(tx.today());
         payment.close(&mut owned, now)?;
         schedule_collections(&tx, &owned).await?;
-        if let Some(invoice) = owned.first().filter(|_| payment.automatic && payment.owner.is_empty()) {
+        if let Some(invoice) =
+            owned.first().filter(|_| payment.automatic && payment.owner.is_empty())
+        {
             let declined = payment.tenders.iter().find_map(Tender::declined);
             mail_collection_ended(&mut tx, invoice, declined).await?;
         }

@@ -14,7 +14,9 @@ pub const JOB: &str = "lapse_transfer";
 
 /// The time of an announced transfer is over.
 pub async fn lapse_transfer(app: &App, row: &DueRow) -> Result<(), AppError> {
-    let Some(id) = names::uuid(&row.subject) else { return Err(AppError::Fault(format!("payment {:?}", row.subject))) };
+    let Some(id) = names::uuid(&row.subject) else {
+        return Err(AppError::Fault(format!("payment {:?}", row.subject)));
+    };
     let mut tx = app.db.begin_forward(&row.call("invoicing", id)).await?;
     let found = lock_payment(&tx, Id::from_uuid(id)).await?;
     if !take(&tx, row).await? {

@@ -1,4 +1,5 @@
-//! What a customer can pay with: credit, saved methods, a line; requested before anything is locked.
+//! What a customer can pay with: credit, saved methods, a line; requested before anything is
+//! locked.
 
 use crate::{
     app::App,
@@ -30,7 +31,10 @@ async fn currency_of(app: &App, to_pay: &ToPay) -> Result<Currency, AppError> {
     let conn = app.db.read(&to_pay.tenant).await?;
     let first: Vec<_> = to_pay.invoices.iter().take(1).map(|(id, _)| *id).collect();
     let found = invoices::find_many(&conn, &to_pay.tenant, &first).await?.pop();
-    Ok(found.filter(|invoice| invoice.customer == to_pay.customer).ok_or_else(Refusal::not_found)?.currency)
+    Ok(found
+        .filter(|invoice| invoice.customer == to_pay.customer)
+        .ok_or_else(Refusal::not_found)?
+        .currency)
 }
 
 /// The method that is meant, which must be one of the customer's.
@@ -57,14 +61,21 @@ pub fn source_of(means: Means, known: &GetPaymentMeansResponse) -> Result<Source
                 .find(|payment_method| payment_method.purchase_default)
                 .filter(|payment_method| payment_method.kind() == MethodKind::CreditLine);
             let message = "The purchase default is no credit line. An admin or billing manager makes it that first.";
-            return default.and_then(source).ok_or_else(|| Refusal::precondition("LINE_NOT_DEFAULT", message).into());
+            return default
+                .and_then(source)
+                .ok_or_else(|| Refusal::precondition("LINE_NOT_DEFAULT", message).into());
         }
     };
     let Some(method) = method else {
-        return known.payment_methods.iter().find(|payment_method| payment_method.purchase_default).and_then(source).ok_or_else(|| {
-            let message = "The customer has saved no payment method. Save one, or name one.";
-            Refusal::precondition("COLLECTION_METHOD_REQUIRED", message).into()
-        });
+        return known
+            .payment_methods
+            .iter()
+            .find(|payment_method| payment_method.purchase_default)
+            .and_then(source)
+            .ok_or_else(|| {
+                let message = "The customer has saved no payment method. Save one, or name one.";
+                Refusal::precondition("COLLECTION_METHOD_REQUIRED", message).into()
+            });
     };
     let same = |source: &Source| matches!(source, Source::Card(id) | Source::BankDebit(id) | Source::Line(id) if *id == method);
     let found = known.payment_methods.iter().filter_map(source).find(same);
@@ -84,9 +95,13 @@ impl FreeCredit {
     /// What the wallet said.
     #[must_use]
     pub fn of(means: &GetPaymentMeansResponse, currency: Currency) -> Self {
-        let amount =
-            |amount: Option<&payterms_proto::google::r#type::Money>| amount.and_then(money_of).unwrap_or_else(|| Money::zero(currency));
-        Self { all: amount(means.available.as_ref()), for_taxed: amount(means.available_for_taxed.as_ref()) }
+        let amount = |amount: Option<&payterms_proto::google::r#type::Money>| {
+            amount.and_then(money_of).unwrap_or_else(|| Money::zero(currency))
+        };
+        Self {
+            all: amount(means.available.as_ref()),
+            for_taxed: amount(means.available_for_taxed.as_ref()),
+        }
     }
 
     /// What pays invoices of which some have tax, or none has.
@@ -100,9 +115,14 @@ impl FreeCredit {
 ///
 /// # Errors
 /// None that amounts of one currency can cause.
-pub fn missing_credit(payment: &Payment, means: &GetPaymentMeansResponse) -> Result<Option<Money>, AppError> {
+pub fn missing_credit(
+    payment: &Payment,
+    means: &GetPaymentMeansResponse,
+) -> Result<Option<Money>, AppError> {
     let Some(asked) = payment.credit().map_err(Refusal::from)? else { return Ok(None) };
-    let missing = asked.minus(FreeCredit::of(means, payment.currency).for_invoices(payment.taxed)).map_err(Refusal::from)?;
+    let missing = asked
+        .minus(FreeCredit::of(means, payment.currency).for_invoices(payment.taxed))
+        .map_err(Refusal::from)?;
     Ok(Some(missing).filter(|missing| missing.is_positive()))
 }
 
@@ -117,19 +137,27 @@ pub fn too_little_credit(free: FreeCredit, taxed: bool, asked: Money) -> Refusal
             free.all
         )
     } else {
-        format!("The wallet has {for_these} for these invoices; {asked} were asked. Top it up, or pay the rest otherwise.")
+        format!(
+            "The wallet has {for_these} for these invoices; {asked} were asked. Top it up, or pay the rest otherwise."
+        )
     };
-    Refusal::precondition("INSUFFICIENT_FUNDS", message).with("available", for_these.amount()).with("asked", asked.amount())
+    Refusal::precondition("INSUFFICIENT_FUNDS", message)
+        .with("available", for_these.amount())
+        .with("asked", asked.amount())
 }
 
 /// Refuses more credit than there is.
 ///
 /// # Errors
 /// `INSUFFICIENT_FUNDS`.
-pub fn must_have_credit(payment: &Payment, means: &GetPaymentMeansResponse) -> Result<(), AppError> {
+pub fn must_have_credit(
+    payment: &Payment,
+    means: &GetPaymentMeansResponse,
+) -> Result<(), AppError> {
     if missing_credit(payment, means)?.is_none() {
         return Ok(());
     }
-    let asked = payment.credit().map_err(Refusal::from)?.unwrap_or_else(|| Money::zero(payment.currency));
+    let asked =
+        payment.credit().map_err(Refusal::from)?.unwrap_or_else(|| Money::zero(payment.currency));
     Err(too_little_credit(FreeCredit::of(means, payment.currency), payment.taxed, asked).into())
 }

@@ -31,7 +31,9 @@ pub async fn record_outside_payment(
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    let foreign = |invoice: &Invoice| invoice.customer != outside.customer || invoice.state == InvoiceState::Draft;
+    let foreign = |invoice: &Invoice| {
+        invoice.customer != outside.customer || invoice.state == InvoiceState::Draft
+    };
     if owned.len() < ids.len() || owned.iter().any(foreign) {
         return Err(Refusal::not_found().into());
     }
@@ -40,9 +42,16 @@ pub async fn record_outside_payment(
     let received_on = outside.received_on.unwrap_or(today);
     must_have_come(received_on, today)?;
     let wanted = (outside.invoices.clone(), outside.amount);
-    let made = Payment::outside(tx.ids(), &mut owned, wanted, (outside.reference.clone(), received_on), now);
+    let made = Payment::outside(
+        tx.ids(),
+        &mut owned,
+        wanted,
+        (outside.reference.clone(), received_on),
+        now,
+    );
     let mut payment = name_pending(&tx, &owned, made).await?;
-    must_be_free(&tx, payments::NAMED, payment.id.uuid(), outside.marks.external_id.as_deref()).await?;
+    must_be_free(&tx, payments::NAMED, payment.id.uuid(), outside.marks.external_id.as_deref())
+        .await?;
     payment.marks.clone_from(&outside.marks);
     let rendered = publish_payment(&mut tx, &mut payment, &mut owned).await?;
     confirm_payment(&mut tx, &payment, &owned, Credited::default()).await?;
@@ -54,6 +63,12 @@ fn must_have_come(day: NaiveDate, today: NaiveDate) -> Result<(), Refusal> {
     if day <= today {
         return Ok(());
     }
-    let description = format!("The money cannot have come after today, {today}. Name that day or an earlier one.");
-    Err(Refusal::invalid(vec![Violation { field: "receive_date".to_owned(), reason: "DATE_IN_FUTURE", description }]))
+    let description = format!(
+        "The money cannot have come after today, {today}. Name that day or an earlier one."
+    );
+    Err(Refusal::invalid(vec![Violation {
+        field: "receive_date".to_owned(),
+        reason: "DATE_IN_FUTURE",
+        description,
+    }]))
 }

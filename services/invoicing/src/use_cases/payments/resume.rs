@@ -15,7 +15,8 @@ use std::time::Duration;
 /// Resumes a payment whose card took its time; the subject is the payment's id.
 pub const JOB: &str = "go_on_with_payment";
 
-/// How often it is looked whether a payment's driver has gone, before a due row waits for another turn.
+/// How often it is looked whether a payment's driver has gone, before a due row waits for another
+/// turn.
 const PATIENCE: u32 = 40;
 
 /// Drives a payment again after its card has taken its time.
@@ -23,7 +24,9 @@ const PATIENCE: u32 = 40;
 /// # Errors
 /// While the payment's driver is still at work, the row stays due.
 pub async fn resume_payment(app: &App, row: &DueRow) -> Result<(), AppError> {
-    let Some(id) = names::uuid(&row.subject) else { return Err(AppError::Fault(format!("payment {:?}", row.subject))) };
+    let Some(id) = names::uuid(&row.subject) else {
+        return Err(AppError::Fault(format!("payment {:?}", row.subject)));
+    };
     let call = row.call("invoicing", id);
     // The news may come before the driver has recorded that the payment waits.
     for _ in 0..PATIENCE {
@@ -35,7 +38,9 @@ pub async fn resume_payment(app: &App, row: &DueRow) -> Result<(), AppError> {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let tx = app.db.begin_forward(&call).await?;
-    let Some(payment) = payments::find(tx.conn(), &row.tenant, Id::from_uuid(id)).await? else { return Ok(()) };
+    let Some(payment) = payments::find(tx.conn(), &row.tenant, Id::from_uuid(id)).await? else {
+        return Ok(());
+    };
     if app.flows.is_open(&tx, drive::FLOW, id).await? {
         return Err(not_yet("UNAVAILABLE", "The payment's driver is still at work."));
     }
@@ -55,7 +60,11 @@ pub async fn resume_payment(app: &App, row: &DueRow) -> Result<(), AppError> {
 
 /// A charge has ended: its payment is resumed where it waited.
 pub async fn enqueue_resume(tx: &WriteTx, payment: &str) -> Result<(), AppError> {
-    let id = payment.rsplit('/').next().and_then(names::uuid).ok_or_else(|| AppError::Fault(format!("payment {payment:?}")))?;
+    let id = payment
+        .rsplit('/')
+        .next()
+        .and_then(names::uuid)
+        .ok_or_else(|| AppError::Fault(format!("payment {payment:?}")))?;
     let found = payments::find(tx.conn(), &tx.call().tenant, Id::from_uuid(id)).await?;
     if found.is_some_and(|payment| payment.state == PaymentState::Processing) {
         payterms_chassis::jobs::schedule_once(tx, JOB, &id.to_string(), tx.now()).await?;

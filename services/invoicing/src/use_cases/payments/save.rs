@@ -6,14 +6,25 @@ use payterms_invoicing_domain::{Invoice, Payment};
 use payterms_proto::invoicing::v1::{Payment as PaymentMessage, PaymentChanged};
 
 /// Saves a payment with its invoices, and tells of all.
-pub async fn publish_payment(tx: &mut WriteTx, payment: &mut Payment, owned: &mut Vec<Invoice>) -> Result<PaymentMessage, AppError> {
+pub async fn publish_payment(
+    tx: &mut WriteTx,
+    payment: &mut Payment,
+    owned: &mut Vec<Invoice>,
+) -> Result<PaymentMessage, AppError> {
     let tenant = tx.call().tenant.clone();
-    owned.retain(|invoice| payment.allocations.iter().any(|allocation| allocation.invoice == invoice.id));
+    owned.retain(|invoice| {
+        payment.allocations.iter().any(|allocation| allocation.invoice == invoice.id)
+    });
     payments::save(tx.conn(), &tenant, payment).await?;
     for invoice in owned.iter() {
         publish_invoice(tx, invoice).await?;
     }
     let rendered = messages::payments::payment(&tenant, payment);
-    tx.emit("payment", &payment.id.to_string(), &PaymentChanged { payment: Some(rendered.clone()) }).await?;
+    tx.emit(
+        "payment",
+        &payment.id.to_string(),
+        &PaymentChanged { payment: Some(rendered.clone()) },
+    )
+    .await?;
     Ok(rendered)
 }

@@ -1,4 +1,5 @@
-//! Follows payment plans: what of a plan explains its invoices, and since when it is active (docs/domain/invoicing.md#statement-lists).
+//! Follows payment plans: what of a plan explains its invoices, and since when it is active
+//! (docs/domain/invoicing.md#statement-lists).
 
 use crate::store::{plan_copies, plan_periods};
 use payterms_chassis::{AppError, WriteTx, names, render::instant_of};
@@ -19,8 +20,12 @@ pub async fn follow_plan(tx: &WriteTx, plan: &Plan) -> Result<(), AppError> {
     if plan.state() != State::Active {
         return plan_periods::end(tx, id, at).await;
     }
-    let invoice = |name: &str| Some(Id::<Invoice>::from_uuid(name.rsplit('/').next().and_then(names::uuid)?));
-    let invoices =
-        plan.invoices.iter().map(|covered_invoice| invoice(&covered_invoice.invoice).ok_or_else(fault)).collect::<Result<Vec<_>, _>>()?;
+    let invoice =
+        |name: &str| Some(Id::<Invoice>::from_uuid(name.rsplit('/').next().and_then(names::uuid)?));
+    let invoices = plan
+        .invoices
+        .iter()
+        .map(|covered_invoice| invoice(&covered_invoice.invoice).ok_or_else(fault))
+        .collect::<Result<Vec<_>, _>>()?;
     plan_periods::begin(tx, (id, customer), &invoices, at).await
 }

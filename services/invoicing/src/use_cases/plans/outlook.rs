@@ -25,19 +25,34 @@ pub fn plan_of(invoice: &Invoice) -> Option<Uuid> {
 }
 
 /// The plan that blocks an invoice; `None` where none does, or none is known.
-pub async fn outlook_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: &Invoice) -> Result<Option<PlanOutlook>, AppError> {
+pub async fn outlook_of<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    invoice: &Invoice,
+) -> Result<Option<PlanOutlook>, AppError> {
     let Some(id) = plan_of(invoice) else { return Ok(None) };
     let Some(plan) = plan_copies::find(conn, tenant, id).await? else { return Ok(None) };
     let plan_outlook = outlook(&plan);
-    let next = if plan_outlook.next.is_some() { next_as_of_now(conn, tenant, &plan, std::slice::from_ref(invoice)).await? } else { None };
+    let next = if plan_outlook.next.is_some() {
+        next_as_of_now(conn, tenant, &plan, std::slice::from_ref(invoice)).await?
+    } else {
+        None
+    };
     if next.map(|next| next.due) == plan_outlook.next.map(|next| next.due) {
         return Ok(Some(PlanOutlook { next, ..plan_outlook }));
     }
-    // What is open has changed since the plan told of itself: what it said of another instalment is not true of this one.
-    Ok(Some(PlanOutlook { next, automatic: plan_outlook.automatic, answer_by: plan_outlook.answer_by, ..PlanOutlook::default() }))
+    // What is open has changed since the plan told of itself: what it said of another instalment is
+    // not true of this one.
+    Ok(Some(PlanOutlook {
+        next,
+        automatic: plan_outlook.automatic,
+        answer_by: plan_outlook.answer_by,
+        ..PlanOutlook::default()
+    }))
 }
 
-/// The next instalment as what is open of its invoices now says. `owned` are invoices as they are now, whatever is stored.
+/// The next instalment as what is open of its invoices now says. `owned` are invoices as they are
+/// now, whatever is stored.
 async fn next_as_of_now<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -49,15 +64,22 @@ async fn next_as_of_now<C: ConnectionTrait>(
     for covered in &plan.invoices {
         let id = covered.invoice.rsplit('/').next().and_then(names::uuid).map(Id::from_uuid);
         let Some(id) = id else { continue };
-        let stored =
-            if owned.iter().any(|invoice| invoice.id == id) { None } else { invoices::find_many(conn, tenant, &[id]).await?.pop() };
+        let stored = if owned.iter().any(|invoice| invoice.id == id) {
+            None
+        } else {
+            invoices::find_many(conn, tenant, &[id]).await?.pop()
+        };
         let known = owned.iter().find(|invoice| invoice.id == id).or(stored.as_ref());
         if let Some(invoice) = known.filter(|invoice| invoice.state == InvoiceState::Open) {
             open = open.plus(invoice.open()?)?;
         }
     }
-    let agreed =
-        |instalment: &Instalment| Some((instalment.due_date.as_ref().and_then(date_of)?, instalment.amount.as_ref().and_then(money_of)?));
+    let agreed = |instalment: &Instalment| {
+        Some((
+            instalment.due_date.as_ref().and_then(date_of)?,
+            instalment.amount.as_ref().and_then(money_of)?,
+        ))
+    };
     let instalments: Vec<_> = plan.instalments.iter().filter_map(agreed).collect();
     Ok(next_of(&instalments, open)?)
 }
@@ -73,22 +95,26 @@ pub struct PlanPart {
     pub next: Option<NextInstalment>,
 }
 
-/// The plan that takes what is open of an invoice: the one that blocks it, or one that was paid and is active again now that a payment is
-/// taken back (docs/domain/plans.md#reopen). `owned` are invoices as they are now, whatever is stored.
+/// The plan that takes what is open of an invoice: the one that blocks it, or one that was paid and
+/// is active again now that a payment is taken back (docs/domain/plans.md#reopen). `owned` are
+/// invoices as they are now, whatever is stored.
 pub async fn plan_part_of<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     invoice: &Invoice,
     owned: &[Invoice],
 ) -> Result<Option<PlanPart>, AppError> {
-    let is_blocked_by_plan = invoice.block.as_ref().is_some_and(|block| block.reason == BlockReason::PlanActive);
+    let is_blocked_by_plan =
+        invoice.block.as_ref().is_some_and(|block| block.reason == BlockReason::PlanActive);
     let id = match plan_of(invoice).filter(|_| is_blocked_by_plan) {
         Some(id) => Some(id),
         None => plan_periods::last_of(conn, tenant, (invoice.customer, invoice.id)).await?,
     };
     let Some(id) = id else { return Ok(None) };
     let found = plan_copies::find(conn, tenant, id).await?;
-    let Some(plan) = found.filter(|plan| is_blocked_by_plan || plan.state() == State::Completed && plan.breach_count == 0) else {
+    let Some(plan) = found.filter(|plan| {
+        is_blocked_by_plan || plan.state() == State::Completed && plan.breach_count == 0
+    }) else {
         return Ok(None);
     };
     let mut known = owned.to_vec();

@@ -12,7 +12,8 @@ use payterms_chassis::{Answer, AppError, Call};
 use payterms_invoicing_domain::{ReceiptVersion, number::CORRECTIONS};
 use payterms_proto::invoicing::v1::{CorrectReceiptResponse, ReceiptCorrected};
 
-/// Puts the present details on a receipt as a later version. A receipt never changes: what is locked is the series of corrections.
+/// Puts the present details on a receipt as a later version. A receipt never changes: what is
+/// locked is the series of corrections.
 ///
 /// # Errors
 /// Those of [`ReceiptVersion::correct`], `RESOURCE_NOT_FOUND`.
@@ -33,10 +34,16 @@ pub async fn correct_receipt(
     let before = last.unwrap_or_else(|| ReceiptVersion::first(&receipt));
     let (id, now, today) = (tx.id(), tx.now(), tx.today());
     let issue = (&mut series, today, explanation.to_owned());
-    let version = ReceiptVersion::correct(id, (&receipt, &before), (&tenant, &customer), issue, now)?;
+    let version =
+        ReceiptVersion::correct(id, (&receipt, &before), (&tenant, &customer), issue, now)?;
     series::save(tx.conn(), &call.tenant, &series).await?;
     receipt_versions::insert(tx.conn(), &call.tenant, (&version, receipt.customer)).await?;
     let rendered = messages::receipt_versions::receipt_version(&call.tenant, &receipt, &version);
-    tx.emit("receipt_version", &version.id.to_string(), &ReceiptCorrected { receipt_version: Some(rendered.clone()) }).await?;
+    tx.emit(
+        "receipt_version",
+        &version.id.to_string(),
+        &ReceiptCorrected { receipt_version: Some(rendered.clone()) },
+    )
+    .await?;
     tx.commit(CorrectReceiptResponse { receipt_version: Some(rendered) }).await
 }

@@ -27,23 +27,32 @@ use payterms_proto::{
 use prost::Message;
 use uuid::Uuid;
 
-/// Credits the receipts of a refund whose receipts were still to come; the subject is the refund's id.
+/// Credits the receipts of a refund whose receipts were still to come; the subject is the refund's
+/// id.
 pub const JOB: &str = "credit_receipt";
 
 /// How often it is looked whether they have come.
 const PAUSE: TimeDelta = TimeDelta::hours(1);
 
-/// Credits the receipts of a refund that has succeeded; a refund that has its credit note is left alone. Where a won dispute is to bring the
-/// receipt again, and has not been heard of, the refund waits for it.
+/// Credits the receipts of a refund that has succeeded; a refund that has its credit note is left
+/// alone. Where a won dispute is to bring the receipt again, and has not been heard of, the refund
+/// waits for it.
 ///
 /// # Errors
 /// `Fault` for a refund of a customer who is not there.
-pub async fn credit_receipt(tx: &mut WriteTx, changed: &TopUpRefundChanged) -> Result<(), AppError> {
+pub async fn credit_receipt(
+    tx: &mut WriteTx,
+    changed: &TopUpRefundChanged,
+) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
     let fault = || AppError::Fault("a refund of a top-up without its parts".to_owned());
-    let (refund, top_up) = changed.top_up_refund.as_ref().zip(changed.top_up.as_ref()).ok_or_else(fault)?;
-    let name = names::parse(&refund.name, &["customers", "wallets", "topUps", "refunds"]).ok_or_else(fault)?;
-    if refund.state() != State::Succeeded || receipt_credit_notes::is_issued(tx.conn(), &tenant, name.id(3)).await? {
+    let (refund, top_up) =
+        changed.top_up_refund.as_ref().zip(changed.top_up.as_ref()).ok_or_else(fault)?;
+    let name = names::parse(&refund.name, &["customers", "wallets", "topUps", "refunds"])
+        .ok_or_else(fault)?;
+    if refund.state() != State::Succeeded
+        || receipt_credit_notes::is_issued(tx.conn(), &tenant, name.id(3)).await?
+    {
         return Ok(());
     }
     let given_back = GivenBack {
@@ -64,7 +73,8 @@ pub async fn credit_receipt(tx: &mut WriteTx, changed: &TopUpRefundChanged) -> R
 
 /// Credits the receipts of a refund that waited.
 pub async fn retry_credit(app: &App, row: &DueRow) -> Result<(), AppError> {
-    let id = names::uuid(&row.subject).ok_or_else(|| AppError::Fault(format!("refund {:?}", row.subject)))?;
+    let id = names::uuid(&row.subject)
+        .ok_or_else(|| AppError::Fault(format!("refund {:?}", row.subject)))?;
     let mut tx = app.db.begin_forward(&row.call("invoicing", id)).await?;
     if !take(&tx, row).await? {
         return Ok(());
@@ -78,8 +88,8 @@ pub async fn retry_credit(app: &App, row: &DueRow) -> Result<(), AppError> {
 /// A credit note, with the receipt that it corrects.
 pub type Correction = (Receipt, ReceiptCreditNote);
 
-/// Credits the receipts of a top-up that an issuer has taken back. The notes go in the mail of the dispute. `None` while the receipt of a won
-/// dispute is still to come.
+/// Credits the receipts of a top-up that an issuer has taken back. The notes go in the mail of the
+/// dispute. `None` while the receipt of a won dispute is still to come.
 ///
 /// # Errors
 /// `Fault` for a top-up of a customer who is not there.
@@ -88,13 +98,24 @@ pub async fn credit_disputed_receipt(
     top_up: &TopUp,
     (dispute, credit, tax): (Uuid, Money, Money),
 ) -> Result<Option<Vec<Correction>>, AppError> {
-    let given_back = GivenBack { refund: dispute, of_dispute: true, credit, tax, explanation: CHARGED_BACK.to_owned() };
+    let given_back = GivenBack {
+        refund: dispute,
+        of_dispute: true,
+        credit,
+        tax,
+        explanation: CHARGED_BACK.to_owned(),
+    };
     credit_standing(tx, top_up, &given_back).await
 }
 
-/// Credits the receipts of a top-up that stand, the newest first (docs/domain/wallet.md#credited-receipts). `None` where they are of less: the
-/// receipt of a won dispute is still to come.
-async fn credit_standing(tx: &mut WriteTx, top_up: &TopUp, given_back: &GivenBack) -> Result<Option<Vec<Correction>>, AppError> {
+/// Credits the receipts of a top-up that stand, the newest first
+/// (docs/domain/wallet.md#credited-receipts). `None` where they are of less: the receipt of a won
+/// dispute is still to come.
+async fn credit_standing(
+    tx: &mut WriteTx,
+    top_up: &TopUp,
+    given_back: &GivenBack,
+) -> Result<Option<Vec<Correction>>, AppError> {
     let tenant = tx.call().tenant.clone();
     let fault = || AppError::Fault(format!("{} of {:?}", given_back.refund, top_up.name));
     let name = names::parse(&top_up.name, &["customers", "wallets", "topUps"]).ok_or_else(fault)?;
@@ -113,7 +134,12 @@ async fn credit_standing(tx: &mut WriteTx, top_up: &TopUp, given_back: &GivenBac
 }
 
 /// Gives a credit note its number, and publishes it.
-async fn publish_note(tx: &mut WriteTx, receipt: &Receipt, given_back: GivenBack, is_first: bool) -> Result<ReceiptCreditNote, AppError> {
+async fn publish_note(
+    tx: &mut WriteTx,
+    receipt: &Receipt,
+    given_back: GivenBack,
+    is_first: bool,
+) -> Result<ReceiptCreditNote, AppError> {
     let tenant = tx.call().tenant.clone();
     let (now, today) = (tx.now(), tx.today());
     let mut series = series::lock(tx.conn(), &tenant, RECEIPT_CREDIT_NOTES).await?;

@@ -34,8 +34,14 @@ pub async fn issue_receipt(tx: &mut WriteTx, top_up: &TopUp, owed: Owed) -> Resu
         return Ok(());
     }
     let seller = tenants::find(tx.conn(), &tenant).await?.ok_or_else(fault)?;
-    let buyer = customers::find(tx.conn(), &tenant, Id::from_uuid(name.id(0))).await?.ok_or_else(fault)?;
-    let rate = top_up.tax_rate_percent.as_ref().map(|rate| parse_decimal(&rate.value, 6)).transpose()?.unwrap_or_default();
+    let buyer =
+        customers::find(tx.conn(), &tenant, Id::from_uuid(name.id(0))).await?.ok_or_else(fault)?;
+    let rate = top_up
+        .tax_rate_percent
+        .as_ref()
+        .map(|rate| parse_decimal(&rate.value, 6))
+        .transpose()?
+        .unwrap_or_default();
     let bought = Bought {
         top_up: name.id(2),
         wallet: name.id(1),
@@ -52,28 +58,42 @@ pub async fn issue_receipt(tx: &mut WriteTx, top_up: &TopUp, owed: Owed) -> Resu
 
 /// The last day on which the credit of a top-up can be used.
 fn last_day_of(tx: &WriteTx, top_up: &TopUp) -> Option<NaiveDate> {
-    top_up.expire_time.as_ref().and_then(instant_of).map(|expiry| last_whole_day_before(tx.time().zone, expiry))
+    top_up
+        .expire_time
+        .as_ref()
+        .and_then(instant_of)
+        .map(|expiry| last_whole_day_before(tx.time().zone, expiry))
 }
 
 /// Gives a receipt its number, and publishes it.
-async fn publish_receipt(tx: &mut WriteTx, sides: (&Tenant, &Customer), bought: Bought) -> Result<Receipt, AppError> {
+async fn publish_receipt(
+    tx: &mut WriteTx,
+    sides: (&Tenant, &Customer),
+    bought: Bought,
+) -> Result<Receipt, AppError> {
     let tenant = tx.call().tenant.clone();
     let (now, today) = (tx.now(), tx.today());
     let mut series = series::lock(tx.conn(), &tenant, RECEIPTS).await?;
     let receipt = Receipt::issue(tx.id(), sides, bought, (&mut series, today), now)?;
     series::save(tx.conn(), &tenant, &series).await?;
     receipts::insert(tx.conn(), &tenant, &receipt).await?;
-    let event = ReceiptIssued { receipt: Some(messages::receipts::receipt(&tenant, &receipt, &[])) };
+    let event =
+        ReceiptIssued { receipt: Some(messages::receipts::receipt(&tenant, &receipt, &[])) };
     tx.emit("receipt", &receipt.id.to_string(), &event).await?;
     Ok(receipt)
 }
 
-/// Issues the receipt of what a won dispute has given back, in place of the one that was credited: with its own number, the same rate, and
-/// the present parties. It goes in the mail of the decision.
+/// Issues the receipt of what a won dispute has given back, in place of the one that was credited:
+/// with its own number, the same rate, and the present parties. It goes in the mail of the
+/// decision.
 ///
 /// # Errors
 /// `Fault` for a customer who is not there.
-pub async fn issue_receipt_again(tx: &mut WriteTx, of: &TopUp, (dispute, credit, tax): (Uuid, Money, Money)) -> Result<Receipt, AppError> {
+pub async fn issue_receipt_again(
+    tx: &mut WriteTx,
+    of: &TopUp,
+    (dispute, credit, tax): (Uuid, Money, Money),
+) -> Result<Receipt, AppError> {
     let tenant = tx.call().tenant.clone();
     let fault = || AppError::Fault(format!("dispute {dispute} of no purchase"));
     let name = names::parse(&of.name, &["customers", "wallets", "topUps"]).ok_or_else(fault)?;
@@ -82,8 +102,11 @@ pub async fn issue_receipt_again(tx: &mut WriteTx, of: &TopUp, (dispute, credit,
     let Subject::TopUp { top_up, wallet, .. } = first.subject else { return Err(fault()) };
     let ids: Vec<_> = issued.iter().map(|receipt| receipt.id).collect();
     let notes = receipt_credit_notes::of_receipts(tx.conn(), &tenant, &ids).await?;
-    let is_credited = |receipt: &&Receipt| notes.iter().any(|note| note.receipt == receipt.id && note.refund == dispute);
-    let numbers = issued.iter().rev().filter(is_credited).map(|receipt| receipt.number.clone()).collect();
+    let is_credited = |receipt: &&Receipt| {
+        notes.iter().any(|note| note.receipt == receipt.id && note.refund == dispute)
+    };
+    let numbers =
+        issued.iter().rev().filter(is_credited).map(|receipt| receipt.number.clone()).collect();
     let replaces = Some(Replaced { dispute, numbers, paid_on: Some(first.paid_on()) });
     let seller = tenants::find(tx.conn(), &tenant).await?.ok_or_else(fault)?;
     let buyer = customers::find(tx.conn(), &tenant, first.customer).await?.ok_or_else(fault)?;

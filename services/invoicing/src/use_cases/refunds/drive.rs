@@ -1,7 +1,7 @@
 //! Gives back what payments had paid of an invoice: a flow over the wallet.
 //!
-//! Intent, the lowered invoice and the lease in one transaction: from there it goes forward only. Each
-//! part has a step id of its own; then it is recorded where the money is.
+//! Intent, the lowered invoice and the lease in one transaction: from there it goes forward only.
+//! Each part has a step id of its own; then it is recorded where the money is.
 
 use super::save::publish_refund;
 use crate::{
@@ -31,9 +31,15 @@ pub async fn drive_refund(app: &App, lease: &Lease) -> Result<(), AppError> {
     let found = refunds::find(&conn, &lease.tenant, Id::from_uuid(lease.intent)).await?;
     drop(conn);
     let Some(mut refund) = found else { return Ok(()) };
-    let (id, customer, unapplied) = (refund.id.uuid(), refund.customer, refund.credit_note.is_none());
+    let (id, customer, unapplied) =
+        (refund.id.uuid(), refund.customer, refund.credit_note.is_none());
     let mut taken_back = Vec::new();
-    for (step, part) in refund.parts.iter_mut().enumerate().filter(|(_, part)| part.destination != Destination::Outside) {
+    for (step, part) in refund
+        .parts
+        .iter_mut()
+        .enumerate()
+        .filter(|(_, part)| part.destination != Destination::Outside)
+    {
         let wallet = Wallet::new(app, &lease.tenant, customer).refunding(id, part.payment);
         let (destination, by_issuer) = wallet.refund(step, part, unapplied).await?;
         taken_back.extend(part.arrived(destination, by_issuer)?);
@@ -52,7 +58,9 @@ async fn record_refund(app: &App, lease: &Lease, mut refund: Refund) -> Result<(
     let call = Call::internal("invoicing", tenant, "refund_ended", lease.intent, None);
     let mut tx = app.db.begin_forward(&call).await?;
     let fault = || AppError::Fault(format!("refund {} without its invoice", refund.id));
-    let invoice = invoices::lock(tx.conn(), tenant, refund.customer, refund.invoice).await?.ok_or_else(fault)?;
+    let invoice = invoices::lock(tx.conn(), tenant, refund.customer, refund.invoice)
+        .await?
+        .ok_or_else(fault)?;
     flow::hold(&tx, lease).await?;
     let now = tx.now();
     refund.end(now);
@@ -61,10 +69,19 @@ async fn record_refund(app: &App, lease: &Lease, mut refund: Refund) -> Result<(
     let rendered = Some(messages::refunds::refund(tenant, &refund));
     if let Some(note) = refund.credit_note {
         let note = credit_notes::find(tx.conn(), tenant, note).await?;
-        let credit_note = note.map(|note| messages::credit_notes::credit_note(tenant, &invoice, &note));
-        tx.answer_intent(lease.intent, &CreateCreditNoteResponse { credit_note, invoice: shown, refund: rendered }).await?;
+        let credit_note =
+            note.map(|note| messages::credit_notes::credit_note(tenant, &invoice, &note));
+        tx.answer_intent(
+            lease.intent,
+            &CreateCreditNoteResponse { credit_note, invoice: shown, refund: rendered },
+        )
+        .await?;
     } else {
-        tx.answer_intent(lease.intent, &UnapplyPaymentResponse { refund: rendered, invoice: shown }).await?;
+        tx.answer_intent(
+            lease.intent,
+            &UnapplyPaymentResponse { refund: rendered, invoice: shown },
+        )
+        .await?;
     }
     flow::close(&tx, lease).await?;
     tx.commit_rows().await

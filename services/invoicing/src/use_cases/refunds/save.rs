@@ -42,14 +42,22 @@ pub async fn begin_refund<A: prost::Message + Default>(
 }
 
 /// Stores the intent; nobody waits for its end.
-pub async fn enqueue_refund(tx: &mut WriteTx, stored: (&Refund, &Invoice, &[Payment])) -> Result<(), AppError> {
+pub async fn enqueue_refund(
+    tx: &mut WriteTx,
+    stored: (&Refund, &Invoice, &[Payment]),
+) -> Result<(), AppError> {
     store_refund(tx, stored).await?;
     flow::enqueue(tx, drive::FLOW, stored.0.id.uuid()).await
 }
 
-async fn store_refund(tx: &mut WriteTx, (refund, invoice, lowered): (&Refund, &Invoice, &[Payment])) -> Result<(), AppError> {
+async fn store_refund(
+    tx: &mut WriteTx,
+    (refund, invoice, lowered): (&Refund, &Invoice, &[Payment]),
+) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
-    for payment in lowered.iter().filter(|payment| refund.parts.iter().any(|part| part.payment == payment.id)) {
+    for payment in
+        lowered.iter().filter(|payment| refund.parts.iter().any(|part| part.payment == payment.id))
+    {
         payments::save(tx.conn(), &tenant, payment).await?;
         let event = PaymentChanged { payment: Some(messages::payments::payment(&tenant, payment)) };
         tx.emit("payment", &payment.id.to_string(), &event).await?;
@@ -62,5 +70,10 @@ async fn store_refund(tx: &mut WriteTx, (refund, invoice, lowered): (&Refund, &I
 pub async fn publish_refund(tx: &mut WriteTx, refund: &Refund) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
     refunds::save(tx.conn(), &tenant, refund, tx.today()).await?;
-    tx.emit("refund", &refund.id.to_string(), &RefundChanged { refund: Some(messages::refunds::refund(&tenant, refund)) }).await
+    tx.emit(
+        "refund",
+        &refund.id.to_string(),
+        &RefundChanged { refund: Some(messages::refunds::refund(&tenant, refund)) },
+    )
+    .await
 }

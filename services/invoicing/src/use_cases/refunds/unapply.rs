@@ -5,7 +5,10 @@ use crate::{
     app::App,
     commands::refunds::UnapplyPayment,
     store::{payments, refunds},
-    use_cases::{approvals::limit::must_be_within_limit, collections::schedule::schedule_collections, invoices::load::lock_invoice},
+    use_cases::{
+        approvals::limit::must_be_within_limit, collections::schedule::schedule_collections,
+        invoices::load::lock_invoice,
+    },
 };
 use chrono::TimeDelta;
 use payterms_chassis::{Answer, AppError, Call};
@@ -32,10 +35,13 @@ pub async fn unapply_payment(
     payments.retain(|each| each.id == *payment);
     if payments.is_empty() {
         let found = payments::find(tx.conn(), &call.tenant, *payment).await?;
-        found.filter(|payment| payment.customer == named.customer).ok_or_else(Refusal::not_found)?;
+        found
+            .filter(|payment| payment.customer == named.customer)
+            .ok_or_else(Refusal::not_found)?;
     }
     let zero = Money::zero(invoice.currency);
-    let amount = amount.unwrap_or_else(|| payments.first().map_or(zero, |payment| payment.paid_of(invoice.id)));
+    let amount = amount
+        .unwrap_or_else(|| payments.first().map_or(zero, |payment| payment.paid_of(invoice.id)));
     let so_far = match payments.first() {
         Some(payment) => refunds::unapplied_of(tx.conn(), &call.tenant, payment).await?,
         None => zero,

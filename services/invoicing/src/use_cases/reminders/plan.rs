@@ -14,7 +14,8 @@ use payterms_invoicing_domain::Invoice;
 use payterms_kernel::calendar::start_of_day;
 use uuid::Uuid;
 
-/// Plans reminders after a change of the schedule; the subject is the invoice that the page comes after.
+/// Plans reminders after a change of the schedule; the subject is the invoice that the page comes
+/// after.
 pub const JOB: &str = "plan_reminders";
 
 /// Invoices in one transaction.
@@ -30,7 +31,11 @@ pub async fn plan_reminders(tx: &WriteTx, changed: &[Invoice]) -> Result<(), App
 }
 
 /// Plans the next reminder of invoices by the days of a schedule.
-pub async fn plan_reminders_by(tx: &WriteTx, changed: &[Invoice], days: &[i16]) -> Result<(), AppError> {
+pub async fn plan_reminders_by(
+    tx: &WriteTx,
+    changed: &[Invoice],
+    days: &[i16],
+) -> Result<(), AppError> {
     let (zone, today) = (tx.time().zone, tx.today());
     let (mut due, mut none) = (Vec::new(), Vec::new());
     for invoice in changed {
@@ -45,7 +50,9 @@ pub async fn plan_reminders_by(tx: &WriteTx, changed: &[Invoice], days: &[i16]) 
 
 /// After a change of the schedule: plans all open invoices anew, a page at a time.
 pub async fn plan_all_reminders(app: &App, row: &DueRow) -> Result<(), AppError> {
-    let Some(after) = names::uuid(&row.subject) else { return Err(AppError::Fault(format!("page {:?}", row.subject))) };
+    let Some(after) = names::uuid(&row.subject) else {
+        return Err(AppError::Fault(format!("page {:?}", row.subject)));
+    };
     let tx = app.db.begin_forward(&row.call("invoicing", after)).await?;
     let page = invoice_lists::lock_open_after(tx.conn(), &row.tenant, after, PAGE).await?;
     if !take(&tx, row).await? {

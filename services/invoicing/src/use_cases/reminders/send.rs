@@ -22,7 +22,9 @@ const PAUSE: TimeDelta = TimeDelta::hours(1);
 
 /// The day of a reminder has come.
 pub async fn send_reminder(app: &App, row: &DueRow) -> Result<(), AppError> {
-    let Some(id) = names::uuid(&row.subject) else { return Err(AppError::Fault(format!("invoice {:?}", row.subject))) };
+    let Some(id) = names::uuid(&row.subject) else {
+        return Err(AppError::Fault(format!("invoice {:?}", row.subject)));
+    };
     let mut tx = app.db.begin_forward(&row.call("invoicing", id)).await?;
     let found = invoices::lock_many(tx.conn(), &row.tenant, &[Id::from_uuid(id)]).await?.pop();
     if !take(&tx, row).await? {

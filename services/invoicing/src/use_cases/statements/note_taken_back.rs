@@ -1,4 +1,5 @@
-//! Notes what was taken back from a customer, for the statement of its month (docs/domain/invoicing.md#statement-lists).
+//! Notes what was taken back from a customer, for the statement of its month
+//! (docs/domain/invoicing.md#statement-lists).
 
 use crate::store::taken_back;
 use chrono::NaiveDate;
@@ -18,31 +19,53 @@ use uuid::Uuid;
 ///
 /// # Errors
 /// The database's.
-pub async fn note_taken_back(tx: &WriteTx, whose: (Uuid, Id<Customer>), why: TakenFor, amount: Money) -> Result<(), AppError> {
+pub async fn note_taken_back(
+    tx: &WriteTx,
+    whose: (Uuid, Id<Customer>),
+    why: TakenFor,
+    amount: Money,
+) -> Result<(), AppError> {
     note_on(tx, whose, why, (tx.today(), amount)).await
 }
 
-async fn note_on(tx: &WriteTx, whose: (Uuid, Id<Customer>), why: TakenFor, (on, amount): (NaiveDate, Money)) -> Result<(), AppError> {
+async fn note_on(
+    tx: &WriteTx,
+    whose: (Uuid, Id<Customer>),
+    why: TakenFor,
+    (on, amount): (NaiveDate, Money),
+) -> Result<(), AppError> {
     if !amount.is_positive() {
         return Ok(());
     }
     let amount = if why.is_there_again() { amount.negated() } else { amount };
-    taken_back::insert(tx.conn(), &tx.call().tenant, whose, &TakenBack { why, on, amount, invoices: String::new() }).await
+    taken_back::insert(
+        tx.conn(),
+        &tx.call().tenant,
+        whose,
+        &TakenBack { why, on, amount, invoices: String::new() },
+    )
+    .await
 }
 
 /// Bought credit was withheld, or given back.
 ///
 /// # Errors
 /// `Fault` for what no wallet can have told.
-pub async fn note_revocation(tx: &WriteTx, event: &CreditRevocationChanged) -> Result<(), AppError> {
-    let Some(revocation) = event.revocation.as_ref().filter(|_| event.decided) else { return Ok(()) };
+pub async fn note_revocation(
+    tx: &WriteTx,
+    event: &CreditRevocationChanged,
+) -> Result<(), AppError> {
+    let Some(revocation) = event.revocation.as_ref().filter(|_| event.decided) else {
+        return Ok(());
+    };
     let why = match revocation.state() {
         State::Revoked => TakenFor::Revocation,
         State::Restored => TakenFor::Restoration,
         State::Proposed | State::Refused | State::Unspecified => return Ok(()),
     };
     let fault = || AppError::Fault(format!("revocation {:?}", revocation.name));
-    let name = names::parse(&revocation.name, &["customers", "wallets", "revocations"]).ok_or_else(fault)?;
+    let name = names::parse(&revocation.name, &["customers", "wallets", "revocations"])
+        .ok_or_else(fault)?;
     let amount = revocation.amount.as_ref().and_then(money_of).ok_or_else(fault)?;
     note_taken_back(tx, (name.id(2), Id::from_uuid(name.id(0))), why, amount).await
 }
@@ -51,7 +74,11 @@ pub async fn note_revocation(tx: &WriteTx, event: &CreditRevocationChanged) -> R
 ///
 /// # Errors
 /// `Fault` for what no wallet can have told.
-pub async fn note_grant(tx: &WriteTx, event: &GrantTakenBack, snapshot: bool) -> Result<(), AppError> {
+pub async fn note_grant(
+    tx: &WriteTx,
+    event: &GrantTakenBack,
+    snapshot: bool,
+) -> Result<(), AppError> {
     let fault = || AppError::Fault(format!("granted credit {:?}", event.lot));
     let name = names::parse(&event.lot, &["customers", "wallets", "lots"]).ok_or_else(fault)?;
     let amount = event.amount.as_ref().and_then(money_of).ok_or_else(fault)?;

@@ -15,9 +15,14 @@ use sea_orm::ConnectionTrait;
 use uuid::Uuid;
 
 /// The statement that a request names, as far as the caller may see it.
-pub async fn find_visible_statement<C: ConnectionTrait>(conn: &C, named: &StatementRef) -> Result<Statement, AppError> {
+pub async fn find_visible_statement<C: ConnectionTrait>(
+    conn: &C,
+    named: &StatementRef,
+) -> Result<Statement, AppError> {
     let found = statements::find(conn, &named.tenant, named.statement).await?;
-    let statement = found.filter(|statement| statement.customer == named.customer).ok_or_else(Refusal::not_found)?;
+    let statement = found
+        .filter(|statement| statement.customer == named.customer)
+        .ok_or_else(Refusal::not_found)?;
     if named.as_customer && are_invoices_hidden(conn, &named.tenant).await? {
         return Err(Refusal::not_found().into());
     }
@@ -28,10 +33,15 @@ pub async fn find_visible_statement<C: ConnectionTrait>(conn: &C, named: &Statem
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`.
-pub async fn get_statement(app: &App, named: &StatementRef) -> Result<GetStatementResponse, AppError> {
+pub async fn get_statement(
+    app: &App,
+    named: &StatementRef,
+) -> Result<GetStatementResponse, AppError> {
     let conn = app.db.read(&named.tenant).await?;
     let found = find_visible_statement(&conn, named).await?;
-    Ok(GetStatementResponse { statement: Some(messages::statements::statement(&named.tenant, &found)) })
+    Ok(GetStatementResponse {
+        statement: Some(messages::statements::statement(&named.tenant, &found)),
+    })
 }
 
 /// A page of a customer's statements, newest first.
@@ -51,7 +61,10 @@ pub async fn list_statements(
     let mut found = statements::list(&conn, tenant, *customer, before, page.reads()).await?;
     let next_page_token = app.pages.cut(page, &mut found, |statement| statement.id.to_string());
     Ok(ListStatementsResponse {
-        statements: found.iter().map(|each| messages::statements::statement(tenant, each)).collect(),
+        statements: found
+            .iter()
+            .map(|each| messages::statements::statement(tenant, each))
+            .collect(),
         next_page_token,
     })
 }

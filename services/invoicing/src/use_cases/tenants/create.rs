@@ -1,7 +1,10 @@
 //! Registers a tenant.
 
 use super::save::publish_tenant;
-use crate::{app::App, commands::tenants::TenantFields, messages, store::tenants, use_cases::statements::turn_month::schedule_month_turn};
+use crate::{
+    app::App, commands::tenants::TenantFields, messages, store::tenants,
+    use_cases::statements::turn_month::schedule_month_turn,
+};
 use payterms_chassis::{Answer, AppError, Call};
 use payterms_invoicing_domain::{CallLimits, Tenant, bank::Automation};
 use payterms_kernel::{Currency, Kind, Money, Refusal};
@@ -11,7 +14,11 @@ use payterms_proto::invoicing::v1::CreateTenantResponse;
 ///
 /// # Errors
 /// `RESOURCE_ALREADY_EXISTS`.
-pub async fn create_tenant(app: &App, call: &Call, new: &TenantFields) -> Result<Answer<CreateTenantResponse>, AppError> {
+pub async fn create_tenant(
+    app: &App,
+    call: &Call,
+    new: &TenantFields,
+) -> Result<Answer<CreateTenantResponse>, AppError> {
     let mut tx = app.db.begin_forward(call).await?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
@@ -33,7 +40,11 @@ pub async fn create_tenant(app: &App, call: &Call, new: &TenantFields) -> Result
         bank_automation: new.bank_automation.unwrap_or(Automation::Reference),
         business: new.business.clone(),
         dunning: new.dunning.clone(),
-        transfer_tolerances: if new.transfer_tolerances.is_empty() { usual_tolerances() } else { new.transfer_tolerances.clone() },
+        transfer_tolerances: if new.transfer_tolerances.is_empty() {
+            usual_tolerances()
+        } else {
+            new.transfer_tolerances.clone()
+        },
         approval_limits: new.approval_limits.clone(),
         tax_rules: new.tax_rules.clone(),
         call_limits: CallLimits::default(),

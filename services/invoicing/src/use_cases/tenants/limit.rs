@@ -11,9 +11,14 @@ use payterms_proto::invoicing::{peers::v1::GetCallLimitsResponse, v1::LimitTenan
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`.
-pub async fn limit_tenant(app: &App, call: &Call, limits: CallLimits) -> Result<Answer<LimitTenantResponse>, AppError> {
+pub async fn limit_tenant(
+    app: &App,
+    call: &Call,
+    limits: CallLimits,
+) -> Result<Answer<LimitTenantResponse>, AppError> {
     let mut tx = app.db.begin_forward(call).await?;
-    let mut tenant = tenants::lock(tx.conn(), &call.tenant).await?.ok_or_else(Refusal::not_found)?;
+    let mut tenant =
+        tenants::lock(tx.conn(), &call.tenant).await?.ok_or_else(Refusal::not_found)?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
@@ -29,8 +34,13 @@ pub async fn limit_tenant(app: &App, call: &Call, limits: CallLimits) -> Result<
 ///
 /// # Errors
 /// `Store` if the database fails.
-pub async fn get_call_limits(app: &App, slugs: &[String]) -> Result<GetCallLimitsResponse, AppError> {
+pub async fn get_call_limits(
+    app: &App,
+    slugs: &[String],
+) -> Result<GetCallLimitsResponse, AppError> {
     let conn = app.db.read_all(&slugs.iter().map(String::as_str).collect::<Vec<_>>()).await?;
     let limited = tenants::call_limits(&conn, slugs).await?;
-    Ok(GetCallLimitsResponse { limited_tenants: limited.iter().map(messages::tenants::limited_tenant).collect() })
+    Ok(GetCallLimitsResponse {
+        limited_tenants: limited.iter().map(messages::tenants::limited_tenant).collect(),
+    })
 }

@@ -28,5 +28,8 @@ pub async fn list_tenants(app: &App, page: &Page) -> Result<pb::ListTenantsRespo
     }
     let conn = app.db.read_all(&slugs.iter().map(String::as_str).collect::<Vec<_>>()).await?;
     let found = tenants::find_many(&conn, &slugs).await?;
-    Ok(pb::ListTenantsResponse { tenants: found.iter().map(messages::tenants::tenant).collect(), next_page_token })
+    Ok(pb::ListTenantsResponse {
+        tenants: found.iter().map(messages::tenants::tenant).collect(),
+        next_page_token,
+    })
 }

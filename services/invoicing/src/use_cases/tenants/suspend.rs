@@ -11,9 +11,13 @@ use payterms_proto::invoicing::v1::{ActivateTenantResponse, SuspendTenantRespons
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`.
-pub async fn suspend_tenant(app: &App, call: &Call) -> Result<Answer<SuspendTenantResponse>, AppError> {
+pub async fn suspend_tenant(
+    app: &App,
+    call: &Call,
+) -> Result<Answer<SuspendTenantResponse>, AppError> {
     let mut tx = app.db.begin_forward(call).await?;
-    let mut tenant = tenants::lock(tx.conn(), &call.tenant).await?.ok_or_else(Refusal::not_found)?;
+    let mut tenant =
+        tenants::lock(tx.conn(), &call.tenant).await?.ok_or_else(Refusal::not_found)?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
@@ -25,9 +29,13 @@ pub async fn suspend_tenant(app: &App, call: &Call) -> Result<Answer<SuspendTena
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`.
-pub async fn activate_tenant(app: &App, call: &Call) -> Result<Answer<ActivateTenantResponse>, AppError> {
+pub async fn activate_tenant(
+    app: &App,
+    call: &Call,
+) -> Result<Answer<ActivateTenantResponse>, AppError> {
     let mut tx = app.db.begin_forward(call).await?;
-    let mut tenant = tenants::lock(tx.conn(), &call.tenant).await?.ok_or_else(Refusal::not_found)?;
+    let mut tenant =
+        tenants::lock(tx.conn(), &call.tenant).await?.ok_or_else(Refusal::not_found)?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
@@ -35,7 +43,11 @@ pub async fn activate_tenant(app: &App, call: &Call) -> Result<Answer<ActivateTe
     tx.commit(ActivateTenantResponse { tenant: Some(messages::tenants::tenant(&tenant)) }).await
 }
 
-async fn set_suspended(tx: &mut WriteTx, tenant: &mut Tenant, suspended: bool) -> Result<(), AppError> {
+async fn set_suspended(
+    tx: &mut WriteTx,
+    tenant: &mut Tenant,
+    suspended: bool,
+) -> Result<(), AppError> {
     if tenant.suspended != suspended {
         tenant.suspended = suspended;
         tenant.touch(tx.now());

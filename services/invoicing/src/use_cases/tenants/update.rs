@@ -23,7 +23,8 @@ pub async fn update_tenant(
     UpdateTenant { fields: new, paths }: &UpdateTenant,
 ) -> Result<Answer<UpdateTenantResponse>, AppError> {
     let mut tx = app.db.begin_forward(call).await?;
-    let mut tenant = tenants::lock(tx.conn(), &call.tenant).await?.ok_or_else(Refusal::not_found)?;
+    let mut tenant =
+        tenants::lock(tx.conn(), &call.tenant).await?.ok_or_else(Refusal::not_found)?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
@@ -42,9 +43,13 @@ pub async fn update_tenant(
             "dunning" => tenant.dunning.clone_from(&new.dunning),
             "business" => tenant.business.clone_from(&new.business),
             "approval_limits" => tenant.approval_limits.clone_from(&new.approval_limits),
-            "transfer_tolerances" => tenant.transfer_tolerances.clone_from(&new.transfer_tolerances),
+            "transfer_tolerances" => {
+                tenant.transfer_tolerances.clone_from(&new.transfer_tolerances)
+            }
             "payment_notice" => tenant.payment_notice = new.payment_notice.unwrap_or_default(),
-            "bank_automation" => tenant.bank_automation = new.bank_automation.unwrap_or(Automation::Reference),
+            "bank_automation" => {
+                tenant.bank_automation = new.bank_automation.unwrap_or(Automation::Reference)
+            }
             "overpayment_refused" => tenant.overpayment_refused = new.overpayment_refused,
             _ => tenant.tax_rules.clone_from(&new.tax_rules),
         }
@@ -52,7 +57,9 @@ pub async fn update_tenant(
     tenant.touch(tx.now());
     publish_tenant(&mut tx, &tenant).await?;
     schedule_tax(&tx, &before, &tenant).await?;
-    if (&before.dunning.reminder_days, before.invoices_hidden) != (&tenant.dunning.reminder_days, tenant.invoices_hidden) {
+    if (&before.dunning.reminder_days, before.invoices_hidden)
+        != (&tenant.dunning.reminder_days, tenant.invoices_hidden)
+    {
         enqueue_reminder_planning(&tx).await?;
     }
     tx.commit(UpdateTenantResponse { tenant: Some(messages::tenants::tenant(&tenant)) }).await
@@ -61,7 +68,8 @@ pub async fn update_tenant(
 /// Customers of countries whose rule changed get their treatment anew.
 async fn schedule_tax(tx: &WriteTx, before: &Tenant, after: &Tenant) -> Result<(), AppError> {
     for country in before.countries_taxed_unlike(after) {
-        schedule(tx, resolve_tax::JOB, &format!("{country}/{}", uuid::Uuid::nil()), tx.now()).await?;
+        schedule(tx, resolve_tax::JOB, &format!("{country}/{}", uuid::Uuid::nil()), tx.now())
+            .await?;
     }
     Ok(())
 }

@@ -30,30 +30,46 @@ const PATIENCE: Duration = Duration::from_secs(20);
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `CLOCK_STATE`, `TIME_IN_PAST`, `TIME_OUT_OF_RANGE`.
-pub async fn advance_test_clock(app: &App, call: &Call, target: DateTime<Utc>) -> Result<Answer<AdvanceTestClockResponse>, AppError> {
+pub async fn advance_test_clock(
+    app: &App,
+    call: &Call,
+    target: DateTime<Utc>,
+) -> Result<Answer<AdvanceTestClockResponse>, AppError> {
     let mut tx = app.db.begin_forward(call).await?;
     tenants::lock(tx.conn(), &call.tenant).await?.ok_or_else(Refusal::not_found)?;
     let replayed = tx.seen().await?.is_some();
     if replayed {
         drop(tx);
     } else {
-        let clock = test_clocks::lock(tx.conn(), &call.tenant).await?.ok_or_else(Refusal::not_found)?;
+        let clock =
+            test_clocks::lock(tx.conn(), &call.tenant).await?.ok_or_else(Refusal::not_found)?;
         begin_advance(app, tx, clock, target).await?;
     }
     match tokio::time::timeout(PATIENCE, app.flows.answer(call, replayed)).await {
         Ok(answer) => answer,
-        Err(_) => Ok(Answer { message: present_clock(app, &call.tenant).await?, replayed, versions: Vec::new() }),
+        Err(_) => Ok(Answer {
+            message: present_clock(app, &call.tenant).await?,
+            replayed,
+            versions: Vec::new(),
+        }),
     }
 }
 
 async fn present_clock(app: &App, tenant: &TenantId) -> Result<AdvanceTestClockResponse, AppError> {
     let conn = app.db.read(tenant).await?;
     let clock = test_clocks::find(&conn, tenant).await?.ok_or_else(Refusal::not_found)?;
-    Ok(AdvanceTestClockResponse { test_clock: Some(messages::test_clocks::test_clock(tenant, &clock)) })
+    Ok(AdvanceTestClockResponse {
+        test_clock: Some(messages::test_clocks::test_clock(tenant, &clock)),
+    })
 }
 
 /// Stores the intent and starts its driver.
-pub async fn begin_advance(app: &App, mut tx: WriteTx, mut clock: TestClock, target: DateTime<Utc>) -> Result<(), AppError> {
+pub async fn begin_advance(
+    app: &App,
+    mut tx: WriteTx,
+    mut clock: TestClock,
+    target: DateTime<Utc>,
+) -> Result<(), AppError> {
     let intent = tx.id::<TestClock>().uuid();
     clock.set_out(target, intent.to_string())?;
     let tenant = tx.call().tenant.clone();
@@ -76,7 +92,9 @@ pub async fn drive_test_clock(app: &App, lease: &Lease) -> Result<(), AppError> 
         let conn = app.db.read(&lease.tenant).await?;
         let clock = test_clocks::find(&conn, &lease.tenant).await?;
         drop(conn);
-        let Some(mut clock) = clock.filter(|clock| clock.run_id == lease.intent.to_string()) else { return Ok(()) };
+        let Some(mut clock) = clock.filter(|clock| clock.run_id == lease.intent.to_string()) else {
+            return Ok(());
+        };
         if told != Some(clock.now) {
             run_due(app, &lease.tenant, &clock, Phase::TellTime).await?;
             told = Some(clock.now);
@@ -88,18 +106,33 @@ pub async fn drive_test_clock(app: &App, lease: &Lease) -> Result<(), AppError> 
         if clock.state == ClockState::Ready {
             run_due(app, &lease.tenant, &clock, Phase::Finish).await?;
         }
-        let call = Call::internal("invoicing", &lease.tenant, FLOW, lease.intent, Some(clock.run_id.clone()));
+        let call = Call::internal(
+            "invoicing",
+            &lease.tenant,
+            FLOW,
+            lease.intent,
+            Some(clock.run_id.clone()),
+        );
         let tx = app.db.begin_apart(&call).await?;
         flow::hold(&tx, lease).await?;
         test_clocks::save(tx.conn(), &lease.tenant, &clock).await?;
         if unfinished {
-            states::set_clock(tx.conn(), &lease.tenant, clock.now, &clock.seed, Some(&clock.run_id)).await?;
+            states::set_clock(
+                tx.conn(),
+                &lease.tenant,
+                clock.now,
+                &clock.seed,
+                Some(&clock.run_id),
+            )
+            .await?;
             tx.commit_rows().await?;
             continue;
         }
         let run = (clock.state == ClockState::Stuck).then_some(clock.run_id.as_str());
         states::set_clock(tx.conn(), &lease.tenant, clock.now, &clock.seed, run).await?;
-        let answer = AdvanceTestClockResponse { test_clock: Some(messages::test_clocks::test_clock(&lease.tenant, &clock)) };
+        let answer = AdvanceTestClockResponse {
+            test_clock: Some(messages::test_clocks::test_clock(&lease.tenant, &clock)),
+        };
         tx.answer_intent(lease.intent, &answer).await?;
         flow::close(&tx, lease).await?;
         return tx.commit_rows().await;

@@ -9,8 +9,13 @@ use payterms_proto::invoicing::v1 as pb;
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`.
-pub async fn get_test_clock(app: &App, tenant: &TenantId) -> Result<pb::GetTestClockResponse, AppError> {
+pub async fn get_test_clock(
+    app: &App,
+    tenant: &TenantId,
+) -> Result<pb::GetTestClockResponse, AppError> {
     let conn = app.db.read(tenant).await?;
     let clock = test_clocks::find(&conn, tenant).await?.ok_or_else(Refusal::not_found)?;
-    Ok(pb::GetTestClockResponse { test_clock: Some(messages::test_clocks::test_clock(tenant, &clock)) })
+    Ok(pb::GetTestClockResponse {
+        test_clock: Some(messages::test_clocks::test_clock(tenant, &clock)),
+    })
 }

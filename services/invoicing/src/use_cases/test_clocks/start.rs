@@ -16,7 +16,11 @@ use payterms_proto::invoicing::v1::StartTestClockResponse;
 ///
 /// # Errors
 /// `CLOCK_NOT_SANDBOX`, `CLOCK_STATE` where there is a clock.
-pub async fn start_test_clock(app: &App, call: &Call, new: &StartTestClock) -> Result<Answer<StartTestClockResponse>, AppError> {
+pub async fn start_test_clock(
+    app: &App,
+    call: &Call,
+    new: &StartTestClock,
+) -> Result<Answer<StartTestClockResponse>, AppError> {
     let mut tx = app.db.begin_forward(call).await?;
     let tenant = tenants::lock(tx.conn(), &call.tenant).await?.ok_or_else(Refusal::not_found)?;
     if tx.seen().await?.is_some() {
@@ -28,9 +32,16 @@ pub async fn start_test_clock(app: &App, call: &Call, new: &StartTestClock) -> R
         return Err(Refusal::precondition("CLOCK_NOT_SANDBOX", message).into());
     }
     if let Some(clock) = test_clocks::lock(tx.conn(), &call.tenant).await? {
-        return Err(Refusal::state("CLOCK_STATE", "The test clock", clock.state.name(), &["AdvanceTestClock"]).into());
+        return Err(Refusal::state(
+            "CLOCK_STATE",
+            "The test clock",
+            clock.state.name(),
+            &["AdvanceTestClock"],
+        )
+        .into());
     }
     schedule_month_turn_from(&tx, new.now).await?;
-    begin_advance(app, tx, TestClock::standing(new.now, new.seed.as_bytes().to_vec()), new.now).await?;
+    begin_advance(app, tx, TestClock::standing(new.now, new.seed.as_bytes().to_vec()), new.now)
+        .await?;
     app.flows.answer(call, false).await
 }

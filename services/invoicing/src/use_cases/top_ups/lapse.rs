@@ -22,7 +22,9 @@ const PAUSE: TimeDelta = TimeDelta::hours(1);
 
 /// The time of an invoice is over: what did not come is taken off.
 pub async fn lapse_top_up(app: &App, row: &DueRow) -> Result<(), AppError> {
-    let Some(id) = names::uuid(&row.subject) else { return Err(AppError::Fault(format!("invoice {:?}", row.subject))) };
+    let Some(id) = names::uuid(&row.subject) else {
+        return Err(AppError::Fault(format!("invoice {:?}", row.subject)));
+    };
     let mut tx = app.db.begin_forward(&row.call("invoicing", id)).await?;
     let found = invoices::lock_many(tx.conn(), &row.tenant, &[Id::from_uuid(id)]).await?.pop();
     if !take(&tx, row).await? {
@@ -33,13 +35,17 @@ pub async fn lapse_top_up(app: &App, row: &DueRow) -> Result<(), AppError> {
     let today = tx.today();
     if !bank_lines::suggested_for(tx.conn(), &row.tenant, invoice.id).await?.is_empty() {
         // A person says first whether what came in is for it (docs/domain/wallet.md#transfer-rest).
-        let tomorrow = today.succ_opt().map_or(now + PAUSE, |day| start_of_day(tx.time().zone, day));
+        let tomorrow =
+            today.succ_opt().map_or(now + PAUSE, |day| start_of_day(tx.time().zone, day));
         schedule(&tx, JOB, &row.subject, tomorrow).await?;
-    } else if invoice.pending.is_positive() || bank_lines::is_awaited(tx.conn(), &row.tenant, invoice.id).await? {
+    } else if invoice.pending.is_positive()
+        || bank_lines::is_awaited(tx.conn(), &row.tenant, invoice.id).await?
+    {
         schedule(&tx, JOB, &row.subject, now + PAUSE).await?;
     } else if let Some((amount, taxes)) = invoice.lapse(now)? {
         let note = tx.id();
-        issue_credit_note(&mut tx, (&invoice, None), (note, amount, taxes), NOT_TRANSFERRED).await?;
+        issue_credit_note(&mut tx, (&invoice, None), (note, amount, taxes), NOT_TRANSFERRED)
+            .await?;
         publish_invoice(&mut tx, &invoice).await?;
     }
     tx.commit_rows().await

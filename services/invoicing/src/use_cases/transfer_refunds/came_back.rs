@@ -5,7 +5,10 @@ use super::save::publish_transfer_refund;
 use crate::{
     bank_files::{CameBack, CameBackAs, RETURNED, ReadFile, ReadLine, Taken},
     store::transfer_refunds,
-    use_cases::{bank_lines::identify::account_hmac, mails::transfer_refund_notices::mail_transfer_refund_returned},
+    use_cases::{
+        bank_lines::identify::account_hmac,
+        mails::transfer_refund_notices::mail_transfer_refund_returned,
+    },
 };
 use payterms_chassis::{AppError, WriteTx};
 use payterms_invoicing_domain::{
@@ -17,7 +20,8 @@ use payterms_kernel::{Money, TenantId};
 use sea_orm::ConnectionTrait;
 use std::{cmp::Reverse, collections::BTreeSet};
 
-/// Whether a line has the reference of a transfer back, or else its account and amount alone; none: it is another one.
+/// Whether a line has the reference of a transfer back, or else its account and amount alone; none:
+/// it is another one.
 fn fit(line: &ReadLine, amount: Money, key: &str, refund: &TransferRefund) -> Option<bool> {
     let is_in_its_currency = refund.credit.currency() == amount.currency();
     if is_in_its_currency && line.refund_references.contains(&refund.reference) {
@@ -26,8 +30,9 @@ fn fit(line: &ReadLine, amount: Money, key: &str, refund: &TransferRefund) -> Op
     (refund.amount().is_ok_and(|each| each == amount) && refund.account.key == key).then_some(false)
 }
 
-/// Makes lines of the entries of a file that may be transfers back of ours that came back; others stay findings. A line that came in
-/// with such a reference, and that the bank does not call a return, may be one too.
+/// Makes lines of the entries of a file that may be transfers back of ours that came back; others
+/// stay findings. A line that came in with such a reference, and that the bank does not call a
+/// return, may be one too.
 pub async fn take_in_what_came_back<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -35,10 +40,22 @@ pub async fn take_in_what_came_back<C: ConnectionTrait>(
     secret: &str,
 ) -> Result<(), AppError> {
     let entries = std::mem::take(&mut file.came_back);
-    let returned: Vec<&ReadLine> = entries.iter().flat_map(|came_back| &came_back.booking.lines).collect();
-    let plain = file.statements.iter().flat_map(|read_statement| &read_statement.bookings).flat_map(|read_booking| &read_booking.lines);
-    let references: BTreeSet<_> = plain.chain(returned.iter().copied()).flat_map(|line| line.refund_references.iter().cloned()).collect();
-    let keys: BTreeSet<_> = returned.iter().map(|line| account_hmac(secret, &line.payer_account)).filter(|key| !key.is_empty()).collect();
+    let returned: Vec<&ReadLine> =
+        entries.iter().flat_map(|came_back| &came_back.booking.lines).collect();
+    let plain = file
+        .statements
+        .iter()
+        .flat_map(|read_statement| &read_statement.bookings)
+        .flat_map(|read_booking| &read_booking.lines);
+    let references: BTreeSet<_> = plain
+        .chain(returned.iter().copied())
+        .flat_map(|line| line.refund_references.iter().cloned())
+        .collect();
+    let keys: BTreeSet<_> = returned
+        .iter()
+        .map(|line| account_hmac(secret, &line.payer_account))
+        .filter(|key| !key.is_empty())
+        .collect();
     if references.is_empty() && keys.is_empty() {
         return Ok(());
     }
@@ -49,26 +66,35 @@ pub async fn take_in_what_came_back<C: ConnectionTrait>(
         let best = refunds
             .iter()
             .enumerate()
-            .filter_map(|(at, transfer_refund)| Some((fit(line, amount, &key, transfer_refund)?, Reverse(at))))
+            .filter_map(|(at, transfer_refund)| {
+                Some((fit(line, amount, &key, transfer_refund)?, Reverse(at)))
+            })
             .max();
         let Some((is_named, Reverse(at))) = best else { continue };
         // Each comes back once.
-        line.came_back = Some(CameBackAs { refund: refund_of_customer(&refunds.remove(at)), is_named });
+        line.came_back =
+            Some(CameBackAs { refund: refund_of_customer(&refunds.remove(at)), is_named });
         let place = booking.place.to_string();
-        file.findings.retain(|bank_finding| bank_finding.place != place || bank_finding.kind != RETURNED);
+        file.findings
+            .retain(|bank_finding| bank_finding.place != place || bank_finding.kind != RETURNED);
         file.ignored = file.ignored.saturating_sub(1);
         if let Some(statement) = file.statements.get_mut(statement) {
             statement.bookings.push(booking);
             statement.bookings.sort_by_key(|read_booking| read_booking.place);
         }
     }
-    for line in
-        file.statements.iter_mut().flat_map(|read_statement| &mut read_statement.bookings).flat_map(|read_booking| &mut read_booking.lines)
+    for line in file
+        .statements
+        .iter_mut()
+        .flat_map(|read_statement| &mut read_statement.bookings)
+        .flat_map(|read_booking| &mut read_booking.lines)
     {
-        let named =
-            refunds.iter().find(|transfer_refund| line.came_back.is_none() && line.refund_references.contains(&transfer_refund.reference));
+        let named = refunds.iter().find(|transfer_refund| {
+            line.came_back.is_none() && line.refund_references.contains(&transfer_refund.reference)
+        });
         if let Some(refund) = named.filter(|_| line.shown.amount.is_positive()) {
-            line.came_back = Some(CameBackAs { refund: refund_of_customer(refund), is_named: false });
+            line.came_back =
+                Some(CameBackAs { refund: refund_of_customer(refund), is_named: false });
         }
     }
     Ok(())
@@ -78,7 +104,8 @@ fn refund_of_customer(refund: &TransferRefund) -> RefundOfCustomer {
     RefundOfCustomer { refund: refund.id, customer: refund.customer }
 }
 
-/// Decides about new lines by which transfers back may have come back: by itself where reference and amount agree.
+/// Decides about new lines by which transfers back may have come back: by itself where reference
+/// and amount agree.
 pub async fn decide_what_came_back(tx: &mut WriteTx, taken: &mut Taken) -> Result<(), AppError> {
     let Taken { lines, named_refunds, .. } = taken;
     for line in lines.iter_mut().filter(|line| line.state != LineState::SuspectedDuplicate) {
@@ -93,8 +120,8 @@ pub async fn decide_what_came_back(tx: &mut WriteTx, taken: &mut Taken) -> Resul
     Ok(())
 }
 
-/// A person says that a line is money of its customer: the transfer back came back by it, if it is one of this customer's. Before the line
-/// is stored.
+/// A person says that a line is money of its customer: the transfer back came back by it, if it is
+/// one of this customer's. Before the line is stored.
 pub async fn matched_by_a_person(tx: &mut WriteTx, line: &mut BankLine) -> Result<(), AppError> {
     let Some(mut refund) = lock_of(tx, line).await? else { return Ok(()) };
     if line.customer == Some(refund.customer) && refund.state == RefundState::Sent {
@@ -104,15 +131,19 @@ pub async fn matched_by_a_person(tx: &mut WriteTx, line: &mut BankLine) -> Resul
     Ok(())
 }
 
-async fn came_back(tx: &mut WriteTx, refund: &mut TransferRefund, line: &BankLine) -> Result<(), AppError> {
+async fn came_back(
+    tx: &mut WriteTx,
+    refund: &mut TransferRefund,
+    line: &BankLine,
+) -> Result<(), AppError> {
     let (today, now) = (tx.today(), tx.now());
     refund.came_back(line.id, (today, now))?;
     publish_transfer_refund(tx, refund).await?;
     mail_transfer_refund_returned(tx, refund, (line.shown.amount, line.shown.booked_on)).await
 }
 
-/// The match of a line is taken back: no transfer back came back by it, and whose account it came from is not known. Before the line is
-/// stored.
+/// The match of a line is taken back: no transfer back came back by it, and whose account it came
+/// from is not known. Before the line is stored.
 pub async fn did_not_come_back(tx: &mut WriteTx, line: &mut BankLine) -> Result<(), AppError> {
     let Some(mut refund) = lock_of(tx, line).await? else { return Ok(()) };
     if refund.returned.is_some_and(|(by, _)| by == line.id) {

@@ -1,4 +1,5 @@
-//! Ends a transfer back, made or given up: a flow over the wallet, which books it or frees its credit.
+//! Ends a transfer back, made or given up: a flow over the wallet, which books it or frees its
+//! credit.
 
 use super::save::publish_transfer_refund;
 use crate::{
@@ -35,7 +36,11 @@ pub const FLOW: &str = "transfer_refund_end";
 ///
 /// # Errors
 /// `TRANSFER_REFUND_STATE`, `DATE_IN_FUTURE`, `DATE_IN_PAST`, `RESOURCE_NOT_FOUND`.
-pub async fn mark_refund_sent(app: &App, call: &Call, sent: &MarkRefundSent) -> Result<Answer<MarkRefundSentResponse>, AppError> {
+pub async fn mark_refund_sent(
+    app: &App,
+    call: &Call,
+    sent: &MarkRefundSent,
+) -> Result<Answer<MarkRefundSentResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let mut refund = lock_named(&tx, &sent.named).await?;
     if tx.seen().await?.is_some() {
@@ -55,7 +60,11 @@ pub async fn mark_refund_sent(app: &App, call: &Call, sent: &MarkRefundSent) -> 
 ///
 /// # Errors
 /// `TRANSFER_REFUND_STATE`, `RESOURCE_NOT_FOUND`.
-pub async fn cancel_refund(app: &App, call: &Call, named: &TransferRefundRef) -> Result<Answer<CancelRefundResponse>, AppError> {
+pub async fn cancel_refund(
+    app: &App,
+    call: &Call,
+    named: &TransferRefundRef,
+) -> Result<Answer<CancelRefundResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let mut refund = lock_named(&tx, named).await?;
     if tx.seen().await?.is_some() {
@@ -67,22 +76,42 @@ pub async fn cancel_refund(app: &App, call: &Call, named: &TransferRefundRef) ->
     begin_ending(app, tx, call, (&refund, ending)).await
 }
 
-pub(super) async fn lock_named(tx: &WriteTx, named: &TransferRefundRef) -> Result<TransferRefund, AppError> {
+pub(super) async fn lock_named(
+    tx: &WriteTx,
+    named: &TransferRefundRef,
+) -> Result<TransferRefund, AppError> {
     let found = transfer_refunds::lock(tx.conn(), &named.tenant, named.refund).await?;
-    Ok(found.filter(|transfer_refund| transfer_refund.customer == named.customer).ok_or_else(Refusal::not_found)?)
+    Ok(found
+        .filter(|transfer_refund| transfer_refund.customer == named.customer)
+        .ok_or_else(Refusal::not_found)?)
 }
 
 /// Refuses a day that is still to come, or on which the money had not come yet.
-fn must_have_gone(day: NaiveDate, (came_on, today): (Option<NaiveDate>, NaiveDate)) -> Result<(), Refusal> {
+fn must_have_gone(
+    day: NaiveDate,
+    (came_on, today): (Option<NaiveDate>, NaiveDate),
+) -> Result<(), Refusal> {
     if let Some(came_on) = goes_from(came_on, today).filter(|came_on| day < *came_on) {
-        let description = format!("The money cannot have gone before it came, on {came_on}. Name that day or a later one.");
-        return Err(Refusal::invalid(vec![Violation { field: "sent_date".to_owned(), reason: "DATE_IN_PAST", description }]));
+        let description = format!(
+            "The money cannot have gone before it came, on {came_on}. Name that day or a later one."
+        );
+        return Err(Refusal::invalid(vec![Violation {
+            field: "sent_date".to_owned(),
+            reason: "DATE_IN_PAST",
+            description,
+        }]));
     }
     if day <= today {
         return Ok(());
     }
-    let description = format!("The money cannot have gone after today, {today}. Name that day or an earlier one.");
-    Err(Refusal::invalid(vec![Violation { field: "sent_date".to_owned(), reason: "DATE_IN_FUTURE", description }]))
+    let description = format!(
+        "The money cannot have gone after today, {today}. Name that day or an earlier one."
+    );
+    Err(Refusal::invalid(vec![Violation {
+        field: "sent_date".to_owned(),
+        reason: "DATE_IN_FUTURE",
+        description,
+    }]))
 }
 
 /// Stores the intent, and drives it.
@@ -130,7 +159,8 @@ async fn record_end(app: &App, lease: &Lease, found: &TransferRefund) -> Result<
     let mut tx = app.db.begin_forward(&call).await?;
     // Its payment stands: whoever takes the line back is refused from the intent on.
     let mut held = lock_paid_line(&tx, found.line, None).await?;
-    let mut refund = transfer_refunds::lock(tx.conn(), tenant, found.id).await?.ok_or_else(fault)?;
+    let mut refund =
+        transfer_refunds::lock(tx.conn(), tenant, found.id).await?.ok_or_else(fault)?;
     flow::hold(&tx, lease).await?;
     let (today, now) = (tx.today(), tx.now());
     refund.ended((today, now))?;
@@ -143,20 +173,30 @@ async fn record_end(app: &App, lease: &Lease, found: &TransferRefund) -> Result<
         mail_transfer_refunded(&mut tx, &refund, number).await?;
     }
     // Both verbs answer with one field of the same number: their bytes are the same.
-    tx.answer_intent(lease.intent, &MarkRefundSentResponse { transfer_refund: Some(rendered) }).await?;
+    tx.answer_intent(lease.intent, &MarkRefundSentResponse { transfer_refund: Some(rendered) })
+        .await?;
     flow::close(&tx, lease).await?;
     tx.commit_rows().await
 }
 
-/// Takes what went back off the invoice that had sold it, by a credit note; returns the note's number.
-async fn correct_order(tx: &mut WriteTx, held: &mut PaidLine, refund: &mut TransferRefund) -> Result<String, AppError> {
-    let fault = || AppError::Fault("a transfer back of bought credit without its invoice".to_owned());
+/// Takes what went back off the invoice that had sold it, by a credit note; returns the note's
+/// number.
+async fn correct_order(
+    tx: &mut WriteTx,
+    held: &mut PaidLine,
+    refund: &mut TransferRefund,
+) -> Result<String, AppError> {
+    let fault =
+        || AppError::Fault("a transfer back of bought credit without its invoice".to_owned());
     let payment = held.payment.as_mut().ok_or_else(fault)?;
-    let order = held.invoices.iter_mut().find(|invoice| invoice.top_up.is_some()).ok_or_else(fault)?;
+    let order =
+        held.invoices.iter_mut().find(|invoice| invoice.top_up.is_some()).ok_or_else(fault)?;
     let taxes = payment.transferred_back(refund, order, tx.now())?;
     let id: Id<CreditNote> = tx.id();
     let order = order.clone();
-    let note = issue_credit_note(tx, (&order, None), (id, refund.amount()?, taxes), TRANSFERRED_BACK).await?;
+    let note =
+        issue_credit_note(tx, (&order, None), (id, refund.amount()?, taxes), TRANSFERRED_BACK)
+            .await?;
     refund.note = Some((id, order.id));
     publish_payment(tx, payment, &mut held.invoices).await?;
     Ok(note.number)

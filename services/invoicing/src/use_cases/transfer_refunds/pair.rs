@@ -24,13 +24,26 @@ const KIND: &str = "TRANSFER_REFUND";
 /// What one is called that has the reference of a transfer back, but is not as that was to be.
 const UNEXPECTED: &str = "TRANSFER_REFUND_UNEXPECTED";
 
-/// Confirms the transfers to make that went out: where account, amount and reference agree, each once. What went out otherwise than it
-/// should is named with what to do; without a reference the finding says which transfer to make it may be.
-pub async fn confirm_what_went_out(tx: &mut WriteTx, file: &mut ReadFile, secret: &str) -> Result<(), AppError> {
+/// Confirms the transfers to make that went out: where account, amount and reference agree, each
+/// once. What went out otherwise than it should is named with what to do; without a reference the
+/// finding says which transfer to make it may be.
+pub async fn confirm_what_went_out(
+    tx: &mut WriteTx,
+    file: &mut ReadFile,
+    secret: &str,
+) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
-    let keyed: Vec<_> = file.went_out.iter().map(|went_out| account_hmac(secret, &went_out.party_account)).collect();
+    let keyed: Vec<_> = file
+        .went_out
+        .iter()
+        .map(|went_out| account_hmac(secret, &went_out.party_account))
+        .collect();
     let keys: BTreeSet<_> = keyed.iter().filter(|key| !key.is_empty()).cloned().collect();
-    let references: BTreeSet<_> = file.went_out.iter().flat_map(|went_out| went_out.refund_references.iter().cloned()).collect();
+    let references: BTreeSet<_> = file
+        .went_out
+        .iter()
+        .flat_map(|went_out| went_out.refund_references.iter().cloned())
+        .collect();
     if keys.is_empty() && references.is_empty() {
         return Ok(());
     }
@@ -38,7 +51,8 @@ pub async fn confirm_what_went_out(tx: &mut WriteTx, file: &mut ReadFile, secret
     let mut paired = BTreeSet::new();
     for (went_out, key) in file.went_out.iter().zip(&keyed) {
         let is_named = |refund: &&mut TransferRefund| {
-            went_out.refund_references.contains(&refund.reference) && refund.credit.currency() == went_out.amount.currency()
+            went_out.refund_references.contains(&refund.reference)
+                && refund.credit.currency() == went_out.amount.currency()
         };
         let may_be = |refund: &&TransferRefund| {
             refund.state == RefundState::Pending
@@ -49,20 +63,29 @@ pub async fn confirm_what_went_out(tx: &mut WriteTx, file: &mut ReadFile, secret
             take_in(tx, (went_out, key), refund, &mut paired).await?
         } else if let Some(refund) = refunds.iter().find(may_be) {
             let (name, reference) = (name(&tenant, refund), &refund.reference);
-            (KIND, format!("It may be {name}, but does not say its reference {reference}. If it is, mark it with MarkRefundSent."))
+            (
+                KIND,
+                format!(
+                    "It may be {name}, but does not say its reference {reference}. If it is, mark it with MarkRefundSent."
+                ),
+            )
         } else {
             continue;
         };
         let place = went_out.place.to_string();
-        if let Some(finding) = file.findings.iter_mut().find(|finding| finding.place == place && finding.kind == OUTGOING) {
+        if let Some(finding) = file
+            .findings
+            .iter_mut()
+            .find(|finding| finding.place == place && finding.kind == OUTGOING)
+        {
             *finding = bank_finding(&went_out.place, kind, &message);
         }
     }
     Ok(())
 }
 
-/// Takes in what went out with the reference of a transfer back: confirms it, or says what there is to do. Returns kind and message of the
-/// finding.
+/// Takes in what went out with the reference of a transfer back: confirms it, or says what there is
+/// to do. Returns kind and message of the finding.
 async fn take_in(
     tx: &mut WriteTx,
     (went_out, key): (&WentOut, &str),
@@ -72,12 +95,20 @@ async fn take_in(
     let tenant = tx.call().tenant.clone();
     let payment = payments::find(tx.conn(), &tenant, refund.payment).await?;
     let from = goes_from(payment.and_then(|payment| payment.effective_on), tx.today());
-    let shown =
-        went_out::WentOut { amount: went_out.amount, account_key: key, booked_on: went_out.booked_on, bank_reference: &went_out.reference };
+    let shown = went_out::WentOut {
+        amount: went_out.amount,
+        account_key: key,
+        booked_on: went_out.booked_on,
+        bank_reference: &went_out.reference,
+    };
     let sent_as = refund.sent_as(shown, from)?;
     let is_like_it = !matches!(sent_as, SentAs::OtherAmount | SentAs::OtherAccount);
     if is_like_it && !paired.insert(refund.id.uuid()) {
-        let message = format!("{} went out once more with the reference of {}. Ask the bank why.", went_out.amount, name(&tenant, refund));
+        let message = format!(
+            "{} went out once more with the reference of {}. Ask the bank why.",
+            went_out.amount,
+            name(&tenant, refund)
+        );
         return Ok((UNEXPECTED, message));
     }
     if sent_as == SentAs::Confirms {
@@ -86,12 +117,20 @@ async fn take_in(
         publish_transfer_refund(tx, refund).await?;
         flow::enqueue(tx, end::FLOW, ending).await?;
     }
-    let kind = if matches!(sent_as, SentAs::Confirms | SentAs::MarkedAsSent | SentAs::CameBack) { KIND } else { UNEXPECTED };
+    let kind = if matches!(sent_as, SentAs::Confirms | SentAs::MarkedAsSent | SentAs::CameBack) {
+        KIND
+    } else {
+        UNEXPECTED
+    };
     Ok((kind, sentence(sent_as, went_out, (refund, &name(&tenant, refund)))))
 }
 
 /// What is said of money that went out with the reference of a transfer back, and what to do.
-fn sentence(sent_as: SentAs, went_out: &WentOut, (refund, name): (&TransferRefund, &str)) -> String {
+fn sentence(
+    sent_as: SentAs,
+    went_out: &WentOut,
+    (refund, name): (&TransferRefund, &str),
+) -> String {
     let WentOut { amount, booked_on, .. } = went_out;
     match sent_as {
         SentAs::Confirms => format!("It is {name}, and confirms that it was sent."),

@@ -1,4 +1,5 @@
-//! Reads of transfers back; they name payments and credit notes, and are hidden from customers with invoices.
+//! Reads of transfers back; they name payments and credit notes, and are hidden from customers with
+//! invoices.
 
 use crate::{
     app::App,
@@ -16,22 +17,32 @@ use payterms_proto::invoicing::v1 as pb;
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`.
-pub async fn get_transfer_refund(app: &App, named: &TransferRefundRef) -> Result<pb::GetTransferRefundResponse, AppError> {
+pub async fn get_transfer_refund(
+    app: &App,
+    named: &TransferRefundRef,
+) -> Result<pb::GetTransferRefundResponse, AppError> {
     let conn = app.db.read(&named.tenant).await?;
     let found = transfer_refunds::find(&conn, &named.tenant, named.refund).await?;
-    let this_transfer_refund = found.filter(|transfer_refund| transfer_refund.customer == named.customer).ok_or_else(Refusal::not_found)?;
+    let this_transfer_refund = found
+        .filter(|transfer_refund| transfer_refund.customer == named.customer)
+        .ok_or_else(Refusal::not_found)?;
     if named.as_customer && are_invoices_hidden(&conn, &named.tenant).await? {
         return Err(Refusal::not_found().into());
     }
     let shown = if named.as_customer { messages::for_customer } else { messages::transfer_refund };
-    Ok(pb::GetTransferRefundResponse { transfer_refund: Some(shown(&named.tenant, &this_transfer_refund)?) })
+    Ok(pb::GetTransferRefundResponse {
+        transfer_refund: Some(shown(&named.tenant, &this_transfer_refund)?),
+    })
 }
 
 /// A page of refunds.
 ///
 /// # Errors
 /// `PAGE_TOKEN_INVALID`.
-pub async fn list_transfer_refunds(app: &App, list: &ListOfCustomers) -> Result<pb::ListTransferRefundsResponse, AppError> {
+pub async fn list_transfer_refunds(
+    app: &App,
+    list: &ListOfCustomers,
+) -> Result<pb::ListTransferRefundsResponse, AppError> {
     let (tenant, listing) = (&list.tenant, &list.listing);
     let after = app.pages.cursor(&listing.page)?;
     let conn = app.db.read(tenant).await?;
@@ -39,10 +50,14 @@ pub async fn list_transfer_refunds(app: &App, list: &ListOfCustomers) -> Result<
         return Ok(pb::ListTransferRefundsResponse::default());
     }
     let mut found = transfer_refunds::list(&conn, tenant, list.customer, (listing, after)).await?;
-    let next_page_token = app.pages.cut(&listing.page, &mut found, |transfer_refund: &TransferRefund| {
-        transfer_refunds::position(transfer_refund, listing.order).to_string()
-    });
+    let next_page_token =
+        app.pages.cut(&listing.page, &mut found, |transfer_refund: &TransferRefund| {
+            transfer_refunds::position(transfer_refund, listing.order).to_string()
+        });
     let shown = if list.as_customer { messages::for_customer } else { messages::transfer_refund };
-    let transfer_refunds = found.iter().map(|transfer_refund| shown(tenant, transfer_refund)).collect::<Result<_, _>>()?;
+    let transfer_refunds = found
+        .iter()
+        .map(|transfer_refund| shown(tenant, transfer_refund))
+        .collect::<Result<_, _>>()?;
     Ok(pb::ListTransferRefundsResponse { transfer_refunds, next_page_token })
 }

@@ -1,7 +1,8 @@
 //! Makes a transfer to make: a flow over the wallet, which reserves its credit.
 //!
-//! What the wallet would refuse is asked before anything is stored. The intent then stands in the way of whoever takes the payer's
-//! line back, before the credit is reserved: so one of both is refused, and never both done.
+//! What the wallet would refuse is asked before anything is stored. The intent then stands in the
+//! way of whoever takes the payer's line back, before the credit is reserved: so one of both is
+//! refused, and never both done.
 
 use super::save::publish_transfer_refund;
 use crate::{
@@ -25,7 +26,9 @@ use payterms_chassis::{
 use payterms_invoicing_domain::{
     TransferRefund,
     approval::Together,
-    transfer_refund::{PayeeAccount, RefundState, ToGoBack, line_of, may_go_back, no_transfer_credit, taken_back},
+    transfer_refund::{
+        PayeeAccount, RefundState, ToGoBack, line_of, may_go_back, no_transfer_credit, taken_back,
+    },
 };
 use payterms_kernel::{Id, Money, Refusal};
 use payterms_proto::invoicing::v1::RefundTransferResponse;
@@ -33,18 +36,25 @@ use payterms_proto::invoicing::v1::RefundTransferResponse;
 /// The kind of flow.
 pub const FLOW: &str = "transfer_refund";
 
-/// An account of which so many characters are known is told by its last four, a shorter one by its last two.
+/// An account of which so many characters are known is told by its last four, a shorter one by its
+/// last two.
 const LONG_ACCOUNT: usize = 8;
 
 /// Makes a transfer to make.
 ///
 /// # Errors
-/// `RESOURCE_NOT_FOUND`, `SECOND_PERSON_REQUIRED`; those of [`TransferRefund::ask`]; `REFUND_TOO_LARGE` and `RECHARGE_WOULD_FOLLOW` of
-/// the wallet.
-pub async fn refund_transfer(app: &App, call: &Call, asked: &RefundTransfer) -> Result<Answer<RefundTransferResponse>, AppError> {
+/// `RESOURCE_NOT_FOUND`, `SECOND_PERSON_REQUIRED`; those of [`TransferRefund::ask`];
+/// `REFUND_TOO_LARGE` and `RECHARGE_WOULD_FOLLOW` of the wallet.
+pub async fn refund_transfer(
+    app: &App,
+    call: &Call,
+    asked: &RefundTransfer,
+) -> Result<Answer<RefundTransferResponse>, AppError> {
     let tenant = &call.tenant;
     let conn = app.db.read(tenant).await?;
-    let found = payments::find(&conn, tenant, asked.payment).await?.filter(|payment| payment.customer == asked.customer);
+    let found = payments::find(&conn, tenant, asked.payment)
+        .await?
+        .filter(|payment| payment.customer == asked.customer);
     drop(conn);
     let payment = found.ok_or_else(Refusal::not_found)?;
     let line = line_of(&payment).ok_or_else(no_transfer_credit)?;
@@ -61,10 +71,18 @@ pub async fn refund_transfer(app: &App, call: &Call, asked: &RefundTransfer) -> 
         return app.flows.answer(call, true).await;
     }
     // The line may pay something else by now, or nothing.
-    let payment = held.payment.as_ref().filter(|payment| payment.id == asked.payment).ok_or_else(taken_back)?;
+    let payment = held
+        .payment
+        .as_ref()
+        .filter(|payment| payment.id == asked.payment)
+        .ok_or_else(taken_back)?;
     let secret = bank_imports::secret(tx.conn(), tenant).await?.unwrap_or_default();
     let account = payee(&secret, &asked.account.0);
-    let goes = may_go_back((payment, &held.line), (asked.from, &account, &asked.account_evidence), &held.refunds);
+    let goes = may_go_back(
+        (payment, &held.line),
+        (asked.from, &account, &asked.account_evidence),
+        &held.refunds,
+    );
     name_payment(tenant, Some((payment.customer, payment.id)), goes)?;
     let now = tx.now();
     let back = ToGoBack {
@@ -103,7 +121,12 @@ fn together(earlier: &[TransferRefund], refund: &TransferRefund) -> Result<Toget
     for transfer_refund in earlier.iter().filter(|transfer_refund| transfer_refund.state.counts()) {
         so_far = so_far.plus(transfer_refund.amount()?)?;
     }
-    Ok(Together { what: "all that is transferred back of one payment", so_far, amount, proposal: None })
+    Ok(Together {
+        what: "all that is transferred back of one payment",
+        so_far,
+        amount,
+        proposal: None,
+    })
 }
 
 /// Drives the flow to its close.
@@ -116,12 +139,16 @@ pub async fn drive_transfer_refund(app: &App, lease: &Lease) -> Result<(), AppEr
     let found = transfer_refunds::find(&conn, tenant, Id::from_uuid(lease.intent)).await?;
     drop(conn);
     let Some(refund) = found else { return Ok(()) };
-    let reserved = Wallet::new(app, tenant, refund.customer).sending_back(&refund).reserve_transfer_refund(&refund).await?;
+    let reserved = Wallet::new(app, tenant, refund.customer)
+        .sending_back(&refund)
+        .reserve_transfer_refund(&refund)
+        .await?;
     kill::point("transfer_refund.after_reserve");
     let call = Call::internal("invoicing", tenant, "transfer_refund_reserved", lease.intent, None);
     let mut tx = app.db.begin_forward(&call).await?;
     let found = transfer_refunds::lock(tx.conn(), tenant, refund.id).await?;
-    let mut refund = found.ok_or_else(|| AppError::Fault(format!("no transfer back {}", lease.intent)))?;
+    let mut refund =
+        found.ok_or_else(|| AppError::Fault(format!("no transfer back {}", lease.intent)))?;
     flow::hold(&tx, lease).await?;
     let now = tx.now();
     if refund.state == RefundState::Reserving {
@@ -129,7 +156,13 @@ pub async fn drive_transfer_refund(app: &App, lease: &Lease) -> Result<(), AppEr
     }
     let rendered = publish_transfer_refund(&mut tx, &refund).await?;
     match &reserved {
-        StepOutcome::Done(()) => tx.answer_intent(lease.intent, &RefundTransferResponse { transfer_refund: Some(rendered) }).await?,
+        StepOutcome::Done(()) => {
+            tx.answer_intent(
+                lease.intent,
+                &RefundTransferResponse { transfer_refund: Some(rendered) },
+            )
+            .await?
+        }
         StepOutcome::Refused(status) => tx.refuse_intent(lease.intent, status).await?,
     }
     flow::close(&tx, lease).await?;

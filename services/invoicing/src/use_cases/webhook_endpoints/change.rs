@@ -27,7 +27,9 @@ pub async fn update_webhook_endpoint(
     UpdateEndpoint { endpoint, fields: new, paths, etag }: &UpdateEndpoint,
 ) -> Result<Answer<UpdateWebhookEndpointResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
-    let mut this_webhook_endpoint = webhook_endpoints::lock(tx.conn(), &call.tenant, *endpoint).await?.ok_or_else(Refusal::not_found)?;
+    let mut this_webhook_endpoint = webhook_endpoints::lock(tx.conn(), &call.tenant, *endpoint)
+        .await?
+        .ok_or_else(Refusal::not_found)?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
@@ -43,7 +45,11 @@ pub async fn update_webhook_endpoint(
     };
     this_webhook_endpoint.update(change, tx.now());
     publish_webhook_endpoint(&mut tx, &this_webhook_endpoint).await?;
-    let webhook_endpoint = Some(messages::webhook_endpoints::webhook_endpoint(&call.tenant, &this_webhook_endpoint, tx.time().real));
+    let webhook_endpoint = Some(messages::webhook_endpoints::webhook_endpoint(
+        &call.tenant,
+        &this_webhook_endpoint,
+        tx.time().real,
+    ));
     tx.commit(UpdateWebhookEndpointResponse { webhook_endpoint }).await
 }
 
@@ -57,7 +63,9 @@ pub async fn delete_webhook_endpoint(
     named: &EndpointRef,
 ) -> Result<Answer<DeleteWebhookEndpointResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
-    let webhook_endpoint = webhook_endpoints::lock(tx.conn(), &named.tenant, named.endpoint).await?.ok_or_else(Refusal::not_found)?;
+    let webhook_endpoint = webhook_endpoints::lock(tx.conn(), &named.tenant, named.endpoint)
+        .await?
+        .ok_or_else(Refusal::not_found)?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }

@@ -36,8 +36,13 @@ pub async fn create_webhook_endpoint(
     must_have_room(webhook_endpoints::count(tx.conn(), &call.tenant).await?)?;
     let (id, now, real) = (tx.id(), tx.now(), tx.time().real);
     let sealed = make(seal, id)?;
-    let this_webhook_endpoint = WebhookEndpoint::create(id, fields.clone(), (sealed, call.request_id), now);
+    let this_webhook_endpoint =
+        WebhookEndpoint::create(id, fields.clone(), (sealed, call.request_id), now);
     publish_webhook_endpoint(&mut tx, &this_webhook_endpoint).await?;
-    let webhook_endpoint = Some(messages::webhook_endpoints::webhook_endpoint(&call.tenant, &this_webhook_endpoint, real));
+    let webhook_endpoint = Some(messages::webhook_endpoints::webhook_endpoint(
+        &call.tenant,
+        &this_webhook_endpoint,
+        real,
+    ));
     tx.commit(CreateWebhookEndpointResponse { webhook_endpoint, secret: String::new() }).await
 }

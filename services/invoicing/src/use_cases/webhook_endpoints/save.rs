@@ -7,8 +7,12 @@ use payterms_chassis::{
 };
 use payterms_invoicing_domain::WebhookEndpoint;
 
-/// Saves an endpoint and tells who delivers: this service itself, and the others by an event that stays within the suite.
-pub async fn publish_webhook_endpoint(tx: &mut WriteTx, endpoint: &WebhookEndpoint) -> Result<(), AppError> {
+/// Saves an endpoint and tells who delivers: this service itself, and the others by an event that
+/// stays within the suite.
+pub async fn publish_webhook_endpoint(
+    tx: &mut WriteTx,
+    endpoint: &WebhookEndpoint,
+) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
     webhook_endpoints::save(tx.conn(), &tenant, endpoint).await?;
     let changed = webhook_target(&tenant, endpoint, tx.time().real);

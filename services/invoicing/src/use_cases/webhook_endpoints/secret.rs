@@ -1,5 +1,6 @@
-//! Secrets of webhook endpoints. They are stored sealed, and with their endpoint alone: the answer of the request that made one is kept for
-//! a repeated request without it, and gets it from the endpoint when it goes out. Once a secret signs no more it is nowhere.
+//! Secrets of webhook endpoints. They are stored sealed, and with their endpoint alone: the answer
+//! of the request that made one is kept for a repeated request without it, and gets it from the
+//! endpoint when it goes out. Once a secret signs no more it is nowhere.
 
 use super::save::publish_webhook_endpoint;
 use crate::{app::App, store::webhook_endpoints};
@@ -37,19 +38,37 @@ pub fn make(seal: &Seal, endpoint: Id<WebhookEndpoint>) -> Result<Vec<u8>, AppEr
 ///
 /// # Errors
 /// `Fault` if it does not open.
-pub async fn reveal(app: &App, call: &Call, of: Option<&pb::WebhookEndpoint>) -> Result<String, AppError> {
-    let id = Id::from_uuid(targets::id_of(&call.tenant, of.map(|webhook_endpoint| webhook_endpoint.name.as_str()).unwrap_or_default())?);
-    let found = webhook_endpoints::find(&app.db.read(&call.tenant).await?, &call.tenant, id).await?;
-    let Some(secret) = found.as_ref().and_then(|webhook_endpoint| webhook_endpoint.secret_of(call.request_id)) else {
+pub async fn reveal(
+    app: &App,
+    call: &Call,
+    of: Option<&pb::WebhookEndpoint>,
+) -> Result<String, AppError> {
+    let id = Id::from_uuid(targets::id_of(
+        &call.tenant,
+        of.map(|webhook_endpoint| webhook_endpoint.name.as_str()).unwrap_or_default(),
+    )?);
+    let found =
+        webhook_endpoints::find(&app.db.read(&call.tenant).await?, &call.tenant, id).await?;
+    let Some(secret) =
+        found.as_ref().and_then(|webhook_endpoint| webhook_endpoint.secret_of(call.request_id))
+    else {
         return Ok(String::new());
     };
-    key(app)?.open(id.uuid(), &secret.sealed).map_err(|error| AppError::Fault(format!("a secret of webhooks: {error}")))
+    key(app)?
+        .open(id.uuid(), &secret.sealed)
+        .map_err(|error| AppError::Fault(format!("a secret of webhooks: {error}")))
 }
 
 /// The sealed secrets of endpoints.
 #[must_use]
 pub fn sealed(app: &App) -> SealedTable {
-    SealedTable { name: "webhook_endpoints", seal: app.webhooks.seal.clone(), holds: "true", list: list_sealed, reseal: Some(reseal) }
+    SealedTable {
+        name: "webhook_endpoints",
+        seal: app.webhooks.seal.clone(),
+        holds: "true",
+        list: list_sealed,
+        reseal: Some(reseal),
+    }
 }
 
 fn list_sealed<'a>(
@@ -69,12 +88,20 @@ fn list_sealed<'a>(
     })
 }
 
-/// Seals the secrets of an endpoint again, and tells the services that have copies. What tenants see of it stays.
-fn reseal<'a>(tx: &'a mut WriteTx, seal: &'a Seal, key: &'a str) -> BoxFuture<'a, Result<Result<(), String>, AppError>> {
+/// Seals the secrets of an endpoint again, and tells the services that have copies. What tenants
+/// see of it stays.
+fn reseal<'a>(
+    tx: &'a mut WriteTx,
+    seal: &'a Seal,
+    key: &'a str,
+) -> BoxFuture<'a, Result<Result<(), String>, AppError>> {
     Box::pin(async move {
         let tenant = tx.call().tenant.clone();
         let id = Id::from_uuid(key.parse().unwrap_or_default());
-        let Some(mut webhook_endpoint) = webhook_endpoints::lock(tx.conn(), &tenant, id).await? else { return Ok(Ok(())) };
+        let Some(mut webhook_endpoint) = webhook_endpoints::lock(tx.conn(), &tenant, id).await?
+        else {
+            return Ok(Ok(()));
+        };
         for secret in &mut webhook_endpoint.secrets {
             match seal.reseal(id.uuid().as_bytes(), &secret.sealed) {
                 Ok(sealed) => secret.sealed = sealed,

@@ -1,11 +1,15 @@
 //! Enables and disables webhook endpoints.
 
 use super::save::publish_webhook_endpoint;
-use crate::{app::App, commands::webhook_endpoints::EndpointRef, messages, store::webhook_endpoints};
+use crate::{
+    app::App, commands::webhook_endpoints::EndpointRef, messages, store::webhook_endpoints,
+};
 use payterms_chassis::{Answer, AppError, Call};
 use payterms_invoicing_domain::webhook_endpoint::DisabledReason;
 use payterms_kernel::Refusal;
-use payterms_proto::invoicing::v1::{DisableWebhookEndpointResponse, EnableWebhookEndpointResponse};
+use payterms_proto::invoicing::v1::{
+    DisableWebhookEndpointResponse, EnableWebhookEndpointResponse,
+};
 
 /// Delivers again.
 ///
@@ -18,14 +22,20 @@ pub async fn enable_webhook_endpoint(
 ) -> Result<Answer<EnableWebhookEndpointResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let mut this_webhook_endpoint =
-        webhook_endpoints::lock(tx.conn(), &named.tenant, named.endpoint).await?.ok_or_else(Refusal::not_found)?;
+        webhook_endpoints::lock(tx.conn(), &named.tenant, named.endpoint)
+            .await?
+            .ok_or_else(Refusal::not_found)?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
     if this_webhook_endpoint.enable(tx.now()) {
         publish_webhook_endpoint(&mut tx, &this_webhook_endpoint).await?;
     }
-    let webhook_endpoint = Some(messages::webhook_endpoints::webhook_endpoint(&call.tenant, &this_webhook_endpoint, tx.time().real));
+    let webhook_endpoint = Some(messages::webhook_endpoints::webhook_endpoint(
+        &call.tenant,
+        &this_webhook_endpoint,
+        tx.time().real,
+    ));
     tx.commit(EnableWebhookEndpointResponse { webhook_endpoint }).await
 }
 
@@ -40,13 +50,19 @@ pub async fn disable_webhook_endpoint(
 ) -> Result<Answer<DisableWebhookEndpointResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let mut this_webhook_endpoint =
-        webhook_endpoints::lock(tx.conn(), &named.tenant, named.endpoint).await?.ok_or_else(Refusal::not_found)?;
+        webhook_endpoints::lock(tx.conn(), &named.tenant, named.endpoint)
+            .await?
+            .ok_or_else(Refusal::not_found)?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
     if this_webhook_endpoint.disable(DisabledReason::ByPerson, tx.now()) {
         publish_webhook_endpoint(&mut tx, &this_webhook_endpoint).await?;
     }
-    let webhook_endpoint = Some(messages::webhook_endpoints::webhook_endpoint(&call.tenant, &this_webhook_endpoint, tx.time().real));
+    let webhook_endpoint = Some(messages::webhook_endpoints::webhook_endpoint(
+        &call.tenant,
+        &this_webhook_endpoint,
+        tx.time().real,
+    ));
     tx.commit(DisableWebhookEndpointResponse { webhook_endpoint }).await
 }

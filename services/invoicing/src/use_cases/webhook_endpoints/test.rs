@@ -12,9 +12,15 @@ use payterms_proto::invoicing::v1::{TestWebhookEndpointResponse, WebhookEndpoint
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `WEBHOOK_ENDPOINT_DISABLED`.
-pub async fn test_webhook_endpoint(app: &App, call: &Call, named: &EndpointRef) -> Result<Answer<TestWebhookEndpointResponse>, AppError> {
+pub async fn test_webhook_endpoint(
+    app: &App,
+    call: &Call,
+    named: &EndpointRef,
+) -> Result<Answer<TestWebhookEndpointResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
-    let webhook_endpoint = webhook_endpoints::lock(tx.conn(), &named.tenant, named.endpoint).await?.ok_or_else(Refusal::not_found)?;
+    let webhook_endpoint = webhook_endpoints::lock(tx.conn(), &named.tenant, named.endpoint)
+        .await?
+        .ok_or_else(Refusal::not_found)?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }

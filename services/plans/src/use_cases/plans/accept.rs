@@ -11,8 +11,13 @@ use prost::Message;
 /// Accepts the valid offer. A flow blocks the invoices, and the answer waits for it.
 ///
 /// # Errors
-/// As [`payterms_plans_domain::Plan::accept`]; `RESOURCE_NOT_FOUND`, `ETAG_MISMATCH`; invoicing's refusal of the blocks.
-pub async fn accept_plan<A: Message + Default>(app: &App, call: &Call, command: &AcceptPlan) -> Result<Answer<A>, AppError> {
+/// As [`payterms_plans_domain::Plan::accept`]; `RESOURCE_NOT_FOUND`, `ETAG_MISMATCH`; invoicing's
+/// refusal of the blocks.
+pub async fn accept_plan<A: Message + Default>(
+    app: &App,
+    call: &Call,
+    command: &AcceptPlan,
+) -> Result<Answer<A>, AppError> {
     let (tx, mut plan) = match lock_for_flow(app, call, &command.plan).await? {
         Ok(opened) => opened,
         Err(answer) => return Ok(answer),

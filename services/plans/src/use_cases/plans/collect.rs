@@ -1,9 +1,10 @@
-//! Collects the due amount of a plan: a flow with one step, a payment in invoicing. A payment that takes days is
-//! still under way when the flow closes; its event reports its result later.
+//! Collects the due amount of a plan: a flow with one step, a payment in invoicing. A payment that
+//! takes days is still under way when the flow closes; its event reports its result later.
 //!
-//! Events of the payment and its invoices come before invoicing's answer or after it. While the flow is open it alone records the result,
-//! together with the amounts of the invoices, so the same event of the plan follows in either case: an event of an invoice saves its
-//! amounts and leaves the rest to the flow.
+//! Events of the payment and its invoices come before invoicing's answer or after it. While the
+//! flow is open it alone records the result, together with the amounts of the invoices, so the same
+//! event of the plan follows in either case: an event of an invoice saves its amounts and leaves
+//! the rest to the flow.
 
 use super::{
     save::{EventDetails, publish_plan},
@@ -66,9 +67,12 @@ async fn ask_for_result(app: &App, lease: &Lease) -> Result<Collected, AppError>
         None => None,
     };
     drop(conn);
-    let Some(plan) = plan.filter(|plan| plan.attempt.under_way) else { return Ok(Collected::default()) };
+    let Some(plan) = plan.filter(|plan| plan.attempt.under_way) else {
+        return Ok(Collected::default());
+    };
     if !plan.state.is_running() {
-        // The plan ended first. A payment that was already begun continues in invoicing without the plan.
+        // The plan ended first. A payment that was already begun continues in invoicing without the
+        // plan.
         return Ok(Collected { ended: Some(Ended::Dropped), figures: Vec::new() });
     }
     let invoicing = Invoicing::new(app, &lease.tenant, plan.customer);
@@ -83,15 +87,25 @@ async fn ask_for_result(app: &App, lease: &Lease) -> Result<Collected, AppError>
             ended => ended,
         },
     };
-    // The result and the paid amounts are recorded in one transaction. Evaluated between them, the plan would
-    // have no attempt under way and look unpaid.
-    let figures = if matches!(ended, Some(Ended::Paid(_))) { invoicing.figures(&plan).await? } else { Vec::new() };
+    // The result and the paid amounts are recorded in one transaction. Evaluated between them, the
+    // plan would have no attempt under way and look unpaid.
+    let figures = if matches!(ended, Some(Ended::Paid(_))) {
+        invoicing.figures(&plan).await?
+    } else {
+        Vec::new()
+    };
     Ok(Collected { ended, figures })
 }
 
-/// Records the result of the attempt and what events have saved meanwhile, and closes the flow. Answers whether it did: a payment that was
-/// under way when it was asked, and of which an event has come since, is asked again first.
-async fn record_plan_collection(app: &App, lease: &Lease, collected: &Collected, has_news: bool) -> Result<bool, AppError> {
+/// Records the result of the attempt and what events have saved meanwhile, and closes the flow.
+/// Answers whether it did: a payment that was under way when it was asked, and of which an event
+/// has come since, is asked again first.
+async fn record_plan_collection(
+    app: &App,
+    lease: &Lease,
+    collected: &Collected,
+    has_news: bool,
+) -> Result<bool, AppError> {
     let call = Call::internal("plans", &lease.tenant, "plan_collected", lease.intent, None);
     let mut tx = app.db.begin_apart(&call).await?;
     let plan_id = plans::of_attempt(tx.conn(), &lease.tenant, lease.intent).await?;
@@ -114,10 +128,13 @@ async fn record_plan_collection(app: &App, lease: &Lease, collected: &Collected,
     Ok(true)
 }
 
-/// Handles the event of a payment: if the payment belongs to an attempt that has no result yet, the result is recorded, by the flow if it
-/// is still open.
+/// Handles the event of a payment: if the payment belongs to an attempt that has no result yet, the
+/// result is recorded, by the flow if it is still open.
 pub async fn follow_payment(tx: &mut WriteTx, payment: &Payment) -> Result<(), AppError> {
-    let Some(attempt) = names::uuid(&payment.reference).filter(|_| !payment.owner.is_empty()) else { return Ok(()) };
+    let Some(attempt) = names::uuid(&payment.reference).filter(|_| !payment.owner.is_empty())
+    else {
+        return Ok(());
+    };
     let tenant = tx.call().tenant.clone();
     let Some(id) = plans::of_attempt(tx.conn(), &tenant, attempt).await? else { return Ok(()) };
     let Some(mut plan) = plans::lock(tx.conn(), &tenant, id).await? else { return Ok(()) };
@@ -128,7 +145,8 @@ pub async fn follow_payment(tx: &mut WriteTx, payment: &Payment) -> Result<(), A
     record_result(tx, &mut plan, attempt, &Collected { ended, figures: Vec::new() }, false).await
 }
 
-/// Whether the flow of a plan's attempt is open. If so, it is told, and it evaluates and publishes what the caller saves.
+/// Whether the flow of a plan's attempt is open. If so, it is told, and it evaluates and publishes
+/// what the caller saves.
 pub(super) async fn wake_open_flow(tx: &WriteTx, plan: &Plan) -> Result<bool, AppError> {
     match plan.attempt.id.filter(|_| plan.attempt.under_way) {
         Some(attempt) => flow::wake_if_open(tx, FLOW, attempt).await,
@@ -136,8 +154,15 @@ pub(super) async fn wake_open_flow(tx: &WriteTx, plan: &Plan) -> Result<bool, Ap
     }
 }
 
-/// Records the result of an attempt together with the present amounts of the invoices, and evaluates the plan.
-async fn record_result(tx: &mut WriteTx, plan: &mut Plan, attempt: Uuid, collected: &Collected, has_news: bool) -> Result<(), AppError> {
+/// Records the result of an attempt together with the present amounts of the invoices, and
+/// evaluates the plan.
+async fn record_result(
+    tx: &mut WriteTx,
+    plan: &mut Plan,
+    attempt: Uuid,
+    collected: &Collected,
+    has_news: bool,
+) -> Result<(), AppError> {
     let previous_version = plan.version;
     let had_pending_transition = plan.pending_transition.is_some();
     let zone = tx.time().zone;
@@ -152,8 +177,8 @@ async fn record_result(tx: &mut WriteTx, plan: &mut Plan, attempt: Uuid, collect
     if plan.version == previous_version && !has_news {
         return Ok(());
     }
-    // Only changes of state are applied here. Announcements and attempts are left to the job, which is scheduled when
-    // the plan is saved.
+    // Only changes of state are applied here. Announcements and attempts are left to the job, which
+    // is scheduled when the plan is saved.
     plan.evaluate(zone, now)?;
     if !had_pending_transition && plan.pending_transition.is_some() {
         enqueue_block_switch(tx, plan.id.uuid()).await?;

@@ -12,7 +12,11 @@ use prost::Message;
 ///
 /// # Errors
 /// As [`payterms_plans_domain::Plan::end`]; `RESOURCE_NOT_FOUND`.
-pub async fn end_plan<A: Message + Default>(app: &App, call: &Call, command: &EndPlan) -> Result<Answer<A>, AppError> {
+pub async fn end_plan<A: Message + Default>(
+    app: &App,
+    call: &Call,
+    command: &EndPlan,
+) -> Result<Answer<A>, AppError> {
     let (tx, mut plan) = match lock_for_flow(app, call, &command.plan).await? {
         Ok(opened) => opened,
         Err(answer) => return Ok(answer),

@@ -17,12 +17,16 @@ use payterms_plans_domain::life::Evaluated;
 /// The name of the job. Its subject is the id of the plan.
 pub const JOB: &str = "judge_plan";
 
-/// Evaluates the plan of a due row. One run does one task; if more is left, the job is scheduled again at once.
+/// Evaluates the plan of a due row. One run does one task; if more is left, the job is scheduled
+/// again at once.
 pub async fn evaluate_plan(app: &App, row: &DueRow) -> Result<(), AppError> {
-    let Some(id) = names::uuid(&row.subject) else { return Err(AppError::Fault(format!("plan {:?}", row.subject))) };
+    let Some(id) = names::uuid(&row.subject) else {
+        return Err(AppError::Fault(format!("plan {:?}", row.subject)));
+    };
     let call = row.call("plans", id);
     let mut tx = app.db.begin_forward(&call).await?;
-    // The plan is locked before its due row, as in all other transactions: the reverse order could deadlock.
+    // The plan is locked before its due row, as in all other transactions: the reverse order could
+    // deadlock.
     let locked = plans::lock(tx.conn(), &row.tenant, Id::from_uuid(id)).await?;
     if !take(&tx, row).await? {
         return Ok(());
@@ -43,8 +47,8 @@ pub async fn evaluate_plan(app: &App, row: &DueRow) -> Result<(), AppError> {
             leases.push(app.flows.open(&tx, collect::FLOW, attempt).await?);
         }
     }
-    // A plan with a pending change of its blocks is not evaluated, so a change of state here means that the pending
-    // change is new and needs a flow.
+    // A plan with a pending change of its blocks is not evaluated, so a change of state here means
+    // that the pending change is new and needs a flow.
     if plan.pending_transition.is_some() && !plan.transitions.is_empty() {
         leases.push(app.flows.open(&tx, switch_blocks::FLOW, id).await?);
     }

@@ -12,7 +12,8 @@ use crate::{
 use payterms_chassis::{AppError, WriteTx};
 use payterms_proto::invoicing::v1::Invoice as InvoiceMessage;
 
-/// Handles the event of an invoice: the instalments of its plans are worked out again, and the plans evaluated.
+/// Handles the event of an invoice: the instalments of its plans are worked out again, and the
+/// plans evaluated.
 pub async fn follow_invoice(tx: &mut WriteTx, message: &InvoiceMessage) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
     let (invoice, figures) = figures(message)?;
@@ -25,14 +26,14 @@ pub async fn follow_invoice(tx: &mut WriteTx, message: &InvoiceMessage) -> Resul
         if !plan.follow(invoice, &figures, now)? {
             continue;
         }
-        // A flow that is open records its own result with these amounts, whichever comes first: so it evaluates and publishes them. That of
-        // the blocks always does both.
+        // A flow that is open records its own result with these amounts, whichever comes first: so
+        // it evaluates and publishes them. That of the blocks always does both.
         if plan.pending_transition.is_some() || collect::wake_open_flow(tx, &plan).await? {
             plans::save(tx.conn(), &tenant, &plan).await?;
             continue;
         }
-        // Only changes of state are applied here. Announcements and attempts are left to the job, which is scheduled
-        // when the plan is saved.
+        // Only changes of state are applied here. Announcements and attempts are left to the job,
+        // which is scheduled when the plan is saved.
         plan.evaluate(zone, now)?;
         if plan.pending_transition.is_some() {
             enqueue_block_switch(tx, id.uuid()).await?;

@@ -11,7 +11,11 @@ use uuid::Uuid;
 ///
 /// # Errors
 /// As [`payterms_plans_domain::proposal::propose`]; invoicing's refusal to show the invoices.
-pub async fn preview_plan(app: &App, caller: &Caller, command: &ProposePlan) -> Result<PreviewPlanResponse, AppError> {
+pub async fn preview_plan(
+    app: &App,
+    caller: &Caller,
+    command: &ProposePlan,
+) -> Result<PreviewPlanResponse, AppError> {
     let facts = read_facts(app, caller, command).await?;
     let tenant = &command.customer.tenant;
     let call = Call::internal("plans", tenant, "preview", Uuid::from_bytes(rand::random()), None);
@@ -21,7 +25,8 @@ pub async fn preview_plan(app: &App, caller: &Caller, command: &ProposePlan) -> 
     let (zone, now) = (tx.time().zone, tx.now());
     // The transaction only read; it is rolled back.
     drop(tx);
-    let figures: Vec<_> = plan.covered.iter().map(|invoice| (invoice.invoice, Figures::of(invoice))).collect();
+    let figures: Vec<_> =
+        plan.covered.iter().map(|invoice| (invoice.invoice, Figures::of(invoice))).collect();
     plan.blocked(&figures, zone, now)?;
     Ok(PreviewPlanResponse { plan: Some(plan_preview(tenant, &plan)?) })
 }

@@ -21,8 +21,13 @@ use payterms_proto::plans::v1::ProposePlanResponse;
 /// Proposes a plan.
 ///
 /// # Errors
-/// As [`propose`]; `EXTERNAL_ID_TAKEN`; invoicing's refusal to block, if an invoice has changed since it was read.
-pub async fn propose_plan(app: &App, call: &Call, command: &ProposePlan) -> Result<Answer<ProposePlanResponse>, AppError> {
+/// As [`propose`]; `EXTERNAL_ID_TAKEN`; invoicing's refusal to block, if an invoice has changed
+/// since it was read.
+pub async fn propose_plan(
+    app: &App,
+    call: &Call,
+    command: &ProposePlan,
+) -> Result<Answer<ProposePlanResponse>, AppError> {
     // A repeated request is answered before invoicing is read: its invoices are blocked by now,
     // and checking them again would refuse it.
     if app.flows.knows(call).await? {
@@ -50,18 +55,30 @@ pub async fn propose_plan(app: &App, call: &Call, command: &ProposePlan) -> Resu
 }
 
 /// The facts of the invoices, as far as invoicing shows them to the caller.
-pub(super) async fn read_facts(app: &App, caller: &Caller, command: &ProposePlan) -> Result<Vec<Facts>, AppError> {
-    Invoicing::new(app, &command.customer.tenant, command.customer.customer).facts(caller, &command.invoices).await
+pub(super) async fn read_facts(
+    app: &App,
+    caller: &Caller,
+    command: &ProposePlan,
+) -> Result<Vec<Facts>, AppError> {
+    Invoicing::new(app, &command.customer.tenant, command.customer.customer)
+        .facts(caller, &command.invoices)
+        .await
 }
 
 /// Makes the plan of a proposal, without saving it.
-pub(super) async fn proposed_plan(tx: &mut WriteTx, command: &ProposePlan, mut facts: Vec<Facts>, by: Actor) -> Result<Plan, AppError> {
+pub(super) async fn proposed_plan(
+    tx: &mut WriteTx,
+    command: &ProposePlan,
+    mut facts: Vec<Facts>,
+    by: Actor,
+) -> Result<Plan, AppError> {
     let tenant = command.customer.tenant.clone();
     let now = tx.now();
     let settings = plan_settings::find(tx.conn(), &tenant).await?;
     let since = now - TimeDelta::days(PROPOSAL_DAYS);
     let counted = covered_invoices::proposals(tx.conn(), &tenant, &command.invoices, since).await?;
-    let held_by_plans = covered_invoices::held_by_live_plans(tx.conn(), &tenant, &command.invoices).await?;
+    let held_by_plans =
+        covered_invoices::held_by_live_plans(tx.conn(), &tenant, &command.invoices).await?;
     for invoice in &mut facts {
         let id = invoice.covered.invoice.uuid();
         invoice.proposals = counted.get(&id).copied().unwrap_or_default();

@@ -32,11 +32,17 @@ pub async fn list_plans(app: &App, list: &ListPlans) -> Result<ListPlansResponse
     let listing = &list.listing;
     let after = app.pages.cursor(&listing.page)?;
     let conn = app.db.read(&list.tenant).await?;
-    let rows = PlanFilter { customer: list.customer, states: &list.states, invoice: list.invoice, next_due: list.next_due };
+    let rows = PlanFilter {
+        customer: list.customer,
+        states: &list.states,
+        invoice: list.invoice,
+        next_due: list.next_due,
+    };
     let mut listed = plans::list(&conn, &list.tenant, &rows, (listing, after)).await?;
     let position = |plan: &Plan| plans::position(plan, listing.order).to_string();
     let next_page_token = app.pages.cut(&listing.page, &mut listed, position);
-    let plans = listed.iter().map(|plan| plan_message(&list.tenant, plan)).collect::<Result<_, _>>()?;
+    let plans =
+        listed.iter().map(|plan| plan_message(&list.tenant, plan)).collect::<Result<_, _>>()?;
     Ok(ListPlansResponse { plans, next_page_token })
 }
 
@@ -44,11 +50,16 @@ pub async fn list_plans(app: &App, list: &ListPlans) -> Result<ListPlansResponse
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `PAGE_TOKEN_INVALID`.
-pub async fn list_plan_history(app: &App, history: &PlanHistory, page: &Page) -> Result<ListPlanHistoryResponse, AppError> {
+pub async fn list_plan_history(
+    app: &App,
+    history: &PlanHistory,
+    page: &Page,
+) -> Result<ListPlanHistoryResponse, AppError> {
     let after = app.pages.cursor(page)?.unwrap_or(0_i64);
     let conn = app.db.read(&history.plan.tenant).await?;
     let plan = find_plan(&conn, &history.plan).await?;
-    let mut edges = plan_history::list(&conn, &history.plan.tenant, plan.id, after, page.reads()).await?;
+    let mut edges =
+        plan_history::list(&conn, &history.plan.tenant, plan.id, after, page.reads()).await?;
     let next_page_token = app.pages.cut(page, &mut edges, |(sequence, _)| sequence.to_string());
     let entries = edges.iter().map(|(_, edge)| plan_history_entry(edge, history.reader)).collect();
     Ok(ListPlanHistoryResponse { entries, next_page_token })

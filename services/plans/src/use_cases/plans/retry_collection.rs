@@ -13,7 +13,11 @@ use payterms_proto::plans::v1::RetryPlanCollectionResponse;
 ///
 /// # Errors
 /// As [`payterms_plans_domain::Plan::retry_attempt`]; `RESOURCE_NOT_FOUND`.
-pub async fn retry_plan_collection(app: &App, call: &Call, named: &PlanRef) -> Result<Answer<RetryPlanCollectionResponse>, AppError> {
+pub async fn retry_plan_collection(
+    app: &App,
+    call: &Call,
+    named: &PlanRef,
+) -> Result<Answer<RetryPlanCollectionResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let mut plan = lock_plan(&tx, named).await?;
     if let Some(answer) = tx.replay().await? {

@@ -1,4 +1,5 @@
-//! The last step of every use case of a plan: saves its rows, emits its event, and schedules its next evaluation.
+//! The last step of every use case of a plan: saves its rows, emits its event, and schedules its
+//! next evaluation.
 
 use super::evaluate;
 use crate::{
@@ -31,21 +32,32 @@ pub(super) struct EventDetails {
 }
 
 /// Saves a plan, emits its present state, and schedules its next evaluation.
-pub(super) async fn publish_plan(tx: &mut WriteTx, plan: &mut Plan, details: EventDetails) -> Result<PlanMessage, AppError> {
+pub(super) async fn publish_plan(
+    tx: &mut WriteTx,
+    plan: &mut Plan,
+    details: EventDetails,
+) -> Result<PlanMessage, AppError> {
     let tenant = tx.call().tenant.clone();
     plans::save(tx.conn(), &tenant, plan).await?;
     let rendered = plan_message(&tenant, plan)?;
     let announced = details.announced.and_then(|index| rendered.instalments.get(index).cloned());
-    let announced_on =
-        details.announced.and_then(|index| plan.offer.instalments.get(index)).map(|instalment| plan.taken_on(instalment.due_on));
+    let announced_on = details
+        .announced
+        .and_then(|index| plan.offer.instalments.get(index))
+        .map(|instalment| plan.taken_on(instalment.due_on));
     let event = PlanChanged {
         plan: Some(rendered.clone()),
-        edges: plan.transitions.drain(..).map(|transition| plan_history_entry(&transition, HistoryReader::Tenant)).collect(),
+        edges: plan
+            .transitions
+            .drain(..)
+            .map(|transition| plan_history_entry(&transition, HistoryReader::Tenant))
+            .collect(),
         announced,
         collection_failed: details.collection_failed,
         tries_new_method: details.tries_new_method,
         collection_goes_on_date: details.resumes_on.map(date),
-        collection_has_method: details.resumes_on.is_some() && !details.collection_method.is_empty(),
+        collection_has_method: details.resumes_on.is_some()
+            && !details.collection_method.is_empty(),
         collection_method: details.collection_method,
         announced_date: announced_on.map(date),
     };

@@ -1,6 +1,6 @@
-//! The flow that sets and lifts a plan's blocks. Blocks are set before the plan changes its state, and lifted after
-//! its end is stored, so a plan never runs with unblocked invoices. The pending change is stored in the plan's row, so
-//! that any process can resume the flow.
+//! The flow that sets and lifts a plan's blocks. Blocks are set before the plan changes its state,
+//! and lifted after its end is stored, so a plan never runs with unblocked invoices. The pending
+//! change is stored in the plan's row, so that any process can resume the flow.
 
 use super::save::{EventDetails, publish_plan};
 use crate::{
@@ -53,7 +53,8 @@ pub(super) async fn begin_block_switch<A: Message + Default>(
 pub async fn drive_block_switch(app: &App, lease: &Lease) -> Result<(), AppError> {
     loop {
         let conn = app.db.read(&lease.tenant).await?;
-        let stored = plans::find_many(&conn, &lease.tenant, &[Id::from_uuid(lease.intent)]).await?.pop();
+        let stored =
+            plans::find_many(&conn, &lease.tenant, &[Id::from_uuid(lease.intent)]).await?.pop();
         drop(conn);
         let Some(plan) = stored else { return Ok(()) };
         let invoicing = Invoicing::new(app, &lease.tenant, plan.customer);
@@ -61,21 +62,33 @@ pub async fn drive_block_switch(app: &App, lease: &Lease) -> Result<(), AppError
         let done = match &plan.pending_transition {
             None => retry(|| record_no_blocks(app, lease, &plan, &[])).await?,
             Some(PendingTransition::Block { verb, .. }) => {
-                let reason = if *verb == Verb::Send { Reason::PaymentPlanProposed } else { Reason::PaymentPlanActive };
+                let reason = if *verb == Verb::Send {
+                    Reason::PaymentPlanProposed
+                } else {
+                    Reason::PaymentPlanActive
+                };
                 let blocked = invoicing.block_for_owner(step("block"), &plan, reason).await?;
                 kill::point("plan.after_block");
                 match &blocked {
-                    StepOutcome::Done(figures) => retry(|| record_blocks(app, lease, &plan, figures)).await?,
-                    StepOutcome::Refused(status) => retry(|| record_refusal(app, lease, &plan, status)).await?,
+                    StepOutcome::Done(figures) => {
+                        retry(|| record_blocks(app, lease, &plan, figures)).await?
+                    }
+                    StepOutcome::Refused(status) => {
+                        retry(|| record_refusal(app, lease, &plan, status)).await?
+                    }
                 }
             }
             Some(PendingTransition::Lift) => {
-                let breach =
-                    plan.breached_on.filter(|_| plan.state == PlanState::Breached).map(|on| Breach { on, due_at_once: plan.accelerates });
+                let breach = plan
+                    .breached_on
+                    .filter(|_| plan.state == PlanState::Breached)
+                    .map(|on| Breach { on, due_at_once: plan.accelerates });
                 invoicing.unblock_for_owner(step("unblock"), &plan, breach).await?;
                 kill::point("plan.after_unblock");
-                // A breach may bring due dates forward. The plan has them in the same event, whether invoicing's has come by now or not.
-                let figures = if breach.is_some() { invoicing.figures(&plan).await? } else { Vec::new() };
+                // A breach may bring due dates forward. The plan has them in the same event,
+                // whether invoicing's has come by now or not.
+                let figures =
+                    if breach.is_some() { invoicing.figures(&plan).await? } else { Vec::new() };
                 retry(|| record_no_blocks(app, lease, &plan, &figures)).await?
             }
         };
@@ -85,22 +98,34 @@ pub async fn drive_block_switch(app: &App, lease: &Lease) -> Result<(), AppError
     }
 }
 
-/// The internal call under which the driver writes. Its request id contains the change and the state, so that a
-/// repetition of the same step is recognised.
+/// The internal call under which the driver writes. Its request id contains the change and the
+/// state, so that a repetition of the same step is recognised.
 fn driver_call(lease: &Lease, plan: &Plan) -> Call {
-    Call::internal("plans", &lease.tenant, &format!("plan_moved/{}/{}", plan.moves, plan.state.name()), lease.intent, None)
+    Call::internal(
+        "plans",
+        &lease.tenant,
+        &format!("plan_moved/{}/{}", plan.moves, plan.state.name()),
+        lease.intent,
+        None,
+    )
 }
 
-/// Locks the plan, and then the flow with `flow::hold`: a driver whose lease has expired stops there, before it writes.
+/// Locks the plan, and then the flow with `flow::hold`: a driver whose lease has expired stops
+/// there, before it writes.
 async fn lock_driven_plan(tx: &WriteTx, lease: &Lease) -> Result<Plan, AppError> {
     let locked = plans::lock(tx.conn(), &lease.tenant, Id::from_uuid(lease.intent)).await?;
     flow::hold(tx, lease).await?;
     locked.ok_or_else(|| AppError::Fault(format!("no plan {}", lease.intent)))
 }
 
-/// Records that the blocks are lifted, or that there was nothing to do. Then the plan is evaluated, because it was
-/// not evaluated while the change was pending. Answers whether the flow closed.
-async fn record_no_blocks(app: &App, lease: &Lease, driven: &Plan, figures: &[(Id<Invoice>, Figures)]) -> Result<bool, AppError> {
+/// Records that the blocks are lifted, or that there was nothing to do. Then the plan is evaluated,
+/// because it was not evaluated while the change was pending. Answers whether the flow closed.
+async fn record_no_blocks(
+    app: &App,
+    lease: &Lease,
+    driven: &Plan,
+    figures: &[(Id<Invoice>, Figures)],
+) -> Result<bool, AppError> {
     let mut tx = app.db.begin_apart(&driver_call(lease, driven)).await?;
     let mut plan = lock_driven_plan(&tx, lease).await?;
     let (zone, now) = (tx.time().zone, tx.now());
@@ -115,16 +140,24 @@ async fn record_no_blocks(app: &App, lease: &Lease, driven: &Plan, figures: &[(I
     commit_switch(tx, &plan).await
 }
 
-/// Records that the blocks are set: the pending verb is applied and the plan evaluated. A new proposal may be
-/// answered automatically by the tenant's bands. Answers whether the flow closed.
-async fn record_blocks(app: &App, lease: &Lease, driven: &Plan, figures: &[(Id<Invoice>, Figures)]) -> Result<bool, AppError> {
+/// Records that the blocks are set: the pending verb is applied and the plan evaluated. A new
+/// proposal may be answered automatically by the tenant's bands. Answers whether the flow closed.
+async fn record_blocks(
+    app: &App,
+    lease: &Lease,
+    driven: &Plan,
+    figures: &[(Id<Invoice>, Figures)],
+) -> Result<bool, AppError> {
     let mut tx = app.db.begin_apart(&driver_call(lease, driven)).await?;
     let mut plan = lock_driven_plan(&tx, lease).await?;
     let (zone, now) = (tx.time().zone, tx.now());
     plan.blocked(figures, zone, now)?;
     // Only changes of state are applied here. Announcements and attempts are left to the job.
     plan.evaluate(zone, now)?;
-    if plan.state == PlanState::Proposed && driven.state == PlanState::Pending && plan.pending_transition.is_none() {
+    if plan.state == PlanState::Proposed
+        && driven.state == PlanState::Pending
+        && plan.pending_transition.is_none()
+    {
         answer_by_bands(&tx, &mut plan).await?;
     }
     publish_and_close(&mut tx, lease, &mut plan).await?;
@@ -139,7 +172,8 @@ async fn commit_switch(tx: WriteTx, plan: &Plan) -> Result<bool, AppError> {
     Ok(plan.pending_transition.is_none())
 }
 
-/// Approves or refuses a proposal automatically, or leaves it to a person, as the tenant's bands say.
+/// Approves or refuses a proposal automatically, or leaves it to a person, as the tenant's bands
+/// say.
 async fn answer_by_bands(tx: &WriteTx, plan: &mut Plan) -> Result<(), AppError> {
     let tenant = &tx.call().tenant;
     let now = tx.now();
@@ -158,20 +192,30 @@ async fn answer_by_bands(tx: &WriteTx, plan: &mut Plan) -> Result<(), AppError> 
     Ok(())
 }
 
-async fn publish_and_close(tx: &mut WriteTx, lease: &Lease, plan: &mut Plan) -> Result<(), AppError> {
+async fn publish_and_close(
+    tx: &mut WriteTx,
+    lease: &Lease,
+    plan: &mut Plan,
+) -> Result<(), AppError> {
     let rendered = publish_plan(tx, plan, EventDetails::default()).await?;
     if plan.pending_transition.is_none() {
-        // The responses of all methods that begin this flow have the plan as field 1, so one encoding serves them all.
+        // The responses of all methods that begin this flow have the plan as field 1, so one
+        // encoding serves them all.
         tx.answer_intent(lease.intent, &ProposePlanResponse { plan: Some(rendered) }).await?;
         flow::close(tx, lease).await?;
     }
     Ok(())
 }
 
-/// Records that invoicing refused the blocks; none of them is set. A pending plan is deleted and its proposer gets the
-/// refusal. Any other plan keeps its state. If a band had approved the proposal, the proposer gets the plan as it was
-/// proposed, because the proposal itself succeeded.
-async fn record_refusal(app: &App, lease: &Lease, driven: &Plan, status: &Status) -> Result<bool, AppError> {
+/// Records that invoicing refused the blocks; none of them is set. A pending plan is deleted and
+/// its proposer gets the refusal. Any other plan keeps its state. If a band had approved the
+/// proposal, the proposer gets the plan as it was proposed, because the proposal itself succeeded.
+async fn record_refusal(
+    app: &App,
+    lease: &Lease,
+    driven: &Plan,
+    status: &Status,
+) -> Result<bool, AppError> {
     let mut tx = app.db.begin_apart(&driver_call(lease, driven)).await?;
     let mut plan = lock_driven_plan(&tx, lease).await?;
     if plan.state == PlanState::Pending {

@@ -12,7 +12,10 @@ use payterms_kernel::TenantId;
 use payterms_proto::plans::v1::{GetPlanSettingsResponse, GetProposalOptionsResponse};
 
 /// The settings of a tenant.
-pub async fn get_plan_settings(app: &App, tenant: &TenantId) -> Result<GetPlanSettingsResponse, AppError> {
+pub async fn get_plan_settings(
+    app: &App,
+    tenant: &TenantId,
+) -> Result<GetPlanSettingsResponse, AppError> {
     let conn = app.db.read(tenant).await?;
     let settings = plan_settings::find(&conn, tenant).await?;
     Ok(GetPlanSettingsResponse { plan_settings: Some(settings_message(tenant, &settings)) })
@@ -22,7 +25,11 @@ pub async fn get_plan_settings(app: &App, tenant: &TenantId) -> Result<GetPlanSe
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND` if invoicing has no such customer, or the caller may not see it.
-pub async fn get_proposal_options(app: &App, caller: &Caller, named: &CustomerRef) -> Result<GetProposalOptionsResponse, AppError> {
+pub async fn get_proposal_options(
+    app: &App,
+    caller: &Caller,
+    named: &CustomerRef,
+) -> Result<GetProposalOptionsResponse, AppError> {
     Invoicing::new(app, &named.tenant, named.customer).must_have_customer(caller).await?;
     let conn = app.db.read(&named.tenant).await?;
     Ok(proposal_options(&plan_settings::find(&conn, &named.tenant).await?))

@@ -29,7 +29,12 @@ pub async fn update_plan_settings(
     plan_settings::save(tx.conn(), &call.tenant, &settings).await?;
     let plan_settings = Some(settings_message(&call.tenant, &settings));
     let tenant = call.tenant.to_string();
-    tx.emit("plan_settings", &tenant, &PlanSettingsChanged { plan_settings: plan_settings.clone() }).await?;
+    tx.emit(
+        "plan_settings",
+        &tenant,
+        &PlanSettingsChanged { plan_settings: plan_settings.clone() },
+    )
+    .await?;
     tx.commit(UpdatePlanSettingsResponse { plan_settings }).await
 }
 
@@ -57,15 +62,23 @@ fn apply(command: &UpdateSettings, settings: &mut PlanSettings) {
     let OfferedKinds { deferral, instalments } = if names_kinds {
         command.kinds
     } else {
-        OfferedKinds { deferral: was_offered(Kind::SingleDeferral), instalments: was_offered(Kind::Weekly) || was_offered(Kind::Monthly) }
+        OfferedKinds {
+            deferral: was_offered(Kind::SingleDeferral),
+            instalments: was_offered(Kind::Weekly) || was_offered(Kind::Monthly),
+        }
     };
-    let OfferedIntervals { weekly, monthly } =
-        match (names_intervals, instalments && !was_offered(Kind::Weekly) && !was_offered(Kind::Monthly)) {
-            (true, _) => command.intervals,
-            // Instalments are offered again. None of their intervals was, so both are offered.
-            (false, true) => OfferedIntervals { weekly: true, monthly: true },
-            (false, false) => OfferedIntervals { weekly: was_offered(Kind::Weekly), monthly: was_offered(Kind::Monthly) },
-        };
+    let OfferedIntervals { weekly, monthly } = match (
+        names_intervals,
+        instalments && !was_offered(Kind::Weekly) && !was_offered(Kind::Monthly),
+    ) {
+        (true, _) => command.intervals,
+        // Instalments are offered again. None of their intervals was, so both are offered.
+        (false, true) => OfferedIntervals { weekly: true, monthly: true },
+        (false, false) => OfferedIntervals {
+            weekly: was_offered(Kind::Weekly),
+            monthly: was_offered(Kind::Monthly),
+        },
+    };
     let offered = |kind: &Kind| match kind {
         Kind::SingleDeferral => deferral,
         Kind::Weekly => instalments && weekly,

@@ -1,8 +1,10 @@
-//! Charges: an intent is made, its id is stored, then it is confirmed. Only the stored one is ever confirmed, and Stripe takes money by
-//! an intent once at most, so that a charge is made once at most whoever dies and whatever answer is lost.
+//! Charges: an intent is made, its id is stored, then it is confirmed. Only the stored one is ever
+//! confirmed, and Stripe takes money by an intent once at most, so that a charge is made once at
+//! most whoever dies and whatever answer is lost.
 //!
-//! An intent whose making got no answer is made again with the same key and words, as long as Stripe knows the key. Later the customer's
-//! intents are read; an intent that is not among them was never made, and nothing is charged.
+//! An intent whose making got no answer is made again with the same key and words, as long as
+//! Stripe knows the key. Later the customer's intents are read; an intent that is not among them
+//! was never made, and nothing is charged.
 
 use super::{
     super::{ChargeOrder, ProviderCharge, REJECTED, Unknown},
@@ -63,7 +65,8 @@ fn settled(intent: &IntentMessage, now: DateTime<Utc>) -> Result<Option<Charged>
     }
 }
 
-/// The customer and the method at Stripe that a token names, and the method's kind: a card where it says none.
+/// The customer and the method at Stripe that a token names, and the method's kind: a card where it
+/// says none.
 fn parts_of(token: &str) -> Option<(&str, &str, &str)> {
     let (customer, method) = token.split_once('/')?;
     let (method, kind) = method.split_once('/').unwrap_or((method, CARD));
@@ -74,7 +77,9 @@ impl Stripe {
     /// Charges, once per step.
     pub(super) async fn charge_once(&self, order: &ChargeOrder) -> Result<ProviderCharge, Unknown> {
         let nothing = |outcome| Ok(ProviderCharge { id: String::new(), outcome });
-        let (Some((customer, method, kind)), Some(_)) = (parts_of(&order.token), minor_units::of_money(order.amount)) else {
+        let (Some((customer, method, kind)), Some(_)) =
+            (parts_of(&order.token), minor_units::of_money(order.amount))
+        else {
             return nothing(rejected());
         };
         let (access, _) = self.access(&order.tenant).await?;
@@ -96,7 +101,11 @@ impl Stripe {
             self.intent(&access, &row.stripe_id).await?
         };
         kill::point("stripe.before_confirm");
-        let intent = if intent.status == "requires_confirmation" { self.confirm(&access, &row, &intent.id).await? } else { intent };
+        let intent = if intent.status == "requires_confirmation" {
+            self.confirm(&access, &row, &intent.id).await?
+        } else {
+            intent
+        };
         kill::point("stripe.after_confirm");
         let charged = self.ended(&access, &row, intent, order.now).await?;
         charged.ok_or_else(|| Unknown("the intent waits for its confirmation".to_owned()))
@@ -118,7 +127,8 @@ impl Stripe {
         self.ended(&access, &row, intent, now).await
     }
 
-    /// Stores that Stripe is about to be asked, and answers what is stored: a charge that was begun before keeps its words.
+    /// Stores that Stripe is about to be asked, and answers what is stored: a charge that was begun
+    /// before keeps its words.
     async fn begin(&self, tenant: &TenantId, new: &StripeIntent) -> Result<StripeIntent, Unknown> {
         let call = Call::internal("wallet", tenant, "stripe_intent_begun", new.step, None);
         let tx = self.db.begin_apart(&call).await.map_err(stored)?;
@@ -129,7 +139,12 @@ impl Stripe {
     }
 
     /// Makes an intent, or finds it, and stores its id.
-    async fn make(&self, access: &Access, tenant: &TenantId, (row, kind): (&StripeIntent, &str)) -> Result<Made, Unknown> {
+    async fn make(
+        &self,
+        access: &Access,
+        tenant: &TenantId,
+        (row, kind): (&StripeIntent, &str),
+    ) -> Result<Made, Unknown> {
         let intent = if self.db.clock().now() - row.first_asked_at < REPEATS_FOR {
             match self.create(access, tenant, (row, kind)).await {
                 Ok(Ok(intent)) => intent,
@@ -162,8 +177,13 @@ impl Stripe {
         tenant: &TenantId,
         (row, kind): (&StripeIntent, &str),
     ) -> Result<Result<IntentMessage, Failure>, Unknown> {
-        let amount = minor_units::of_money(row.amount).ok_or_else(|| Unknown("an amount that Stripe has no units for".to_owned()))?;
-        let (amount, currency, step) = (amount.to_string(), row.amount.currency().code().to_ascii_lowercase(), row.step.to_string());
+        let amount = minor_units::of_money(row.amount)
+            .ok_or_else(|| Unknown("an amount that Stripe has no units for".to_owned()))?;
+        let (amount, currency, step) = (
+            amount.to_string(),
+            row.amount.currency().code().to_ascii_lowercase(),
+            row.step.to_string(),
+        );
         let (mark, owner) = (format!("metadata[{STEP}]"), format!("metadata[{TENANT}]"));
         let form = [
             ("amount", amount.as_str()),
@@ -177,15 +197,26 @@ impl Stripe {
         self.client.post(access, "/v1/payment_intents", &step, &form).await?.answered()
     }
 
-    /// The intent of a step among those of its customer, which are all read: a search could be behind.
-    async fn look_up(&self, access: &Access, row: &StripeIntent) -> Result<Option<IntentMessage>, Unknown> {
-        let (step, since) = (row.step.to_string(), (row.first_asked_at - TimeDelta::hours(1)).timestamp());
+    /// The intent of a step among those of its customer, which are all read: a search could be
+    /// behind.
+    async fn look_up(
+        &self,
+        access: &Access,
+        row: &StripeIntent,
+    ) -> Result<Option<IntentMessage>, Unknown> {
+        let (step, since) =
+            (row.step.to_string(), (row.first_asked_at - TimeDelta::hours(1)).timestamp());
         let mut after = String::new();
         for _ in 0..MOST_PAGES {
-            let path = format!("/v1/payment_intents?customer={}&created[gte]={since}&limit=100{after}", row.stripe_customer);
+            let path = format!(
+                "/v1/payment_intents?customer={}&created[gte]={since}&limit=100{after}",
+                row.stripe_customer
+            );
             let page: List<IntentMessage> = self.client.get(access, &path).await?.must()?;
             let last = page.data.last().map(|intent| intent.id.clone());
-            if let Some(found) = page.data.into_iter().find(|intent| intent.metadata.get(STEP) == Some(&step)) {
+            if let Some(found) =
+                page.data.into_iter().find(|intent| intent.metadata.get(STEP) == Some(&step))
+            {
                 return Ok(Some(found));
             }
             match last.filter(|_| page.has_more) {
@@ -196,8 +227,8 @@ impl Stripe {
         Err(Unknown("the customer has more intents than are read".to_owned()))
     }
 
-    /// The key of one try. An intent is confirmed or cancelled once whatever the key; with the same one Stripe would repeat a fault that
-    /// it has answered before, for a day.
+    /// The key of one try. An intent is confirmed or cancelled once whatever the key; with the same
+    /// one Stripe would repeat a fault that it has answered before, for a day.
     fn key_of_try(&self, row: &StripeIntent, what: &str) -> String {
         format!("{}-{what}-{}", row.step, self.db.clock().now().timestamp_micros())
     }
@@ -206,11 +237,22 @@ impl Stripe {
         self.client.get(access, &format!("/v1/payment_intents/{id}")).await?.must()
     }
 
-    /// Confirms an intent with nobody present. Whatever a refusal says, the intent itself says what has become of it.
-    async fn confirm(&self, access: &Access, row: &StripeIntent, id: &str) -> Result<IntentMessage, Unknown> {
+    /// Confirms an intent with nobody present. Whatever a refusal says, the intent itself says what
+    /// has become of it.
+    async fn confirm(
+        &self,
+        access: &Access,
+        row: &StripeIntent,
+        id: &str,
+    ) -> Result<IntentMessage, Unknown> {
         let key = self.key_of_try(row, "confirm");
         let path = format!("/v1/payment_intents/{id}/confirm");
-        let failure = match self.client.post(access, &path, &key, &[("off_session", "true")]).await?.answered()? {
+        let failure = match self
+            .client
+            .post(access, &path, &key, &[("off_session", "true")])
+            .await?
+            .answered()?
+        {
             Ok(intent) => return Ok(intent),
             Err(failure) => failure,
         };
@@ -219,11 +261,15 @@ impl Stripe {
             return Ok(intent);
         }
         // It was not even tried, and would not be the next time.
-        Ok(IntentMessage { status: "requires_payment_method".to_owned(), last_payment_error: Some(failure), ..intent })
+        Ok(IntentMessage {
+            status: "requires_payment_method".to_owned(),
+            last_payment_error: Some(failure),
+            ..intent
+        })
     }
 
-    /// What has become of an intent; `None` while it waits for its confirmation. One that failed is cancelled, so that nothing can be
-    /// taken by it later.
+    /// What has become of an intent; `None` while it waits for its confirmation. One that failed is
+    /// cancelled, so that nothing can be taken by it later.
     async fn ended(
         &self,
         access: &Access,
@@ -232,13 +278,16 @@ impl Stripe {
         now: DateTime<Utc>,
     ) -> Result<Option<ProviderCharge>, Unknown> {
         let expected = minor_units::of_money(row.amount);
-        if Some(intent.amount) != expected || !intent.currency.eq_ignore_ascii_case(row.amount.currency().code()) {
+        if Some(intent.amount) != expected
+            || !intent.currency.eq_ignore_ascii_case(row.amount.currency().code())
+        {
             return Err(Unknown("the intent is of another amount".to_owned()));
         }
         let outcome = match intent.status.as_str() {
             "requires_confirmation" => return Ok(None),
             "requires_action" | "requires_payment_method" => {
-                let needs_person = intent.status == "requires_action" || failed(&intent) == Charged::RequiresAction;
+                let needs_person = intent.status == "requires_action"
+                    || failed(&intent) == Charged::RequiresAction;
                 let cancelled = self.cancel(access, row, &intent.id, needs_person).await?;
                 match settled(&cancelled, now)? {
                     Some(outcome) => outcome,
@@ -254,10 +303,22 @@ impl Stripe {
         Ok(Some(ProviderCharge { id: intent.id, outcome }))
     }
 
-    async fn cancel(&self, access: &Access, row: &StripeIntent, id: &str, needs_person: bool) -> Result<IntentMessage, Unknown> {
+    async fn cancel(
+        &self,
+        access: &Access,
+        row: &StripeIntent,
+        id: &str,
+        needs_person: bool,
+    ) -> Result<IntentMessage, Unknown> {
         let key = self.key_of_try(row, "cancel");
-        let form: &[(&str, &str)] = if needs_person { &[("cancellation_reason", ABANDONED)] } else { &[] };
-        match self.client.post(access, &format!("/v1/payment_intents/{id}/cancel"), &key, form).await?.answered()? {
+        let form: &[(&str, &str)] =
+            if needs_person { &[("cancellation_reason", ABANDONED)] } else { &[] };
+        match self
+            .client
+            .post(access, &format!("/v1/payment_intents/{id}/cancel"), &key, form)
+            .await?
+            .answered()?
+        {
             Ok(intent) => Ok(intent),
             // It has ended meanwhile.
             Err(_) => self.intent(access, id).await,

@@ -18,7 +18,8 @@ use url::form_urlencoded::Serializer;
 
 /// The version of Stripe's API that this adapter speaks, whatever the account's own is.
 pub const VERSION: &str = "2025-03-31.basil";
-/// How long one request may take until its answer is whole. Issuers take seconds; what takes longer is asked for by id.
+/// How long one request may take until its answer is whole. Issuers take seconds; what takes longer
+/// is asked for by id.
 const BUDGET: Duration = Duration::from_secs(30);
 /// How long a connect may take.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -103,7 +104,8 @@ impl Client {
         let wrong = || format!("{base:?} is no address of Stripe: write https://api.stripe.com");
         let uri: Uri = base.parse().map_err(|_| wrong())?;
         let authority = uri.authority().map(http::uri::Authority::as_str).unwrap_or_default();
-        let is_safe = uri.scheme_str() == Some("https") || uri.scheme_str() == Some("http") && is_loopback(uri.host().unwrap_or_default());
+        let is_safe = uri.scheme_str() == Some("https")
+            || uri.scheme_str() == Some("http") && is_loopback(uri.host().unwrap_or_default());
         if !is_safe || authority.is_empty() || authority.contains('@') || uri.query().is_some() {
             return Err(wrong());
         }
@@ -111,8 +113,15 @@ impl Client {
         connector.enforce_http(false);
         connector.set_connect_timeout(Some(CONNECT));
         connector.set_nodelay(true);
-        let connector = HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().wrap_connector(connector);
-        let http = HttpClient::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).build(connector);
+        let connector = HttpsConnectorBuilder::new()
+            .with_webpki_roots()
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(connector);
+        let http = HttpClient::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .build(connector);
         Ok(Self { base: base.trim_end_matches('/').to_owned(), http })
     }
 
@@ -120,7 +129,11 @@ impl Client {
     ///
     /// # Errors
     /// `Unknown` where the answer does not say what is.
-    pub async fn get<T: DeserializeOwned>(&self, access: &Access, path: &str) -> Result<Reply<T>, Unknown> {
+    pub async fn get<T: DeserializeOwned>(
+        &self,
+        access: &Access,
+        path: &str,
+    ) -> Result<Reply<T>, Unknown> {
         let request = self.request(access, Method::GET, path)?.body(Full::default());
         self.send(path, request.map_err(|error| Unknown(error.to_string()))?).await
     }
@@ -145,8 +158,14 @@ impl Client {
         self.send(path, request.map_err(|error| Unknown(error.to_string()))?).await
     }
 
-    fn request(&self, access: &Access, method: Method, path: &str) -> Result<http::request::Builder, Unknown> {
-        let mut key = HeaderValue::try_from(format!("Bearer {}", access.key)).map_err(|_| Unknown("the key is no header".to_owned()))?;
+    fn request(
+        &self,
+        access: &Access,
+        method: Method,
+        path: &str,
+    ) -> Result<http::request::Builder, Unknown> {
+        let mut key = HeaderValue::try_from(format!("Bearer {}", access.key))
+            .map_err(|_| Unknown("the key is no header".to_owned()))?;
         key.set_sensitive(true);
         let mut request = Request::builder()
             .method(method)
@@ -159,7 +178,11 @@ impl Client {
         Ok(request)
     }
 
-    async fn send<T: DeserializeOwned>(&self, path: &str, request: Request<Full<Bytes>>) -> Result<Reply<T>, Unknown> {
+    async fn send<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Reply<T>, Unknown> {
         // Ids and cursors stay out of logs.
         let what = path.split('?').next().unwrap_or_default();
         let lost = |error: &dyn std::fmt::Display| Unknown(format!("{what}: {error}"));
@@ -169,7 +192,9 @@ impl Client {
             let body = Limited::new(body, LARGEST).collect().await.map_err(|error| lost(&error))?;
             Ok::<_, Unknown>((head, body.to_bytes()))
         };
-        let (head, body) = tokio::time::timeout(BUDGET, answer).await.map_err(|_| lost(&"it takes too long"))??;
+        let (head, body) = tokio::time::timeout(BUDGET, answer)
+            .await
+            .map_err(|_| lost(&"it takes too long"))??;
         let version = head.headers.get(STRIPE_VERSION);
         if let Some(other) = version.filter(|version| **version != VERSION) {
             return Err(lost(&format!("the answer is of version {other:?}")));
@@ -178,16 +203,24 @@ impl Client {
     }
 }
 
-/// What an answer says. Only what is whole and of a known kind does: a limit, a conflict of keys, a fault of Stripe and a proxy's page
-/// leave open what has happened.
+/// What an answer says. Only what is whole and of a known kind does: a limit, a conflict of keys, a
+/// fault of Stripe and a proxy's page leave open what has happened.
 fn read<T: DeserializeOwned>(status: StatusCode, body: &[u8]) -> Result<Reply<T>, String> {
     if status.is_success() {
-        return serde_json::from_slice(body).map(Reply::Done).map_err(|error| format!("{status}: {error}"));
+        return serde_json::from_slice(body)
+            .map(Reply::Done)
+            .map_err(|error| format!("{status}: {error}"));
     }
-    let failure = serde_json::from_slice::<ErrorBody>(body).map_err(|_| format!("{status} without a reason"))?.error;
+    let failure = serde_json::from_slice::<ErrorBody>(body)
+        .map_err(|_| format!("{status} without a reason"))?
+        .error;
     let is_refusal = matches!(failure.kind.as_str(), "card_error" | "invalid_request_error");
     match status {
-        StatusCode::BAD_REQUEST | StatusCode::PAYMENT_REQUIRED | StatusCode::NOT_FOUND if is_refusal => Ok(Reply::Refused(failure)),
+        StatusCode::BAD_REQUEST | StatusCode::PAYMENT_REQUIRED | StatusCode::NOT_FOUND
+            if is_refusal =>
+        {
+            Ok(Reply::Refused(failure))
+        }
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Ok(Reply::Denied),
         _ => Err(format!("{status} {}", failure.codes())),
     }
@@ -201,7 +234,10 @@ mod tests {
 
     #[test]
     fn only_whole_answers_of_a_known_kind_are_refusals() {
-        let told = |status: u16, body: &str| match read::<Value>(StatusCode::from_u16(status).unwrap(), body.as_bytes()) {
+        let told = |status: u16, body: &str| match read::<Value>(
+            StatusCode::from_u16(status).unwrap(),
+            body.as_bytes(),
+        ) {
             Ok(Reply::Done(_)) => "done",
             Ok(Reply::Refused(_)) => "refused",
             Ok(Reply::Denied) => "denied",
@@ -216,8 +252,16 @@ mod tests {
         for status in [401, 403] {
             assert_eq!(told(status, &error("invalid_request_error")), "denied");
         }
-        assert_eq!(told(400, &error("idempotency_error")), "unknown", "the key is used for something else, which may be done");
-        assert_eq!(told(409, &error("idempotency_error")), "unknown", "the first request with the key is under way");
+        assert_eq!(
+            told(400, &error("idempotency_error")),
+            "unknown",
+            "the key is used for something else, which may be done"
+        );
+        assert_eq!(
+            told(409, &error("idempotency_error")),
+            "unknown",
+            "the first request with the key is under way"
+        );
         for status in [300, 409, 424, 429, 500, 503] {
             assert_eq!(told(status, &error("invalid_request_error")), "unknown", "{status}");
         }
@@ -231,7 +275,12 @@ mod tests {
 
     #[test]
     fn secrets_go_by_https_alone_or_stay_on_this_machine() {
-        for good in ["https://api.stripe.com", "https://stripe.example:8443/", "http://127.0.0.1:9", "http://[::1]:9"] {
+        for good in [
+            "https://api.stripe.com",
+            "https://stripe.example:8443/",
+            "http://127.0.0.1:9",
+            "http://[::1]:9",
+        ] {
             assert!(Client::new(good).is_ok(), "{good}");
         }
         for bad in [

@@ -23,9 +23,16 @@ pub enum AccountFault {
 ///
 /// # Errors
 /// A sentence if something of it does not open; then the connection is as it was.
-pub fn reseal(seal: &Seal, tenant: &TenantId, connection: &mut StripeConnection) -> Result<(), String> {
+pub fn reseal(
+    seal: &Seal,
+    tenant: &TenantId,
+    connection: &mut StripeConnection,
+) -> Result<(), String> {
     let again = |what: &str, sealed: &[u8]| seal.reseal(bound_to(tenant, what).as_bytes(), sealed);
-    let secrets = (again(KEY, &connection.sealed_key)?, again(WEBHOOK_SECRET, &connection.sealed_webhook_secret)?);
+    let secrets = (
+        again(KEY, &connection.sealed_key)?,
+        again(WEBHOOK_SECRET, &connection.sealed_webhook_secret)?,
+    );
     (connection.sealed_key, connection.sealed_webhook_secret) = secrets;
     Ok(())
 }
@@ -43,7 +50,11 @@ impl Stripe {
     ///
     /// # Errors
     /// Where the key is not accepted, or Stripe does not answer.
-    pub async fn account_of(&self, key: &str, on_behalf_of: Option<&str>) -> Result<String, AccountFault> {
+    pub async fn account_of(
+        &self,
+        key: &str,
+        on_behalf_of: Option<&str>,
+    ) -> Result<String, AccountFault> {
         let access = Access { key: key.to_owned(), on_behalf_of: on_behalf_of.map(str::to_owned) };
         match self.client.get::<Named>(&access, "/v1/account").await {
             Ok(Reply::Done(account)) => Ok(account.id),
@@ -56,16 +67,31 @@ impl Stripe {
     ///
     /// # Errors
     /// A sentence if they cannot be sealed.
-    pub fn seal_secrets(&self, tenant: &TenantId, key: &str, webhook_secret: &str) -> Result<(Vec<u8>, Vec<u8>), String> {
-        let seal = |what: &str, secret: &str| self.seal.seal_bytes(bound_to(tenant, what).as_bytes(), secret.as_bytes());
+    pub fn seal_secrets(
+        &self,
+        tenant: &TenantId,
+        key: &str,
+        webhook_secret: &str,
+    ) -> Result<(Vec<u8>, Vec<u8>), String> {
+        let seal = |what: &str, secret: &str| {
+            self.seal.seal_bytes(bound_to(tenant, what).as_bytes(), secret.as_bytes())
+        };
         Ok((seal(KEY, key)?, seal(WEBHOOK_SECRET, webhook_secret)?))
     }
 
-    pub(super) fn open_key(&self, tenant: &TenantId, connection: &StripeConnection) -> Result<String, String> {
+    pub(super) fn open_key(
+        &self,
+        tenant: &TenantId,
+        connection: &StripeConnection,
+    ) -> Result<String, String> {
         self.opened(tenant, KEY, &connection.sealed_key)
     }
 
-    pub(super) fn open_webhook_secret(&self, tenant: &TenantId, connection: &StripeConnection) -> Result<String, String> {
+    pub(super) fn open_webhook_secret(
+        &self,
+        tenant: &TenantId,
+        connection: &StripeConnection,
+    ) -> Result<String, String> {
         self.opened(tenant, WEBHOOK_SECRET, &connection.sealed_webhook_secret)
     }
 

@@ -1,4 +1,5 @@
-//! Bank debits: by which scheme a customer's bank is debited, and what is kept of an account and its mandate.
+//! Bank debits: by which scheme a customer's bank is debited, and what is kept of an account and
+//! its mandate.
 
 use super::{
     super::Unknown,
@@ -18,7 +19,8 @@ pub(super) const ACH: &str = "us_bank_account";
 /// Countries of SEPA that are in no union with the others.
 const BESIDE_THE_UNION: [&str; 9] = ["AD", "CH", "GI", "IS", "LI", "MC", "NO", "SM", "VA"];
 
-/// The scheme by which banks of a country are debited, in Stripe's words; none where Stripe debits none.
+/// The scheme by which banks of a country are debited, in Stripe's words; none where Stripe debits
+/// none.
 pub(super) fn scheme_of(country: &str) -> Option<&'static str> {
     match country {
         "US" => Some(ACH),
@@ -50,12 +52,19 @@ fn reference<'a>(mandate: &'a Value, scheme: &str) -> Option<&'a str> {
 }
 
 /// What is kept of a saved account; its token names the scheme.
-pub(super) fn saved_account(intent: &SetupIntentMessage, method: &MethodMessage) -> Result<SavedCard, Unknown> {
+pub(super) fn saved_account(
+    intent: &SetupIntentMessage,
+    method: &MethodMessage,
+) -> Result<SavedCard, Unknown> {
     let lacks = |what: &str| Unknown(format!("a saved account without its {what}"));
     let scheme = method.kind.as_str();
     let customer = method.customer.as_deref().ok_or_else(|| lacks("customer"))?;
     let account = method.details.get(scheme).ok_or_else(|| lacks("details"))?;
-    let mandate = intent.mandate.as_ref().and_then(|mandate| reference(mandate, scheme)).ok_or_else(|| lacks("mandate"))?;
+    let mandate = intent
+        .mandate
+        .as_ref()
+        .and_then(|mandate| reference(mandate, scheme))
+        .ok_or_else(|| lacks("mandate"))?;
     Ok(SavedCard {
         token: format!("{customer}/{}/{scheme}", method.id),
         brand: text(account, "bank_name").unwrap_or_else(|| scheme_name(scheme)).to_owned(),
@@ -83,7 +92,10 @@ mod tests {
             ("JP", None),
             ("", None),
         ];
-        assert_eq!(expected.map(|(country, _)| scheme_of(country)), expected.map(|(_, scheme)| scheme));
+        assert_eq!(
+            expected.map(|(country, _)| scheme_of(country)),
+            expected.map(|(_, scheme)| scheme)
+        );
     }
 
     #[test]
@@ -91,17 +103,28 @@ mod tests {
         let saved = |kind: &str, details: serde_json::Value, mandate: serde_json::Value| {
             let method = json!({ "id": "pm_1", "customer": "cus_1", "type": kind, kind: details });
             let method: MethodMessage = serde_json::from_value(method).unwrap();
-            let intent: SetupIntentMessage = serde_json::from_value(json!({ "status": "succeeded", "mandate": mandate })).unwrap();
+            let intent: SetupIntentMessage =
+                serde_json::from_value(json!({ "status": "succeeded", "mandate": mandate }))
+                    .unwrap();
             saved_account(&intent, &method)
         };
-        let mandate =
-            json!({ "id": "mandate_1", "payment_method_details": { "type": "sepa_debit", "sepa_debit": { "reference": "REF1" } } });
+        let mandate = json!({ "id": "mandate_1", "payment_method_details": { "type": "sepa_debit", "sepa_debit": { "reference": "REF1" } } });
         let sepa = saved("sepa_debit", json!({ "last4": "3000" }), mandate).unwrap();
-        assert_eq!((sepa.token.as_str(), sepa.mandate.as_str(), sepa.expire_year), ("cus_1/pm_1/sepa_debit", "REF1", 0));
+        assert_eq!(
+            (sepa.token.as_str(), sepa.mandate.as_str(), sepa.expire_year),
+            ("cus_1/pm_1/sepa_debit", "REF1", 0)
+        );
         assert_eq!((sepa.brand.as_str(), sepa.last_four.as_str()), ("SEPA Direct Debit", "3000"));
-        let ach =
-            saved("us_bank_account", json!({ "last4": "6789", "bank_name": "STRIPE TEST BANK" }), json!({ "id": "mandate_2" })).unwrap();
+        let ach = saved(
+            "us_bank_account",
+            json!({ "last4": "6789", "bank_name": "STRIPE TEST BANK" }),
+            json!({ "id": "mandate_2" }),
+        )
+        .unwrap();
         assert_eq!((ach.brand.as_str(), ach.mandate.as_str()), ("STRIPE TEST BANK", "mandate_2"));
-        assert!(saved("sepa_debit", json!({}), json!(null)).is_err(), "nobody is debited without a mandate");
+        assert!(
+            saved("sepa_debit", json!({}), json!(null)).is_err(),
+            "nobody is debited without a mandate"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! Why a charge was declined, in the codes of the ladder of retries (docs/domain/invoicing.md#retries) and of mails.
+//! Why a charge was declined, in the codes of the ladder of retries
+//! (docs/domain/invoicing.md#retries) and of mails.
 
 use super::{super::REJECTED, objects::Failure};
 
@@ -16,7 +17,8 @@ const LONGEST: usize = 60;
 /// Nobody may debit the account or charge the card any more.
 const REVOKED: &str = "revocation_of_authorization";
 /// Codes after which a retry never succeeds, whatever advice comes with them.
-const FINAL: [&str; 5] = ["stolen_card", "lost_card", "pickup_card", "fraudulent", "card_not_supported"];
+const FINAL: [&str; 5] =
+    ["stolen_card", "lost_card", "pickup_card", "fraudulent", "card_not_supported"];
 
 /// The reason of a decline.
 pub(super) fn decline(failure: &Failure) -> Decline {
@@ -57,7 +59,10 @@ pub(super) fn decline(failure: &Failure) -> Decline {
 
 /// Whether a text is a code, and not a sentence.
 fn is_code(text: &str) -> bool {
-    text.len() <= LONGEST && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+    text.len() <= LONGEST
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
 #[cfg(test)]
@@ -69,7 +74,13 @@ mod tests {
 
     fn card_error(code: &str, decline_code: &str, advice: &str) -> Failure {
         let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        Failure { kind: "card_error".into(), code: some(code), decline_code: some(decline_code), advice_code: some(advice), param: None }
+        Failure {
+            kind: "card_error".into(),
+            code: some(code),
+            decline_code: some(decline_code),
+            advice_code: some(advice),
+            param: None,
+        }
     }
 
     fn code(failure: &Failure) -> String {
@@ -81,7 +92,8 @@ mod tests {
 
     #[test]
     fn final_declines_are_not_retried_and_others_are() {
-        let rung = |failure: &Failure| Ladder::default().failed(&code(failure), DateTime::UNIX_EPOCH);
+        let rung =
+            |failure: &Failure| Ladder::default().failed(&code(failure), DateTime::UNIX_EPOCH);
         for (decline_code, advice) in [
             ("stolen_card", ""),
             ("lost_card", "try_again_later"),
@@ -93,12 +105,24 @@ mod tests {
             ("bank_account_invalid_details", ""),
             ("debit_authorization_not_match", ""),
         ] {
-            assert_eq!(rung(&card_error("card_declined", decline_code, advice)), Rung::Hard, "{decline_code} {advice}");
+            assert_eq!(
+                rung(&card_error("card_declined", decline_code, advice)),
+                Rung::Hard,
+                "{decline_code} {advice}"
+            );
         }
-        for decline_code in ["insufficient_funds", "generic_decline", "do_not_honor", "try_again_later", ""] {
-            assert!(matches!(rung(&card_error("card_declined", decline_code, "")), Rung::At(_)), "{decline_code}");
+        for decline_code in
+            ["insufficient_funds", "generic_decline", "do_not_honor", "try_again_later", ""]
+        {
+            assert!(
+                matches!(rung(&card_error("card_declined", decline_code, "")), Rung::At(_)),
+                "{decline_code}"
+            );
         }
-        assert_eq!(rung(&card_error("authentication_required", "authentication_required", "")), Rung::Action);
+        assert_eq!(
+            rung(&card_error("authentication_required", "authentication_required", "")),
+            Rung::Action
+        );
         assert_eq!(rung(&card_error("card_declined", "authentication_required", "")), Rung::Action);
         let gone = Failure {
             kind: "invalid_request_error".into(),
@@ -107,19 +131,37 @@ mod tests {
             ..Failure::default()
         };
         assert_eq!(rung(&gone), Rung::Hard);
-        for code in ["payment_intent_mandate_invalid", "payment_method_bank_account_blocked", "bank_account_unusable"] {
-            let refused = Failure { kind: "invalid_request_error".into(), code: Some(code.into()), ..Failure::default() };
+        for code in [
+            "payment_intent_mandate_invalid",
+            "payment_method_bank_account_blocked",
+            "bank_account_unusable",
+        ] {
+            let refused = Failure {
+                kind: "invalid_request_error".into(),
+                code: Some(code.into()),
+                ..Failure::default()
+            };
             assert_eq!(rung(&refused), Rung::Hard, "{code}");
         }
     }
 
     #[test]
     fn a_code_says_what_is_known() {
-        assert_eq!(code(&card_error("card_declined", "insufficient_funds", "")), "insufficient_funds");
+        assert_eq!(
+            code(&card_error("card_declined", "insufficient_funds", "")),
+            "insufficient_funds"
+        );
         assert_eq!(code(&card_error("expired_card", "", "")), "expired_card");
-        assert_eq!(code(&card_error("card_declined", "A sentence, not a code.", "")), "card_declined");
+        assert_eq!(
+            code(&card_error("card_declined", "A sentence, not a code.", "")),
+            "card_declined"
+        );
         assert_eq!(code(&Failure::default()), "rejected_by_provider");
-        let small = Failure { kind: "invalid_request_error".into(), code: Some("amount_too_small".into()), ..Failure::default() };
+        let small = Failure {
+            kind: "invalid_request_error".into(),
+            code: Some("amount_too_small".into()),
+            ..Failure::default()
+        };
         assert_eq!(code(&small), "rejected_by_provider");
     }
 }

@@ -35,7 +35,10 @@ fn outcome_of(dispute: &DisputeMessage) -> Result<Option<Outcome>, Unknown> {
 /// Whether a charge was a bank debit: what a bank has taken back of it, it gives to nobody again.
 fn is_of_a_debit(charge: Option<&Value>) -> bool {
     let details = charge.and_then(|charge| charge.get("payment_method_details"));
-    details.and_then(|details| details.get("type")).and_then(Value::as_str).is_some_and(|kind| kind != CARD)
+    details
+        .and_then(|details| details.get("type"))
+        .and_then(Value::as_str)
+        .is_some_and(|kind| kind != CARD)
 }
 
 /// How a dispute stands; none of one that takes no money.
@@ -48,23 +51,47 @@ pub(super) fn state_of(dispute: &DisputeMessage) -> Result<Option<DisputeState>,
 
 impl Stripe {
     /// The last dispute of a charge, by the id of its intent.
-    pub(super) async fn dispute_of_charge(&self, tenant: &TenantId, intent: &str) -> Result<Option<ProviderDispute>, Unknown> {
+    pub(super) async fn dispute_of_charge(
+        &self,
+        tenant: &TenantId,
+        intent: &str,
+    ) -> Result<Option<ProviderDispute>, Unknown> {
         let conn = self.db.read(tenant).await.map_err(stored)?;
         let row = store::intent_at_stripe(&conn, tenant, intent).await.map_err(stored)?;
         drop(conn);
         let Some(row) = row else { return Ok(None) };
         let (access, _) = self.access(tenant).await?;
-        let page: List<DisputeMessage> =
-            self.client.get(&access, &format!("/v1/disputes?payment_intent={intent}&limit=100&expand[]=data.charge")).await?.must()?;
-        let Some(last) = page.data.into_iter().filter(takes_money).max_by_key(|dispute| dispute.created) else { return Ok(None) };
+        let page: List<DisputeMessage> = self
+            .client
+            .get(
+                &access,
+                &format!("/v1/disputes?payment_intent={intent}&limit=100&expand[]=data.charge"),
+            )
+            .await?
+            .must()?;
+        let Some(last) =
+            page.data.into_iter().filter(takes_money).max_by_key(|dispute| dispute.created)
+        else {
+            return Ok(None);
+        };
         let amount = minor_units::to_money(&last.currency, last.amount)?;
         if amount.currency() != row.amount.currency() {
             return Err(Unknown(format!("a dispute in {}", amount.currency())));
         }
         let outcome = outcome_of(&last)?;
-        let due_by = last.evidence_details.and_then(|details| details.due_by).and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+        let due_by = last
+            .evidence_details
+            .and_then(|details| details.due_by)
+            .and_then(|seconds| DateTime::from_timestamp(seconds, 0));
         let evidence_due = due_by.map(|instant| instant.date_naive());
         let is_final = outcome == Some(Outcome::Lost) && is_of_a_debit(last.charge.as_ref());
-        Ok(Some(ProviderDispute { id: last.id, amount, reason: last.reason, evidence_due, is_final, outcome }))
+        Ok(Some(ProviderDispute {
+            id: last.id,
+            amount,
+            reason: last.reason,
+            evidence_due,
+            is_final,
+            outcome,
+        }))
     }
 }

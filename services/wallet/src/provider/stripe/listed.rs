@@ -1,5 +1,5 @@
-//! What an account lists of the tenant's charges: for reconciliations. Balance transactions say what moved in a period, and what they are of
-//! says how it stands now.
+//! What an account lists of the tenant's charges: for reconciliations. Balance transactions say
+//! what moved in a period, and what they are of says how it stands now.
 
 use super::{
     super::Unknown,
@@ -55,9 +55,19 @@ impl Source {
     /// How it stands; none while Stripe has not decided it, or where it takes no money.
     fn moved(&self, intent: &str) -> Result<Option<Moved>, Unknown> {
         let (kind, id, units, currency, outcome) = match self {
-            Self::Charge(charge) => (RecordKind::Charge, intent, charge.amount_captured, &charge.currency, None),
-            Self::Refund(refund) => (RecordKind::Refund, refund.id.as_str(), refund.amount, &refund.currency, None),
-            Self::Dispute(dispute) => (RecordKind::Dispute, dispute.id.as_str(), dispute.amount, &dispute.currency, state_of(dispute)?),
+            Self::Charge(charge) => {
+                (RecordKind::Charge, intent, charge.amount_captured, &charge.currency, None)
+            }
+            Self::Refund(refund) => {
+                (RecordKind::Refund, refund.id.as_str(), refund.amount, &refund.currency, None)
+            }
+            Self::Dispute(dispute) => (
+                RecordKind::Dispute,
+                dispute.id.as_str(),
+                dispute.amount,
+                &dispute.currency,
+                state_of(dispute)?,
+            ),
         };
         let stands = match self {
             Self::Charge(charge) => charge.status == "succeeded",
@@ -81,15 +91,28 @@ impl Stripe {
     ///
     /// # Errors
     /// `Unknown` where Stripe does not answer.
-    pub async fn moved(&self, tenant: &TenantId, period: Period, after: Option<&str>) -> Readable<MovedPage> {
+    pub async fn moved(
+        &self,
+        tenant: &TenantId,
+        period: Period,
+        after: Option<&str>,
+    ) -> Readable<MovedPage> {
         // Stripe counts in seconds; what is listed twice is compared twice.
         let (from, to) = (period.from.timestamp(), period.to.timestamp().saturating_add(1));
-        let Ok((entries, next)) = self.entries(tenant, &format!("created[gte]={from}&created[lt]={to}"), after).await? else {
+        let Ok((entries, next)) =
+            self.entries(tenant, &format!("created[gte]={from}&created[lt]={to}"), after).await?
+        else {
             return Ok(Err(MayNotRead));
         };
-        let transactions = entries.iter().filter_map(|entry| entry.to_store(None).transpose()).collect::<Result<_, _>>()?;
-        let ours = entries.iter().filter(|entry| entry.is_ours).filter_map(|entry| entry.source.as_ref());
-        let moved = ours.filter_map(|source| source.moved(source.intent()?).transpose()).collect::<Result<_, _>>()?;
+        let transactions = entries
+            .iter()
+            .filter_map(|entry| entry.to_store(None).transpose())
+            .collect::<Result<_, _>>()?;
+        let ours =
+            entries.iter().filter(|entry| entry.is_ours).filter_map(|entry| entry.source.as_ref());
+        let moved = ours
+            .filter_map(|source| source.moved(source.intent()?).transpose())
+            .collect::<Result<_, _>>()?;
         Ok(Ok(MovedPage { moved, transactions, next }))
     }
 
@@ -101,26 +124,41 @@ impl Stripe {
         let (access, _) = self.access(tenant).await?;
         match place.kind {
             RecordKind::Charge => {
-                let Ok(found) = self.object::<IntentMessage>(&access, &format!("/v1/payment_intents/{}", place.id)).await? else {
+                let Ok(found) = self
+                    .object::<IntentMessage>(&access, &format!("/v1/payment_intents/{}", place.id))
+                    .await?
+                else {
                     return Ok(Err(MayNotRead));
                 };
                 let intent = found.filter(|intent| intent.status == "succeeded");
                 Ok(Ok(intent.map(|intent| charge_of(place, &intent)).transpose()?))
             }
             RecordKind::Refund => {
-                let Ok(found) = self.object(&access, &format!("/v1/refunds/{}", place.id)).await? else { return Ok(Err(MayNotRead)) };
+                let Ok(found) = self.object(&access, &format!("/v1/refunds/{}", place.id)).await?
+                else {
+                    return Ok(Err(MayNotRead));
+                };
                 Ok(Ok(record_of(place, found.map(Source::Refund))?))
             }
             RecordKind::Dispute => {
-                let Ok(found) = self.object(&access, &format!("/v1/disputes/{}", place.id)).await? else { return Ok(Err(MayNotRead)) };
+                let Ok(found) = self.object(&access, &format!("/v1/disputes/{}", place.id)).await?
+                else {
+                    return Ok(Err(MayNotRead));
+                };
                 Ok(Ok(record_of(place, found.map(Source::Dispute))?))
             }
-            RecordKind::Payout => Err(Unknown("a payout is read with all that it is made of".to_owned())),
+            RecordKind::Payout => {
+                Err(Unknown("a payout is read with all that it is made of".to_owned()))
+            }
         }
     }
 
     /// An object; none where there is none.
-    async fn object<T: DeserializeOwned>(&self, access: &Access, path: &str) -> Readable<Option<T>> {
+    async fn object<T: DeserializeOwned>(
+        &self,
+        access: &Access,
+        path: &str,
+    ) -> Readable<Option<T>> {
         match self.client.get(access, path).await? {
             Reply::Done(found) => Ok(Ok(Some(found))),
             Reply::Denied => Ok(Err(MayNotRead)),

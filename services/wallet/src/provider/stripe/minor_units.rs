@@ -1,4 +1,5 @@
-//! Amounts as Stripe writes them: whole numbers of the smallest unit, which for a few currencies is not that of ISO 4217.
+//! Amounts as Stripe writes them: whole numbers of the smallest unit, which for a few currencies is
+//! not that of ISO 4217.
 
 use super::super::Unknown;
 use payterms_kernel::{Currency, Money};
@@ -15,8 +16,8 @@ fn exponent(currency: Currency) -> u32 {
     }
 }
 
-/// The smallest units; `None` where the amount is no whole number of what Stripe takes: of a currency with three digits it wants the last
-/// to be 0.
+/// The smallest units; `None` where the amount is no whole number of what Stripe takes: of a
+/// currency with three digits it wants the last to be 0.
 pub(super) fn of_money(money: Money) -> Option<i64> {
     let factor = Decimal::from(10_i64.checked_pow(exponent(money.currency()))?);
     let units = money.amount().checked_mul(factor)?.normalize();
@@ -26,8 +27,10 @@ pub(super) fn of_money(money: Money) -> Option<i64> {
 
 /// The amount.
 pub(super) fn to_money(code: &str, units: i64) -> Result<Money, Unknown> {
-    let currency = Currency::parse(&code.to_ascii_uppercase()).ok_or_else(|| Unknown(format!("a currency {code:?}")))?;
-    Money::new(currency, Decimal::new(units, exponent(currency)).normalize()).map_err(|error| Unknown(error.to_string()))
+    let currency = Currency::parse(&code.to_ascii_uppercase())
+        .ok_or_else(|| Unknown(format!("a currency {code:?}")))?;
+    Money::new(currency, Decimal::new(units, exponent(currency)).normalize())
+        .map_err(|error| Unknown(error.to_string()))
 }
 
 #[cfg(test)]
@@ -37,7 +40,8 @@ mod tests {
 
     #[test]
     fn amounts_go_there_and_back() {
-        let money = |code: &str, text: &str| Money::parse(Currency::parse(code).unwrap(), text).unwrap();
+        let money =
+            |code: &str, text: &str| Money::parse(Currency::parse(code).unwrap(), text).unwrap();
         for (code, text, units) in [
             ("USD", "20.05", 2_005),
             ("EUR", "0.01", 1),

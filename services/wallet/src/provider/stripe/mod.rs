@@ -1,7 +1,8 @@
 //! The adapter of Stripe, over its public HTTP API (docs/providers.md).
 //!
-//! A charge is an intent that is made, then confirmed. Its id is stored in between, so that a confirmation whose answer was lost is asked
-//! for by id; an intent that nobody confirmed takes no money.
+//! A charge is an intent that is made, then confirmed. Its id is stored in between, so that a
+//! confirmation whose answer was lost is asked for by id; an intent that nobody confirmed takes no
+//! money.
 
 mod charges;
 pub mod client;
@@ -23,13 +24,18 @@ pub use connect::{AccountFault, reseal};
 pub use listed::{MayNotRead, Moved, MovedPage};
 pub use payouts::ListedPayout;
 
-use super::{ChargeOrder, HostedPage, News, PaymentProvider, ProviderCharge, ProviderRefund, RefundOrder, SetupOrder, Unknown, Unread};
+use super::{
+    ChargeOrder, HostedPage, News, PaymentProvider, ProviderCharge, ProviderRefund, RefundOrder,
+    SetupOrder, Unknown, Unread,
+};
 use crate::store::settings;
 use chrono::{DateTime, Utc};
 use client::{Access, Client};
 use payterms_chassis::{Db, seal::Seal};
 use payterms_kernel::TenantId;
-use payterms_wallet_domain::{MethodKind, StripeConnection, dispute::ProviderDispute, method_setup::SavedCard};
+use payterms_wallet_domain::{
+    MethodKind, StripeConnection, dispute::ProviderDispute, method_setup::SavedCard,
+};
 use uuid::Uuid;
 
 /// The name by which tenants choose it.
@@ -47,7 +53,8 @@ pub struct Stripe {
     seal: Seal,
 }
 
-/// A fault of the wallet's own database, while the provider was to be asked: what happens there is not known.
+/// A fault of the wallet's own database, while the provider was to be asked: what happens there is
+/// not known.
 fn stored(error: impl std::fmt::Display) -> Unknown {
     Unknown(error.to_string())
 }
@@ -67,7 +74,10 @@ impl Stripe {
 
     /// How the tenant's account is reached.
     async fn access(&self, tenant: &TenantId) -> Result<(Access, StripeConnection), Unknown> {
-        let connection = self.connection(tenant).await?.ok_or_else(|| Unknown("no account at Stripe is connected".to_owned()))?;
+        let connection = self
+            .connection(tenant)
+            .await?
+            .ok_or_else(|| Unknown("no account at Stripe is connected".to_owned()))?;
         let key = self.open_key(tenant, &connection).map_err(Unknown)?;
         let on_behalf_of = connection.on_behalf.then(|| connection.account.clone());
         Ok((Access { key, on_behalf_of }, connection))
@@ -88,7 +98,11 @@ impl PaymentProvider for Stripe {
         self.open_page(order).await
     }
 
-    async fn saved_card(&self, tenant: &TenantId, setup_id: &str) -> Result<Option<SavedCard>, Unknown> {
+    async fn saved_card(
+        &self,
+        tenant: &TenantId,
+        setup_id: &str,
+    ) -> Result<Option<SavedCard>, Unknown> {
         self.card_of_page(tenant, setup_id).await
     }
 
@@ -96,7 +110,12 @@ impl PaymentProvider for Stripe {
         self.charge_once(order).await
     }
 
-    async fn find_charge(&self, tenant: &TenantId, key: Uuid, now: DateTime<Utc>) -> Result<Option<ProviderCharge>, Unknown> {
+    async fn find_charge(
+        &self,
+        tenant: &TenantId,
+        key: Uuid,
+        now: DateTime<Utc>,
+    ) -> Result<Option<ProviderCharge>, Unknown> {
         self.charge_of_step(tenant, key, now).await
     }
 
@@ -104,11 +123,20 @@ impl PaymentProvider for Stripe {
         self.refund_once(order).await
     }
 
-    async fn find_dispute(&self, tenant: &TenantId, charge_id: &str) -> Result<Option<ProviderDispute>, Unknown> {
+    async fn find_dispute(
+        &self,
+        tenant: &TenantId,
+        charge_id: &str,
+    ) -> Result<Option<ProviderDispute>, Unknown> {
         self.dispute_of_charge(tenant, charge_id).await
     }
 
-    async fn read_notification(&self, tenant: &TenantId, body: &[u8], signature: &str) -> Result<Option<News>, Unread> {
+    async fn read_notification(
+        &self,
+        tenant: &TenantId,
+        body: &[u8],
+        signature: &str,
+    ) -> Result<Option<News>, Unread> {
         self.news(tenant, body, signature).await
     }
 }

@@ -24,7 +24,12 @@ impl Failure {
     /// Its codes; its message may hold what belongs into no log.
     #[must_use]
     pub fn codes(&self) -> String {
-        let codes = [Some(self.kind.as_str()), self.code.as_deref(), self.decline_code.as_deref(), self.param.as_deref()];
+        let codes = [
+            Some(self.kind.as_str()),
+            self.code.as_deref(),
+            self.decline_code.as_deref(),
+            self.param.as_deref(),
+        ];
         codes.into_iter().flatten().collect::<Vec<_>>().join(" ")
     }
 

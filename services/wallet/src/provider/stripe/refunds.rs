@@ -1,4 +1,5 @@
-//! Refunds. Keys are forgotten after a day, so that the refunds of the charge are read before another is asked for.
+//! Refunds. Keys are forgotten after a day, so that the refunds of the charge are read before
+//! another is asked for.
 
 use super::{
     super::{ProviderRefund, RefundOrder, Unknown},
@@ -33,7 +34,12 @@ impl Stripe {
             return ended(made);
         }
         let (mark, owner) = (format!("metadata[{STEP}]"), format!("metadata[{TENANT}]"));
-        let form = [("payment_intent", order.charge_id.as_str()), ("amount", &amount), (&mark, &step), (&owner, order.tenant.as_str())];
+        let form = [
+            ("payment_intent", order.charge_id.as_str()),
+            ("amount", &amount),
+            (&mark, &step),
+            (&owner, order.tenant.as_str()),
+        ];
         match self.client.post(&access, "/v1/refunds", &step, &form).await?.answered()? {
             Ok(made) => ended(made),
             // More than is left of the charge, or the issuer has taken it back.
@@ -44,13 +50,22 @@ impl Stripe {
         }
     }
 
-    async fn refund_of_step(&self, access: &Access, intent: &str, step: &str) -> Result<Option<RefundMessage>, Unknown> {
+    async fn refund_of_step(
+        &self,
+        access: &Access,
+        intent: &str,
+        step: &str,
+    ) -> Result<Option<RefundMessage>, Unknown> {
         let mut after = String::new();
         for _ in 0..MOST_PAGES {
             let path = format!("/v1/refunds?payment_intent={intent}&limit=100{after}");
             let page: List<RefundMessage> = self.client.get(access, &path).await?.must()?;
             let last = page.data.last().map(|refund| refund.id.clone());
-            if let Some(found) = page.data.into_iter().find(|refund| refund.metadata.get(STEP).is_some_and(|text| text == step)) {
+            if let Some(found) = page
+                .data
+                .into_iter()
+                .find(|refund| refund.metadata.get(STEP).is_some_and(|text| text == step))
+            {
                 return Ok(Some(found));
             }
             match last.filter(|_| page.has_more) {

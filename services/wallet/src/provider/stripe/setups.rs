@@ -1,4 +1,5 @@
-//! The hosted page: a Checkout Session that saves a card or a bank account, with its mandate, and charges nothing.
+//! The hosted page: a Checkout Session that saves a card or a bank account, with its mandate, and
+//! charges nothing.
 
 use super::{
     super::{HostedPage, SetupOrder, Unknown},
@@ -21,7 +22,8 @@ fn comes_back(return_url: &str, order: &SetupOrder, outcome: &str) -> String {
 }
 
 impl Stripe {
-    /// Opens the page. A page that nobody knows of charges nothing: another may be opened in its place.
+    /// Opens the page. A page that nobody knows of charges nothing: another may be opened in its
+    /// place.
     pub(super) async fn open_page(&self, order: &SetupOrder) -> Result<HostedPage, Unknown> {
         let (access, connection) = self.access(&order.tenant).await?;
         let customer = self.customer(&access, &connection, order).await?;
@@ -45,10 +47,13 @@ impl Stripe {
         order: &SetupOrder,
         customer: &str,
     ) -> Result<Result<OpenedSession, Failure>, Unknown> {
-        let [saved, cancelled] = ["saved", "cancelled"].map(|outcome| comes_back(&connection.return_url, order, outcome));
-        let (step, mark, owner) = (order.key.to_string(), format!("metadata[{STEP}]"), format!("metadata[{TENANT}]"));
+        let [saved, cancelled] = ["saved", "cancelled"]
+            .map(|outcome| comes_back(&connection.return_url, order, outcome));
+        let (step, mark, owner) =
+            (order.key.to_string(), format!("metadata[{STEP}]"), format!("metadata[{TENANT}]"));
         let kind = match order.kind {
-            MethodKind::BankDebit => scheme_of(&order.country).ok_or_else(|| Unknown("banks of the country are not debited".to_owned()))?,
+            MethodKind::BankDebit => scheme_of(&order.country)
+                .ok_or_else(|| Unknown("banks of the country are not debited".to_owned()))?,
             _ => CARD,
         };
         let mut form = vec![
@@ -64,15 +69,25 @@ impl Stripe {
         if kind == ACH {
             form.push(("payment_method_options[us_bank_account][verification_method]", "instant"));
         }
-        // Where people come back to may have been changed since: that is another request, and takes another key.
-        let words = form.iter().flat_map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes(), b"\n"]).collect::<Vec<_>>().concat();
+        // Where people come back to may have been changed since: that is another request, and takes
+        // another key.
+        let words = form
+            .iter()
+            .flat_map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes(), b"\n"])
+            .collect::<Vec<_>>()
+            .concat();
         let digest = hex::encode(Sha256::digest(words));
         let key = format!("{step}-{}", digest.get(..16).unwrap_or_default());
         self.client.post(access, "/v1/checkout/sessions", &key, &form).await?.answered()
     }
 
     /// Stripe's customer for ours, which is made with the first method.
-    async fn customer(&self, access: &Access, connection: &StripeConnection, order: &SetupOrder) -> Result<String, Unknown> {
+    async fn customer(
+        &self,
+        access: &Access,
+        connection: &StripeConnection,
+        order: &SetupOrder,
+    ) -> Result<String, Unknown> {
         let (tenant, place) = (&order.tenant, (order.customer, connection.account.as_str()));
         let conn = self.db.read(tenant).await.map_err(stored)?;
         let known = store::customer(&conn, tenant, place).await.map_err(stored)?;
@@ -80,7 +95,11 @@ impl Stripe {
         if let Some(known) = known {
             return Ok(known);
         }
-        let (ours, mark, owner) = (order.customer.to_string(), "metadata[payterms_customer]".to_owned(), format!("metadata[{TENANT}]"));
+        let (ours, mark, owner) = (
+            order.customer.to_string(),
+            "metadata[payterms_customer]".to_owned(),
+            format!("metadata[{TENANT}]"),
+        );
         let form = [(mark.as_str(), ours.as_str()), (&owner, tenant.as_str())];
         let key = step_id(order.key, "customer").to_string();
         let made: Named = self.client.post(access, "/v1/customers", &key, &form).await?.must()?;
@@ -93,18 +112,27 @@ impl Stripe {
     }
 
     async fn forget(&self, tenant: &TenantId, customer: &str) -> Result<(), Unknown> {
-        let call = Call::internal("wallet", tenant, "stripe_customer_gone", uuid::Uuid::nil(), None);
+        let call =
+            Call::internal("wallet", tenant, "stripe_customer_gone", uuid::Uuid::nil(), None);
         let tx = self.db.begin_apart(&call).await.map_err(stored)?;
         store::forget_customer(tx.conn(), tenant, customer).await.map_err(stored)?;
         tx.commit_rows().await.map_err(stored)
     }
 
     /// The card or account that was saved on a page; `None` until one is.
-    pub(super) async fn card_of_page(&self, tenant: &TenantId, session: &str) -> Result<Option<SavedCard>, Unknown> {
+    pub(super) async fn card_of_page(
+        &self,
+        tenant: &TenantId,
+        session: &str,
+    ) -> Result<Option<SavedCard>, Unknown> {
         let (access, _) = self.access(tenant).await?;
-        let path = format!("/v1/checkout/sessions/{session}?expand[]=setup_intent.payment_method&expand[]=setup_intent.mandate");
+        let path = format!(
+            "/v1/checkout/sessions/{session}?expand[]=setup_intent.payment_method&expand[]=setup_intent.mandate"
+        );
         let session: SessionMessage = self.client.get(&access, &path).await?.must()?;
-        let saved = session.setup_intent.filter(|intent| session.status.as_deref() == Some("complete") && intent.status == "succeeded");
+        let saved = session.setup_intent.filter(|intent| {
+            session.status.as_deref() == Some("complete") && intent.status == "succeeded"
+        });
         let Some(mut intent) = saved else { return Ok(None) };
         let Some(method) = intent.payment_method.take() else { return Ok(None) };
         if method.kind != CARD {

@@ -35,7 +35,8 @@ impl Source {
             "dispute" => serde_json::from_value(source).map(Self::Dispute),
             _ => return Ok(None),
         };
-        read.map(Some).map_err(|error| Unknown(format!("a balance transaction of a {kind}: {error}")))
+        read.map(Some)
+            .map_err(|error| Unknown(format!("a balance transaction of a {kind}: {error}")))
     }
 
     /// The intent of its charge. What was charged without one is not the suite's.
@@ -106,11 +107,15 @@ impl Entry {
     }
 
     /// What is kept of it; nothing of what the suite has not made and has no currency for.
-    pub(super) fn to_store(&self, payout: Option<Uuid>) -> Result<Option<ProviderTransaction>, Unknown> {
+    pub(super) fn to_store(
+        &self,
+        payout: Option<Uuid>,
+    ) -> Result<Option<ProviderTransaction>, Unknown> {
         if !self.is_ours && minor_units::to_money(&self.transaction.currency, 0).is_err() {
             return Ok(None);
         }
-        let BalanceTransaction { id, amount, fee, currency, created, available_on, .. } = &self.transaction;
+        let BalanceTransaction { id, amount, fee, currency, created, available_on, .. } =
+            &self.transaction;
         let source = self.source.as_ref().filter(|_| self.is_ours);
         Ok(Some(ProviderTransaction {
             id: id.clone(),
@@ -127,11 +132,18 @@ impl Entry {
 }
 
 impl Stripe {
-    /// A page of balance transactions by their path and filter, and after what the next page begins.
-    pub(super) async fn entries(&self, tenant: &TenantId, filter: &str, after: Option<&str>) -> Readable<(Vec<Entry>, Option<String>)> {
+    /// A page of balance transactions by their path and filter, and after what the next page
+    /// begins.
+    pub(super) async fn entries(
+        &self,
+        tenant: &TenantId,
+        filter: &str,
+        after: Option<&str>,
+    ) -> Readable<(Vec<Entry>, Option<String>)> {
         let (access, _) = self.access(tenant).await?;
         let after = after.map(|last| format!("&starting_after={last}")).unwrap_or_default();
-        let path = format!("/v1/balance_transactions?{filter}&limit=100&expand[]=data.source{after}");
+        let path =
+            format!("/v1/balance_transactions?{filter}&limit=100&expand[]=data.source{after}");
         let page: List<BalanceTransaction> = match self.client.get(&access, &path).await? {
             Reply::Done(page) => page,
             Reply::Denied => return Ok(Err(MayNotRead)),
@@ -143,18 +155,24 @@ impl Stripe {
             let source = Source::of(&mut transaction)?;
             entries.push(Entry { transaction, source, is_ours: false });
         }
-        let intents: BTreeSet<&str> = entries.iter().filter_map(|entry| entry.source.as_ref()?.intent()).collect();
+        let intents: BTreeSet<&str> =
+            entries.iter().filter_map(|entry| entry.source.as_ref()?.intent()).collect();
         let conn = self.db.read(tenant).await.map_err(stored)?;
-        let made = provider_records::intents_among(&conn, tenant, &intents).await.map_err(stored)?;
+        let made =
+            provider_records::intents_among(&conn, tenant, &intents).await.map_err(stored)?;
         drop(conn);
-        // What the tenant charges elsewhere by the same account is not the suite's; the marks find charges of a database that was restored.
-        let is_marked =
-            |source: &Source| source.metadata().and_then(|metadata| metadata.get(TENANT)).is_some_and(|named| named == tenant.as_str());
+        // What the tenant charges elsewhere by the same account is not the suite's; the marks find
+        // charges of a database that was restored.
+        let is_marked = |source: &Source| {
+            source
+                .metadata()
+                .and_then(|metadata| metadata.get(TENANT))
+                .is_some_and(|named| named == tenant.as_str())
+        };
         for entry in &mut entries {
-            entry.is_ours = entry
-                .source
-                .as_ref()
-                .is_some_and(|source| source.intent().is_some_and(|intent| made.contains(intent) || is_marked(source)));
+            entry.is_ours = entry.source.as_ref().is_some_and(|source| {
+                source.intent().is_some_and(|intent| made.contains(intent) || is_marked(source))
+            });
         }
         Ok(Ok((entries, next)))
     }

@@ -1,6 +1,6 @@
-//! The single-call fast path: a debit that is the only item of its batch is decided on the cached wallet and posted in one
-//! round trip. The procedure posts it only if the locked wallet equals the cached one and the request is new. Otherwise the
-//! batch decides it.
+//! The single-call fast path: a debit that is the only item of its batch is decided on the cached
+//! wallet and posted in one round trip. The procedure posts it only if the locked wallet equals the
+//! cached one and the request is new. Otherwise the batch decides it.
 
 use super::{
     decide::{Draft, RequestRow},
@@ -18,19 +18,35 @@ use serde_json::json;
 /// Posts a debit; `None` if the batch has to decide it under the lock.
 ///
 /// # Errors
-/// `Store` if the call fails. Whether the debit was posted is unknown then; the batch finds out by its request id.
-pub async fn try_single_call(db: &Db, cache: &LotCache, item: &BatchItem) -> Result<Option<Answer<Vec<u8>>>, AppError> {
-    let (BatchCommand::Take(take, kind), true) = (&item.command, db.is_postgres()) else { return Ok(None) };
+/// `Store` if the call fails. Whether the debit was posted is unknown then; the batch finds out by
+/// its request id.
+pub async fn try_single_call(
+    db: &Db,
+    cache: &LotCache,
+    item: &BatchItem,
+) -> Result<Option<Answer<Vec<u8>>>, AppError> {
+    let (BatchCommand::Take(take, kind), true) = (&item.command, db.is_postgres()) else {
+        return Ok(None);
+    };
     let call = &item.call;
     let tenant = &call.tenant;
-    let Some((mut locked, zone)) = cache.for_single_call(tenant, take.wallet.wallet) else { return Ok(None) };
+    let Some((mut locked, zone)) = cache.for_single_call(tenant, take.wallet.wallet) else {
+        return Ok(None);
+    };
     if locked.wallet.customer != take.wallet.customer {
         return Ok(None);
     }
     let before = locked.wallet.clone();
     let now = db.clock().now();
     let mut ids = db.ids_of_single_call(call, now);
-    let mut draft = Draft { tenant, name: take.wallet.name(), wallet: locked.wallet, hold: None, ids: &mut ids, now };
+    let mut draft = Draft {
+        tenant,
+        name: take.wallet.name(),
+        wallet: locked.wallet,
+        hold: None,
+        ids: &mut ids,
+        now,
+    };
     // A refusal on cached state is not final: other processes may have added credit since.
     let Ok(decision) = post_debit_or_fee(&mut draft, take, *kind) else { return Ok(None) };
     let RequestRow::Transfer(transfer, None) = decision.row else { return Ok(None) };
@@ -48,7 +64,10 @@ pub async fn try_single_call(db: &Db, cache: &LotCache, item: &BatchItem) -> Res
     let writer = item.key().event_stream(db.writer_id()).to_string();
     input.insert("request_id".to_owned(), json!(call.request_id));
     input.insert("time_zone".to_owned(), json!(zone.name()));
-    input.insert("event".to_owned(), single_call::event(&mut ids, ("postings", &writer), &event, now));
+    input.insert(
+        "event".to_owned(),
+        single_call::event(&mut ids, ("postings", &writer), &event, now),
+    );
     if !db.post_single_call(call, "post_single_call", input.into()).await? {
         return Ok(None);
     }

@@ -31,7 +31,8 @@ pub(super) struct LoadedBatch {
     /// The uses that have own ids which items name.
     pub(super) marked_uses: HashMap<String, MarkedUse>,
     pub(super) fees: Vec<Fee>,
-    /// Wallets without rules of auto-recharge; filled when the batch is saved. Only these may use the fast path.
+    /// Wallets without rules of auto-recharge; filled when the batch is saved. Only these may use
+    /// the fast path.
     pub(super) without_rules: HashSet<Id<Wallet>>,
     /// The new version of each wallet that has an event of its own; filled when the batch is saved.
     pub(super) versions: HashMap<Uuid, i64>,
@@ -40,12 +41,17 @@ pub(super) struct LoadedBatch {
 }
 
 impl LoadedBatch {
-    pub(super) async fn load(tx: &WriteTx, cache: &LotCache, items: &[BatchItem]) -> Result<Self, AppError> {
+    pub(super) async fn load(
+        tx: &WriteTx,
+        cache: &LotCache,
+        items: &[BatchItem],
+    ) -> Result<Self, AppError> {
         let mut ids: Vec<_> = items.iter().map(|item| item.command.wallet().wallet).collect();
         ids.sort_unstable();
         ids.dedup();
         let wallets = wallets::lock_cached(tx, &ids, Some(cache)).await?;
-        let indexes = wallets.iter().enumerate().map(|(index, locked)| (locked.wallet.id, index)).collect();
+        let indexes =
+            wallets.iter().enumerate().map(|(index, locked)| (locked.wallet.id, index)).collect();
         let named: Vec<_> = items.iter().filter_map(|item| item.command.hold()).collect();
         let holds = holds::find_many(tx.conn(), &tx.call().tenant, &named).await?;
         let holds = holds.into_iter().map(|(wallet, hold)| (hold.id, (wallet, hold))).collect();
@@ -54,7 +60,8 @@ impl LoadedBatch {
             _ => None,
         });
         let meters = Meters::load(tx, used_products).await?;
-        let own_ids: Vec<_> = items.iter().filter_map(|item| item.command.external_id()).map(str::to_owned).collect();
+        let own_ids: Vec<_> =
+            items.iter().filter_map(|item| item.command.external_id()).map(str::to_owned).collect();
         let marked_uses = usage_ids::find_many(tx.conn(), &tx.call().tenant, &own_ids).await?;
         Ok(Self {
             wallets,
@@ -70,7 +77,10 @@ impl LoadedBatch {
             fees: Vec::new(),
             without_rules: HashSet::new(),
             versions: HashMap::new(),
-            postings: items.first().map(|first| first.key().event_stream(tx.writer_id())).unwrap_or_default(),
+            postings: items
+                .first()
+                .map(|first| first.key().event_stream(tx.writer_id()))
+                .unwrap_or_default(),
         })
     }
 }

@@ -24,7 +24,8 @@ use payterms_wallet_domain::{Charge, ChargeState, PaymentMethod, WalletSettings}
 /// The kind of flow.
 pub const FLOW: &str = "payment_charge";
 
-/// Charges a method for a payment. A charge that cannot be made is stored as failed, so that the same id never charges later.
+/// Charges a method for a payment. A charge that cannot be made is stored as failed, so that the
+/// same id never charges later.
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`.
@@ -39,9 +40,12 @@ pub async fn charge_for_payment(
         drop(tx);
         return app.flows.answer(call, true).await;
     }
-    // Stored answers are deleted after a month, charges are not: a step that is repeated later still charges nothing.
+    // Stored answers are deleted after a month, charges are not: a step that is repeated later
+    // still charges nothing.
     if let Some(charge) = charges::of_step(tx.conn(), &call.tenant, call.request_id).await? {
-        return Ok(Answer::replay(ChargeForPaymentResponse { charge: Some(messages::charge(&named.customer, &charge)) }));
+        return Ok(Answer::replay(ChargeForPaymentResponse {
+            charge: Some(messages::charge(&named.customer, &charge)),
+        }));
     }
     let (now, today) = (tx.now(), tx.today());
     let customer = named.customer.customer;
@@ -50,7 +54,11 @@ pub async fn charge_for_payment(
         None => methods::of_customer(tx.conn(), &call.tenant, customer).await?.collection,
     };
     let chosen = match method {
-        Some(method) => Some(methods::find(tx.conn(), &call.tenant, customer, method).await?.ok_or_else(Refusal::not_found)?),
+        Some(method) => Some(
+            methods::find(tx.conn(), &call.tenant, customer, method)
+                .await?
+                .ok_or_else(Refusal::not_found)?,
+        ),
         None => None,
     };
     let mut charge = Charge {
@@ -83,10 +91,15 @@ pub async fn charge_for_payment(
 }
 
 /// Whether the method can be charged, or the reason why not.
-fn usable(app: &App, (method, settings): (Option<&PaymentMethod>, &WalletSettings), today: NaiveDate) -> Result<(), &'static str> {
+fn usable(
+    app: &App,
+    (method, settings): (Option<&PaymentMethod>, &WalletSettings),
+    today: NaiveDate,
+) -> Result<(), &'static str> {
     let method = method.ok_or("COLLECTION_METHOD_REQUIRED")?;
     method.must_be_chargeable(today).map_err(|refusal| refusal.reason)?;
-    let is_connected = app.provider(&method.provider).is_ok() && settings.must_be_connected_to(&method.provider).is_ok();
+    let is_connected = app.provider(&method.provider).is_ok()
+        && settings.must_be_connected_to(&method.provider).is_ok();
     if is_connected { Ok(()) } else { Err("METHOD_NOT_OFFERED") }
 }
 
@@ -95,11 +108,17 @@ fn usable(app: &App, (method, settings): (Option<&PaymentMethod>, &WalletSetting
 /// # Errors
 /// `PROVIDER_UNAVAILABLE` while the provider does not answer. The recovery resumes the flow.
 pub async fn drive_charge(app: &App, lease: &Lease) -> Result<(), AppError> {
-    let answer = charge_at_provider(app, &lease.tenant, Id::from_uuid(lease.intent), lease.taken_over).await?;
+    let answer =
+        charge_at_provider(app, &lease.tenant, Id::from_uuid(lease.intent), lease.taken_over)
+            .await?;
     kill::point("payment_charge.before_record");
     let call = Call::internal("wallet", &lease.tenant, "payment_charged", lease.intent, None);
     let mut tx = app.db.begin_forward(&call).await?;
-    let Some((mut charge, mut locked)) = lock_charge(&tx, &lease.tenant, Id::from_uuid(lease.intent)).await? else { return Ok(()) };
+    let Some((mut charge, mut locked)) =
+        lock_charge(&tx, &lease.tenant, Id::from_uuid(lease.intent)).await?
+    else {
+        return Ok(());
+    };
     flow::hold(&tx, lease).await?;
     let rendered = record_charge(&mut tx, &mut locked, &mut charge, answer).await?;
     tx.answer_intent(lease.intent, &ChargeForPaymentResponse { charge: Some(rendered) }).await?;

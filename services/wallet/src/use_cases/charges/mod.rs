@@ -1,4 +1,5 @@
-//! Charges of payments: made in a flow over the provider, settled later if the provider is slow, read.
+//! Charges of payments: made in a flow over the provider, settled later if the provider is slow,
+//! read.
 
 pub mod ask_again;
 pub mod charge_once;

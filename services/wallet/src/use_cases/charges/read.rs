@@ -14,7 +14,10 @@ use payterms_proto::wallet::peers::v1::GetChargeResponse;
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`.
-pub async fn get_charge(app: &App, ChargeRef { customer: named, charge: id }: &ChargeRef) -> Result<GetChargeResponse, AppError> {
+pub async fn get_charge(
+    app: &App,
+    ChargeRef { customer: named, charge: id }: &ChargeRef,
+) -> Result<GetChargeResponse, AppError> {
     let conn = app.db.read(&named.tenant).await?;
     let charge = charges::find(&conn, &named.tenant, *id).await?.ok_or_else(Refusal::not_found)?;
     let wallet = wallets::find_many(&conn, &named.tenant, &[charge.wallet]).await?.pop();

@@ -13,10 +13,15 @@ use payterms_proto::wallet::v1::{self as pb, ChargeChanged};
 use payterms_wallet_domain::{Charge, ChargeState, top_up::Charged};
 
 /// Saves a charge and publishes it.
-pub async fn publish_charge(tx: &mut WriteTx, customer: &CustomerRef, charge: &Charge) -> Result<pb::Charge, AppError> {
+pub async fn publish_charge(
+    tx: &mut WriteTx,
+    customer: &CustomerRef,
+    charge: &Charge,
+) -> Result<pb::Charge, AppError> {
     charges::save(tx, charge).await?;
     let rendered = messages::charge(customer, charge);
-    tx.emit("charge", &charge.id.to_string(), &ChargeChanged { charge: Some(rendered.clone()) }).await?;
+    tx.emit("charge", &charge.id.to_string(), &ChargeChanged { charge: Some(rendered.clone()) })
+        .await?;
     Ok(rendered)
 }
 
@@ -35,6 +40,7 @@ pub(super) async fn record_charge(
     }
     charge.charged(&mut locked.wallet, tx.ids(), answer, now)?;
     save_wallet(tx, locked).await?;
-    let customer = CustomerRef { tenant: tx.call().tenant.clone(), customer: locked.wallet.customer };
+    let customer =
+        CustomerRef { tenant: tx.call().tenant.clone(), customer: locked.wallet.customer };
     publish_charge(tx, &customer, charge).await
 }

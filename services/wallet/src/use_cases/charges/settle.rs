@@ -20,12 +20,17 @@ pub const JOB: &str = "settle_charge";
 /// # Errors
 /// `PROVIDER_UNAVAILABLE` if the provider does not answer. The row stays due.
 pub async fn settle_charge(app: &App, row: &DueRow) -> Result<(), AppError> {
-    let Some(id) = names::uuid(&row.subject) else { return Err(AppError::Fault(format!("charge {:?}", row.subject))) };
+    let Some(id) = names::uuid(&row.subject) else {
+        return Err(AppError::Fault(format!("charge {:?}", row.subject)));
+    };
     let answer = charge_at_provider(app, &row.tenant, Id::from_uuid(id), true).await?;
     kill::point("settle_charge.before_record");
     let call = row.call("wallet", id);
     let mut tx = app.db.begin_forward(&call).await?;
-    let Some((mut charge, mut locked)) = lock_charge(&tx, &row.tenant, Id::from_uuid(id)).await? else { return Ok(()) };
+    let Some((mut charge, mut locked)) = lock_charge(&tx, &row.tenant, Id::from_uuid(id)).await?
+    else {
+        return Ok(());
+    };
     if !take(&tx, row).await? {
         return Ok(());
     }

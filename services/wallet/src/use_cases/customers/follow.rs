@@ -10,10 +10,23 @@ use payterms_wallet_domain::{Customer, customer::Tax};
 ///
 /// # Errors
 /// `Fault` for a rate that is no number.
-pub async fn follow_customer(tx: &WriteTx, id: Id<Customer>, message: CustomerMessage) -> Result<(), AppError> {
+pub async fn follow_customer(
+    tx: &WriteTx,
+    id: Id<Customer>,
+    message: CustomerMessage,
+) -> Result<(), AppError> {
     let tax = message.tax_treatment.as_ref().map(|tax| {
-        let rate = tax.rate_percent.as_ref().map(|rate| parse_decimal(&rate.value, 6)).transpose()?.unwrap_or_default();
-        Ok::<_, AppError>(Tax { rate_percent: rate, sentence: tax.sentence.clone(), version: tax.version })
+        let rate = tax
+            .rate_percent
+            .as_ref()
+            .map(|rate| parse_decimal(&rate.value, 6))
+            .transpose()?
+            .unwrap_or_default();
+        Ok::<_, AppError>(Tax {
+            rate_percent: rate,
+            sentence: tax.sentence.clone(),
+            version: tax.version,
+        })
     });
     let customer = Customer {
         id,

@@ -1,4 +1,5 @@
-//! Asks the provider again for a dispute that could not be opened when it told of it: it may not tell a second time.
+//! Asks the provider again for a dispute that could not be opened when it told of it: it may not
+//! tell a second time.
 
 use super::follow::{Followed, follow_dispute};
 use crate::app::App;
@@ -17,11 +18,16 @@ pub const JOB: &str = "ask_for_dispute";
 const PAUSE: TimeDelta = TimeDelta::hours(1);
 
 /// Plans to ask for the dispute of a charge.
-pub(super) async fn schedule_question(tx: &WriteTx, provider: &str, charge_id: &str) -> Result<(), AppError> {
+pub(super) async fn schedule_question(
+    tx: &WriteTx,
+    provider: &str,
+    charge_id: &str,
+) -> Result<(), AppError> {
     Ok(schedule(tx, JOB, &format!("{provider}/{charge_id}"), tx.now() + PAUSE).await?)
 }
 
-/// Asks for the dispute of a charge at once: the provider has one that is not known here as it stands.
+/// Asks for the dispute of a charge at once: the provider has one that is not known here as it
+/// stands.
 pub async fn ask_now(tx: &WriteTx, provider: &str, charge_id: &str) -> Result<(), AppError> {
     Ok(schedule(tx, JOB, &format!("{provider}/{charge_id}"), tx.now()).await?)
 }
@@ -33,7 +39,8 @@ pub async fn ask_now(tx: &WriteTx, provider: &str, charge_id: &str) -> Result<()
 pub async fn ask_for_dispute(app: &App, row: &DueRow) -> Result<(), AppError> {
     let fault = || AppError::Fault(format!("the dispute of {:?}", row.subject));
     let (provider, charge_id) = row.subject.split_once('/').ok_or_else(fault)?;
-    // It is opened once, in a transaction of its own: whoever dies before the row is taken asks once more, and nothing changes.
+    // It is opened once, in a transaction of its own: whoever dies before the row is taken asks
+    // once more, and nothing changes.
     if Box::pin(follow_dispute(app, &row.tenant, provider, charge_id)).await? == Followed::Waits {
         return Ok(());
     }

@@ -1,7 +1,10 @@
 //! Ends a recurring fee.
 
 use super::save::publish_recurring_fee;
-use crate::{app::App, commands::fees::RecurringFeeRef, messages::fees as messages, store::fees, use_cases::wallets::load::lock_wallet};
+use crate::{
+    app::App, commands::fees::RecurringFeeRef, messages::fees as messages, store::fees,
+    use_cases::wallets::load::lock_wallet,
+};
 use payterms_chassis::{Answer, AppError, Call};
 use payterms_kernel::Refusal;
 use payterms_proto::wallet::v1::CancelRecurringFeeResponse;
@@ -21,9 +24,14 @@ pub async fn cancel_recurring_fee(
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    let found = fees::find(tx.conn(), &call.tenant, command.fee).await?.filter(|fee| fee.wallet == named.wallet);
+    let found = fees::find(tx.conn(), &call.tenant, command.fee)
+        .await?
+        .filter(|fee| fee.wallet == named.wallet);
     let mut fee = found.ok_or_else(Refusal::not_found)?;
     fee.cancel(tx.now());
     publish_recurring_fee(&mut tx, &locked, &fee).await?;
-    tx.commit(CancelRecurringFeeResponse { recurring_fee: Some(messages::recurring_fee(&named.name(), &fee)) }).await
+    tx.commit(CancelRecurringFeeResponse {
+        recurring_fee: Some(messages::recurring_fee(&named.name(), &fee)),
+    })
+    .await
 }

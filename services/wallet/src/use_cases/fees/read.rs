@@ -1,6 +1,9 @@
 //! Reads recurring fees, and the fees that were taken.
 
-use crate::{app::App, commands::wallets::WalletRef, messages::fees as messages, store::fees, use_cases::wallets::load::find_wallet};
+use crate::{
+    app::App, commands::wallets::WalletRef, messages::fees as messages, store::fees,
+    use_cases::wallets::load::find_wallet,
+};
 use payterms_chassis::{AppError, page::Page};
 use payterms_proto::wallet::v1::{ListFeesResponse, ListRecurringFeesResponse};
 use uuid::Uuid;
@@ -9,7 +12,11 @@ use uuid::Uuid;
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `PAGE_TOKEN_INVALID`.
-pub async fn list_recurring_fees(app: &App, named: &WalletRef, page: &Page) -> Result<ListRecurringFeesResponse, AppError> {
+pub async fn list_recurring_fees(
+    app: &App,
+    named: &WalletRef,
+    page: &Page,
+) -> Result<ListRecurringFeesResponse, AppError> {
     let after = app.pages.cursor(page)?.unwrap_or(Uuid::nil());
     let conn = app.db.read(&named.tenant).await?;
     find_wallet(&conn, named).await?;
@@ -26,12 +33,20 @@ pub async fn list_recurring_fees(app: &App, named: &WalletRef, page: &Page) -> R
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `PAGE_TOKEN_INVALID`.
-pub async fn list_fees(app: &App, named: &WalletRef, page: &Page) -> Result<ListFeesResponse, AppError> {
+pub async fn list_fees(
+    app: &App,
+    named: &WalletRef,
+    page: &Page,
+) -> Result<ListFeesResponse, AppError> {
     let before = app.pages.cursor(page)?.unwrap_or(i64::MAX);
     let conn = app.db.read(&named.tenant).await?;
     find_wallet(&conn, named).await?;
-    let mut listed = fees::list_taken(&conn, &named.tenant, named.wallet, before, page.reads()).await?;
+    let mut listed =
+        fees::list_taken(&conn, &named.tenant, named.wallet, before, page.reads()).await?;
     let next_page_token = app.pages.cut(page, &mut listed, |fee| fee.sequence.to_string());
     let name = named.name();
-    Ok(ListFeesResponse { fees: listed.iter().map(|fee| messages::fee(&name, fee)).collect(), next_page_token })
+    Ok(ListFeesResponse {
+        fees: listed.iter().map(|fee| messages::fee(&name, fee)).collect(),
+        next_page_token,
+    })
 }

@@ -16,11 +16,18 @@ use payterms_proto::wallet::v1::{FeePosted, RecurringFeeChanged};
 use payterms_wallet_domain::RecurringFee;
 
 /// Takes a fee, saves all, and schedules the next month.
-pub(super) async fn take_month(tx: &mut WriteTx, locked: &mut Locked, fee: &mut RecurringFee) -> Result<(), AppError> {
+pub(super) async fn take_month(
+    tx: &mut WriteTx,
+    locked: &mut Locked,
+    fee: &mut RecurringFee,
+) -> Result<(), AppError> {
     let (tenant, now) = (tx.call().tenant.clone(), tx.now());
     let (posting, listed_fee) = fee.take(&mut locked.wallet, tx.ids(), now)?;
     let after = messages::wallets::wallet(&tenant, &locked.wallet, now)?;
-    let event = FeePosted { posting: Some(messages::postings::posting(&after.name, &posting)), wallet: Some(after) };
+    let event = FeePosted {
+        posting: Some(messages::postings::posting(&after.name, &posting)),
+        wallet: Some(after),
+    };
     save_wallet(tx, locked).await?;
     fees::insert_many(tx, &[listed_fee]).await?;
     schedule_recharges(tx, [&locked.wallet]).await?;
@@ -29,7 +36,11 @@ pub(super) async fn take_month(tx: &mut WriteTx, locked: &mut Locked, fee: &mut 
 }
 
 /// Saves a fee and publishes it; the next month's taking is scheduled.
-pub(super) async fn publish_recurring_fee(tx: &mut WriteTx, locked: &Locked, fee: &RecurringFee) -> Result<(), AppError> {
+pub(super) async fn publish_recurring_fee(
+    tx: &mut WriteTx,
+    locked: &Locked,
+    fee: &RecurringFee,
+) -> Result<(), AppError> {
     fees::save(tx, fee).await?;
     let subject = fee.id.to_string();
     match fee.next_on() {
@@ -37,6 +48,7 @@ pub(super) async fn publish_recurring_fee(tx: &mut WriteTx, locked: &Locked, fee
         None => cancel(tx, JOB, &subject).await?,
     }
     let wallet = name_of(&tx.call().tenant, &locked.wallet);
-    let event = RecurringFeeChanged { recurring_fee: Some(messages::fees::recurring_fee(&wallet, fee)) };
+    let event =
+        RecurringFeeChanged { recurring_fee: Some(messages::fees::recurring_fee(&wallet, fee)) };
     tx.emit("recurring_fee", &subject, &event).await
 }

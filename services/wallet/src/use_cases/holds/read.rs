@@ -19,7 +19,9 @@ use uuid::Uuid;
 pub async fn get_hold(app: &App, named: &HoldRef) -> Result<pb::GetHoldResponse, AppError> {
     let conn = app.db.read(&named.wallet.tenant).await?;
     find_wallet(&conn, &named.wallet).await?;
-    let hold = holds::find(&conn, &named.wallet.tenant, named.wallet.wallet, named.hold).await?.ok_or_else(Refusal::not_found)?;
+    let hold = holds::find(&conn, &named.wallet.tenant, named.wallet.wallet, named.hold)
+        .await?
+        .ok_or_else(Refusal::not_found)?;
     Ok(pb::GetHoldResponse { hold: Some(messages::hold(&named.wallet.name(), &hold)?) })
 }
 
@@ -27,7 +29,11 @@ pub async fn get_hold(app: &App, named: &HoldRef) -> Result<pb::GetHoldResponse,
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `PAGE_TOKEN_INVALID`.
-pub async fn list_holds(app: &App, named: &WalletRef, page: &Page) -> Result<pb::ListHoldsResponse, AppError> {
+pub async fn list_holds(
+    app: &App,
+    named: &WalletRef,
+    page: &Page,
+) -> Result<pb::ListHoldsResponse, AppError> {
     let before = app.pages.cursor(page)?.unwrap_or(Uuid::max());
     let conn = app.db.read(&named.tenant).await?;
     find_wallet(&conn, named).await?;

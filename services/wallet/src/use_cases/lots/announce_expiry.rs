@@ -1,5 +1,6 @@
-//! Tells customers of bought credit before it expires (docs/domain/wallet.md#expiry-notices). A wallet has one due row, for the next day
-//! on which something is to be told; one without such credit has none.
+//! Tells customers of bought credit before it expires (docs/domain/wallet.md#expiry-notices). A
+//! wallet has one due row, for the next day on which something is to be told; one without such
+//! credit has none.
 
 use crate::{
     app::App,
@@ -24,8 +25,8 @@ use uuid::Uuid;
 /// The job; its subject is the wallet's id.
 pub const JOB: &str = "announce_expiry";
 
-/// The job that schedules the first for wallets from before it; its subject is the wallet that the page comes after. The migration makes
-/// its first row.
+/// The job that schedules the first for wallets from before it; its subject is the wallet that the
+/// page comes after. The migration makes its first row.
 pub const PLAN: &str = "plan_expiry_notices";
 
 /// Wallets in one transaction.
@@ -33,9 +34,14 @@ const PAGE: u16 = 200;
 
 /// Tells of the credit of a wallet whose notices are due, in one event.
 pub async fn announce_expiry(app: &App, row: &DueRow) -> Result<(), AppError> {
-    let Some(id) = names::uuid(&row.subject) else { return Err(AppError::Fault(format!("wallet {:?}", row.subject))) };
+    let Some(id) = names::uuid(&row.subject) else {
+        return Err(AppError::Fault(format!("wallet {:?}", row.subject)));
+    };
     let mut tx = app.db.begin_forward(&row.call("wallet", id)).await?;
-    let Some(Locked { wallet, .. }) = wallets::lock_many(&tx, &[Id::from_uuid(id)]).await?.pop() else { return Ok(()) };
+    let Some(Locked { wallet, .. }) = wallets::lock_many(&tx, &[Id::from_uuid(id)]).await?.pop()
+    else {
+        return Ok(());
+    };
     if !take(&tx, row).await? {
         return Ok(());
     }

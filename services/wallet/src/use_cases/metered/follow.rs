@@ -1,4 +1,5 @@
-//! Follows invoicing's metered services: stores a copy of each and schedules the closing of its months.
+//! Follows invoicing's metered services: stores a copy of each and schedules the closing of its
+//! months.
 
 use super::close::schedule_close;
 use crate::store::metered;
@@ -11,7 +12,10 @@ use payterms_wallet_domain::{MeteredService, metered::Access};
 ///
 /// # Errors
 /// `Fault` for a malformed name or currency.
-pub async fn follow_metered_service(tx: &WriteTx, message: &ServiceMessage) -> Result<(), AppError> {
+pub async fn follow_metered_service(
+    tx: &WriteTx,
+    message: &ServiceMessage,
+) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
     let fault = || AppError::Fault(format!("metered service {:?}", message.name));
     let name = names::parse(&message.name, &["customers", "meteredServices"]).ok_or_else(fault)?;

@@ -11,15 +11,22 @@ use payterms_wallet_domain::{Dispute, Methods, PaymentMethod};
 use sea_orm::ConnectionTrait;
 
 /// The active method that a request names; a removed one is refused, a missing one not found.
-pub(super) async fn active_method(tx: &WriteTx, named: &MethodRef, saved: &Methods) -> Result<PaymentMethod, AppError> {
+pub(super) async fn active_method(
+    tx: &WriteTx,
+    named: &MethodRef,
+    saved: &Methods,
+) -> Result<PaymentMethod, AppError> {
     if let Some(method) = saved.get(named.method) {
         return Ok(method.clone());
     }
-    methods::find(tx.conn(), &named.customer.tenant, named.customer.customer, named.method).await?.ok_or_else(Refusal::not_found)?;
+    methods::find(tx.conn(), &named.customer.tenant, named.customer.customer, named.method)
+        .await?
+        .ok_or_else(Refusal::not_found)?;
     Err(Refusal::state("METHOD_STATE", "The payment method", "REMOVED", &[]).into())
 }
 
-/// The open dispute that a customer's collection waits for on a day (docs/domain/invoicing.md#collection-waits).
+/// The open dispute that a customer's collection waits for on a day
+/// (docs/domain/invoicing.md#collection-waits).
 pub async fn collection_waits_for<C: ConnectionTrait>(
     conn: &C,
     customer: &CustomerRef,
@@ -30,5 +37,8 @@ pub async fn collection_waits_for<C: ConnectionTrait>(
     if saved.collection.is_some() {
         return Ok(None);
     }
-    Ok(saved.waits_for(&disputes::that_may_bring_back(conn, &customer.tenant, customer.customer).await?, day))
+    Ok(saved.waits_for(
+        &disputes::that_may_bring_back(conn, &customer.tenant, customer.customer).await?,
+        day,
+    ))
 }

@@ -13,7 +13,11 @@ use payterms_wallet_domain::recharge::Change;
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `METHOD_STATE`, `CREDIT_LINE_NOT_ALLOWED`.
-pub async fn remove_payment_method(app: &App, call: &Call, named: &MethodRef) -> Result<Answer<RemovePaymentMethodResponse>, AppError> {
+pub async fn remove_payment_method(
+    app: &App,
+    call: &Call,
+    named: &MethodRef,
+) -> Result<Answer<RemovePaymentMethodResponse>, AppError> {
     let customer = named.customer.customer;
     let mut tx = app.db.begin(call).await?;
     let (wallets, mut saved) = lock_for_change(&tx, customer).await?;

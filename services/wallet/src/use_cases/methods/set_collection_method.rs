@@ -16,7 +16,11 @@ use payterms_wallet_domain::recharge::Change;
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `METHOD_STATE`, `CREDIT_LINE_NOT_ALLOWED`, `STRIPE_NOT_CONNECTED`.
-pub async fn set_collection_method(app: &App, call: &Call, named: &MethodRef) -> Result<Answer<SetCollectionMethodResponse>, AppError> {
+pub async fn set_collection_method(
+    app: &App,
+    call: &Call,
+    named: &MethodRef,
+) -> Result<Answer<SetCollectionMethodResponse>, AppError> {
     let customer = named.customer.customer;
     let mut tx = app.db.begin(call).await?;
     let (wallets, mut saved) = lock_for_change(&tx, customer).await?;

@@ -1,7 +1,9 @@
 //! Makes a method the purchase default.
 
 use super::{load::active_method, save::publish_methods};
-use crate::{app::App, commands::methods::MethodRef, messages::methods::payment_method, store::methods};
+use crate::{
+    app::App, commands::methods::MethodRef, messages::methods::payment_method, store::methods,
+};
 use payterms_chassis::{Answer, AppError, Call};
 use payterms_proto::wallet::v1::SetPurchaseDefaultResponse;
 
@@ -9,7 +11,11 @@ use payterms_proto::wallet::v1::SetPurchaseDefaultResponse;
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `METHOD_STATE`.
-pub async fn set_purchase_default(app: &App, call: &Call, named: &MethodRef) -> Result<Answer<SetPurchaseDefaultResponse>, AppError> {
+pub async fn set_purchase_default(
+    app: &App,
+    call: &Call,
+    named: &MethodRef,
+) -> Result<Answer<SetPurchaseDefaultResponse>, AppError> {
     let customer = named.customer.customer;
     let mut tx = app.db.begin(call).await?;
     let mut saved = methods::lock(&tx, customer).await?;

@@ -1,5 +1,6 @@
-//! Makes a credit line a method, puts it aside, or removes it. The check and the change of the pointers are one transaction,
-//! so that the card that replaces the line cannot be removed between them.
+//! Makes a credit line a method, puts it aside, or removes it. The check and the change of the
+//! pointers are one transaction, so that the card that replaces the line cannot be removed between
+//! them.
 
 use super::save::publish_methods;
 use crate::{
@@ -33,13 +34,18 @@ pub async fn switch_credit_line(
         return Ok(answer);
     }
     // A fence: a driver that was believed dead and comes back must not undo a later switch.
-    if line_switches::last(&tx, id).await?.is_some_and(|last| last.number > number || (last.number == number && last.refused)) {
+    if line_switches::last(&tx, id)
+        .await?
+        .is_some_and(|last| last.number > number || (last.number == number && last.refused))
+    {
         let message = "This switch of the line was refused, or a later one came. Begin anew.";
         return Err(Refusal::precondition("OTHER_METHOD_REQUIRED", message).into());
     }
     let now = tx.now();
     let today = tx.today();
-    let found = methods::find(tx.conn(), &named.tenant, named.customer, id).await?.filter(|method| method.kind == MethodKind::CreditLine);
+    let found = methods::find(tx.conn(), &named.tenant, named.customer, id)
+        .await?
+        .filter(|method| method.kind == MethodKind::CreditLine);
     let mut method = found.unwrap_or_else(|| PaymentMethod::of_line(id, now));
     match to {
         LineState::Off => {
@@ -62,6 +68,7 @@ pub async fn switch_credit_line(
     let name = named.name();
     publish_methods(&mut tx, named, &saved, false).await?;
     kill::point("switch_credit_line.before_commit");
-    let payment_methods = saved.active.iter().map(|method| messages::payment_method(&name, method, &saved)).collect();
+    let payment_methods =
+        saved.active.iter().map(|method| messages::payment_method(&name, method, &saved)).collect();
     tx.commit(SwitchCreditLineResponse { payment_methods }).await
 }

@@ -1,4 +1,5 @@
-//! Accruals: the amounts that transfers add to the months of their wallets, from which invoices are made.
+//! Accruals: the amounts that transfers add to the months of their wallets, from which invoices are
+//! made.
 
 use crate::store::{accruals::Sums, wallets::Locked};
 use chrono::{DateTime, Months, NaiveDate, Utc};
@@ -22,11 +23,15 @@ pub struct Accrued {
     pub closings: Closings,
 }
 
-/// Collects the accruals of the wallets' new transfers. The first accrual of a month also schedules the closing of that month.
+/// Collects the accruals of the wallets' new transfers. The first accrual of a month also schedules
+/// the closing of that month.
 ///
 /// # Errors
 /// `Fault` for an amount that no column could hold.
-pub fn accrue((zone, reached): (Tz, Option<NaiveDate>), changed: &mut [Locked]) -> Result<Accrued, AppError> {
+pub fn accrue(
+    (zone, reached): (Tz, Option<NaiveDate>),
+    changed: &mut [Locked],
+) -> Result<Accrued, AppError> {
     let (mut sums, mut closings) = (Sums::new(), Closings::new());
     for Locked { wallet, .. } in changed {
         for transfer in &wallet.transfers {

@@ -8,7 +8,10 @@ use crate::{
         accruals::{self, AgreementEnd, Closing, RestOfCommitment},
         wallets::{self, Locked},
     },
-    use_cases::{postpaid::save::publish_agreement, recharges::save::schedule_recharges, wallets::save::save_wallet},
+    use_cases::{
+        postpaid::save::publish_agreement, recharges::save::schedule_recharges,
+        wallets::save::save_wallet,
+    },
 };
 use chrono::{DateTime, Months, NaiveDate, Utc};
 use payterms_chassis::{
@@ -34,7 +37,8 @@ pub(super) struct UnusedCommitment {
     pub(super) rest: RestOfCommitment,
 }
 
-/// Saves and publishes a closing. The next closing is scheduled if there will be something to close.
+/// Saves and publishes a closing. The next closing is scheduled if there will be something to
+/// close.
 pub(super) async fn save_closing(
     tx: &mut WriteTx,
     locked: &mut Locked,
@@ -56,18 +60,21 @@ pub(super) async fn save_closing(
         ended_at: Some(ended_at),
         last_sequence: Some(locked.wallet.sequence),
     };
-    let has_ended = agreement.as_ref().is_some_and(|agreement| agreement.state != AgreementState::Active);
+    let has_ended =
+        agreement.as_ref().is_some_and(|agreement| agreement.state != AgreementState::Active);
     let end = if has_ended { AgreementEnd::Ends } else { AgreementEnd::Continues };
     let open = accruals::open(tx.conn(), &tenant, locked.wallet.id, month, end).await?;
     let deposits = Billed::of(&locked.wallet, &open.deposit)?;
     let used = Billed::of(&locked.wallet, &open.postpaid)?;
     let closed = Closed { month, id, at: now };
-    // What accrued to an agreement first: where that ends with this closing, it would be a debt from which rounding is taken off.
+    // What accrued to an agreement first: where that ends with this closing, it would be a debt
+    // from which rounding is taken off.
     month::settle_postpaid(&mut locked.wallet, tx.ids(), &used, closed)?;
     month::settle_deposits(&mut locked.wallet, tx.ids(), &deposits, closed)?;
     accruals::close(tx.conn(), &tenant, &closing, end).await?;
     let next = month.checked_add_months(Months::new(1)).unwrap_or(month);
-    let is_metered = locked.wallet.overdraft.is_some() || accruals::later(tx.conn(), &tenant, locked.wallet.id, month).await?;
+    let is_metered = locked.wallet.overdraft.is_some()
+        || accruals::later(tx.conn(), &tenant, locked.wallet.id, month).await?;
     locked.wallet.closes = is_metered.then_some(next);
     let subject = locked.wallet.id.to_string();
     if is_metered {
@@ -88,8 +95,16 @@ pub(super) async fn save_closing(
 }
 
 /// The event of a closing; `None` if there is nothing to invoice.
-fn usage_month_closed(tenant: &TenantId, wallet: &Wallet, closing: &Closing, deposits: &Billed, used: &Billed) -> Option<UsageMonthClosed> {
-    let has_amounts = [deposits.total, used.total, closing.shortfall, closing.rest.amount].iter().any(|amount| amount.is_positive());
+fn usage_month_closed(
+    tenant: &TenantId,
+    wallet: &Wallet,
+    closing: &Closing,
+    deposits: &Billed,
+    used: &Billed,
+) -> Option<UsageMonthClosed> {
+    let has_amounts = [deposits.total, used.total, closing.shortfall, closing.rest.amount]
+        .iter()
+        .any(|amount| amount.is_positive());
     let lines = |billed: &Billed| {
         let line = |line: &BilledLine| UsageMonthLine {
             label: line.label.clone(),
@@ -101,7 +116,10 @@ fn usage_month_closed(tenant: &TenantId, wallet: &Wallet, closing: &Closing, dep
     };
     let name = name_of(tenant, wallet);
     has_amounts.then(|| UsageMonthClosed {
-        postpaid_agreement: closing.agreement.map(|agreement| agreement_name(&name, agreement)).unwrap_or_default(),
+        postpaid_agreement: closing
+            .agreement
+            .map(|agreement| agreement_name(&name, agreement))
+            .unwrap_or_default(),
         wallet: name,
         closing_id: closing.id.to_string(),
         month: Some(date(closing.month)),
@@ -116,8 +134,12 @@ fn usage_month_closed(tenant: &TenantId, wallet: &Wallet, closing: &Closing, dep
 /// The event of a closing, by its id.
 pub async fn closed_month(tx: &WriteTx, id: Uuid) -> Result<Option<UsageMonthClosed>, AppError> {
     let tenant = &tx.call().tenant;
-    let Some((closing, open)) = accruals::closed(tx.conn(), tenant, id).await? else { return Ok(None) };
-    let Some(wallet) = wallets::find_many(tx.conn(), tenant, &[closing.wallet]).await?.pop() else { return Ok(None) };
+    let Some((closing, open)) = accruals::closed(tx.conn(), tenant, id).await? else {
+        return Ok(None);
+    };
+    let Some(wallet) = wallets::find_many(tx.conn(), tenant, &[closing.wallet]).await?.pop() else {
+        return Ok(None);
+    };
     let deposits = Billed::of(&wallet, &open.deposit)?;
     let used = Billed::of(&wallet, &open.postpaid)?;
     Ok(usage_month_closed(tenant, &wallet, &closing, &deposits, &used))

@@ -28,9 +28,16 @@ pub async fn hold_for_payment(
     let order = PaymentHold { payment: named.payment, amount: *amount, tax: *tax };
     let hold = match settlement::hold(&mut locked.wallet, tx.ids(), order, now) {
         Err(refusal) if refusal.reason == settlement::REFUSED => {
-            // The refusal is stored: a later driver must get the same answer, even if credit has arrived meanwhile. Otherwise it
-            // would hold credit for a payment that has already ended.
-            let marker = settlement::never_held(&locked.wallet, tx.ids(), named.payment, settlement::REFUSED, now);
+            // The refusal is stored: a later driver must get the same answer, even if credit has
+            // arrived meanwhile. Otherwise it would hold credit for a payment that has already
+            // ended.
+            let marker = settlement::never_held(
+                &locked.wallet,
+                tx.ids(),
+                named.payment,
+                settlement::REFUSED,
+                now,
+            );
             holds::save(&tx, locked.wallet.id, &marker).await?;
             tx.commit_rows().await?;
             return Err(refusal.into());

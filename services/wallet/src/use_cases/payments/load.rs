@@ -17,7 +17,9 @@ use payterms_kernel::{Marks, Refusal};
 /// `RESOURCE_NOT_FOUND`.
 pub async fn lock_payment_wallet(tx: &mut WriteTx, named: &PaymentRef) -> Result<Locked, AppError> {
     let (tenant, customer) = (&named.customer.tenant, named.customer.customer);
-    let id = if let Some(wallet) = wallets::find_in_currency(tx.conn(), tenant, customer, named.currency).await? {
+    let id = if let Some(wallet) =
+        wallets::find_in_currency(tx.conn(), tenant, customer, named.currency).await?
+    {
         wallet.id
     } else {
         customers::find(tx.conn(), tenant, customer).await?.ok_or_else(Refusal::not_found)?;

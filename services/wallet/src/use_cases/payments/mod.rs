@@ -1,7 +1,7 @@
 //! A payment's steps in the wallet: hold, release, settle, book a bank transfer, refund.
 //!
-//! Each gives the same answer for the same request id. A payment has at most one hold. A release stores a marker even if
-//! nothing was held, so that a hold that arrives late is refused.
+//! Each gives the same answer for the same request id. A payment has at most one hold. A release
+//! stores a marker even if nothing was held, so that a hold that arrives late is refused.
 
 pub mod hold;
 pub mod load;

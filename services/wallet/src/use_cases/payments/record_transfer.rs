@@ -30,9 +30,17 @@ pub async fn record_transfer(
         return Ok(answer);
     }
     let mut bought = None;
-    if !transfers::has_any(tx.conn(), &call.tenant, named.payment, &[TransferKind::BankTransfer, TransferKind::TransferTopUp]).await? {
+    if !transfers::has_any(
+        tx.conn(),
+        &call.tenant,
+        named.payment,
+        &[TransferKind::BankTransfer, TransferKind::TransferTopUp],
+    )
+    .await?
+    {
         let now = tx.now();
-        let expires_at = settings::find(tx.conn(), &call.tenant).await?.purchased_expiry(tx.time().zone, now);
+        let expires_at =
+            settings::find(tx.conn(), &call.tenant).await?.purchased_expiry(tx.time().zone, now);
         let lot = settlement::transfer(&mut locked.wallet, tx.ids(), *arrived, expires_at, now)?;
         let lot = bought_lot(&tx, &locked, lot, expires_at).await?;
         let wallet = Some(messages::wallet(&call.tenant, &locked.wallet, now)?);
@@ -43,7 +51,12 @@ pub async fn record_transfer(
             schedule_recharges(&tx, [&locked.wallet]).await?;
         }
         bought.clone_from(&lot);
-        let event = TransferRecorded { wallet, payment: named.name(), amount: Some(money(arrived.amount)), lot };
+        let event = TransferRecorded {
+            wallet,
+            payment: named.name(),
+            amount: Some(money(arrived.amount)),
+            lot,
+        };
         tx.emit("wallet", &locked.wallet.id.to_string(), &event).await?;
     }
     tx.commit(RecordTransferResponse { bought }).await

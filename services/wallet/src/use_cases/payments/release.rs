@@ -10,7 +10,11 @@ use payterms_wallet_domain::settlement;
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`.
-pub async fn release_payment(app: &App, call: &Call, named: &PaymentRef) -> Result<Answer<ReleasePaymentResponse>, AppError> {
+pub async fn release_payment(
+    app: &App,
+    call: &Call,
+    named: &PaymentRef,
+) -> Result<Answer<ReleasePaymentResponse>, AppError> {
     let mut tx = app.db.begin_forward(call).await?;
     let mut locked = lock_payment_wallet(&mut tx, named).await?;
     if let Some(answer) = tx.replay().await? {
@@ -18,7 +22,9 @@ pub async fn release_payment(app: &App, call: &Call, named: &PaymentRef) -> Resu
     }
     let now = tx.now();
     let existing = holds::of_payment(tx.conn(), &call.tenant, named.payment).await?;
-    let mut hold = existing.unwrap_or_else(|| settlement::never_held(&locked.wallet, tx.ids(), named.payment, "", now));
+    let mut hold = existing.unwrap_or_else(|| {
+        settlement::never_held(&locked.wallet, tx.ids(), named.payment, "", now)
+    });
     settlement::release(&mut locked.wallet, &mut hold, tx.ids(), now)?;
     let (wallet, rendered) = save_payment_hold(&mut tx, &mut locked, &hold).await?;
     let event = PaymentReleased { wallet: Some(wallet), hold: Some(rendered) };

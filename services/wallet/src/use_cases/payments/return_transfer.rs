@@ -1,4 +1,5 @@
-//! Books back what a bank line had paid, once: its match was taken back, or the bank took the money back.
+//! Books back what a bank line had paid, once: its match was taken back, or the bank took the money
+//! back.
 
 use super::load::lock_payment_wallet;
 use crate::{
@@ -32,22 +33,32 @@ pub async fn return_transfer(
         return Ok(answer);
     }
     // It outlives the stored answer: a step that comes again after a month books nothing back.
-    if !transfers::has_any(tx.conn(), &call.tenant, named.payment, &[TransferKind::TransferReturn]).await? {
+    if !transfers::has_any(tx.conn(), &call.tenant, named.payment, &[TransferKind::TransferReturn])
+        .await?
+    {
         let now = tx.now();
-        let lot = async |kind| transfers::bought_lot(tx.conn(), &call.tenant, named.payment, kind).await;
-        let (of_surplus, of_top_up) = (lot(TransferKind::Surplus).await?, lot(TransferKind::TransferTopUp).await?);
-        let untaxed = |amount: Money| CreditBought { amount, tax: Money::zero(amount.currency()), tax_kind: TaxKind::Deposit };
+        let lot =
+            async |kind| transfers::bought_lot(tx.conn(), &call.tenant, named.payment, kind).await;
+        let (of_surplus, of_top_up) =
+            (lot(TransferKind::Surplus).await?, lot(TransferKind::TransferTopUp).await?);
+        let untaxed = |amount: Money| CreditBought {
+            amount,
+            tax: Money::zero(amount.currency()),
+            tax_kind: TaxKind::Deposit,
+        };
         let returned = Returned {
             payment: named.payment,
             amount: *amount,
-            surplus: surplus.map(|surplus| ReturnedCredit { credit: untaxed(surplus), lot: of_surplus }),
+            surplus: surplus
+                .map(|surplus| ReturnedCredit { credit: untaxed(surplus), lot: of_surplus }),
             bought: bought.map(|credit| ReturnedCredit { credit, lot: of_top_up }),
         };
         book_transfer_back(&mut locked.wallet, tx.ids(), returned, now)?;
         let wallet = Some(messages::wallet(&call.tenant, &locked.wallet, now)?);
         save_wallet(&tx, &mut locked).await?;
         schedule_recharges(&tx, [&locked.wallet]).await?;
-        let event = TransferReturned { wallet, payment: named.name(), amount: Some(money(*amount)) };
+        let event =
+            TransferReturned { wallet, payment: named.name(), amount: Some(money(*amount)) };
         tx.emit("wallet", &locked.wallet.id.to_string(), &event).await?;
     }
     kill::point("transfer_return.before_commit");

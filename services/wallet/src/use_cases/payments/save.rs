@@ -28,11 +28,21 @@ pub(super) async fn bought_lot(
         schedule_expiry(tx, locked.wallet.id, id, expiry).await?;
     }
     let name = name_of(&tx.call().tenant, &locked.wallet);
-    Ok(locked.wallet.lots.iter().find(|candidate| candidate.id == id).map(|lot| messages::lots::lot(&name, lot)))
+    Ok(locked
+        .wallet
+        .lots
+        .iter()
+        .find(|candidate| candidate.id == id)
+        .map(|lot| messages::lots::lot(&name, lot)))
 }
 
-/// Saves a hold with its wallet. Expired lots that it no longer pins expire, and rules of auto-recharge are evaluated.
-pub(crate) async fn save_payment_hold(tx: &mut WriteTx, locked: &mut Locked, hold: &Hold) -> Result<(pb::Wallet, pb::Hold), AppError> {
+/// Saves a hold with its wallet. Expired lots that it no longer pins expire, and rules of
+/// auto-recharge are evaluated.
+pub(crate) async fn save_payment_hold(
+    tx: &mut WriteTx,
+    locked: &mut Locked,
+    hold: &Hold,
+) -> Result<(pb::Wallet, pb::Hold), AppError> {
     let now = tx.now();
     let wallet = messages::wallets::wallet(&tx.call().tenant, &locked.wallet, now)?;
     let rendered = messages::holds::hold(&wallet.name, hold)?;

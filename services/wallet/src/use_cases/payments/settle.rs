@@ -40,7 +40,8 @@ pub async fn settle_payment(
     let mut captured = Money::zero(named.currency);
     if *credit {
         let held = holds::of_payment(tx.conn(), &call.tenant, named.payment).await?;
-        let mut hold = held.ok_or_else(|| Refusal::state("HOLD_STATE", "The payment's hold", "MISSING", &[]))?;
+        let mut hold =
+            held.ok_or_else(|| Refusal::state("HOLD_STATE", "The payment's hold", "MISSING", &[]))?;
         settlement::capture(&mut locked.wallet, &mut hold, tx.ids(), now)?;
         captured = hold.captured;
         holds::save(&tx, locked.wallet.id, &hold).await?;
@@ -48,11 +49,23 @@ pub async fn settle_payment(
     let (mut surplus, mut taken_back, mut moved) = (None, Vec::new(), Vec::new());
     let has_surplus = transfers::has_surplus(tx.conn(), &call.tenant, named.payment).await?;
     if let Some(amount) = amount_beyond.filter(|_| !has_surplus) {
-        let expires_at = settings::find(tx.conn(), &call.tenant).await?.purchased_expiry(tx.time().zone, now);
-        let id = settlement::surplus(&mut locked.wallet, tx.ids(), named.payment, amount, expires_at, now)?;
+        let expires_at =
+            settings::find(tx.conn(), &call.tenant).await?.purchased_expiry(tx.time().zone, now);
+        let id = settlement::surplus(
+            &mut locked.wallet,
+            tx.ids(),
+            named.payment,
+            amount,
+            expires_at,
+            now,
+        )?;
         taken_back = charges::of_payment(tx.conn(), &call.tenant, named.payment).await?;
-        let successful = taken_back.iter().filter(|charge| matches!(charge.state, ChargeState::Succeeded | ChargeState::ChargedBack));
-        let retained = successful.map(|charge| charge.amount).try_fold(captured.minus(amount)?, Money::plus)?;
+        let successful = taken_back.iter().filter(|charge| {
+            matches!(charge.state, ChargeState::Succeeded | ChargeState::ChargedBack)
+        });
+        let retained = successful
+            .map(|charge| charge.amount)
+            .try_fold(captured.minus(amount)?, Money::plus)?;
         let settled = SettledPayment { payment: named.payment, charges: &mut taken_back, retained };
         moved = chargeback::before_surplus(&mut locked.wallet, tx.ids(), settled, now)?;
         surplus = bought_lot(&tx, &locked, Some(id), expires_at).await?;
@@ -61,7 +74,8 @@ pub async fn settle_payment(
     let after = messages::wallet(&call.tenant, &locked.wallet, now)?;
     save_wallet(&tx, &mut locked).await?;
     schedule_recharges(&tx, [&locked.wallet]).await?;
-    let event = PaymentSettled { wallet: Some(after), payment: named.name(), surplus: surplus.clone() };
+    let event =
+        PaymentSettled { wallet: Some(after), payment: named.name(), surplus: surplus.clone() };
     tx.emit("wallet", &locked.wallet.id.to_string(), &event).await?;
     for (place, part) in moved {
         let Some(charge) = taken_back.get(place) else { continue };
@@ -71,16 +85,26 @@ pub async fn settle_payment(
     tx.commit(SettlePaymentResponse { surplus }).await
 }
 
-/// Saves that a part of what was taken back of a charge had become credit, and tells of it: its dispute gives back what it names.
-async fn tell_of_surplus(tx: &mut WriteTx, wallet: &Wallet, charge: &Charge, (part, lots): (Money, LotParts)) -> Result<(), AppError> {
+/// Saves that a part of what was taken back of a charge had become credit, and tells of it: its
+/// dispute gives back what it names.
+async fn tell_of_surplus(
+    tx: &mut WriteTx,
+    wallet: &Wallet,
+    charge: &Charge,
+    (part, lots): (Money, LotParts),
+) -> Result<(), AppError> {
     let (tenant, customer) = (tx.call().tenant.clone(), wallet.customer);
     publish_charge(tx, &CustomerRef { tenant: tenant.clone(), customer }, charge).await?;
     let Some(dispute) = charge.charged_back.and_then(|back| back.dispute) else { return Ok(()) };
-    let Some(mut dispute) = disputes::find(tx.conn(), &tenant, Id::from_uuid(dispute)).await? else { return Ok(()) };
+    let Some(mut dispute) = disputes::find(tx.conn(), &tenant, Id::from_uuid(dispute)).await?
+    else {
+        return Ok(());
+    };
     dispute.taken.from_surplus_after_all(part)?;
     dispute.also_from(lots)?;
     dispute.updated_at = tx.now().max(dispute.updated_at);
     let methods = &methods::of_customer(tx.conn(), &tenant, customer).await?;
-    publish_dispute(tx, wallet, &dispute, Change { top_up: None, methods, paid_owed: None }).await?;
+    publish_dispute(tx, wallet, &dispute, Change { top_up: None, methods, paid_owed: None })
+        .await?;
     Ok(())
 }

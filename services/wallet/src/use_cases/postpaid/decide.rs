@@ -30,25 +30,34 @@ use payterms_wallet_domain::{
 ///
 /// # Errors
 /// As the domain's `approve` and `refuse`; `RESOURCE_NOT_FOUND`.
-pub async fn decide_postpaid(app: &App, call: &Call, command: &DecidePostpaid) -> Result<Answer<DecidePostpaidResponse>, AppError> {
+pub async fn decide_postpaid(
+    app: &App,
+    call: &Call,
+    command: &DecidePostpaid,
+) -> Result<Answer<DecidePostpaidResponse>, AppError> {
     let named = &command.agreement.wallet;
     let mut tx = app.db.begin(call).await?;
     let mut locked = lock_wallet(&tx, named).await?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    let found = postpaid::find(tx.conn(), &call.tenant, locked.wallet.id, command.agreement.agreement).await?;
+    let found =
+        postpaid::find(tx.conn(), &call.tenant, locked.wallet.id, command.agreement.agreement)
+            .await?;
     let mut agreement = found.ok_or_else(Refusal::not_found)?;
     let now = tx.now();
     let today = tx.today();
     if command.approve {
         let settings = settings::find(tx.conn(), &call.tenant).await?;
-        let customer = customers::find(tx.conn(), &call.tenant, named.customer).await?.ok_or_else(Refusal::not_found)?;
+        let customer = customers::find(tx.conn(), &call.tenant, named.customer)
+            .await?
+            .ok_or_else(Refusal::not_found)?;
         let terms = Terms {
             commitment: command.commitment.unwrap_or(agreement.terms.commitment),
             limit: command.limit.unwrap_or(agreement.terms.limit),
         };
-        let parties = Parties { wallet: &mut locked.wallet, settings: &settings, customer: &customer };
+        let parties =
+            Parties { wallet: &mut locked.wallet, settings: &settings, customer: &customer };
         agreement.approve(parties, terms, command.explanation.clone(), today, now)?;
         begin_postpaid(&mut tx, &mut locked, today).await?;
     } else {
@@ -59,7 +68,11 @@ pub async fn decide_postpaid(app: &App, call: &Call, command: &DecidePostpaid) -
 }
 
 /// Makes a wallet postpaid: schedules the closing of its month and turns auto-recharge off.
-async fn begin_postpaid(tx: &mut WriteTx, locked: &mut Locked, today: NaiveDate) -> Result<(), AppError> {
+async fn begin_postpaid(
+    tx: &mut WriteTx,
+    locked: &mut Locked,
+    today: NaiveDate,
+) -> Result<(), AppError> {
     let (tenant, zone) = (tx.call().tenant.clone(), tx.time().zone);
     let subject = locked.wallet.id.to_string();
     if locked.wallet.closes.is_none() {

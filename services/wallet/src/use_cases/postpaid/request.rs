@@ -16,14 +16,24 @@ use payterms_wallet_domain::postpaid::Agreement;
 ///
 /// # Errors
 /// As [`Agreement::ask`]; `POSTPAID_STATE` if the wallet has an agreement; `RESOURCE_NOT_FOUND`.
-pub async fn request_postpaid(app: &App, call: &Call, command: &RequestPostpaid) -> Result<Answer<RequestPostpaidResponse>, AppError> {
+pub async fn request_postpaid(
+    app: &App,
+    call: &Call,
+    command: &RequestPostpaid,
+) -> Result<Answer<RequestPostpaidResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let locked = lock_wallet(&tx, &command.wallet).await?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
     if let Some(live) = postpaid::live(tx.conn(), &call.tenant, locked.wallet.id).await? {
-        return Err(Refusal::state("POSTPAID_STATE", "An agreement of the wallet", live.state.name(), &[]).into());
+        return Err(Refusal::state(
+            "POSTPAID_STATE",
+            "An agreement of the wallet",
+            live.state.name(),
+            &[],
+        )
+        .into());
     }
     let settings = settings::find(tx.conn(), &call.tenant).await?;
     let (id, now) = (tx.id(), tx.now());

@@ -26,9 +26,12 @@ pub async fn terminate_postpaid(
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    let found = postpaid::find(tx.conn(), &call.tenant, locked.wallet.id, command.agreement.agreement).await?;
+    let found =
+        postpaid::find(tx.conn(), &call.tenant, locked.wallet.id, command.agreement.agreement)
+            .await?;
     let mut agreement = found.ok_or_else(Refusal::not_found)?;
-    close_for_termination(&mut tx, &mut locked, &mut agreement, command.explanation.clone()).await?;
+    close_for_termination(&mut tx, &mut locked, &mut agreement, command.explanation.clone())
+        .await?;
     let postpaid_agreement = Some(messages::postpaid_agreement(&named.name(), &agreement));
     tx.commit(TerminatePostpaidResponse { postpaid_agreement }).await
 }

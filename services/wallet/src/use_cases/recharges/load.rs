@@ -24,16 +24,23 @@ use rust_decimal::Decimal;
 use sea_orm::ConnectionTrait;
 
 /// Claims a due row of a wallet under the wallet's lock; `None` if another replica has done it.
-pub(super) async fn claim_due_wallet(app: &App, row: &DueRow) -> Result<Option<(WriteTx, Wallet)>, AppError> {
-    let Some(id) = names::uuid(&row.subject) else { return Err(AppError::Fault(format!("wallet {:?}", row.subject))) };
+pub(super) async fn claim_due_wallet(
+    app: &App,
+    row: &DueRow,
+) -> Result<Option<(WriteTx, Wallet)>, AppError> {
+    let Some(id) = names::uuid(&row.subject) else {
+        return Err(AppError::Fault(format!("wallet {:?}", row.subject)));
+    };
     let call = row.call("wallet", id);
     let tx = app.db.begin_forward(&call).await?;
-    let Some(locked) = wallets::lock_many(&tx, &[Id::from_uuid(id)]).await?.pop() else { return Ok(None) };
+    let Some(locked) = wallets::lock_many(&tx, &[Id::from_uuid(id)]).await?.pop() else {
+        return Ok(None);
+    };
     Ok(take(&tx, row).await?.then_some((tx, locked.wallet)))
 }
 
-/// The rules of a wallet as far as they could charge anything: none where no method can be charged without a person present on a day, and
-/// none may be so again by itself.
+/// The rules of a wallet as far as they could charge anything: none where no method can be charged
+/// without a person present on a day, and none may be so again by itself.
 pub async fn rules_that_charge<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -42,7 +49,11 @@ pub async fn rules_that_charge<C: ConnectionTrait>(
 ) -> Result<AutoRecharge, AppError> {
     let saved = methods::of_customer(conn, tenant, wallet.customer).await?;
     let disputed = disputes::that_may_bring_back(conn, tenant, wallet.customer).await?;
-    if saved.may_be_charged(&disputed, today) { recharges::find(conn, tenant, wallet.id).await } else { Ok(AutoRecharge::default()) }
+    if saved.may_be_charged(&disputed, today) {
+        recharges::find(conn, tenant, wallet.id).await
+    } else {
+        Ok(AutoRecharge::default())
+    }
 }
 
 /// The instants that the end of a recharge is judged by.
@@ -76,22 +87,28 @@ impl RechargeTerms {
         let saved = methods::of_customer(conn, tenant, wallet.customer).await?;
         Ok(Self {
             settings: settings::find(conn, tenant).await?,
-            customer: customers::find(conn, tenant, wallet.customer).await?.ok_or_else(Refusal::not_found)?,
+            customer: customers::find(conn, tenant, wallet.customer)
+                .await?
+                .ok_or_else(Refusal::not_found)?,
             method: saved.collection.and_then(|id| saved.get(id).cloned()),
             month,
-            charged: top_ups::recharged_since(conn, tenant, wallet, start_of_day(zone, month)).await?,
+            charged: top_ups::recharged_since(conn, tenant, wallet, start_of_day(zone, month))
+                .await?,
         })
     }
 
-    /// What is charged for credit: with its tax, and at least the least charge. Where the tax is not known yet, it counts without:
-    /// each recharge says what is missing.
+    /// What is charged for credit: with its tax, and at least the least charge. Where the tax is
+    /// not known yet, it counts without: each recharge says what is missing.
     ///
     /// # Errors
     /// `AMOUNT_OUT_OF_RANGE`.
     pub(super) fn charge(&self, credit: Money) -> Result<Money, Refusal> {
         let rate = self.customer.must_have_tax().map_or(Decimal::ZERO, |tax| tax.rate_percent);
         let charged = top_up::amount_for_credit(credit, rate, self.settings.top_up_tax_kind)?;
-        let least = self.method.as_ref().and_then(|method| self.settings.minimum(method.kind, credit.currency()).ok());
+        let least = self
+            .method
+            .as_ref()
+            .and_then(|method| self.settings.minimum(method.kind, credit.currency()).ok());
         least.map_or(Ok(charged), |least| Ok(charged.max(least)?))
     }
 

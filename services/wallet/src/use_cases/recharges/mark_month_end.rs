@@ -33,7 +33,8 @@ pub async fn mark_month_end(app: &App, row: &DueRow) -> Result<(), AppError> {
             // Nothing has failed now: an event of a stopped recharge would mail its failure again.
             recharges::save(tx.conn(), &row.tenant, &wallet, &recharge).await?;
         }
-        // Two days later it is the next month in every time zone, so a change of the tenant's zone never marks a month twice.
+        // Two days later it is the next month in every time zone, so a change of the tenant's zone
+        // never marks a month twice.
         let after = row.due + TimeDelta::days(2);
         schedule(&tx, JOB, &row.subject, next_month_end_after(tx.time().zone, after)).await?;
         schedule_recharges(&tx, [&wallet]).await?;

@@ -21,8 +21,8 @@ use payterms_wallet_domain::{
 /// The job; its subject is the wallet's id.
 pub const JOB: &str = "recharge";
 
-/// Evaluates the rules of an enqueued wallet and tops it up if one requires credit. If the provider does not answer, the
-/// recovery finishes the top-up.
+/// Evaluates the rules of an enqueued wallet and tops it up if one requires credit. If the provider
+/// does not answer, the recovery finishes the top-up.
 pub async fn recharge_wallet(app: &App, row: &DueRow) -> Result<(), AppError> {
     let Some((mut tx, wallet)) = claim_due_wallet(app, row).await? else { return Ok(()) };
     let mut recharge = recharges::find(tx.conn(), &row.tenant, wallet.id).await?;
@@ -38,7 +38,8 @@ pub async fn recharge_wallet(app: &App, row: &DueRow) -> Result<(), AppError> {
     }
 }
 
-/// Begins a recharge. If it cannot be made, that is stored as a failure, so that the customer sees it.
+/// Begins a recharge. If it cannot be made, that is stored as a failure, so that the customer sees
+/// it.
 async fn begin_recharge(
     app: &App,
     tx: &mut WriteTx,
@@ -61,15 +62,25 @@ async fn begin_recharge(
     }
 }
 
-/// The top-up of a recharge: the least amount that gives the required credit, or what the ceiling leaves of it, and at least the
-/// minimum.
-async fn evaluate_rules(tx: &mut WriteTx, wallet: &Wallet, rules: &Rules, wanted: Wanted) -> Result<Result<TopUp, Refusal>, AppError> {
+/// The top-up of a recharge: the least amount that gives the required credit, or what the ceiling
+/// leaves of it, and at least the minimum.
+async fn evaluate_rules(
+    tx: &mut WriteTx,
+    wallet: &Wallet,
+    rules: &Rules,
+    wanted: Wanted,
+) -> Result<Result<TopUp, Refusal>, AppError> {
     let (now, zone) = (tx.now(), tx.time().zone);
     // What is read of them below stays so until the charge is stored.
     settings::hold(tx.conn(), &tx.call().tenant).await?;
     let loaded = RechargeTerms::load(tx.conn(), &tx.call().tenant, wallet, (zone, now)).await?;
     let Some(method) = &loaded.method else { return Ok(Err(no_collection_method())) };
-    let terms = Terms { settings: &loaded.settings, customer: &loaded.customer, method, today: day_in(zone, now) };
+    let terms = Terms {
+        settings: &loaded.settings,
+        customer: &loaded.customer,
+        method,
+        today: day_in(zone, now),
+    };
     let top_up = (|| {
         loaded.customer.must_have_tax()?;
         loaded.settings.minimum(method.kind, wallet.currency)?;
@@ -82,5 +93,8 @@ async fn evaluate_rules(tx: &mut WriteTx, wallet: &Wallet, rules: &Rules, wanted
 /// The refusal if no method can be charged without a person present.
 #[must_use]
 pub fn no_collection_method() -> Refusal {
-    Refusal::precondition("COLLECTION_METHOD_REQUIRED", "There is no card to charge without a person present. Choose a collection method.")
+    Refusal::precondition(
+        "COLLECTION_METHOD_REQUIRED",
+        "There is no card to charge without a person present. Choose a collection method.",
+    )
 }

@@ -4,7 +4,9 @@ use super::{
     load::claim_due_wallet,
     save::{publish_recharge, schedule_recharges},
 };
-use crate::{app::App, commands::wallets::WalletRef, store::recharges, use_cases::wallets::load::lock_wallet};
+use crate::{
+    app::App, commands::wallets::WalletRef, store::recharges, use_cases::wallets::load::lock_wallet,
+};
 use payterms_chassis::{Answer, AppError, Call, jobs::DueRow};
 use payterms_proto::wallet::v1::RetryAutoRechargeResponse;
 
@@ -15,7 +17,11 @@ pub const JOB: &str = "retry_recharge";
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `RECHARGE_STATE`.
-pub async fn retry_auto_recharge(app: &App, call: &Call, named: &WalletRef) -> Result<Answer<RetryAutoRechargeResponse>, AppError> {
+pub async fn retry_auto_recharge(
+    app: &App,
+    call: &Call,
+    named: &WalletRef,
+) -> Result<Answer<RetryAutoRechargeResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let wallet = lock_wallet(&tx, named).await?.wallet;
     if let Some(answer) = tx.replay().await? {

@@ -1,4 +1,5 @@
-//! Saves and publishes the state of a wallet's rules, and enqueues wallets whose rules require credit.
+//! Saves and publishes the state of a wallet's rules, and enqueues wallets whose rules require
+//! credit.
 
 use super::{
     load::{RechargeTerms, instants},
@@ -15,11 +16,16 @@ use payterms_chassis::{
 };
 use payterms_kernel::Id;
 use payterms_proto::wallet::v1 as pb;
-use payterms_wallet_domain::{AutoRecharge, Methods, PaymentMethod, TopUp, TopUpState, Wallet, recharge::Change};
+use payterms_wallet_domain::{
+    AutoRecharge, Methods, PaymentMethod, TopUp, TopUpState, Wallet, recharge::Change,
+};
 use std::collections::HashSet;
 
 /// Enqueues the wallets whose rules require credit now. Returns the wallets that have rules.
-pub async fn schedule_recharges(tx: &WriteTx, changed: impl IntoIterator<Item = &Wallet>) -> Result<HashSet<Id<Wallet>>, AppError> {
+pub async fn schedule_recharges(
+    tx: &WriteTx,
+    changed: impl IntoIterator<Item = &Wallet>,
+) -> Result<HashSet<Id<Wallet>>, AppError> {
     let changed: Vec<_> = changed.into_iter().collect();
     let ids: Vec<_> = changed.iter().map(|wallet| wallet.id).collect();
     let rules = recharges::of(tx.conn(), &tx.call().tenant, &ids).await?;
@@ -33,7 +39,8 @@ pub async fn schedule_recharges(tx: &WriteTx, changed: impl IntoIterator<Item = 
     Ok(rules.into_keys().collect())
 }
 
-/// Credit was bought by hand or by transfer: a stop that this can help ends, and the rules are evaluated.
+/// Credit was bought by hand or by transfer: a stop that this can help ends, and the rules are
+/// evaluated.
 pub async fn credit_bought(tx: &mut WriteTx, wallet: &Wallet) -> Result<(), AppError> {
     let mut recharge = recharges::find(tx.conn(), &tx.call().tenant, wallet.id).await?;
     if recharge.end_stop(Change::CreditBought) {
@@ -43,19 +50,29 @@ pub async fn credit_bought(tx: &mut WriteTx, wallet: &Wallet) -> Result<(), AppE
     Ok(())
 }
 
-/// Records the end of a recharge and enqueues the wallet again. After another top-up it only enqueues the wallet.
-pub async fn end_recharge(tx: &mut WriteTx, wallet: &Wallet, top_up: &TopUp) -> Result<(), AppError> {
+/// Records the end of a recharge and enqueues the wallet again. After another top-up it only
+/// enqueues the wallet.
+pub async fn end_recharge(
+    tx: &mut WriteTx,
+    wallet: &Wallet,
+    top_up: &TopUp,
+) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
     let mut recharge = recharges::find(tx.conn(), &tenant, wallet.id).await?;
     if recharge.open == Some(top_up.id) {
         recharge.end(top_up, instants(tx));
-        // The collection method may have been replaced while the old one was charged: its refusal says nothing about the new one.
-        if !recharge.failure.is_empty() && methods::of_customer(tx.conn(), &tenant, wallet.customer).await?.is_replaced(Some(top_up.method))
+        // The collection method may have been replaced while the old one was charged: its refusal
+        // says nothing about the new one.
+        if !recharge.failure.is_empty()
+            && methods::of_customer(tx.conn(), &tenant, wallet.customer)
+                .await?
+                .is_replaced(Some(top_up.method))
         {
             recharge.end_stop(Change::MethodReplaced);
         }
         let charged = methods::get(tx.conn(), &tenant, top_up.method).await?;
-        publish(tx, wallet, &recharge, Because { charged: charged.as_ref(), ..Because::default() }).await?;
+        publish(tx, wallet, &recharge, Because { charged: charged.as_ref(), ..Because::default() })
+            .await?;
     } else if top_up.state == TopUpState::Succeeded {
         return credit_bought(tx, wallet).await;
     }
@@ -64,7 +81,11 @@ pub async fn end_recharge(tx: &mut WriteTx, wallet: &Wallet, top_up: &TopUp) -> 
 }
 
 /// Saves and publishes the rules with their state, and schedules the retry after a failure.
-pub async fn publish_recharge(tx: &mut WriteTx, wallet: &Wallet, recharge: &AutoRecharge) -> Result<pb::AutoRecharge, AppError> {
+pub async fn publish_recharge(
+    tx: &mut WriteTx,
+    wallet: &Wallet,
+    recharge: &AutoRecharge,
+) -> Result<pb::AutoRecharge, AppError> {
     publish(tx, wallet, recharge, Because::default()).await
 }
 
@@ -78,7 +99,8 @@ pub(super) async fn publish_refused_recharge(
     publish(tx, wallet, recharge, Because { is_told, ..Because::default() }).await.map(|_| ())
 }
 
-/// The same after the rules were set. `removed_because` says why a person of the tenant took them away; empty: none did.
+/// The same after the rules were set. `removed_because` says why a person of the tenant took them
+/// away; empty: none did.
 pub async fn publish_new_rules(
     tx: &mut WriteTx,
     wallet: &Wallet,
@@ -99,7 +121,12 @@ struct Because<'a> {
     is_told: bool,
 }
 
-async fn publish(tx: &mut WriteTx, wallet: &Wallet, recharge: &AutoRecharge, because: Because<'_>) -> Result<pb::AutoRecharge, AppError> {
+async fn publish(
+    tx: &mut WriteTx,
+    wallet: &Wallet,
+    recharge: &AutoRecharge,
+    because: Because<'_>,
+) -> Result<pb::AutoRecharge, AppError> {
     let tenant = tx.call().tenant.clone();
     recharges::save(tx.conn(), &tenant, wallet, recharge).await?;
     match recharge.retry_at {
@@ -107,13 +134,19 @@ async fn publish(tx: &mut WriteTx, wallet: &Wallet, recharge: &AutoRecharge, bec
         None => cancel(tx, retry::JOB, &wallet.id.to_string()).await?,
     }
     let terms = RechargeTerms::load(tx.conn(), &tenant, wallet, (tx.time().zone, tx.now())).await?;
-    let rendered = messages::auto_recharge(&name_of(&tenant, wallet), recharge, (Some(terms.figures(&recharge.rules)?), tx.now()));
+    let rendered = messages::auto_recharge(
+        &name_of(&tenant, wallet),
+        recharge,
+        (Some(terms.figures(&recharge.rules)?), tx.now()),
+    );
     let customer = CustomerRef { tenant: tenant.clone(), customer: wallet.customer }.name();
     let event = pb::AutoRechargeChanged {
         auto_recharge: Some(rendered.clone()),
         removed_because: because.removed.to_owned(),
         told_before: because.is_told,
-        payment_method: because.charged.map(|method| payment_method(&customer, method, &Methods::default())),
+        payment_method: because
+            .charged
+            .map(|method| payment_method(&customer, method, &Methods::default())),
     };
     tx.emit("auto_recharge", &wallet.id.to_string(), &event).await?;
     Ok(rendered)

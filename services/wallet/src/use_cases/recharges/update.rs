@@ -17,14 +17,18 @@ use payterms_chassis::{
     jobs::{cancel, schedule},
 };
 use payterms_kernel::calendar::next_month_end_after;
-use payterms_proto::wallet::v1::{AutoRecharge as AutoRechargeMessage, RemoveAutoRechargeResponse, UpdateAutoRechargeResponse};
-use payterms_wallet_domain::{AutoRecharge, Wallet, postpaid::must_not_be_postpaid, recharge::Rules};
+use payterms_proto::wallet::v1::{
+    AutoRecharge as AutoRechargeMessage, RemoveAutoRechargeResponse, UpdateAutoRechargeResponse,
+};
+use payterms_wallet_domain::{
+    AutoRecharge, Wallet, postpaid::must_not_be_postpaid, recharge::Rules,
+};
 
 /// Sets the rules.
 ///
 /// # Errors
-/// `RESOURCE_NOT_FOUND`, `ETAG_MISMATCH`, `CURRENCY_MISMATCH`, `FIELD_OUT_OF_RANGE`, `FEATURE_DISABLED`,
-/// `POSTPAID_ACTIVE`, `COLLECTION_METHOD_REQUIRED`.
+/// `RESOURCE_NOT_FOUND`, `ETAG_MISMATCH`, `CURRENCY_MISMATCH`, `FIELD_OUT_OF_RANGE`,
+/// `FEATURE_DISABLED`, `POSTPAID_ACTIVE`, `COLLECTION_METHOD_REQUIRED`.
 pub async fn update_auto_recharge(
     app: &App,
     call: &Call,
@@ -40,7 +44,9 @@ pub async fn update_auto_recharge(
     new.rules.must_fit(&wallet)?;
     if !new.rules.is_none() {
         must_not_be_postpaid(&wallet)?;
-        let loaded = RechargeTerms::load(tx.conn(), &call.tenant, &wallet, (tx.time().zone, tx.now())).await?;
+        let loaded =
+            RechargeTerms::load(tx.conn(), &call.tenant, &wallet, (tx.time().zone, tx.now()))
+                .await?;
         loaded.settings.must_sell_by_saved()?;
         let Some(method) = &loaded.method else {
             new.rules.must_aim_above_threshold()?;
@@ -69,11 +75,13 @@ pub async fn remove_auto_recharge(
     }
     let recharge = recharges::find(tx.conn(), &call.tenant, wallet.id).await?;
     recharge.must_have_rules()?;
-    let auto_recharge = Some(set_rules(&mut tx, (&wallet, recharge), Rules::default(), explanation).await?);
+    let auto_recharge =
+        Some(set_rules(&mut tx, (&wallet, recharge), Rules::default(), explanation).await?);
     tx.commit(RemoveAutoRechargeResponse { auto_recharge }).await
 }
 
-/// Saves and publishes new rules, and schedules the month's end. `removed_because` says why a person of the tenant took them away.
+/// Saves and publishes new rules, and schedules the month's end. `removed_because` says why a
+/// person of the tenant took them away.
 async fn set_rules(
     tx: &mut WriteTx,
     (wallet, mut recharge): (&Wallet, AutoRecharge),
@@ -86,7 +94,15 @@ async fn set_rules(
     let subject = wallet.id.to_string();
     match rules.month_end {
         Some(_) if had_month_end => {}
-        Some(_) => schedule(tx, mark_month_end::JOB, &subject, next_month_end_after(tx.time().zone, tx.now())).await?,
+        Some(_) => {
+            schedule(
+                tx,
+                mark_month_end::JOB,
+                &subject,
+                next_month_end_after(tx.time().zone, tx.now()),
+            )
+            .await?
+        }
         None => cancel(tx, mark_month_end::JOB, &subject).await?,
     }
     schedule_recharges(tx, [wallet]).await?;

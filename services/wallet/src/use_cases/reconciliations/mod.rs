@@ -1,4 +1,5 @@
-//! Reconciliations: what a payment provider lists is compared with the ledger, and each difference is stored for a person.
+//! Reconciliations: what a payment provider lists is compared with the ledger, and each difference
+//! is stored for a person.
 
 mod examine;
 mod payouts;

@@ -1,5 +1,6 @@
-//! Keeps a copy of what moved the balance at Stripe and of its payouts, and compares each payout with what it is made of. The copy is
-//! written page by page: it is Stripe's word, the same whoever reads it again.
+//! Keeps a copy of what moved the balance at Stripe and of its payouts, and compares each payout
+//! with what it is made of. The copy is written page by page: it is Stripe's word, the same whoever
+//! reads it again.
 
 use super::examine::{Examination, Examined, Found, MOST_PAGES};
 use crate::{
@@ -23,17 +24,26 @@ impl Examination<'_> {
         if transactions.is_empty() {
             return Ok(());
         }
-        let call = Call::internal("wallet", self.tenant, "provider_transactions_read", Uuid::nil(), None);
+        let call =
+            Call::internal("wallet", self.tenant, "provider_transactions_read", Uuid::nil(), None);
         let tx = self.app.db.begin_apart(&call).await?;
         provider_transactions::save(&tx, NAME, transactions).await?;
         tx.commit_rows().await
     }
 
     /// Keeps the payouts that were made or have changed, and compares those whose list is complete.
-    pub(super) async fn read_payouts(&self, examined: &mut Examined, period: Period) -> Result<Result<(), ReconciliationState>, AppError> {
+    pub(super) async fn read_payouts(
+        &self,
+        examined: &mut Examined,
+        period: Period,
+    ) -> Result<Result<(), ReconciliationState>, AppError> {
         let mut after: Option<String> = None;
         for _ in 0..MOST_PAGES {
-            let page = self.accounts.payouts(self.tenant, period, after.as_deref()).await.map_err(unanswered)?;
+            let page = self
+                .accounts
+                .payouts(self.tenant, period, after.as_deref())
+                .await
+                .map_err(unanswered)?;
             let Ok((payouts, next)) = page else { return Ok(Err(ReconciliationState::KeyRefused)) };
             for listed in payouts {
                 if let Err(failed) = self.read_payout(examined, listed).await? {
@@ -71,10 +81,21 @@ impl Examination<'_> {
             self.keep_payout(&ProviderPayout { is_listed: true, ..payout.clone() }).await?;
             examined.listed.count(RecordKind::Payout);
         }
-        let place = Place { kind: RecordKind::Payout, id: payout.provider_id.clone(), charge: String::new() };
+        let place = Place {
+            kind: RecordKind::Payout,
+            id: payout.provider_id.clone(),
+            charge: String::new(),
+        };
         if let Some(net) = self.differs(&payout).await? {
-            let (at_provider, in_ledger) = (Side { amount: payout.amount, outcome: None }, Side { amount: net, outcome: None });
-            let finding = Finding { place: place.clone(), at_provider: Some(at_provider), in_ledger: Some(in_ledger) };
+            let (at_provider, in_ledger) = (
+                Side { amount: payout.amount, outcome: None },
+                Side { amount: net, outcome: None },
+            );
+            let finding = Finding {
+                place: place.clone(),
+                at_provider: Some(at_provider),
+                in_ledger: Some(in_ledger),
+            };
             examined.found.push(Found { finding, step: None, settles_itself: false });
         }
         examined.seen.insert(place);
@@ -89,11 +110,20 @@ impl Examination<'_> {
     }
 
     /// Keeps all that a payout is made of.
-    async fn keep_list(&self, payout: &ProviderPayout) -> Result<Result<(), ReconciliationState>, AppError> {
+    async fn keep_list(
+        &self,
+        payout: &ProviderPayout,
+    ) -> Result<Result<(), ReconciliationState>, AppError> {
         let mut after: Option<String> = None;
         for _ in 0..MOST_PAGES {
-            let page = self.accounts.transactions_of(self.tenant, payout, after.as_deref()).await.map_err(unanswered)?;
-            let Ok((transactions, next)) = page else { return Ok(Err(ReconciliationState::KeyRefused)) };
+            let page = self
+                .accounts
+                .transactions_of(self.tenant, payout, after.as_deref())
+                .await
+                .map_err(unanswered)?;
+            let Ok((transactions, next)) = page else {
+                return Ok(Err(ReconciliationState::KeyRefused));
+            };
             self.keep(&transactions).await?;
             match next {
                 Some(next) => after = Some(next),
@@ -104,10 +134,17 @@ impl Examination<'_> {
     }
 
     /// What the transactions of a payout come to, where that is another amount.
-    async fn differs(&self, payout: &ProviderPayout) -> Result<Option<payterms_kernel::Money>, AppError> {
+    async fn differs(
+        &self,
+        payout: &ProviderPayout,
+    ) -> Result<Option<payterms_kernel::Money>, AppError> {
         let conn = self.app.db.read(self.tenant).await?;
         let sums = provider_transactions::sums_of(&conn, self.tenant, &[payout.id]).await?;
-        let net = sums.get(&payout.id).copied().unwrap_or_else(|| Sums::none(payout.amount.currency())).net()?;
+        let net = sums
+            .get(&payout.id)
+            .copied()
+            .unwrap_or_else(|| Sums::none(payout.amount.currency()))
+            .net()?;
         Ok((net != payout.amount).then_some(net))
     }
 }

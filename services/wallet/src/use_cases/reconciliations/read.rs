@@ -2,9 +2,13 @@
 
 use crate::{
     app::App,
-    commands::reconciliations::{ListDifferences, ListPayouts, ListReconciliations, ListTransactions, ReadBalance},
+    commands::reconciliations::{
+        ListDifferences, ListPayouts, ListReconciliations, ListTransactions, ReadBalance,
+    },
     messages::{provider_payouts as payout_messages, reconciliations as messages},
-    store::{provider_differences, provider_payouts, provider_reconciliations, provider_transactions},
+    store::{
+        provider_differences, provider_payouts, provider_reconciliations, provider_transactions,
+    },
 };
 use payterms_chassis::{
     AppError,
@@ -24,8 +28,12 @@ pub async fn list_provider_reconciliations(
     let before = app.pages.cursor(page)?.unwrap_or(Uuid::max());
     let conn = app.db.read(tenant).await?;
     let mut listed = provider_reconciliations::list(&conn, tenant, before, page.reads()).await?;
-    let next_page_token = app.pages.cut(page, &mut listed, |reconciliation| reconciliation.id.to_string());
-    let provider_reconciliations = listed.iter().map(|reconciliation| messages::provider_reconciliation(tenant, reconciliation)).collect();
+    let next_page_token =
+        app.pages.cut(page, &mut listed, |reconciliation| reconciliation.id.to_string());
+    let provider_reconciliations = listed
+        .iter()
+        .map(|reconciliation| messages::provider_reconciliation(tenant, reconciliation))
+        .collect();
     Ok(pb::ListProviderReconciliationsResponse { provider_reconciliations, next_page_token })
 }
 
@@ -41,7 +49,8 @@ pub async fn list_provider_differences(
     let conn = app.db.read(tenant).await?;
     let mut listed = provider_differences::list(&conn, tenant, *state, after, page.reads()).await?;
     let next_page_token = app.pages.cut(page, &mut listed, |difference| difference.id.to_string());
-    let provider_differences = listed.iter().map(|difference| messages::provider_difference(tenant, difference)).collect();
+    let provider_differences =
+        listed.iter().map(|difference| messages::provider_difference(tenant, difference)).collect();
     Ok(pb::ListProviderDifferencesResponse { provider_differences, next_page_token })
 }
 
@@ -59,13 +68,18 @@ pub async fn list_provider_payouts(
     });
     let conn = app.db.read(tenant).await?;
     let mut listed = provider_payouts::list(&conn, tenant, after, page.reads()).await?;
-    let position =
-        |payout: &payterms_wallet_domain::provider_payout::ProviderPayout| Position { key: Key::Instant(payout.created_at), id: payout.id };
+    let position = |payout: &payterms_wallet_domain::provider_payout::ProviderPayout| Position {
+        key: Key::Instant(payout.created_at),
+        id: payout.id,
+    };
     let next_page_token = app.pages.cut(page, &mut listed, |payout| position(payout).to_string());
-    let ids: Vec<_> = listed.iter().filter(|payout| payout.is_listed).map(|payout| payout.id).collect();
+    let ids: Vec<_> =
+        listed.iter().filter(|payout| payout.is_listed).map(|payout| payout.id).collect();
     let sums = provider_transactions::sums_of(&conn, tenant, &ids).await?;
-    let provider_payouts =
-        listed.iter().map(|payout| payout_messages::provider_payout(tenant, payout, sums.get(&payout.id))).collect::<Result<_, _>>()?;
+    let provider_payouts = listed
+        .iter()
+        .map(|payout| payout_messages::provider_payout(tenant, payout, sums.get(&payout.id)))
+        .collect::<Result<_, _>>()?;
     Ok(pb::ListProviderPayoutsResponse { provider_payouts, next_page_token })
 }
 
@@ -79,16 +93,24 @@ pub async fn list_provider_transactions(
 ) -> Result<pb::ListProviderTransactionsResponse, AppError> {
     let after = app.pages.cursor::<String>(page)?.unwrap_or_default();
     let conn = app.db.read(tenant).await?;
-    let mut listed = provider_transactions::list(&conn, tenant, *payout, &after, page.reads()).await?;
+    let mut listed =
+        provider_transactions::list(&conn, tenant, *payout, &after, page.reads()).await?;
     let next_page_token = app.pages.cut(page, &mut listed, |transaction| transaction.id.clone());
-    let provider_transactions =
-        listed.iter().map(|transaction| payout_messages::provider_transaction(tenant, transaction)).collect::<Result<_, _>>()?;
+    let provider_transactions = listed
+        .iter()
+        .map(|transaction| payout_messages::provider_transaction(tenant, transaction))
+        .collect::<Result<_, _>>()?;
     Ok(pb::ListProviderTransactionsResponse { provider_transactions, next_page_token })
 }
 
 /// What had moved the balance until an instant, by currency.
-pub async fn get_provider_balance(app: &App, ReadBalance { tenant, at }: &ReadBalance) -> Result<pb::GetProviderBalanceResponse, AppError> {
+pub async fn get_provider_balance(
+    app: &App,
+    ReadBalance { tenant, at }: &ReadBalance,
+) -> Result<pb::GetProviderBalanceResponse, AppError> {
     let conn = app.db.read(tenant).await?;
     let sums = provider_transactions::sums_until(&conn, tenant, *at).await?;
-    Ok(pb::GetProviderBalanceResponse { sums: sums.iter().map(payout_messages::provider_sums).collect::<Result<_, _>>()? })
+    Ok(pb::GetProviderBalanceResponse {
+        sums: sums.iter().map(payout_messages::provider_sums).collect::<Result<_, _>>()?,
+    })
 }

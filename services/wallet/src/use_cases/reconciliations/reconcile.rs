@@ -28,7 +28,8 @@ use uuid::Uuid;
 
 /// The kind of flow.
 pub const FLOW: &str = "provider_reconciliation";
-/// Most differences that are stored of one reconciliation, and most open ones that it looks at again.
+/// Most differences that are stored of one reconciliation, and most open ones that it looks at
+/// again.
 const MOST_STORED: u16 = 1_000;
 
 /// Reconciles a period.
@@ -61,7 +62,12 @@ pub async fn reconcile_provider(
 }
 
 /// Stores a reconciliation with its lease, under the lock of the tenant's settings.
-pub(super) async fn begin_reconciliation(app: &App, tx: &mut WriteTx, period: Period, nightly: bool) -> Result<Lease, AppError> {
+pub(super) async fn begin_reconciliation(
+    app: &App,
+    tx: &mut WriteTx,
+    period: Period,
+    nightly: bool,
+) -> Result<Lease, AppError> {
     let provider_reconciliation = ProviderReconciliation {
         id: tx.id::<ProviderReconciliation>().uuid(),
         provider: NAME.to_owned(),
@@ -77,33 +83,48 @@ pub(super) async fn begin_reconciliation(app: &App, tx: &mut WriteTx, period: Pe
     app.flows.open(tx, FLOW, provider_reconciliation.id).await
 }
 
-/// Drives the flow to its close. Nothing is written before all was read, so that whoever takes it over begins anew.
+/// Drives the flow to its close. Nothing is written before all was read, so that whoever takes it
+/// over begins anew.
 ///
 /// # Errors
 /// `PROVIDER_UNAVAILABLE` while the provider does not answer. The recovery resumes the flow.
 pub async fn drive_reconciliation(app: &App, lease: &Lease) -> Result<(), AppError> {
     let (tenant, id) = (&lease.tenant, lease.intent);
     let conn = app.db.read(tenant).await?;
-    let Some(mut this_provider_reconciliation) = store::find(&conn, tenant, id).await? else { return Ok(()) };
-    let open = provider_differences::list(&conn, tenant, Some(DifferenceState::Open), Uuid::nil(), MOST_STORED.into()).await?;
+    let Some(mut this_provider_reconciliation) = store::find(&conn, tenant, id).await? else {
+        return Ok(());
+    };
+    let open = provider_differences::list(
+        &conn,
+        tenant,
+        Some(DifferenceState::Open),
+        Uuid::nil(),
+        MOST_STORED.into(),
+    )
+    .await?;
     drop(conn);
     let examined = examine(app, tenant, this_provider_reconciliation.period, &open).await?;
     kill::point("provider_reconciliation.before_record");
-    let mut tx = app.db.begin_apart(&Call::internal("wallet", tenant, "provider_reconciled", id, None)).await?;
+    let mut tx = app
+        .db
+        .begin_apart(&Call::internal("wallet", tenant, "provider_reconciled", id, None))
+        .await?;
     settings::lock(tx.conn(), tenant).await?;
     flow::hold(&tx, lease).await?;
     match examined {
         Ok(examined) => {
             this_provider_reconciliation.state = ReconciliationState::Completed;
             this_provider_reconciliation.listed = examined.listed;
-            this_provider_reconciliation.differences = i64::try_from(examined.found.len()).unwrap_or(i64::MAX);
+            this_provider_reconciliation.differences =
+                i64::try_from(examined.found.len()).unwrap_or(i64::MAX);
             record(&mut tx, &examined, &open).await?;
         }
         Err(failed) => this_provider_reconciliation.state = failed,
     }
     this_provider_reconciliation.ended_at = Some(tx.time().real);
     publish_reconciliation(&mut tx, &this_provider_reconciliation).await?;
-    let provider_reconciliation = Some(messages::provider_reconciliation(tenant, &this_provider_reconciliation));
+    let provider_reconciliation =
+        Some(messages::provider_reconciliation(tenant, &this_provider_reconciliation));
     tx.answer_intent(id, &ReconcileProviderResponse { provider_reconciliation }).await?;
     flow::close(&tx, lease).await?;
     tx.commit_rows().await?;
@@ -111,8 +132,13 @@ pub async fn drive_reconciliation(app: &App, lease: &Lease) -> Result<(), AppErr
     Ok(())
 }
 
-/// Stores what was found, and what is equal again. Disputes that the provider knows better are asked for.
-async fn record(tx: &mut WriteTx, examined: &Examined, open: &[ProviderDifference]) -> Result<(), AppError> {
+/// Stores what was found, and what is equal again. Disputes that the provider knows better are
+/// asked for.
+async fn record(
+    tx: &mut WriteTx,
+    examined: &Examined,
+    open: &[ProviderDifference],
+) -> Result<(), AppError> {
     let now = tx.time().real;
     for found in examined.found.iter().take(MOST_STORED.into()) {
         record_found(tx, found, now).await?;
@@ -120,11 +146,16 @@ async fn record(tx: &mut WriteTx, examined: &Examined, open: &[ProviderDifferenc
             ask_now(tx, NAME, &found.finding.place.charge).await?;
         }
     }
-    for before in open.iter().filter(|provider_difference| examined.is_equal(&provider_difference.finding.place)) {
+    for before in open
+        .iter()
+        .filter(|provider_difference| examined.is_equal(&provider_difference.finding.place))
+    {
         let tenant = tx.call().tenant.clone();
         // A person may have settled it meanwhile.
         let again = provider_differences::find(tx.conn(), &tenant, before.id).await?;
-        if let Some(mut provider_difference) = again.filter(|provider_difference| provider_difference.state == DifferenceState::Open) {
+        if let Some(mut provider_difference) =
+            again.filter(|provider_difference| provider_difference.state == DifferenceState::Open)
+        {
             provider_difference.gone(now);
             publish_difference(tx, &provider_difference).await?;
         }

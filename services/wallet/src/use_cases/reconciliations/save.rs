@@ -37,7 +37,10 @@ pub(super) async fn publish_reconciliation(
 ) -> Result<(), AppError> {
     provider_reconciliations::save(tx, this_provider_reconciliation).await?;
     let event = ProviderReconciled {
-        provider_reconciliation: Some(messages::provider_reconciliation(&tx.call().tenant, this_provider_reconciliation)),
+        provider_reconciliation: Some(messages::provider_reconciliation(
+            &tx.call().tenant,
+            this_provider_reconciliation,
+        )),
     };
     tx.emit("provider_reconciliation", &this_provider_reconciliation.id.to_string(), &event).await
 }

@@ -14,8 +14,12 @@ pub async fn follow_usage_invoice(tx: &WriteTx, event: &UsageInvoiced) -> Result
     let name = names::parse(&event.invoice, &["customers", "invoices"]).ok_or_else(fault)?;
     let month = event.month.as_ref().and_then(date_of).ok_or_else(fault)?;
     let funding = if event.postpaid { Funding::Postpaid } else { Funding::Deposit };
-    let service = names::parse(&event.metered_service, &["customers", "meteredServices"]).map(|name| Billed::Service(name.id(1), month));
-    let billed = service.or_else(|| names::uuid(&event.closing_id).map(|closing| Billed::Closing(closing, funding))).ok_or_else(fault)?;
+    let service = names::parse(&event.metered_service, &["customers", "meteredServices"])
+        .map(|name| Billed::Service(name.id(1), month));
+    let billed = service
+        .or_else(|| names::uuid(&event.closing_id).map(|closing| Billed::Closing(closing, funding)))
+        .ok_or_else(fault)?;
     let invoice = UsageInvoice { name: event.invoice.clone(), number: event.number.clone() };
-    usage_invoices::save(tx.conn(), &tx.call().tenant, (name.id(1), &invoice), (billed, month)).await
+    usage_invoices::save(tx.conn(), &tx.call().tenant, (name.id(1), &invoice), (billed, month))
+        .await
 }

@@ -17,10 +17,16 @@ use uuid::Uuid;
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`.
-pub async fn get_reversal(app: &App, named: &WalletRef, id: Id<Reversal>) -> Result<pb::GetReversalResponse, AppError> {
+pub async fn get_reversal(
+    app: &App,
+    named: &WalletRef,
+    id: Id<Reversal>,
+) -> Result<pb::GetReversalResponse, AppError> {
     let conn = app.db.read(&named.tenant).await?;
     find_wallet(&conn, named).await?;
-    let reversal = reversals::find(&conn, &named.tenant, named.wallet, id).await?.ok_or_else(Refusal::not_found)?;
+    let reversal = reversals::find(&conn, &named.tenant, named.wallet, id)
+        .await?
+        .ok_or_else(Refusal::not_found)?;
     Ok(pb::GetReversalResponse { reversal: Some(messages::reversal(&named.name(), &reversal)) })
 }
 
@@ -28,13 +34,21 @@ pub async fn get_reversal(app: &App, named: &WalletRef, id: Id<Reversal>) -> Res
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `PAGE_TOKEN_INVALID`.
-pub async fn list_reversals(app: &App, list: &ListReversals) -> Result<pb::ListReversalsResponse, AppError> {
+pub async fn list_reversals(
+    app: &App,
+    list: &ListReversals,
+) -> Result<pb::ListReversalsResponse, AppError> {
     let (named, page) = (&list.wallet, &list.page);
     let before = app.pages.cursor(page)?.unwrap_or(Uuid::max());
     let conn = app.db.read(&named.tenant).await?;
     find_wallet(&conn, named).await?;
-    let mut listed = reversals::list(&conn, &named.tenant, (named.wallet, list.reversed), before, page.reads()).await?;
+    let mut listed =
+        reversals::list(&conn, &named.tenant, (named.wallet, list.reversed), before, page.reads())
+            .await?;
     let next_page_token = app.pages.cut(page, &mut listed, |reversal| reversal.id.to_string());
     let name = named.name();
-    Ok(pb::ListReversalsResponse { reversals: listed.iter().map(|each| messages::reversal(&name, each)).collect(), next_page_token })
+    Ok(pb::ListReversalsResponse {
+        reversals: listed.iter().map(|each| messages::reversal(&name, each)).collect(),
+        next_page_token,
+    })
 }

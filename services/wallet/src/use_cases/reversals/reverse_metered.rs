@@ -20,7 +20,8 @@ use payterms_wallet_domain::{
 /// Reverses a use that a metered service has not billed yet.
 ///
 /// # Errors
-/// `RESOURCE_NOT_FOUND`, `NOT_REVERSIBLE`, `USAGE_INVOICED`, `SECOND_PERSON_REQUIRED`; those of [`reverse_metered`].
+/// `RESOURCE_NOT_FOUND`, `NOT_REVERSIBLE`, `USAGE_INVOICED`, `SECOND_PERSON_REQUIRED`; those of
+/// [`reverse_metered`].
 pub async fn reverse_metered_use(
     app: &App,
     call: &Call,
@@ -33,15 +34,20 @@ pub async fn reverse_metered_use(
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    let record = usage::find(tx.conn(), tenant, named.wallet, command.record).await?.ok_or_else(Refusal::not_found)?;
+    let record = usage::find(tx.conn(), tenant, named.wallet, command.record)
+        .await?
+        .ok_or_else(Refusal::not_found)?;
     let metered = record.metered.ok_or_else(|| reversed_otherwise(&record))?;
     let service = metered::lock(&tx, metered.service).await?.ok_or_else(Refusal::not_found)?;
     if metered.month < service.open_month {
         return Err(metered_refusal(&tx, &service, (metered.month, record.unit_price)).await?);
     }
-    let sum = reversals::sums(tx.conn(), tenant, &[], &[record.id.uuid()]).await?.remove(&record.id.uuid());
+    let sum = reversals::sums(tx.conn(), tenant, &[], &[record.id.uuid()])
+        .await?
+        .remove(&record.id.uuid());
     let zero = Money::zero(locked.wallet.currency);
-    let (reversed, reversed_amount) = sum.map_or((rust_decimal::Decimal::ZERO, zero), |sum| (sum.quantity, sum.amount));
+    let (reversed, reversed_amount) =
+        sum.map_or((rust_decimal::Decimal::ZERO, zero), |sum| (sum.quantity, sum.amount));
     let original = MeteredOriginal { record, reversed, reversed_amount };
     let now = tx.now();
     let id = tx.id::<Reversal>().uuid();

@@ -19,17 +19,26 @@ use payterms_wallet_domain::revocation::Decision;
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`; those of [`payterms_wallet_domain::Revocation::decide`].
-pub async fn decide_revocation(app: &App, call: &Call, command: &DecideRevocation) -> Result<Answer<DecideRevocationResponse>, AppError> {
+pub async fn decide_revocation(
+    app: &App,
+    call: &Call,
+    command: &DecideRevocation,
+) -> Result<Answer<DecideRevocationResponse>, AppError> {
     let named = &command.named.wallet;
     let mut tx = app.db.begin(call).await?;
     let mut locked = lock_wallet(&tx, named).await?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    let found = revocations::find(tx.conn(), &call.tenant, named.wallet, command.named.revocation).await?;
+    let found =
+        revocations::find(tx.conn(), &call.tenant, named.wallet, command.named.revocation).await?;
     let mut this_revocation = found.ok_or_else(Refusal::not_found)?;
     let now = tx.now();
-    let decision = Decision { by: call.caller.subject.clone(), approve: command.approve, answer: command.answer.clone() };
+    let decision = Decision {
+        by: call.caller.subject.clone(),
+        approve: command.approve,
+        answer: command.answer.clone(),
+    };
     this_revocation.decide(&mut locked.wallet, tx.ids(), decision, now)?;
     let mut consequences = Consequences::default();
     if command.approve {
@@ -42,6 +51,7 @@ pub async fn decide_revocation(app: &App, call: &Call, command: &DecideRevocatio
         save_wallet(&tx, &mut locked).await?;
         schedule_recharges(&tx, [&locked.wallet]).await?;
     }
-    let revocation = Some(publish_revocation(&mut tx, &named.name(), &this_revocation, consequences).await?);
+    let revocation =
+        Some(publish_revocation(&mut tx, &named.name(), &this_revocation, consequences).await?);
     tx.commit(DecideRevocationResponse { revocation }).await
 }

@@ -15,7 +15,8 @@ pub(super) struct Consequences {
     pub(super) recharge_stopped: bool,
 }
 
-/// Saves a revocation of the wallet of that name and publishes how it stands, and what it has led to.
+/// Saves a revocation of the wallet of that name and publishes how it stands, and what it has led
+/// to.
 pub(super) async fn publish_revocation(
     tx: &mut WriteTx,
     wallet: &str,
@@ -24,7 +25,8 @@ pub(super) async fn publish_revocation(
 ) -> Result<RevocationMessage, AppError> {
     revocations::save(tx, this_revocation).await?;
     let rendered = messages::revocations::revocation(wallet, this_revocation);
-    let decided = matches!(this_revocation.state, RevocationState::Revoked | RevocationState::Restored);
+    let decided =
+        matches!(this_revocation.state, RevocationState::Revoked | RevocationState::Restored);
     let event = CreditRevocationChanged {
         revocation: Some(rendered.clone()),
         decided,

@@ -13,11 +13,16 @@ use payterms_kernel::Refusal;
 use payterms_proto::wallet::v1::ConnectStripeResponse;
 use payterms_wallet_domain::StripeConnection;
 
-/// Connects an account, or gives the connected one another key. Stripe is asked whose the key is before anything is locked.
+/// Connects an account, or gives the connected one another key. Stripe is asked whose the key is
+/// before anything is locked.
 ///
 /// # Errors
 /// `FEATURE_DISABLED`, `STRIPE_KEY_REFUSED`, `STRIPE_ACCOUNT_DIFFERS`, `PROVIDER_UNAVAILABLE`.
-pub async fn connect_stripe(app: &App, call: &Call, new: &ConnectStripe) -> Result<Answer<ConnectStripeResponse>, AppError> {
+pub async fn connect_stripe(
+    app: &App,
+    call: &Call,
+    new: &ConnectStripe,
+) -> Result<Answer<ConnectStripeResponse>, AppError> {
     let accounts = app.stripe_accounts()?;
     let on_behalf_of = Some(new.connected_account.as_str()).filter(|account| !account.is_empty());
     let account = accounts.account_of(&new.secret_key, on_behalf_of).await.map_err(|fault| match fault {
@@ -32,7 +37,9 @@ pub async fn connect_stripe(app: &App, call: &Call, new: &ConnectStripe) -> Resu
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    let sealed = accounts.seal_secrets(&call.tenant, &new.secret_key, &new.webhook_secret).map_err(AppError::Fault)?;
+    let sealed = accounts
+        .seal_secrets(&call.tenant, &new.secret_key, &new.webhook_secret)
+        .map_err(AppError::Fault)?;
     let connection = StripeConnection {
         account,
         on_behalf: on_behalf_of.is_some(),

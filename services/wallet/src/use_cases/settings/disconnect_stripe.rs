@@ -13,7 +13,10 @@ use payterms_proto::wallet::v1::DisconnectStripeResponse;
 ///
 /// # Errors
 /// `STRIPE_NOT_CONNECTED`, `STRIPE_IN_USE`.
-pub async fn disconnect_stripe(app: &App, call: &Call) -> Result<Answer<DisconnectStripeResponse>, AppError> {
+pub async fn disconnect_stripe(
+    app: &App,
+    call: &Call,
+) -> Result<Answer<DisconnectStripeResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let mut settings = store::lock(tx.conn(), &call.tenant).await?;
     if let Some(answer) = tx.replay().await? {

@@ -1,5 +1,5 @@
-//! Follows invoicing's tenants: whether one is suspended, its time zone, the setting that prepayment depends on, and
-//! up to which amount one person gives something back.
+//! Follows invoicing's tenants: whether one is suspended, its time zone, the setting that
+//! prepayment depends on, and up to which amount one person gives something back.
 
 use super::{follow_zone, save::publish_settings};
 use crate::store::settings as store;
@@ -7,7 +7,8 @@ use payterms_chassis::{AppError, WriteTx, render::money_of, zones};
 use payterms_kernel::Money;
 use payterms_proto::invoicing::v1::{Tenant, tenant::State};
 
-/// Copies a tenant's fields from invoicing's event. If a condition of prepayment no longer holds, it is turned off.
+/// Copies a tenant's fields from invoicing's event. If a condition of prepayment no longer holds,
+/// it is turned off.
 pub async fn follow_tenant(tx: &mut WriteTx, tenant: &Tenant) -> Result<(), AppError> {
     let suspended = tenant.state() == State::Suspended;
     zones::register(tx, suspended, &tenant.time_zone, &follow_zone::JOBS).await?;

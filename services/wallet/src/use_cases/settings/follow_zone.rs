@@ -14,9 +14,16 @@ use payterms_chassis::{
 use payterms_kernel::Id;
 use uuid::Uuid;
 
-/// The jobs whose rows fall due when a day begins. A stopped recharge is tried again when a month begins.
-pub const JOBS: [&str; 6] =
-    [months::close::JOB, metered::close::JOB, fees::take::JOB, rules::mark_month_end::JOB, rules::retry::JOB, lots::announce_expiry::JOB];
+/// The jobs whose rows fall due when a day begins. A stopped recharge is tried again when a month
+/// begins.
+pub const JOBS: [&str; 6] = [
+    months::close::JOB,
+    metered::close::JOB,
+    fees::take::JOB,
+    rules::mark_month_end::JOB,
+    rules::retry::JOB,
+    lots::announce_expiry::JOB,
+];
 
 /// Moves a page of rows.
 pub async fn follow_zone(app: &App, row: &DueRow) -> Result<(), AppError> {
@@ -24,13 +31,15 @@ pub async fn follow_zone(app: &App, row: &DueRow) -> Result<(), AppError> {
     let Some(page) = take_page(&tx, row).await? else { return Ok(()) };
     let mut moves = page.moves(tx.time().zone);
     if page.job == lots::announce_expiry::JOB {
-        // The last day of a lot may be another one in the new zone: each wallet works out anew when it is told.
+        // The last day of a lot may be another one in the new zone: each wallet works out anew when
+        // it is told.
         for (.., to) in &mut moves {
             *to = tx.now();
         }
     }
     if page.job == months::close::JOB {
-        // What was used so far belongs to the month that ends now, even where it has been over for some hours in the new zone.
+        // What was used so far belongs to the month that ends now, even where it has been over for
+        // some hours in the new zone.
         for (.., to) in &mut moves {
             *to = (*to).max(tx.now());
         }
@@ -44,8 +53,15 @@ pub async fn follow_zone(app: &App, row: &DueRow) -> Result<(), AppError> {
 
 /// The rules say when they are tried again, too.
 async fn move_retries(tx: &WriteTx, moves: &[Move]) -> Result<(), AppError> {
-    let retries: Vec<_> = moves.iter().filter_map(|(subject, from, to)| Some((names::uuid(subject)?, *from, *to))).collect();
+    let retries: Vec<_> = moves
+        .iter()
+        .filter_map(|(subject, from, to)| Some((names::uuid(subject)?, *from, *to)))
+        .collect();
     // A retry is saved under its wallet's lock.
-    wallets::lock_many(tx, &retries.iter().map(|(wallet, ..)| Id::from_uuid(*wallet)).collect::<Vec<_>>()).await?;
+    wallets::lock_many(
+        tx,
+        &retries.iter().map(|(wallet, ..)| Id::from_uuid(*wallet)).collect::<Vec<_>>(),
+    )
+    .await?;
     recharges::move_retries(tx.conn(), &tx.call().tenant, &retries).await
 }

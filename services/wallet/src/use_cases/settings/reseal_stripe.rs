@@ -16,10 +16,21 @@ const ROW: &str = "stripe";
 /// The sealed keys of tenants.
 #[must_use]
 pub fn sealed(seal: Option<Seal>) -> SealedTable {
-    SealedTable { name: "wallet_settings", seal, holds: "stripe_key IS NOT NULL", list, reseal: Some(reseal) }
+    SealedTable {
+        name: "wallet_settings",
+        seal,
+        holds: "stripe_key IS NOT NULL",
+        list,
+        reseal: Some(reseal),
+    }
 }
 
-fn list<'a>(conn: &'a Transaction, tenant: &'a TenantId, after: &'a str, _: i64) -> BoxFuture<'a, Result<Vec<SealedRow>, AppError>> {
+fn list<'a>(
+    conn: &'a Transaction,
+    tenant: &'a TenantId,
+    after: &'a str,
+    _: i64,
+) -> BoxFuture<'a, Result<Vec<SealedRow>, AppError>> {
     Box::pin(async move {
         if !after.is_empty() {
             return Ok(Vec::new());
@@ -33,7 +44,11 @@ fn list<'a>(conn: &'a Transaction, tenant: &'a TenantId, after: &'a str, _: i64)
 }
 
 /// Nothing that the tenant sees changes, so its settings keep their version, and nobody is told.
-fn reseal<'a>(tx: &'a mut WriteTx, seal: &'a Seal, _: &'a str) -> BoxFuture<'a, Result<Result<(), String>, AppError>> {
+fn reseal<'a>(
+    tx: &'a mut WriteTx,
+    seal: &'a Seal,
+    _: &'a str,
+) -> BoxFuture<'a, Result<Result<(), String>, AppError>> {
     Box::pin(async move {
         let tenant = tx.call().tenant.clone();
         let mut settings = store::lock(tx.conn(), &tenant).await?;

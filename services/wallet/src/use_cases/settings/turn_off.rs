@@ -6,7 +6,10 @@ use payterms_chassis::{Answer, AppError, Call};
 use payterms_proto::wallet::v1::TurnOffPrepaymentResponse;
 
 /// Turns prepayment off.
-pub async fn turn_off_prepayment(app: &App, call: &Call) -> Result<Answer<TurnOffPrepaymentResponse>, AppError> {
+pub async fn turn_off_prepayment(
+    app: &App,
+    call: &Call,
+) -> Result<Answer<TurnOffPrepaymentResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let mut settings = store::lock(tx.conn(), &call.tenant).await?;
     if let Some(answer) = tx.replay().await? {

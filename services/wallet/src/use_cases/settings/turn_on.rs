@@ -10,7 +10,11 @@ use payterms_wallet_domain::MethodKind;
 ///
 /// # Errors
 /// `PREPAYMENT_CONDITIONS` with every condition, `METHOD_NOT_OFFERED`.
-pub async fn turn_on_prepayment(app: &App, call: &Call, offered: Vec<MethodKind>) -> Result<Answer<TurnOnPrepaymentResponse>, AppError> {
+pub async fn turn_on_prepayment(
+    app: &App,
+    call: &Call,
+    offered: Vec<MethodKind>,
+) -> Result<Answer<TurnOnPrepaymentResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let mut settings = store::lock(tx.conn(), &call.tenant).await?;
     if let Some(answer) = tx.replay().await? {

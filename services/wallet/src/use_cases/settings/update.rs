@@ -5,10 +5,12 @@ use crate::{app::App, commands::settings::UpdateSettings, store::settings as sto
 use payterms_chassis::{Answer, AppError, Call, etag};
 use payterms_proto::wallet::v1::UpdateWalletSettingsResponse;
 
-/// Changes the fields that the mask names. If a condition of prepayment no longer holds, it is turned off.
+/// Changes the fields that the mask names. If a condition of prepayment no longer holds, it is
+/// turned off.
 ///
 /// # Errors
-/// `ETAG_MISMATCH`; `METHOD_NOT_OFFERED` for a provider that this installation does not have; `STRIPE_NOT_CONNECTED`.
+/// `ETAG_MISMATCH`; `METHOD_NOT_OFFERED` for a provider that this installation does not have;
+/// `STRIPE_NOT_CONNECTED`.
 pub async fn update_wallet_settings(
     app: &App,
     call: &Call,

@@ -31,7 +31,9 @@ pub async fn start_method_setup(
     StartMethodSetup { customer: named, kind, currency }: &StartMethodSetup,
 ) -> Result<Answer<StartMethodSetupResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
-    let customer = customers::find(tx.conn(), &call.tenant, named.customer).await?.ok_or_else(Refusal::not_found)?;
+    let customer = customers::find(tx.conn(), &call.tenant, named.customer)
+        .await?
+        .ok_or_else(Refusal::not_found)?;
     methods::lock(&tx, named.customer).await?;
     if tx.seen().await?.is_some() {
         drop(tx);
@@ -42,12 +44,15 @@ pub async fn start_method_setup(
     settings.must_be_connected_to(provider)?;
     if !app.provider(provider)?.takes(*kind, &customer.country) {
         let message = "The tenant's payment provider does not save this kind of method.";
-        return Err(Refusal::precondition("METHOD_NOT_OFFERED", message).with("provider", provider).into());
+        return Err(Refusal::precondition("METHOD_NOT_OFFERED", message)
+            .with("provider", provider)
+            .into());
     }
     let now = tx.now();
     let setup = MethodSetup::start(tx.id(), &customer, *kind, provider, now)?;
     setups::save(&tx, &setup).await?;
-    let event = MethodSetupChanged { method_setup: Some(messages::method_setup(&named.name(), &setup)) };
+    let event =
+        MethodSetupChanged { method_setup: Some(messages::method_setup(&named.name(), &setup)) };
     tx.emit("method_setup", &setup.id.to_string(), &event).await?;
     let lease = app.flows.open(&tx, FLOW, setup.id.uuid()).await?;
     tx.commit_intent(setup.id.uuid()).await?;
@@ -78,15 +83,25 @@ pub async fn drive_method_setup(app: &App, lease: &Lease) -> Result<(), AppError
     kill::point("method_setup.before_record");
     let call = Call::internal("wallet", &lease.tenant, "page_made", lease.intent, None);
     let mut tx = app.db.begin_forward(&call).await?;
-    let Some(mut setup) = setups::lock(&tx, id).await?.filter(|setup| setup.state == SetupState::Created) else { return Ok(()) };
+    let Some(mut setup) =
+        setups::lock(&tx, id).await?.filter(|setup| setup.state == SetupState::Created)
+    else {
+        return Ok(());
+    };
     flow::hold(&tx, lease).await?;
     setup.page_made(page.setup_id, page.url);
     setups::save(&tx, &setup).await?;
     schedule(&tx, expire::JOB, &id.to_string(), setup.expires_at).await?;
     let customer = CustomerRef { tenant: lease.tenant.clone(), customer: setup.customer };
     let rendered = messages::method_setup(&customer.name(), &setup);
-    tx.emit("method_setup", &id.to_string(), &MethodSetupChanged { method_setup: Some(rendered.clone()) }).await?;
-    tx.answer_intent(lease.intent, &StartMethodSetupResponse { method_setup: Some(rendered) }).await?;
+    tx.emit(
+        "method_setup",
+        &id.to_string(),
+        &MethodSetupChanged { method_setup: Some(rendered.clone()) },
+    )
+    .await?;
+    tx.answer_intent(lease.intent, &StartMethodSetupResponse { method_setup: Some(rendered) })
+        .await?;
     flow::close(&tx, lease).await?;
     tx.commit_rows().await
 }

@@ -11,9 +11,22 @@ use payterms_kernel::{Id, TenantId};
 use payterms_wallet_domain::TopUp;
 
 /// Charges a top-up, once.
-pub(super) async fn charge_top_up(app: &App, tenant: &TenantId, id: Id<TopUp>, taken_over: bool) -> Result<ProviderCharge, AppError> {
+pub(super) async fn charge_top_up(
+    app: &App,
+    tenant: &TenantId,
+    id: Id<TopUp>,
+    taken_over: bool,
+) -> Result<ProviderCharge, AppError> {
     let conn = app.db.read(tenant).await?;
-    let top_up = top_ups::find(&conn, tenant, id).await?.ok_or_else(|| AppError::Fault(format!("no top-up {id}")))?;
+    let top_up = top_ups::find(&conn, tenant, id)
+        .await?
+        .ok_or_else(|| AppError::Fault(format!("no top-up {id}")))?;
     drop(conn);
-    charge_once(app, tenant, &ChargeOnce { work: "top_up", id: id.uuid(), method: top_up.method, amount: top_up.amount }, taken_over).await
+    charge_once(
+        app,
+        tenant,
+        &ChargeOnce { work: "top_up", id: id.uuid(), method: top_up.method, amount: top_up.amount },
+        taken_over,
+    )
+    .await
 }

@@ -1,4 +1,5 @@
-//! Refunds a top-up in a flow over the provider: the credit is reserved, the provider is asked, the credit is taken or free again.
+//! Refunds a top-up in a flow over the provider: the credit is reserved, the provider is asked, the
+//! credit is taken or free again.
 
 use crate::{
     app::App,
@@ -23,7 +24,9 @@ use payterms_chassis::{
 };
 use payterms_kernel::{Id, Refusal, id::step_id};
 use payterms_proto::wallet::v1::{RefundTopUpResponse, TopUpChanged, TopUpRefundChanged};
-use payterms_wallet_domain::{Hold, TopUp, TopUpRefund, dispute::Disputed, settings::Together, top_up_refund};
+use payterms_wallet_domain::{
+    Hold, TopUp, TopUpRefund, dispute::Disputed, settings::Together, top_up_refund,
+};
 
 /// The kind of flow.
 pub const FLOW: &str = "top_up_refund";
@@ -31,8 +34,13 @@ pub const FLOW: &str = "top_up_refund";
 /// Refunds a top-up.
 ///
 /// # Errors
-/// `RESOURCE_NOT_FOUND`, `SECOND_PERSON_REQUIRED`, `RECHARGE_WOULD_FOLLOW`, `STRIPE_NOT_CONNECTED`; those of [`top_up_refund::ask`].
-pub async fn refund_top_up(app: &App, call: &Call, command: &RefundTopUp) -> Result<Answer<RefundTopUpResponse>, AppError> {
+/// `RESOURCE_NOT_FOUND`, `SECOND_PERSON_REQUIRED`, `RECHARGE_WOULD_FOLLOW`, `STRIPE_NOT_CONNECTED`;
+/// those of [`top_up_refund::ask`].
+pub async fn refund_top_up(
+    app: &App,
+    call: &Call,
+    command: &RefundTopUp,
+) -> Result<Answer<RefundTopUpResponse>, AppError> {
     let named = &command.top_up;
     let mut tx = app.db.begin(call).await?;
     let mut locked = lock_wallet(&tx, &named.wallet).await?;
@@ -40,7 +48,9 @@ pub async fn refund_top_up(app: &App, call: &Call, command: &RefundTopUp) -> Res
         drop(tx);
         return app.flows.answer(call, true).await;
     }
-    let found = top_ups::find(tx.conn(), &call.tenant, named.top_up).await?.filter(|top_up| top_up.wallet == named.wallet.wallet);
+    let found = top_ups::find(tx.conn(), &call.tenant, named.top_up)
+        .await?
+        .filter(|top_up| top_up.wallet == named.wallet.wallet);
     let mut top_up = found.ok_or_else(Refusal::not_found)?;
     must_reach_provider(&tx, &top_up).await?;
     let known = disputes::of_charge(tx.conn(), &call.tenant, &top_up.provider_charge_id).await?;
@@ -49,7 +59,13 @@ pub async fn refund_top_up(app: &App, call: &Call, command: &RefundTopUp) -> Res
     let recharge = rules_that_charge(tx.conn(), &call.tenant, &locked.wallet, tx.today()).await?;
     let now = tx.now();
     let before = locked.wallet.clone();
-    let (refund, hold) = top_up_refund::ask((&mut top_up, dispute), &mut locked.wallet, tx.ids(), command.request.clone(), now)?;
+    let (refund, hold) = top_up_refund::ask(
+        (&mut top_up, dispute),
+        &mut locked.wallet,
+        tx.ids(),
+        command.request.clone(),
+        now,
+    )?;
     // All refunds of the top-up together: many small ones are a large one.
     let (amount, sum) = (refund.amount()?, top_up.refunded_credit.plus(top_up.refunded_tax)?);
     let what = "all that is refunded of one top-up";
@@ -80,16 +96,32 @@ pub async fn drive_top_up_refund(app: &App, lease: &Lease) -> Result<(), AppErro
     let call = Call::internal("wallet", &lease.tenant, "top_up_refunded", lease.intent, None);
     let mut tx = app.db.begin_forward(&call).await?;
     let fault = || AppError::Fault(format!("refund {} without what it refunds", lease.intent));
-    let Some(found) = top_up_refunds::find(tx.conn(), &lease.tenant, Id::from_uuid(lease.intent)).await? else { return Ok(()) };
-    let Some(mut locked) = wallets::lock_many(&tx, &[found.wallet]).await?.pop() else { return Ok(()) };
+    let Some(found) =
+        top_up_refunds::find(tx.conn(), &lease.tenant, Id::from_uuid(lease.intent)).await?
+    else {
+        return Ok(());
+    };
+    let Some(mut locked) = wallets::lock_many(&tx, &[found.wallet]).await?.pop() else {
+        return Ok(());
+    };
     flow::hold(&tx, lease).await?;
     // Read under the lock of the wallet.
-    let mut refund = top_up_refunds::find(tx.conn(), &lease.tenant, found.id).await?.ok_or_else(fault)?;
-    let mut top_up = top_ups::find(tx.conn(), &lease.tenant, refund.top_up).await?.ok_or_else(fault)?;
-    let mut hold = holds::of_payment(tx.conn(), &lease.tenant, refund.id.uuid()).await?.ok_or_else(fault)?;
+    let mut refund =
+        top_up_refunds::find(tx.conn(), &lease.tenant, found.id).await?.ok_or_else(fault)?;
+    let mut top_up =
+        top_ups::find(tx.conn(), &lease.tenant, refund.top_up).await?.ok_or_else(fault)?;
+    let mut hold =
+        holds::of_payment(tx.conn(), &lease.tenant, refund.id.uuid()).await?.ok_or_else(fault)?;
     refund.provider_refund_id = answer.id;
     let now = tx.now();
-    if top_up_refund::answered((&mut top_up, &mut refund), &mut hold, &mut locked.wallet, tx.ids(), answer.outcome, now)? {
+    if top_up_refund::answered(
+        (&mut top_up, &mut refund),
+        &mut hold,
+        &mut locked.wallet,
+        tx.ids(),
+        answer.outcome,
+        now,
+    )? {
         save_refund(&mut tx, &mut locked, (&top_up, &refund), &hold).await?;
     }
     let name = name_of(&lease.tenant, &locked.wallet);
@@ -105,13 +137,20 @@ pub async fn drive_top_up_refund(app: &App, lease: &Lease) -> Result<(), AppErro
 async fn refund_at_provider(app: &App, lease: &Lease) -> Result<ProviderRefund, AppError> {
     let fault = || AppError::Fault(format!("refund {} without what it refunds", lease.intent));
     let conn = app.db.read(&lease.tenant).await?;
-    let refund = top_up_refunds::find(&conn, &lease.tenant, Id::from_uuid(lease.intent)).await?.ok_or_else(fault)?;
+    let refund = top_up_refunds::find(&conn, &lease.tenant, Id::from_uuid(lease.intent))
+        .await?
+        .ok_or_else(fault)?;
     let top_up = top_ups::find(&conn, &lease.tenant, refund.top_up).await?.ok_or_else(fault)?;
     let method = methods::get(&conn, &lease.tenant, top_up.method).await?.ok_or_else(fault)?;
     drop(conn);
     let provider = app.provider(&method.provider)?;
     let key = step_id(refund.id.uuid(), "refund");
-    let order = RefundOrder { tenant: lease.tenant.clone(), key, charge_id: top_up.provider_charge_id, amount: refund.amount()? };
+    let order = RefundOrder {
+        tenant: lease.tenant.clone(),
+        key,
+        charge_id: top_up.provider_charge_id,
+        amount: refund.amount()?,
+    };
     // The provider refunds once per key, so a repeated call only asks for the outcome of the first.
     let answer = match provider.refund(&order).await {
         Ok(answer) => answer,
@@ -122,7 +161,12 @@ async fn refund_at_provider(app: &App, lease: &Lease) -> Result<ProviderRefund, 
 }
 
 /// Saves a refund with its top-up, hold and wallet, and publishes them.
-async fn save_refund(tx: &mut WriteTx, locked: &mut Locked, (top_up, refund): (&TopUp, &TopUpRefund), hold: &Hold) -> Result<(), AppError> {
+async fn save_refund(
+    tx: &mut WriteTx,
+    locked: &mut Locked,
+    (top_up, refund): (&TopUp, &TopUpRefund),
+    hold: &Hold,
+) -> Result<(), AppError> {
     let now = tx.now();
     let name = name_of(&tx.call().tenant, &locked.wallet);
     top_ups::save(tx, top_up).await?;
@@ -132,8 +176,15 @@ async fn save_refund(tx: &mut WriteTx, locked: &mut Locked, (top_up, refund): (&
     holds::save(tx, locked.wallet.id, hold).await?;
     schedule_recharges(tx, [&locked.wallet]).await?;
     let rendered = messages::top_ups::top_up(&name, top_up)?;
-    let event =
-        TopUpRefundChanged { top_up_refund: Some(messages::top_up_refunds::top_up_refund(&name, refund)?), top_up: Some(rendered.clone()) };
+    let event = TopUpRefundChanged {
+        top_up_refund: Some(messages::top_up_refunds::top_up_refund(&name, refund)?),
+        top_up: Some(rendered.clone()),
+    };
     tx.emit("top_up_refund", &refund.id.to_string(), &event).await?;
-    tx.emit("top_up", &top_up.id.to_string(), &TopUpChanged { top_up: Some(rendered), paid_owed: None, owed: None }).await
+    tx.emit(
+        "top_up",
+        &top_up.id.to_string(),
+        &TopUpChanged { top_up: Some(rendered), paid_owed: None, owed: None },
+    )
+    .await
 }

@@ -20,13 +20,19 @@ pub const JOB: &str = "settle_top_up";
 /// # Errors
 /// `PROVIDER_UNAVAILABLE` if the provider does not answer. The row stays due.
 pub async fn settle_top_up(app: &App, row: &DueRow) -> Result<(), AppError> {
-    let Some(id) = names::uuid(&row.subject) else { return Err(AppError::Fault(format!("top-up {:?}", row.subject))) };
+    let Some(id) = names::uuid(&row.subject) else {
+        return Err(AppError::Fault(format!("top-up {:?}", row.subject)));
+    };
     let answer = charge_top_up(app, &row.tenant, Id::from_uuid(id), true).await?;
     kill::point("settle_top_up.before_record");
     let call = row.call("wallet", id);
     let mut tx = app.db.begin_forward(&call).await?;
-    let Some(top_up) = top_ups::find(tx.conn(), &row.tenant, Id::from_uuid(id)).await? else { return Ok(()) };
-    let Some(mut locked) = wallets::lock_many(&tx, &[top_up.wallet]).await?.pop() else { return Ok(()) };
+    let Some(top_up) = top_ups::find(tx.conn(), &row.tenant, Id::from_uuid(id)).await? else {
+        return Ok(());
+    };
+    let Some(mut locked) = wallets::lock_many(&tx, &[top_up.wallet]).await?.pop() else {
+        return Ok(());
+    };
     if !take(&tx, row).await? {
         return Ok(());
     }

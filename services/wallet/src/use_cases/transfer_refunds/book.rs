@@ -26,12 +26,25 @@ pub async fn book_transfer_refund(
         return Ok(answer);
     }
     let now = tx.now();
-    let mut hold = holds::of_payment(tx.conn(), &call.tenant, *refund).await?.ok_or_else(Refusal::not_found)?;
+    let mut hold = holds::of_payment(tx.conn(), &call.tenant, *refund)
+        .await?
+        .ok_or_else(Refusal::not_found)?;
     let amount = hold.amount.plus(*tax)?;
     // The hold outlives the stored answer: a step that comes again after a month books nothing.
-    if transfer_refund::book(&mut locked.wallet, &mut hold, tx.ids(), (named.payment, *tax, description), now)? {
+    if transfer_refund::book(
+        &mut locked.wallet,
+        &mut hold,
+        tx.ids(),
+        (named.payment, *tax, description),
+        now,
+    )? {
         let (wallet, rendered) = save_payment_hold(&mut tx, &mut locked, &hold).await?;
-        let event = TransferRefundBooked { wallet: Some(wallet), hold: Some(rendered), payment: named.name(), amount: Some(money(amount)) };
+        let event = TransferRefundBooked {
+            wallet: Some(wallet),
+            hold: Some(rendered),
+            payment: named.name(),
+            amount: Some(money(amount)),
+        };
         tx.emit("wallet", &locked.wallet.id.to_string(), &event).await?;
     }
     kill::point("transfer_refund.before_book");

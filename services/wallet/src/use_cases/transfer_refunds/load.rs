@@ -1,6 +1,9 @@
 //! What a transfer back is reserved on.
 
-use crate::{commands::transfer_refunds::TransferCredit, store::transfers, use_cases::recharges::load::rules_that_charge};
+use crate::{
+    commands::transfer_refunds::TransferCredit, store::transfers,
+    use_cases::recharges::load::rules_that_charge,
+};
 use chrono::NaiveDate;
 use payterms_chassis::AppError;
 use payterms_kernel::Id;

@@ -12,12 +12,17 @@ use uuid::Uuid;
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `REFUND_TOO_LARGE`, `RECHARGE_WOULD_FOLLOW`.
-pub async fn quote_transfer_refund(app: &App, quote: &QuoteTransferRefund) -> Result<QuoteTransferRefundResponse, AppError> {
+pub async fn quote_transfer_refund(
+    app: &App,
+    quote: &QuoteTransferRefund,
+) -> Result<QuoteTransferRefundResponse, AppError> {
     let (customer, currency) = (&quote.of.payment.customer, quote.of.payment.currency);
     let now = app.db.tenant_now(&customer.tenant).await?;
     let today = app.db.tenant_today(&customer.tenant).await?;
     let conn = app.db.read(&customer.tenant).await?;
-    let found = wallets::find_in_currency(&conn, &customer.tenant, customer.customer, currency).await?.ok_or_else(Refusal::not_found)?;
+    let found = wallets::find_in_currency(&conn, &customer.tenant, customer.customer, currency)
+        .await?
+        .ok_or_else(Refusal::not_found)?;
     let found = wallets::find(&conn, &customer.tenant, customer.customer, found.id).await?;
     let mut wallet = found.ok_or_else(Refusal::not_found)?;
     let mut ids = IdSource::new(now, b"quote", "transfer_refund");

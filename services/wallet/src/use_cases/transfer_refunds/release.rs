@@ -7,7 +7,9 @@ use crate::{
     use_cases::payments::{load::lock_payment_wallet, save::save_payment_hold},
 };
 use payterms_chassis::{Answer, AppError, Call};
-use payterms_proto::wallet::{peers::v1::ReleaseTransferRefundResponse, v1::TransferRefundReleased};
+use payterms_proto::wallet::{
+    peers::v1::ReleaseTransferRefundResponse, v1::TransferRefundReleased,
+};
 use payterms_wallet_domain::transfer_refund;
 
 /// Frees what is reserved; what was booked stays booked.

@@ -8,7 +8,9 @@ use crate::{
     use_cases::payments::{load::lock_payment_wallet, save::save_payment_hold},
 };
 use payterms_chassis::{Answer, AppError, Call};
-use payterms_proto::wallet::{peers::v1::ReserveTransferRefundResponse, v1::TransferRefundReserved};
+use payterms_proto::wallet::{
+    peers::v1::ReserveTransferRefundResponse, v1::TransferRefundReserved,
+};
 use payterms_wallet_domain::{
     settlement::never_held,
     transfer_refund::{TransferBack, reserve, reserved_before, stays_refused},
@@ -37,7 +39,8 @@ pub async fn reserve_transfer_refund(
     let back = TransferBack { refund: order.refund, lot, credit: Some(order.credit) };
     let hold = match reserve(&mut locked.wallet, &recharge, tx.ids(), back, now) {
         Err(refusal) if stays_refused(&refusal) => {
-            // The refusal is stored: a later driver must get the same answer, even if credit has come meanwhile.
+            // The refusal is stored: a later driver must get the same answer, even if credit has
+            // come meanwhile.
             let marker = never_held(&locked.wallet, tx.ids(), order.refund, refusal.reason, now);
             holds::save(&tx, locked.wallet.id, &marker).await?;
             tx.commit_rows().await?;

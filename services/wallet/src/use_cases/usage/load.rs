@@ -11,7 +11,8 @@ use payterms_wallet_domain::{
 };
 use std::collections::HashMap;
 
-/// The metered services that uses of one transaction may belong to, with the data needed to check a use.
+/// The metered services that uses of one transaction may belong to, with the data needed to check a
+/// use.
 #[derive(Debug, Default)]
 pub struct Meters {
     services: Vec<MeteredService>,
@@ -21,7 +22,10 @@ pub struct Meters {
 
 impl Meters {
     /// Loads them.
-    pub async fn load(tx: &WriteTx, used_products: impl Iterator<Item = (Id<Customer>, &str)>) -> Result<Self, AppError> {
+    pub async fn load(
+        tx: &WriteTx,
+        used_products: impl Iterator<Item = (Id<Customer>, &str)>,
+    ) -> Result<Self, AppError> {
         let (mut owners, mut products): (Vec<_>, Vec<_>) = used_products.unzip();
         owners.sort_unstable();
         owners.dedup();
@@ -43,13 +47,23 @@ impl Meters {
 
     /// The days of a use in the tenant's zone.
     pub(super) fn days(&self, used: &Use, now: DateTime<Utc>) -> UseDays {
-        UseDays { used_on: day_in(self.zone, used.used_at.unwrap_or(now)), today: day_in(self.zone, now) }
+        UseDays {
+            used_on: day_in(self.zone, used.used_at.unwrap_or(now)),
+            today: day_in(self.zone, now),
+        }
     }
 
     /// The terms of a use that is metered.
-    pub(super) fn terms(&self, wallet: &Wallet, used: &Use, now: DateTime<Utc>) -> Option<metered::Terms<'_>> {
+    pub(super) fn terms(
+        &self,
+        wallet: &Wallet,
+        used: &Use,
+        now: DateTime<Utc>,
+    ) -> Option<metered::Terms<'_>> {
         let covers = |service: &&MeteredService| {
-            service.customer == wallet.customer && service.currency == wallet.currency && service.product == used.product
+            service.customer == wallet.customer
+                && service.currency == wallet.currency
+                && service.product == used.product
         };
         let service = self.services.iter().find(covers)?;
         let (customer, methods) = self.customers.get(&service.customer)?;

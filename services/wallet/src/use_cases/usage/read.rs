@@ -15,18 +15,27 @@ use payterms_proto::wallet::v1::ListUsageRecordsResponse;
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `PAGE_TOKEN_INVALID`.
-pub async fn list_usage_records(app: &App, list: &ListOfWallets) -> Result<ListUsageRecordsResponse, AppError> {
+pub async fn list_usage_records(
+    app: &App,
+    list: &ListOfWallets,
+) -> Result<ListUsageRecordsResponse, AppError> {
     let (tenant, page) = (&list.tenant, &list.listing.page);
     let after = app.pages.cursor(page)?;
     let timed = app.db.ids_have_the_time(tenant).await?;
     let conn = app.db.read(tenant).await?;
     let span = span_of(&conn, list, timed).await?;
     let mut listed = usage::list(&conn, tenant, &span, (&list.listing, after)).await?;
-    let next_page_token = app.pages.cut(page, &mut listed, |listed| listed.position(&span).to_string());
+    let next_page_token =
+        app.pages.cut(page, &mut listed, |listed| listed.position(&span).to_string());
     usage_ids::fill(&conn, tenant, listed.iter_mut().map(|listed| &mut listed.record)).await?;
     let names = names_of(&conn, tenant, listed.iter().map(|listed| listed.wallet)).await?;
-    let transfers: Vec<_> = listed.iter().filter_map(|listed| listed.record.transfer).map(Id::uuid).collect();
-    let metered: Vec<_> = listed.iter().filter(|listed| listed.record.metered.is_some()).map(|listed| listed.record.id.uuid()).collect();
+    let transfers: Vec<_> =
+        listed.iter().filter_map(|listed| listed.record.transfer).map(Id::uuid).collect();
+    let metered: Vec<_> = listed
+        .iter()
+        .filter(|listed| listed.record.metered.is_some())
+        .map(|listed| listed.record.id.uuid())
+        .collect();
     let reversed = reversals::sums(&conn, tenant, &transfers, &metered).await?;
     let rendered = listed.iter().filter_map(|listed| {
         let (name, record) = (names.get(&listed.wallet)?, &listed.record);
@@ -36,5 +45,8 @@ pub async fn list_usage_records(app: &App, list: &ListOfWallets) -> Result<ListU
             None => Ok(messages::usage_record(name, record)),
         })
     });
-    Ok(ListUsageRecordsResponse { usage_records: rendered.collect::<Result<_, _>>()?, next_page_token })
+    Ok(ListUsageRecordsResponse {
+        usage_records: rendered.collect::<Result<_, _>>()?,
+        next_page_token,
+    })
 }

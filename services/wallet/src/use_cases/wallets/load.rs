@@ -1,4 +1,5 @@
-//! Loads the wallet that a request names: locked for a change, or unlocked for a read; and the wallets that a list is over.
+//! Loads the wallet that a request names: locked for a change, or unlocked for a read; and the
+//! wallets that a list is over.
 
 use crate::{
     commands::wallets::{ListOfWallets, WalletRef, wallet_name},
@@ -18,14 +19,19 @@ use std::collections::HashMap;
 /// # Errors
 /// `RESOURCE_NOT_FOUND`.
 pub async fn lock_wallet(tx: &WriteTx, named: &WalletRef) -> Result<Locked, AppError> {
-    wallets::lock(tx, named.customer, named.wallet).await?.ok_or_else(|| Refusal::not_found().into())
+    wallets::lock(tx, named.customer, named.wallet)
+        .await?
+        .ok_or_else(|| Refusal::not_found().into())
 }
 
 /// Finds the wallet that a request names.
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`.
-pub async fn find_wallet<C: ConnectionTrait>(conn: &C, named: &WalletRef) -> Result<Wallet, AppError> {
+pub async fn find_wallet<C: ConnectionTrait>(
+    conn: &C,
+    named: &WalletRef,
+) -> Result<Wallet, AppError> {
     let wallet = wallets::find(conn, &named.tenant, named.customer, named.wallet).await?;
     wallet.ok_or_else(|| Refusal::not_found().into())
 }
@@ -34,7 +40,11 @@ pub async fn find_wallet<C: ConnectionTrait>(conn: &C, named: &WalletRef) -> Res
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND` for a wallet that does not exist.
-pub async fn span_of<C: ConnectionTrait>(conn: &C, list: &ListOfWallets, ids_have_the_time: bool) -> Result<Span, AppError> {
+pub async fn span_of<C: ConnectionTrait>(
+    conn: &C,
+    list: &ListOfWallets,
+    ids_have_the_time: bool,
+) -> Result<Span, AppError> {
     if let Some(named) = list.one_wallet() {
         find_wallet(conn, &named).await?;
         return Ok(Span::Wallets(vec![named.wallet]));
@@ -53,5 +63,8 @@ pub async fn names_of<C: ConnectionTrait>(
     ids.sort_unstable();
     ids.dedup();
     let owners = wallets::owners(conn, tenant, &ids).await?;
-    Ok(owners.into_iter().map(|(wallet, customer)| (wallet, wallet_name(tenant, customer, wallet))).collect())
+    Ok(owners
+        .into_iter()
+        .map(|(wallet, customer)| (wallet, wallet_name(tenant, customer, wallet)))
+        .collect())
 }

@@ -27,15 +27,23 @@ pub async fn get_wallet(app: &App, named: &WalletRef) -> Result<pb::GetWalletRes
 ///
 /// # Errors
 /// `PAGE_TOKEN_INVALID`.
-pub async fn list_wallets(app: &App, list: &ListWallets) -> Result<pb::ListWalletsResponse, AppError> {
+pub async fn list_wallets(
+    app: &App,
+    list: &ListWallets,
+) -> Result<pb::ListWalletsResponse, AppError> {
     let (tenant, page) = (&list.tenant, &list.listing.page);
     let after = app.pages.cursor(page)?;
     let conn = app.db.read(tenant).await?;
     let mut listed = wallets::list(&conn, tenant, list.customer, (&list.listing, after)).await?;
     drop(conn);
     let now = app.db.tenant_now(tenant).await?;
-    let next_page_token = app.pages.cut(page, &mut listed, |wallet| wallets::position(wallet, list.listing.order).to_string());
-    let wallets = listed.iter().map(|wallet| messages::wallet(tenant, wallet, now)).collect::<Result<_, _>>()?;
+    let next_page_token = app
+        .pages
+        .cut(page, &mut listed, |wallet| wallets::position(wallet, list.listing.order).to_string());
+    let wallets = listed
+        .iter()
+        .map(|wallet| messages::wallet(tenant, wallet, now))
+        .collect::<Result<_, _>>()?;
     Ok(pb::ListWalletsResponse { wallets, next_page_token })
 }
 
@@ -43,7 +51,11 @@ pub async fn list_wallets(app: &App, list: &ListWallets) -> Result<pb::ListWalle
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`.
-pub async fn get_balance(app: &App, named: &WalletRef, as_of: AsOf) -> Result<pb::GetBalanceResponse, AppError> {
+pub async fn get_balance(
+    app: &App,
+    named: &WalletRef,
+    as_of: AsOf,
+) -> Result<pb::GetBalanceResponse, AppError> {
     let conn = app.db.read(&named.tenant).await?;
     let wallet = find_wallet(&conn, named).await?;
     let balance = match as_of {
@@ -57,7 +69,8 @@ pub async fn get_balance(app: &App, named: &WalletRef, as_of: AsOf) -> Result<pb
             messages::past_balance(posted, sequence, at)
         }
         AsOf::Effective(at) => {
-            let (sequence, posted) = entries::effective_sum(&conn, &named.tenant, &wallet, at).await?;
+            let (sequence, posted) =
+                entries::effective_sum(&conn, &named.tenant, &wallet, at).await?;
             messages::past_balance(posted, sequence, at)
         }
     };
@@ -68,7 +81,10 @@ pub async fn get_balance(app: &App, named: &WalletRef, as_of: AsOf) -> Result<pb
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `PAGE_TOKEN_INVALID`.
-pub async fn list_entries(app: &App, list: &ListOfWallets) -> Result<pb::ListEntriesResponse, AppError> {
+pub async fn list_entries(
+    app: &App,
+    list: &ListOfWallets,
+) -> Result<pb::ListEntriesResponse, AppError> {
     let (tenant, page) = (&list.tenant, &list.listing.page);
     let after = app.pages.cursor(page)?;
     let timed = app.db.ids_have_the_time(tenant).await?;
@@ -77,6 +93,9 @@ pub async fn list_entries(app: &App, list: &ListOfWallets) -> Result<pb::ListEnt
     let mut lines = entries::list(&conn, tenant, &span, (&list.listing, after)).await?;
     let next_page_token = app.pages.cut(page, &mut lines, |line| line.position(&span).to_string());
     let names = names_of(&conn, tenant, lines.iter().map(|line| line.wallet)).await?;
-    let entries = lines.iter().filter_map(|line| Some(messages::entry(names.get(&line.wallet)?, line))).collect();
+    let entries = lines
+        .iter()
+        .filter_map(|line| Some(messages::entry(names.get(&line.wallet)?, line)))
+        .collect();
     Ok(pb::ListEntriesResponse { entries, next_page_token })
 }

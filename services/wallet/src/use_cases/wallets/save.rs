@@ -1,5 +1,6 @@
-//! Saves what decisions changed of wallets: their rows, what goes to the month's invoices, when a month is to be
-//! closed that had nothing to invoice before, and when new credit is to be told of that expires.
+//! Saves what decisions changed of wallets: their rows, what goes to the month's invoices, when a
+//! month is to be closed that had nothing to invoice before, and when new credit is to be told of
+//! that expires.
 
 use crate::{
     store::{RequestsByTransfer, changes::Changes, wallets::Locked},
@@ -22,7 +23,11 @@ pub async fn save_wallet(tx: &WriteTx, changed: &mut Locked) -> Result<(), AppEr
 ///
 /// # Errors
 /// `Fault` where a decision broke a rule of the books.
-pub async fn save_wallets(tx: &WriteTx, changed: &mut [Locked], requests: &RequestsByTransfer) -> Result<(), AppError> {
+pub async fn save_wallets(
+    tx: &WriteTx,
+    changed: &mut [Locked],
+    requests: &RequestsByTransfer,
+) -> Result<(), AppError> {
     let accrued = accrue((tx.time().zone, tx.time().reached), changed)?;
     let changes = Changes::of(&tx.call().tenant, changed, &accrued.sums, requests)?;
     schedule_many(tx, close::JOB, &accrued.closings).await?;

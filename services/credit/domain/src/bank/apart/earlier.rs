@@ -9,7 +9,8 @@ type OfParty = (usize, i64, Vec<String>);
 /// Day, place and party.
 type Named = (NaiveDate, usize, Vec<String>);
 
-/// Bookings that a later one may undo, by account, amount and party; the newest of them is found first.
+/// Bookings that a later one may undo, by account, amount and party; the newest of them is found
+/// first.
 #[derive(Debug, Default)]
 pub(super) struct Earlier {
     by_party: BTreeMap<OfParty, Vec<(NaiveDate, usize)>>,
@@ -20,11 +21,15 @@ impl Earlier {
     /// Adds a booking, in the order of days.
     pub(super) fn add(&mut self, place: usize, item: &Item) {
         let party = item.party.clone();
-        self.by_party.entry((item.account, item.amount, party.clone())).or_default().push((item.day, place));
+        self.by_party
+            .entry((item.account, item.amount, party.clone()))
+            .or_default()
+            .push((item.day, place));
         self.parties.entry((item.account, item.amount)).or_default().push((item.day, place, party));
     }
 
-    /// Takes the newest booking of the opposite amount and of the same party, not older than so many days.
+    /// Takes the newest booking of the opposite amount and of the same party, not older than so
+    /// many days.
     pub(super) fn take_of_party(&mut self, item: &Item, days: i64) -> Option<usize> {
         let opposite = item.amount.checked_neg()?;
         let found = self.by_party.get_mut(&(item.account, opposite, item.party.clone()))?;
@@ -32,7 +37,8 @@ impl Earlier {
         (days_between(day, item.day) <= days).then_some(place)
     }
 
-    /// The newest booking of the opposite amount and of the same party, where it is not older than so many days.
+    /// The newest booking of the opposite amount and of the same party, where it is not older than
+    /// so many days.
     pub(super) fn take_same_party(&mut self, item: &Item, days: i64) -> Option<usize> {
         let opposite = item.amount.checked_neg()?;
         let newest = self.by_party.get(&(item.account, opposite, item.party.clone()))?.last()?;

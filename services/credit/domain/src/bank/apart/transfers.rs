@@ -1,5 +1,5 @@
-//! Transfers between the applicant's accounts: opposite amounts in two of them within five days, also in two parts,
-//! unless both parties are named third parties.
+//! Transfers between the applicant's accounts: opposite amounts in two of them within five days,
+//! also in two parts, unless both parties are named third parties.
 
 use super::{ApartRule, Counted, Item, days_between};
 use chrono::{Days, NaiveDate};
@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Days between the two sides of a transfer, at most.
 const TRANSFER_DAYS: u64 = 5;
-/// Bookings that are looked at for the two parts of one transfer: beyond them parts are not looked for.
+/// Bookings that are looked at for the two parts of one transfer: beyond them parts are not looked
+/// for.
 const MOST_PARTS: usize = 300;
 
 /// Third parties whose payments of one day and amount are tried.
@@ -54,7 +55,9 @@ impl Counted {
     fn are_one_transfer(&mut self, whole: usize, parts: &[usize]) {
         let other = parts.first().and_then(|part| self.get(*part)).map(|part| part.account);
         let account_of_whole = self.get(whole).map(|item| item.account);
-        for (place, account) in std::iter::once((whole, other)).chain(parts.iter().map(|part| (*part, account_of_whole))) {
+        for (place, account) in std::iter::once((whole, other))
+            .chain(parts.iter().map(|part| (*part, account_of_whole)))
+        {
             if let Some(item) = self.items.get_mut(place) {
                 item.other_account = account;
             }
@@ -64,14 +67,18 @@ impl Counted {
 
     /// Finds bookings that two of the other side, in one other account, sum to.
     fn transfers_in_two_parts(&mut self, inflow: bool) {
-        let side = |item: &Item, positive: bool| (item.amount > 0) == positive && item.amount != 0 && Self::may_be_own(item);
+        let side = |item: &Item, positive: bool| {
+            (item.amount > 0) == positive && item.amount != 0 && Self::may_be_own(item)
+        };
         let mut parts: BTreeMap<NaiveDate, BTreeSet<usize>> = BTreeMap::new();
         for place in self.places(|item| side(item, !inflow)) {
             let Some(item) = self.get(place) else { continue };
             parts.entry(item.day).or_default().insert(place);
         }
         for whole in self.places(|item| side(item, inflow)) {
-            let Some(found) = self.get(whole).and_then(|item| self.two_parts(item, &parts)) else { continue };
+            let Some(found) = self.get(whole).and_then(|item| self.two_parts(item, &parts)) else {
+                continue;
+            };
             self.are_one_transfer(whole, &found);
             for part in found {
                 let Some(day) = self.get(part).map(|item| item.day) else { continue };
@@ -80,12 +87,17 @@ impl Counted {
         }
     }
 
-    fn two_parts(&self, whole: &Item, parts: &BTreeMap<NaiveDate, BTreeSet<usize>>) -> Option<[usize; 2]> {
+    fn two_parts(
+        &self,
+        whole: &Item,
+        parts: &BTreeMap<NaiveDate, BTreeSet<usize>>,
+    ) -> Option<[usize; 2]> {
         let from = whole.day.checked_sub_days(Days::new(TRANSFER_DAYS))?;
         let to = whole.day.checked_add_days(Days::new(TRANSFER_DAYS))?;
         let sum = whole.amount.saturating_abs();
         let mut seen: BTreeMap<(usize, i64), usize> = BTreeMap::new();
-        for place in parts.range(from..=to).flat_map(|(_, places)| places).copied().take(MOST_PARTS) {
+        for place in parts.range(from..=to).flat_map(|(_, places)| places).copied().take(MOST_PARTS)
+        {
             let Some(part) = self.get(place) else { continue };
             let amount = part.amount.saturating_abs();
             let are_third_parties = whole.is_named && part.is_named && whole.party != part.party;
@@ -104,22 +116,32 @@ impl Counted {
 /// Takes the nearest booking that a transfer came from.
 fn other_side(out: &mut Side, item: &Item) -> Option<usize> {
     let mut days: Vec<NaiveDate> = (0..=TRANSFER_DAYS)
-        .flat_map(|days| [item.day.checked_sub_days(Days::new(days)), item.day.checked_add_days(Days::new(days))])
+        .flat_map(|days| {
+            [item.day.checked_sub_days(Days::new(days)), item.day.checked_add_days(Days::new(days))]
+        })
         .flatten()
         .collect();
     days.dedup();
     days.sort_by_key(|day| days_between(*day, item.day).saturating_abs());
     for day in days {
         let keys: Vec<_> = if item.is_named {
-            // A named party's payment is the applicant's transfer only where the other side names nobody, or the same.
+            // A named party's payment is the applicant's transfer only where the other side names
+            // nobody, or the same.
             vec![(day, item.amount, None), (day, item.amount, Some(item.party.clone()))]
         } else {
             let of_amount = out.range((day, item.amount, None)..).map(|(key, _)| key);
-            of_amount.take_while(|key| (key.0, key.1) == (day, item.amount)).take(MOST_PARTIES).cloned().collect()
+            of_amount
+                .take_while(|key| (key.0, key.1) == (day, item.amount))
+                .take(MOST_PARTIES)
+                .cloned()
+                .collect()
         };
         for key in keys {
             let Some(accounts) = out.get_mut(&key) else { continue };
-            let Some(from) = accounts.keys().copied().find(|account| *account != item.account) else { continue };
+            let Some(from) = accounts.keys().copied().find(|account| *account != item.account)
+            else {
+                continue;
+            };
             let Some(places) = accounts.get_mut(&from) else { continue };
             let place = places.pop();
             if places.is_empty() {
