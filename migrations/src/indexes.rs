@@ -14,8 +14,8 @@ pub struct Index {
     pub service: &'static str,
     /// Its name.
     pub name: &'static str,
-    /// Its table and columns, and its condition: `outbox (tenant, position) WHERE position IS NOT
-    /// NULL`.
+    /// Its table and columns, and its condition:
+    /// `outbox (tenant, position) WHERE position IS NOT NULL`.
     pub on: &'static str,
 }
 

@@ -14,6 +14,7 @@ mod invoicing_bank;
 mod invoicing_billing;
 mod invoicing_documents;
 mod invoicing_lists;
+mod invoicing_payments;
 mod invoicing_tax;
 pub mod plans;
 mod roles;
@@ -25,6 +26,7 @@ mod wallet_lists;
 mod wallet_payouts;
 mod wallet_reconciliation;
 mod wallet_routes;
+mod wallet_settlements;
 pub mod wallet_single_call;
 mod wallet_stripe;
 

@@ -1,5 +1,5 @@
-//! What the contract says of its fields is what the services do: which fields are needed, which
-//! names they take, and which of a resource are not the caller's to set.
+//! What the contract says of its fields is what the services do: which fields are needed, and which
+//! of a resource are not the caller's to set.
 
 use crate::{
     contract::{channel, methods, path, send},
@@ -38,32 +38,22 @@ const DEPTH: usize = 4;
 
 /// The numbers of `google.api.FieldBehavior` that the contract uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Behaviour {
+pub(crate) enum Behaviour {
     Required = 2,
     OutputOnly = 3,
     Immutable = 5,
     Identifier = 8,
 }
 
-fn has(field: &FieldDescriptor, behaviour: Behaviour) -> bool {
+pub(crate) fn has(field: &FieldDescriptor, behaviour: Behaviour) -> bool {
     let extension = field.parent_pool().get_extension_by_name("google.api.field_behavior").unwrap();
     let options = field.options();
     let given = options.get_extension(&extension);
     given.as_list().unwrap().iter().any(|one| one.as_enum_number() == Some(behaviour as i32))
 }
 
-/// The resource that a field names, such as `payterms.dev/Wallet`; empty where it names none, `*`
-/// for one of several.
-fn reference(field: &FieldDescriptor) -> String {
-    let extension =
-        field.parent_pool().get_extension_by_name("google.api.resource_reference").unwrap();
-    let options = field.options();
-    let given = options.get_extension(&extension);
-    given.as_message().unwrap().get_field_by_name("type").unwrap().as_str().unwrap().to_owned()
-}
-
 /// The type and the pattern of a resource, where a message is one.
-fn resource(message: &MessageDescriptor) -> Option<(String, String)> {
+pub(crate) fn resource(message: &MessageDescriptor) -> Option<(String, String)> {
     let extension = message.parent_pool().get_extension_by_name("google.api.resource").unwrap();
     let options = message.options();
     let given = options
@@ -83,7 +73,7 @@ fn conditional(message: &str) -> BTreeSet<String> {
 }
 
 /// Every way in: the gateway as the widest caller, or the service itself as a peer.
-struct Doors<'a> {
+pub(crate) struct Doors<'a> {
     world: &'a World,
     gateway: Channel,
     services: HashMap<String, Channel>,
@@ -92,7 +82,7 @@ struct Doors<'a> {
 }
 
 impl<'a> Doors<'a> {
-    async fn open(world: &'a World) -> Self {
+    pub(crate) async fn open(world: &'a World) -> Self {
         let mut services = HashMap::new();
         for (name, address) in &world.suite.services {
             services.insert(name.clone(), channel(*address).await);
@@ -107,7 +97,7 @@ impl<'a> Doors<'a> {
     }
 
     /// What is wrong with a message, by the service that has the method.
-    async fn violations_of(
+    pub(crate) async fn violations_of(
         &self,
         method: &MethodDescriptor,
         message: &DynamicMessage,
@@ -155,7 +145,7 @@ fn below<'a>(place: &str, violation: &'a FieldViolation) -> Option<&'a str> {
 }
 
 /// Something of the kind of a field, right or wrong.
-fn stand_in(field: &FieldDescriptor) -> Value {
+pub(crate) fn stand_in(field: &FieldDescriptor) -> Value {
     if field.is_map() {
         return Value::Map([(MapKey::String("x".into()), Value::String("x".into()))].into());
     }
@@ -174,7 +164,9 @@ fn stand_in(field: &FieldDescriptor) -> Value {
 
 /// Each message within a message: its place, its kind, and a request that holds it with nothing in
 /// it.
-fn inner(request: &MessageDescriptor) -> Vec<(String, MessageDescriptor, DynamicMessage)> {
+pub(crate) fn inner(
+    request: &MessageDescriptor,
+) -> Vec<(String, MessageDescriptor, DynamicMessage)> {
     fn wrapped(path: &[FieldDescriptor], innermost: Value) -> Value {
         path.iter().rev().fold(innermost, |value, field| {
             let mut outer = DynamicMessage::new(field.parent_message().clone());
@@ -280,101 +272,6 @@ async fn a_field_is_required_where_and_only_where_its_service_asks_for_it() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     invariants::nothing_written(&world).await;
-    world.end().await;
-}
-
-/// The form of a name as refusals write it: `tenants/{slug}/customers/{uuid}`.
-fn form(pattern: &str) -> String {
-    let parts = pattern.split('/').map(|part| match part {
-        "{tenant}" => "{slug}",
-        part if part.starts_with('{') => "{uuid}",
-        part => part,
-    });
-    parts.collect::<Vec<_>>().join("/")
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_name_has_the_pattern_of_its_resource() {
-    let world = World::start(Database::Sqlite).await.unwrap();
-    world.usual().await;
-    let doors = Doors::open(&world).await;
-    let pool = methods()[0].parent_pool().clone();
-    let patterns: HashMap<_, _> =
-        pool.all_messages().filter_map(|message| resource(&message)).collect();
-    let (mut wrong, mut compared) = (Vec::new(), 0);
-    for method in methods().into_iter().filter(|method| !method.is_client_streaming()) {
-        let mut places = vec![(String::new(), method.input(), DynamicMessage::new(method.input()))];
-        // A resource in a request is named where it is changed.
-        places.extend(
-            inner(&method.input()).into_iter().filter(|(place, kind, _)| {
-                !place.contains('.') && !kind.name().ends_with("Request")
-            }),
-        );
-        for (place, kind, _) in places {
-            for field in kind.fields().filter(|field| field.kind() == Kind::String) {
-                let text = has(&field, Behaviour::Identifier).then(|| resource(&kind).unwrap().0);
-                let named = text.unwrap_or_else(|| reference(&field));
-                if named.is_empty() || named == "*" {
-                    continue;
-                }
-                let Some(pattern) = patterns.get(&named) else {
-                    wrong.push(format!("{}: there is no {named}", field.full_name()));
-                    continue;
-                };
-                let mut holder = DynamicMessage::new(kind.clone());
-                holder.set_field(&field, stand_in(&field));
-                let mut request = DynamicMessage::new(method.input());
-                let at = if place.is_empty() {
-                    request = holder;
-                    field.name().to_owned()
-                } else {
-                    let outer =
-                        method.input().get_field_by_name(place.trim_end_matches("[0]")).unwrap();
-                    request.set_field(
-                        &outer,
-                        if outer.is_list() {
-                            Value::List(vec![Value::Message(holder)])
-                        } else {
-                            Value::Message(holder)
-                        },
-                    );
-                    format!("{place}.{}", field.name())
-                };
-                let field_violations = doors.violations_of(&method, &request).await;
-                let about = field_violations
-                    .iter()
-                    .find(|one| one.field == at || one.field == format!("{at}[0]"));
-                match about.filter(|one| one.reason == "RESOURCE_NAME_INVALID") {
-                    Some(one) => {
-                        compared += 1;
-                        let said = one
-                            .description
-                            .trim_start_matches("Use the form ")
-                            .split([';', ','])
-                            .next()
-                            .unwrap()
-                            .trim_end_matches('.');
-                        if said != form(pattern) {
-                            wrong.push(format!(
-                                "{} {at}: takes {said}, says {named}, {}",
-                                method.full_name(),
-                                form(pattern)
-                            ));
-                        }
-                    }
-                    // Where a resource is made, its name and what only the service sets are not
-                    // read.
-                    None if !place.is_empty() => {}
-                    None => wrong.push(format!(
-                        "{} {at}: takes x: {field_violations:?}",
-                        method.full_name()
-                    )),
-                }
-            }
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(compared > 200, "{compared}");
     world.end().await;
 }
 

@@ -4,44 +4,16 @@
 use crate::{
     invariants,
     invoices::read,
-    lines::{Credit, active, programme, usd},
-    mails::mails,
     payments::{Till, by, credit, till},
     top_ups::card,
-    wallets::grant,
 };
 use futures::future::LocalBoxFuture;
-use payterms_chassis::sql;
 use payterms_proto::{
     common::v1::ResealValuesRequest,
-    credit::{
-        peers::v1::{
-            AuthorizeForPaymentRequest, CaptureForPaymentRequest, InvoiceToDefer,
-            VoidForPaymentRequest,
-        },
-        v1::{CloseProgrammeRequest, Programme},
-    },
-    invoicing::{
-        peers::v1::{BlockForOwnerRequest, CollectForOwnerRequest, InvoiceToBlock},
-        v1::{
-            ApplyCreditRequest, InvoiceToPay, MailKind, RetryMailRequest, block::Reason,
-            invoice::State, mail,
-        },
-    },
-    wallet::{
-        peers::v1::{
-            BookTransferRefundRequest, HoldForPaymentRequest, RecordTransferRequest,
-            ReleasePaymentRequest, ReleaseTransferRefundRequest, ReserveTransferRefundRequest,
-            ReturnTransferRequest, TransferCredit,
-        },
-        v1::{ListWalletsRequest, TaxKind, TurnOffPrepaymentRequest},
-    },
+    invoicing::v1::{ApplyCreditRequest, InvoiceToPay, invoice::State},
 };
-use payterms_suite::{
-    Session,
-    client::{amount, request_id},
-};
-use payterms_testkit::{Database, World, crowd::writes, on_both, rig::until};
+use payterms_suite::client::{amount, request_id};
+use payterms_testkit::{Database, World, crowd::writes, on_both};
 use prost::Message;
 use std::collections::BTreeSet;
 use tonic::{Response, Status};
@@ -132,40 +104,40 @@ const SCENARIOS: [Scenario; 61] = scenarios!(
     stripe::another_account_is_refused_once_a_card_is_saved,
     reconciliations::every_difference_is_named,
     top_up_refunds::a_rule_that_would_buy_it_again_is_named,
-    webhooks::an_endpoint_is_kept_by_its_tenant,
-    webhooks::secrets_change_without_a_gap,
-    webhooks::an_endpoint_is_enabled_and_tested,
+    webhooks_endpoints::an_endpoint_is_kept_by_its_tenant,
+    webhooks_endpoints::secrets_change_without_a_gap,
+    webhooks_endpoints::an_endpoint_is_enabled_and_tested,
     webhooks_deliveries::deliveries_are_listed_and_sent_again,
     limits::a_tenant_has_limits_of_its_own,
     api_keys::nobody_gives_a_key_more_than_they_have,
     versions::details_make_a_new_version_of_a_receipt_too,
     holds::capture_hold_in_parts_and_release_the_rest,
-    collections::an_owner_blocks_all_or_none_and_alone_lifts,
+    collections_blocked::an_owner_blocks_all_or_none_and_alone_lifts,
     collections::a_decline_climbs_the_ladder_and_is_retried_by_hand,
     transfers::nothing_else_pays_it_and_nothing_takes_it_back,
-    applications::a_policy_is_published_once_its_cases_pass_and_never_changes,
-    applications::nobody_decides_their_own_and_one_person_at_a_time,
+    policies::a_policy_is_published_once_its_cases_pass_and_never_changes,
+    applications_decided::nobody_decides_their_own_and_one_person_at_a_time,
     applications::who_may_apply_is_told_with_every_reason,
     purchases::a_suspended_or_lowered_line_captures_what_stands,
-    lines::deactivating_needs_another_method,
-    lines::members_pay_later_only_where_the_line_is_the_default,
-    lines::an_offer_expires_or_is_declined_and_a_line_closes_once_nothing_is_owed,
+    lines_closed::deactivating_needs_another_method,
+    lines_pay_later::members_pay_later_only_where_the_line_is_the_default,
+    lines_closed::an_offer_expires_or_is_declined_and_a_line_closes_once_nothing_is_owed,
     lines_edges::what_is_over_stays_over,
     lines_edges::a_late_driver_changes_nothing,
     wallets::a_grant_can_be_voided_once,
     revocations::two_people_withhold_credit_and_a_person_gives_it_back,
     reversals::a_debit_goes_back_to_its_lots_in_parts_the_last_first,
-    reversals::a_metered_use_is_taken_off_its_open_month,
+    reversals_of_months::a_metered_use_is_taken_off_its_open_month,
     mails::templates_are_the_tenants_strict_and_sandboxed,
-    plans::every_reason_why_not_comes_at_once,
+    plans_proposals::every_reason_why_not_comes_at_once,
     plans_answers::a_counter_offer_is_declined_and_accepted,
-    clocks::the_work_of_a_suspended_tenant_waits,
+    clocks_runs::the_work_of_a_suspended_tenant_waits,
     invoices::a_draft_is_changed_issued_and_then_stands,
     discounts::discounts_become_lines_before_tax_when_a_draft_is_issued,
     tax_numbers::a_person_verifies_a_number_and_only_that_takes_tax_off,
     settlements::steps_outlive_their_stored_answers,
     fees::a_recurring_fee_is_taken_in_advance_each_month_until_cancelled,
-    postpaid::a_termination_invoices_the_rest_of_the_commitment,
+    postpaid_agreements::a_termination_invoices_the_rest_of_the_commitment,
     approvals::above_the_limit_a_second_person_decides,
     approvals::a_refund_above_the_limit_is_proposed_and_given_back,
     metered::a_permanent_failure_suspends_and_payment_restores,
@@ -176,19 +148,19 @@ const SCENARIOS: [Scenario; 61] = scenarios!(
     purchases::each_verb_answers_again_and_acts_once,
     announced::it_is_cancelled_or_lapses_and_nothing_is_collected_meanwhile,
     refunds::an_unapplied_payment_is_credit_and_the_invoice_is_open,
-    plans_life::what_is_declined_goes_through_grace_to_breach_and_back,
+    plans_breaches::what_is_declined_goes_through_grace_to_breach_and_back,
     holds::void_hold_frees_what_it_reserved,
-    chargebacks::a_refund_that_comes_after_it_gives_nothing_back,
+    chargebacks_refunded::a_refund_that_comes_after_it_gives_nothing_back,
     bank_decisions::a_line_is_split_credited_or_dismissed,
-    bank_files::what_may_be_a_duplicate_waits_for_a_person,
+    bank_duplicates::what_may_be_a_duplicate_waits_for_a_person,
     bank_returns::a_return_that_fits_no_line_or_several_waits_for_a_person,
     advised::an_advised_limit_is_granted_in_one_step,
     top_up_refunds::what_is_left_goes_back_in_parts_with_its_tax,
     transfer_refunds::bought_credit_goes_back_in_parts_with_its_tax,
-    transfer_refunds::money_on_account_goes_to_the_account_that_it_came_from_alone,
+    transfer_refunds_on_account::money_on_account_goes_to_the_account_that_it_came_from_alone,
     transfer_refunds_returned::an_account_that_the_bank_did_not_name_takes_two_people,
-    disputes::people_decide_where_the_provider_does_not_tell,
-    at_once::the_steps_of_peers,
+    disputes_decided::people_decide_where_the_provider_does_not_tell,
+    at_once_of_peers::the_steps_of_peers,
     at_once::values_are_sealed_again,
 );
 
@@ -230,189 +202,4 @@ async fn values_are_sealed_again(world: &World) {
         page_token: String::new(),
     };
     world.someone("OPERATOR", None).operations("invoicing").reseal_values(reseal).await.unwrap();
-}
-
-/// The steps of a payment as its driver takes them at each service's own port, and what else no
-/// scenario sends.
-async fn the_steps_of_peers(world: &World) {
-    let shop = active(world, 1_000).await;
-    let (invoicing, plans, parent) = (
-        world.peer("invoicing", "wallet"),
-        world.peer("plans", "invoicing"),
-        shop.customer.clone(),
-    );
-    let payment = || format!("{parent}/payments/{}", request_id());
-    let (held, arrived) = (payment(), payment());
-    let list = ListWalletsRequest { parent: parent.clone(), ..ListWalletsRequest::default() };
-    let wallet =
-        shop.admin.wallets().list_wallets(list).await.unwrap().into_inner().wallets.remove(0).name;
-    grant(world, &wallet, usd(30), 0).await;
-    let (id, currency_code) = (request_id(), "USD".to_owned());
-    let hold = HoldForPaymentRequest {
-        request_id: id,
-        parent: parent.clone(),
-        payment: held.clone(),
-        amount: usd(30),
-        taxed: false,
-    };
-    invoicing.settlements().hold_for_payment(hold).await.unwrap();
-    let release = ReleasePaymentRequest {
-        request_id: request_id(),
-        parent: parent.clone(),
-        payment: held,
-        currency_code,
-    };
-    invoicing.settlements().release_payment(release).await.unwrap();
-    let transfer = RecordTransferRequest {
-        request_id: request_id(),
-        parent: parent.clone(),
-        payment: arrived.clone(),
-        amount: usd(10),
-        ..Default::default()
-    };
-    invoicing.settlements().record_transfer(transfer).await.unwrap();
-    let back = ReturnTransferRequest {
-        request_id: request_id(),
-        parent: parent.clone(),
-        payment: arrived,
-        amount: usd(10),
-        ..Default::default()
-    };
-    invoicing.settlements().return_transfer(back).await.unwrap();
-    a_transfer_back(&invoicing, &parent, (&payment(), "made")).await;
-    a_transfer_back(&invoicing, &parent, (&payment(), "given up")).await;
-    let (credit, first, second) =
-        (world.peer("invoicing", "credit"), shop.invoice(100).await, shop.invoice(50).await);
-    for captured in [true, false] {
-        let (name, payment) = (shop.line.name.clone(), payment());
-        let invoices = vec![InvoiceToDefer { invoice: first.name.clone(), amount: usd(20) }];
-        let draw = AuthorizeForPaymentRequest {
-            request_id: request_id(),
-            name: name.clone(),
-            payment: payment.clone(),
-            invoices,
-        };
-        credit.payment_draws().authorize_for_payment(draw).await.unwrap();
-        if captured {
-            credit
-                .payment_draws()
-                .capture_for_payment(CaptureForPaymentRequest {
-                    request_id: request_id(),
-                    name,
-                    payment,
-                })
-                .await
-                .unwrap();
-        } else {
-            credit
-                .payment_draws()
-                .void_for_payment(VoidForPaymentRequest { request_id: request_id(), name, payment })
-                .await
-                .unwrap();
-        }
-    }
-    let owner = format!("{parent}/plans/{}", request_id());
-    let block = BlockForOwnerRequest {
-        request_id: request_id(),
-        parent: parent.clone(),
-        owner: owner.clone(),
-        reason: Reason::PaymentPlanActive.into(),
-        invoices: vec![InvoiceToBlock {
-            invoice: second.name.clone(),
-            expected_open: None,
-            nothing_open: false,
-        }],
-    };
-    plans.owner_collections().block_for_owner(block).await.unwrap();
-    let collect = CollectForOwnerRequest {
-        request_id: request_id(),
-        parent: parent.clone(),
-        owner,
-        invoices: vec![second.name],
-        amount: usd(50),
-        reference: request_id(),
-        ..CollectForOwnerRequest::default()
-    };
-    plans.owner_collections().collect_for_owner(collect).await.unwrap();
-    let off = TurnOffPrepaymentRequest {
-        request_id: request_id(),
-        name: "tenants/acme/walletSettings".into(),
-        ..Default::default()
-    };
-    shop.owner.settings().turn_off_prepayment(off).await.unwrap();
-    let made = programme(&shop.owner, Programme::default()).await;
-    shop.owner
-        .programmes()
-        .close_programme(CloseProgrammeRequest {
-            request_id: request_id(),
-            name: made.name,
-            ..Default::default()
-        })
-        .await
-        .unwrap();
-    a_mail_that_failed(world, &shop).await;
-}
-
-/// The steps of a transfer back, of credit that a transfer has bought.
-async fn a_transfer_back(invoicing: &Session, parent: &str, (payment, end): (&str, &str)) {
-    let parent = parent.to_owned();
-    let transfer = RecordTransferRequest {
-        request_id: request_id(),
-        parent: parent.clone(),
-        payment: payment.to_owned(),
-        amount: usd(10),
-        bought: usd(10),
-        tax: None,
-        tax_kind: TaxKind::Deposit.into(),
-    };
-    invoicing.settlements().record_transfer(transfer).await.unwrap();
-    let transfer_refund = format!("{parent}/transferRefunds/{}", request_id());
-    let reserve = ReserveTransferRefundRequest {
-        request_id: request_id(),
-        parent: parent.clone(),
-        payment: payment.to_owned(),
-        transfer_refund: transfer_refund.clone(),
-        transfer_credit: TransferCredit::TopUp.into(),
-        credit: usd(6),
-    };
-    invoicing.settlements().reserve_transfer_refund(reserve).await.unwrap();
-    if end == "made" {
-        let (payment, tax, description) = (payment.to_owned(), amount("USD", 0, 0), end.to_owned());
-        let book = BookTransferRefundRequest {
-            request_id: request_id(),
-            parent,
-            payment,
-            transfer_refund,
-            tax,
-            description,
-        };
-        invoicing.settlements().book_transfer_refund(book).await.unwrap();
-    } else {
-        let currency_code = "USD".to_owned();
-        let release = ReleaseTransferRefundRequest {
-            request_id: request_id(),
-            parent,
-            transfer_refund,
-            currency_code,
-        };
-        invoicing.settlements().release_transfer_refund(release).await.unwrap();
-    }
-}
-
-/// A mail is sent once more. No address of a test fails for good, so one that was sent is said to
-/// have failed.
-async fn a_mail_that_failed(world: &World, shop: &Credit) {
-    let (conn, schema) = world.rows("invoicing").await;
-    let sent = async || Ok(mails(&shop.owner, MailKind::LineOffered).await);
-    let mail = until(sent, |found| found.iter().any(|mail| mail.state() == mail::State::Sent))
-        .await
-        .remove(0);
-    let fail = format!("UPDATE {schema}mails SET state = 'FAILED' WHERE state = 'SENT'");
-    assert!(sql::exec(&conn, &fail, vec![]).await.unwrap() > 0);
-    conn.close().await.unwrap();
-    shop.owner
-        .mails()
-        .retry_mail(RetryMailRequest { request_id: request_id(), name: mail.name })
-        .await
-        .unwrap();
 }

@@ -1,4 +1,4 @@
-//! Invoices are collected by themselves, up the ladder, unless something blocks them.
+//! Invoices are collected by themselves, up the ladder.
 
 use crate::{
     clocks::{advance, start},
@@ -9,14 +9,10 @@ use crate::{
     top_ups::card,
 };
 use payterms_proto::{
-    invoicing::{
-        peers::v1::{BlockForOwnerRequest, InvoiceToBlock, UnblockForOwnerRequest},
-        v1::{
-            Block, BlockInvoiceRequest, CreatePaymentRequest, ExplainInvoiceRequest, Invoice,
-            InvoiceToPay, ListInvoicesRequest, ListPaymentsRequest, MailKind, Payment,
-            RetryCollectionRequest, UnblockInvoiceRequest, VoidInvoiceRequest, block::Reason,
-            collection::State, explain_invoice_response::Topic, invoice,
-        },
+    invoicing::v1::{
+        CreatePaymentRequest, ExplainInvoiceRequest, Invoice, InvoiceToPay, ListPaymentsRequest,
+        MailKind, Payment, RetryCollectionRequest, collection::State,
+        explain_invoice_response::Topic, invoice,
     },
     wallet::v1::SetCollectionMethodRequest,
 };
@@ -31,11 +27,9 @@ on_both!(
     the_due_date_collects_from_the_collection_method,
     a_decline_climbs_the_ladder_and_is_retried_by_hand,
     who_must_authenticate_is_not_tried_again,
-    a_blocked_invoice_waits_and_may_be_paid,
     what_is_paid_before_is_not_collected,
     without_a_method_the_reason_shows,
     what_a_failed_payment_leaves_open_is_collected_too,
-    an_owner_blocks_all_or_none_and_alone_lifts,
     a_new_method_is_tried_once_the_next_day,
 );
 
@@ -70,11 +64,11 @@ pub(crate) async fn desk(world: &World, token: Option<&str>) -> Desk {
 }
 
 impl Desk {
-    async fn invoice(&self) -> Invoice {
+    pub(crate) async fn invoice(&self) -> Invoice {
         read(&self.owner, &self.invoice.name).await.unwrap()
     }
 
-    async fn collection(&self) -> (State, i32, Option<i64>, String) {
+    pub(crate) async fn collection(&self) -> (State, i32, Option<i64>, String) {
         let collection = self.invoice().await.collection.unwrap();
         (
             collection.state(),
@@ -95,7 +89,7 @@ impl Desk {
             .collect()
     }
 
-    async fn payments(&self) -> Vec<Payment> {
+    pub(crate) async fn payments(&self) -> Vec<Payment> {
         let list = ListPaymentsRequest {
             parent: self.customer.clone(),
             page_size: 100,
@@ -218,97 +212,6 @@ async fn who_must_authenticate_is_not_tried_again(world: &World) {
     assert_eq!(desk.payments().await.len(), 1);
 }
 
-async fn a_blocked_invoice_waits_and_may_be_paid(world: &World) {
-    let desk = desk(world, Some("tok_visa")).await;
-    let staff = world.someone("STAFF", None);
-    let block = BlockInvoiceRequest {
-        request_id: request_id(),
-        name: desk.invoice.name.clone(),
-        reason: Reason::Disputed.into(),
-        ..Default::default()
-    };
-    let blocked =
-        staff.collections().block_invoice(block).await.unwrap().into_inner().invoice.unwrap();
-    assert_eq!(
-        blocked.block,
-        Some(Block { reason: Reason::Disputed.into(), owner: String::new() })
-    );
-    let list = |reason: Reason| ListInvoicesRequest {
-        parent: desk.customer.clone(),
-        block_reason: reason.into(),
-        ..Default::default()
-    };
-    assert_eq!(
-        staff
-            .invoices()
-            .list_invoices(list(Reason::Disputed))
-            .await
-            .unwrap()
-            .into_inner()
-            .invoices
-            .len(),
-        1
-    );
-    assert!(
-        staff
-            .invoices()
-            .list_invoices(list(Reason::Manual))
-            .await
-            .unwrap()
-            .into_inner()
-            .invoices
-            .is_empty()
-    );
-    let void = VoidInvoiceRequest {
-        request_id: request_id(),
-        name: desk.invoice.name.clone(),
-        explanation: "x".into(),
-        ..Default::default()
-    };
-    assert_eq!(
-        reason(&desk.owner.invoices().void_invoice(void).await.unwrap_err()),
-        "INVOICE_BLOCKED"
-    );
-    advance(world, DUE + 10 * DAY).await;
-    assert_eq!(desk.collection().await, (State::Scheduled, 0, None, String::new()));
-    let explained = desk.explained().await;
-    let topics: Vec<_> = explained.iter().map(|(topic, ..)| *topic).collect();
-    assert_eq!(
-        topics,
-        [Topic::State, Topic::Due, Topic::Block, Topic::Collection, Topic::Reminder]
-    );
-    assert!(
-        explained[1].1.contains("past due")
-            && explained[2].1.contains("disputes")
-            && explained[3].1.contains("block"),
-        "{explained:?}"
-    );
-    assert!(desk.payments().await.is_empty() && desk.invoice().await.past_due);
-    let part = CreatePaymentRequest {
-        request_id: request_id(),
-        parent: desk.customer.clone(),
-        invoices: vec![InvoiceToPay { invoice: desk.invoice.name.clone(), amount: None }],
-        tenders: vec![by("", amount("USD", 40, 0))],
-        ..Default::default()
-    };
-    let refused = desk.admin.payments().create_payment(part.clone()).await;
-    let paid = refused.unwrap().into_inner().payment.unwrap();
-    assert_eq!(paid.allocations[0].paid, amount("USD", 40, 0), "a customer may always pay");
-    let unblock = UnblockInvoiceRequest {
-        request_id: request_id(),
-        name: desk.invoice.name.clone(),
-        ..Default::default()
-    };
-    staff.collections().unblock_invoice(unblock).await.unwrap();
-    advance(world, DUE + 10 * DAY + 1).await;
-    let collected = desk.payments().await.into_iter().find(|payment| payment.automatic).unwrap();
-    assert_eq!(
-        (desk.invoice().await.state(), collected.tenders[0].amount.clone()),
-        (invoice::State::Paid, amount("USD", 60, 0))
-    );
-    invariants::books_agree(world).await;
-}
-
 async fn what_is_paid_before_is_not_collected(world: &World) {
     let desk = desk(world, Some("tok_visa")).await;
     let all = CreatePaymentRequest {
@@ -354,101 +257,6 @@ async fn without_a_method_the_reason_shows(world: &World) {
     advance(world, DUE + DAY + 2 * 3_600).await;
     assert_eq!(desk.invoice().await.state(), invoice::State::Paid);
     invariants::books_agree(world).await;
-}
-
-pub(crate) async fn an_owner_blocks_all_or_none_and_alone_lifts(world: &World) {
-    let peer = world.peer("plans", "invoicing");
-    let desk = desk(world, Some("tok_visa")).await;
-    let second =
-        issued(&desk.owner, draft(&desk.customer, "USD", vec![line("More", amount("USD", 50, 0))]))
-            .await;
-    let plan = format!("{}/plans/42424242-4242-4242-8000-000000000001", desk.customer);
-    let request = |owner: &str, reason: Reason, open: i64| BlockForOwnerRequest {
-        request_id: request_id(),
-        parent: desk.customer.clone(),
-        owner: owner.into(),
-        reason: reason.into(),
-        invoices: vec![
-            InvoiceToBlock {
-                invoice: desk.invoice.name.clone(),
-                expected_open: amount("USD", open, 0),
-                nothing_open: false,
-            },
-            InvoiceToBlock {
-                invoice: second.name.clone(),
-                expected_open: None,
-                nothing_open: false,
-            },
-        ],
-    };
-    let blocks =
-        async || (desk.invoice().await.block, read(&desk.owner, &second.name).await.unwrap().block);
-    let staff = world.someone("STAFF", None);
-    let manual = BlockInvoiceRequest {
-        request_id: request_id(),
-        name: second.name.clone(),
-        reason: Reason::Manual.into(),
-        ..Default::default()
-    };
-    staff.collections().block_invoice(manual).await.unwrap();
-    let refused = peer
-        .owner_collections()
-        .block_for_owner(request(&plan, Reason::PaymentPlanProposed, 100))
-        .await
-        .unwrap_err();
-    assert_eq!(
-        (reason(&refused).as_str(), blocks().await.0),
-        ("INVOICE_BLOCKED", None),
-        "all or none"
-    );
-    let unblock = UnblockInvoiceRequest {
-        request_id: request_id(),
-        name: second.name.clone(),
-        ..Default::default()
-    };
-    staff.collections().unblock_invoice(unblock.clone()).await.unwrap();
-    let risen = peer
-        .owner_collections()
-        .block_for_owner(request(&plan, Reason::PaymentPlanProposed, 99))
-        .await
-        .unwrap_err();
-    assert_eq!(reason(&risen), "PLAN_AMOUNT_CHANGED");
-    peer.owner_collections()
-        .block_for_owner(request(&plan, Reason::PaymentPlanProposed, 100))
-        .await
-        .unwrap();
-    let mine = Block { reason: Reason::PaymentPlanProposed.into(), owner: plan.clone() };
-    assert_eq!(blocks().await, (Some(mine.clone()), Some(mine)));
-    let theirs = staff
-        .collections()
-        .unblock_invoice(UnblockInvoiceRequest { request_id: request_id(), ..unblock })
-        .await
-        .unwrap_err();
-    assert_eq!(reason(&theirs), "INVOICE_BLOCKED", "only the owner lifts it");
-    let other = peer
-        .owner_collections()
-        .block_for_owner(request("another", Reason::PaymentPlanProposed, 100))
-        .await
-        .unwrap_err();
-    assert_eq!(reason(&other), "INVOICE_BLOCKED");
-    peer.owner_collections()
-        .block_for_owner(request(&plan, Reason::PaymentPlanActive, 100))
-        .await
-        .unwrap();
-    let active = Block { reason: Reason::PaymentPlanActive.into(), owner: plan.clone() };
-    assert_eq!(blocks().await.0, Some(active), "replaced, never lifted and set");
-    let lift = |owner: &str| UnblockForOwnerRequest {
-        breach_date: None,
-        due_at_once: false,
-        request_id: request_id(),
-        parent: desk.customer.clone(),
-        owner: owner.into(),
-        invoices: vec![desk.invoice.name.clone(), second.name.clone()],
-    };
-    peer.owner_collections().unblock_for_owner(lift("another")).await.unwrap();
-    assert!(blocks().await.0.is_some());
-    peer.owner_collections().unblock_for_owner(lift(&plan)).await.unwrap();
-    assert_eq!(blocks().await, (None, None));
 }
 
 async fn what_a_failed_payment_leaves_open_is_collected_too(world: &World) {

@@ -3,27 +3,19 @@
 //! was begun is done.
 
 use crate::{
-    clocks::at,
-    collections::{DAY, START},
     invariants,
     invariants_of_credit::credit_agrees_in,
-    invariants_of_plans::plans_agree_in,
     invoices::{draft, issued, line as item, read},
     lines::{offer, programme, usd},
     mails::mails,
     payments::{by, credit},
-    plans::{allow, deferral, monthly, proposal},
     rig::{self, People, Services, retry},
 };
 use payterms_proto::{
     credit::v1::{
         ActivateLineRequest, DeactivateLineRequest, Programme, ReactivateLineRequest, credit_line,
     },
-    invoicing::v1::{
-        AdvanceTestClockRequest, CreatePaymentRequest, GetTestClockRequest, InvoiceToPay, MailKind,
-        StartTestClockRequest, invoice, payment::State, test_clock,
-    },
-    plans::v1::{ApprovePlanRequest, GetPlanRequest, PlanSettings, WithdrawPlanRequest, plan},
+    invoicing::v1::{CreatePaymentRequest, InvoiceToPay, MailKind, invoice, payment::State},
     wallet::v1::{GetWalletRequest, GrantCreditRequest},
 };
 use payterms_suite::client::request_id;
@@ -53,13 +45,13 @@ const SAID: [Cut; 16] = [
 ];
 
 /// Every way in which a line breaks; of each connection none, one or two calls pass before.
-fn faults() -> Vec<Fault> {
+pub(crate) fn faults() -> Vec<Fault> {
     let ends = PLACES.into_iter().flat_map(|place| [Cut::Fin, Cut::Reset].map(|cut| (place, cut)));
     let faults = ends.chain(SAID.map(|cut| (Place::Answer, cut)));
     faults.enumerate().map(|(number, (place, cut))| ([1, 0, 2][number % 3], place, cut)).collect()
 }
 
-fn patient<M>(message: M) -> Request<M> {
+pub(crate) fn patient<M>(message: M) -> Request<M> {
     let mut request = Request::new(message);
     request.set_timeout(Duration::from_millis(700));
     request
@@ -77,7 +69,7 @@ fn comes_again(status: &Status) -> bool {
 }
 
 /// Waits until something is as awaited; says what it is where it never comes to that.
-async fn becomes<T: std::fmt::Debug>(
+pub(crate) async fn becomes<T: std::fmt::Debug>(
     what: &str,
     read: impl AsyncFn() -> Result<T, Status>,
     awaited: impl Fn(&T) -> bool,
@@ -98,7 +90,7 @@ async fn becomes<T: std::fmt::Debug>(
 ///
 /// One call need not meet the fault: it may wait in the callee for an event that cannot come over
 /// the broken line, and end with its deadline.
-async fn survives<T>(
+pub(crate) async fn survives<T>(
     line: &FaultyLine,
     fault: Fault,
     act: impl AsyncFn() -> Result<T, Status>,
@@ -125,7 +117,7 @@ async fn survives<T>(
 }
 
 /// Nothing was made or lost in the wallet and in invoicing, and their books agree.
-async fn books_hold(services: &Services) {
+pub(crate) async fn books_hold(services: &Services) {
     let (data, postgres) = (services.rig().data(), services.rig().postgres.as_deref());
     invariants::hold_in(data, postgres).await;
     invariants::books_agree_in(data, postgres).await;
@@ -148,13 +140,12 @@ macro_rules! on_both_in_processes {
         }
     };
 }
+pub(crate) use on_both_in_processes;
 
 on_both_in_processes!(
     a_payment_outlives_its_line_to_the_wallet,
     a_payment_outlives_its_line_to_credit,
     a_credit_line_is_switched_whatever_becomes_of_the_line_to_the_wallet,
-    a_proposal_outlives_its_line_to_invoicing,
-    an_instalment_does_not_fail_by_a_broken_line,
     a_call_through_the_door_is_done_once_whatever_becomes_of_its_line,
 );
 
@@ -282,120 +273,6 @@ async fn a_credit_line_is_switched_whatever_becomes_of_the_line_to_the_wallet(on
         assert_eq!(state, should, "{place:?} {cut:?}");
     }
     credit_agrees_in(services.rig().data(), services.rig().postgres.as_deref()).await;
-}
-
-/// A proposal sets its block, and is withdrawn.
-async fn a_proposal_outlives_its_line_to_invoicing(on_postgres: bool) {
-    let Some(rig) = rig::start(on_postgres).await else { return };
-    let people = rig.prepare("tok_visa").await;
-    let owner = rig.someone("OWNER", None);
-    let settings = PlanSettings::default();
-    allow(&owner, settings, &[]).await;
-    let services = Services::on_lines(rig, &[("plans", "invoicing")]).await;
-    for fault in faults() {
-        let made = async || {
-            Ok(issued(&owner, draft(&people.customer, "USD", vec![item("Plan", usd(100))])).await)
-        };
-        let invoice = retry(made).await;
-        let request = proposal(&people.customer, &[&invoice], monthly(3, 28));
-        let line = services.line("plans", "invoicing");
-        let propose = async || people.admin.plans().propose_plan(patient(request.clone())).await;
-        let plan = survives(line, fault, propose).await.into_inner().plan.unwrap();
-        assert_eq!(plan.state(), plan::State::Proposed, "{fault:?}");
-        let withdraw = WithdrawPlanRequest { request_id: request_id(), name: plan.name };
-        let withdraw = async || people.admin.plans().withdraw_plan(patient(withdraw.clone())).await;
-        let plan = survives(line, (0, fault.1, fault.2), withdraw).await.into_inner().plan.unwrap();
-        assert_eq!(plan.state(), plan::State::Withdrawn, "{fault:?}");
-        assert_eq!(read(&owner, &invoice.name).await.unwrap().block, None, "{fault:?}");
-    }
-    plans_agree_in(services.rig().data(), services.rig().postgres.as_deref()).await;
-    books_hold(&services).await;
-}
-
-/// An instalment falls due while the line is broken: it is collected later, once, and nobody is
-/// mailed that it failed.
-async fn an_instalment_does_not_fail_by_a_broken_line(on_postgres: bool) {
-    let Some(rig) = rig::start(on_postgres).await else { return };
-    let people = rig.prepare("tok_visa").await;
-    let (owner, staff) = (rig.someone("OWNER", None), rig.someone("STAFF", None));
-    allow(&owner, PlanSettings::default(), &[]).await;
-    let clock = "tenants/acme/testClock".to_owned();
-    let start = StartTestClockRequest {
-        request_id: request_id(),
-        parent: "tenants/acme".into(),
-        now: at(START),
-        seed: "seed".into(),
-    };
-    owner.clock().start_test_clock(start).await.unwrap();
-    let services = Services::on_lines(rig, &[("plans", "invoicing")]).await;
-    let line = services.line("plans", "invoicing");
-    let faults = [
-        (0, Place::Answer, Cut::Foreign("9")),
-        (0, Place::Answer, Cut::Foreign("5")),
-        (0, Place::Answer, Cut::ResetStream(8)),
-        (0, Place::RequestBody, Cut::Fin),
-        (0, Place::AnswerBody, Cut::Reset),
-    ];
-    for (number, fault) in faults.into_iter().enumerate() {
-        let made = async || {
-            Ok(issued(&owner, draft(&people.customer, "USD", vec![item("Plan", usd(100))])).await)
-        };
-        let invoice = retry(made).await;
-        let day = 5 * i32::try_from(number).unwrap() + 10;
-        let request = proposal(&people.customer, &[&invoice], deferral(2026, 1, day));
-        let propose = async || people.admin.plans().propose_plan(request.clone()).await;
-        let plan = becomes("the proposal", propose, |_| true).await.into_inner().plan.unwrap();
-        let yes = ApprovePlanRequest {
-            request_id: request_id(),
-            name: plan.name.clone(),
-            total_seen: plan.open.clone(),
-            etag: String::new(),
-        };
-        retry(async || staff.plans().approve_plan(yes.clone()).await).await;
-        let (before, target_time) = (line.cuts(), at(START + i64::from(day) * DAY));
-        line.breaks(fault).await;
-        let advance =
-            AdvanceTestClockRequest { request_id: request_id(), name: clock.clone(), target_time };
-        let _ = owner.clock().advance_test_clock(patient(advance.clone())).await;
-        // Several tries of the step, and what else goes that way.
-        becomes(
-            &format!("{fault:?} after {before}"),
-            async || Ok(line.cuts()),
-            |cuts| *cuts > before + 8,
-        )
-        .await;
-        line.heals().await;
-        retry(async || owner.clock().advance_test_clock(advance.clone()).await).await;
-        let ready = async || {
-            owner.clock().get_test_clock(GetTestClockRequest { name: clock.clone() }).await
-        };
-        becomes("the clock", ready, |answer| {
-            answer
-                .get_ref()
-                .test_clock
-                .as_ref()
-                .is_some_and(|test_clock| test_clock.state() == test_clock::State::Ready)
-        })
-        .await;
-        let known = async || {
-            people.admin.plans().get_plan(GetPlanRequest { name: plan.name.clone() }).await
-        };
-        becomes("the plan", known, |answer| {
-            answer
-                .get_ref()
-                .plan
-                .as_ref()
-                .is_some_and(|plan| plan.state() == plan::State::Completed)
-        })
-        .await;
-        assert!(
-            mails(&owner, MailKind::InstalmentFailed).await.is_empty(),
-            "{fault:?}: nobody is mailed"
-        );
-    }
-    assert_eq!(services.rig().charges().await, vec!["100"; faults.len()], "each once");
-    plans_agree_in(services.rig().data(), services.rig().postgres.as_deref()).await;
-    books_hold(&services).await;
 }
 
 /// Through the door a cut call may end without a word of the suite's; with one, it is to come

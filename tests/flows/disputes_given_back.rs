@@ -4,43 +4,36 @@
 use crate::{
     bank_debits::account,
     chargebacks::{charges, methods, take_back},
-    clocks::{advance, start},
+    clocks::advance,
     collections::{DAY, START, desk},
-    disputes::{all_holds, decide, disputed, list, pay_by, posted, until_invoice},
+    disputes::{all_holds, decide, disputed, list, pay_by, until_invoice},
     disputes_of_parts::{charge_of, take_part},
     invariants,
     invariants_of_plans::plans_agree,
-    invoices::read,
-    mails::{mails_of, text},
     payments::{Till, by, till},
     plans,
     rig::until,
     top_ups::{buy, card, shop},
-    wallets::debit,
 };
 use payterms_proto::{
     google::r#type::Money,
     invoicing::v1::{
-        CreateCreditNoteRequest, CreatePaymentRequest, InvoiceToPay, MailKind, Payment, Refund,
+        CreateCreditNoteRequest, CreatePaymentRequest, InvoiceToPay, Payment, Refund,
         UnapplyPaymentRequest, invoice::State, refund_part::Destination,
     },
     plans::v1::plan::State as PlanState,
     wallet::{
         peers::v1::{ChargeForPaymentRequest, GetChargeRequest, RefundPaymentRequest},
         v1::{
-            Dispute, GetBalanceRequest, GetDisputeRequest, GetTopUpRequest, ListLotsRequest,
-            LoseDisputeRequest, Lot, RefundTopUpRequest, UpdateWalletSettingsRequest,
-            WalletSettings, charge, dispute, top_up,
+            Dispute, GetBalanceRequest, GetDisputeRequest, GetTopUpRequest, charge, dispute, top_up,
         },
     },
 };
 use payterms_suite::{
     Session,
     client::{amount, request_id},
-    shop as shops,
 };
 use payterms_testkit::{World, on_both};
-use prost_types::FieldMask;
 use sea_orm::{ConnectionTrait, Statement};
 
 on_both!(
@@ -48,16 +41,12 @@ on_both!(
     a_credit_note_gives_the_rest_of_a_disputed_charge_back,
     a_refund_on_its_way_moves_what_the_issuer_left,
     a_surplus_that_is_settled_after_the_dispute_comes_back_with_it,
-    a_disputed_top_up_loses_its_own_lot_first,
-    a_won_part_of_a_top_up_can_be_refunded_with_the_rest,
     a_method_of_an_old_chargeback_stays_blocked,
     a_lost_instalment_is_collected_though_no_other_falls_due,
-    a_chargeback_is_asked_for_again_where_the_provider_tells_once,
-    the_tenant_is_told_where_the_provider_decides_otherwise,
 );
 
 /// An invoice of 100.00 that a card has paid, of which the issuer has taken 30.00.
-async fn paid_and_disputed(world: &World) -> (Till, Payment, String) {
+pub(crate) async fn paid_and_disputed(world: &World) -> (Till, Payment, String) {
     let till = till(world, 0).await;
     let simulator = world.suite.simulator.clone();
     let visa = card(world, &till.admin, &till.customer, "tok_visa").await;
@@ -242,108 +231,14 @@ async fn a_surplus_that_is_settled_after_the_dispute_comes_back_with_it(world: &
     all_holds(world).await;
 }
 
-async fn read_dispute(session: &Session, name: &str) -> Dispute {
+pub(crate) async fn read_dispute(session: &Session, name: &str) -> Dispute {
     let get = GetDisputeRequest { name: name.into() };
     session.disputes().get_dispute(get).await.unwrap().into_inner().dispute.unwrap()
 }
 
-async fn available(session: &Session, wallet: &str) -> Option<Money> {
+pub(crate) async fn available(session: &Session, wallet: &str) -> Option<Money> {
     let get = GetBalanceRequest { name: wallet.into(), as_of: None };
     session.wallets().get_balance(get).await.unwrap().into_inner().balance.unwrap().available
-}
-
-async fn lots(session: &Session, wallet: &str) -> Vec<Lot> {
-    let list = ListLotsRequest { parent: wallet.into(), ..Default::default() };
-    session.lots().list_lots(list).await.unwrap().into_inner().lots
-}
-
-/// A of 100.00 expires in 30 days, B of 100.00 by another card never. A is disputed and lost: B
-/// stays, whatever A would have become.
-async fn a_disputed_top_up_loses_its_own_lot_first(world: &World) {
-    let (customer, wallet, admin) = shop(world).await;
-    let owner = world.someone("OWNER", None);
-    let simulator = world.suite.simulator.clone();
-    let visa = card(world, &admin, &customer, "tok_visa").await;
-    let master = card(world, &admin, &customer, "tok_mastercard").await;
-    expire_days(&owner, 30).await;
-    admin.top_ups().create_top_up(buy(&wallet, &visa, amount("USD", 100, 0))).await.unwrap();
-    let charge = charges(&simulator).await.remove(0);
-    expire_days(&owner, 0).await;
-    admin.top_ups().create_top_up(buy(&wallet, &master, amount("USD", 100, 0))).await.unwrap();
-    take_back(&simulator, &charge).await;
-    disputed(&owner, dispute::State::Open).await;
-    decide(&simulator, &charge, "lost").await;
-    disputed(&owner, dispute::State::Lost).await;
-    let left: Vec<_> = lots(&admin, &wallet)
-        .await
-        .into_iter()
-        .filter(|lot| lot.remaining != amount("USD", 0, 0))
-        .collect();
-    assert!(
-        left.len() == 1
-            && left[0].expire_time.is_none()
-            && left[0].remaining == amount("USD", 100, 0),
-        "{left:?}"
-    );
-    all_holds(world).await;
-}
-
-async fn expire_days(owner: &Session, days: i32) {
-    let settings = WalletSettings {
-        name: "tenants/acme/walletSettings".into(),
-        purchased_expire_days: days,
-        ..WalletSettings::default()
-    };
-    let update_mask = Some(FieldMask { paths: vec!["purchased_expire_days".into()] });
-    let request = UpdateWalletSettingsRequest {
-        request_id: request_id(),
-        wallet_settings: Some(settings),
-        update_mask,
-        ..Default::default()
-    };
-    owner.settings().update_wallet_settings(request).await.unwrap();
-}
-
-/// Of 50.00 the issuer takes 20.00, 10.00 are spent. Won, the 40.00 that are left can be refunded
-/// at once.
-async fn a_won_part_of_a_top_up_can_be_refunded_with_the_rest(world: &World) {
-    let (customer, wallet, admin) = shop(world).await;
-    let owner = world.someone("OWNER", None);
-    let simulator = world.suite.simulator.clone();
-    card(world, &admin, &customer, "tok_visa").await;
-    let bought = admin
-        .top_ups()
-        .create_top_up(buy(&wallet, "", amount("USD", 50, 0)))
-        .await
-        .unwrap()
-        .into_inner()
-        .top_up
-        .unwrap();
-    let charge = charges(&simulator).await.remove(0);
-    take_part(&simulator, &charge, 20).await;
-    disputed(&owner, dispute::State::Open).await;
-    world
-        .someone("SERVICE", None)
-        .postings()
-        .post_debit(debit(&wallet, amount("USD", 10, 0)))
-        .await
-        .unwrap();
-    decide(&simulator, &charge, "won").await;
-    disputed(&owner, dispute::State::Won).await;
-    assert_eq!(available(&admin, &wallet).await, amount("USD", 40, 0));
-    let refund = RefundTopUpRequest {
-        request_id: request_id(),
-        name: bought.name,
-        credit: None,
-        explanation: "Closed.".into(),
-    };
-    let refund =
-        owner.top_ups().refund_top_up(refund).await.unwrap().into_inner().top_up_refund.unwrap();
-    assert_eq!(
-        (refund.credit, available(&admin, &wallet).await),
-        (amount("USD", 40, 0), amount("USD", 0, 0))
-    );
-    all_holds(world).await;
 }
 
 /// Two top-ups of one card are taken back, the first before there were disputes. The second is won:
@@ -416,104 +311,4 @@ async fn a_lost_instalment_is_collected_though_no_other_falls_due(world: &World)
     );
     plans_agree(world).await;
     all_holds(world).await;
-}
-
-/// A refund of the top-up is under way when the issuer takes it back, and the provider tells of
-/// that once. An hour later it is asked.
-async fn a_chargeback_is_asked_for_again_where_the_provider_tells_once(world: &World) {
-    world.tenant("acme").await;
-    start(world, "acme", "seed").await;
-    let customer = world.customer("acme", "GB").await;
-    let wallet = world.wallet(&customer, "USD").await;
-    let (admin, owner) =
-        (world.someone("CUSTOMER_ADMIN", Some(&customer)), world.someone("OWNER", None));
-    shops::open(&owner, "acme").await.unwrap();
-    let simulator = world.suite.simulator.clone();
-    card(world, &admin, &customer, "tok_refund_late").await;
-    let bought = admin
-        .top_ups()
-        .create_top_up(buy(&wallet, "", amount("USD", 50, 0)))
-        .await
-        .unwrap()
-        .into_inner()
-        .top_up
-        .unwrap();
-    let (name, explanation) = (bought.name.clone(), "Too much.".to_owned());
-    let request = RefundTopUpRequest {
-        request_id: request_id(),
-        name,
-        credit: amount("USD", 20, 0),
-        explanation,
-    };
-    let caller = owner.clone();
-    let refunding = tokio::spawn(async move { caller.top_ups().refund_top_up(request).await });
-    let refunds = async || -> Vec<serde_json::Value> {
-        reqwest::get(format!("{simulator}/v1/acme/refunds")).await.unwrap().json().await.unwrap()
-    };
-    until(async || Ok(refunds().await), |values| values.len() == 1).await;
-    let charge = charges(&simulator).await.remove(0);
-    let page = format!("{simulator}/simulator/acme/charges/{charge}/chargeback?once=true");
-    assert!(reqwest::Client::new().post(page).send().await.unwrap().status().is_success());
-    refunding.await.unwrap().unwrap();
-    let undelivered = async || {
-        Ok(reqwest::get(format!("{simulator}/v1/notifications"))
-            .await
-            .unwrap()
-            .text()
-            .await
-            .unwrap())
-    };
-    until(undelivered, |left| left == "0").await;
-    assert!(list(&owner, &customer, "").await.is_empty(), "the one notification came too early");
-    advance(world, START + 3_600).await;
-    let dispute = disputed(&owner, dispute::State::Open).await;
-    assert_eq!(
-        (dispute.amount.clone(), posted(&admin, &wallet).await),
-        (amount("USD", 30, 0), amount("USD", 0, 0))
-    );
-    all_holds(world).await;
-}
-
-/// A person has lost it; the provider says that it is won. Nothing changes, and the tenant is told
-/// once.
-async fn the_tenant_is_told_where_the_provider_decides_otherwise(world: &World) {
-    let (till, _, charge) = paid_and_disputed(world).await;
-    let dispute = disputed(&till.owner, dispute::State::Open).await;
-    let lose = LoseDisputeRequest {
-        request_id: request_id(),
-        name: dispute.name.clone(),
-        explanation: "We sent no proof in time.".into(),
-        ..Default::default()
-    };
-    till.owner.disputes().lose_dispute(lose).await.unwrap();
-    until_invoice(&till.owner, &till.invoice, |invoice| invoice.block.is_none()).await;
-    mails_of(&till.owner, MailKind::DisputeReported, 2).await;
-    for _ in 0..2 {
-        decide(&world.suite.simulator, &charge, "won").await;
-    }
-    let all = mails_of(&till.owner, MailKind::DisputeReported, 3).await;
-    let mut texts = Vec::new();
-    for mail in &all {
-        texts.push(text(&till.owner, mail).await);
-    }
-    let otherwise: Vec<_> = texts
-        .iter()
-        .filter(|words| words.contains("A person of yours had recorded that it is lost"))
-        .collect();
-    assert_eq!(otherwise.len(), 1, "{texts:?}");
-    for named in ["is won.", "We sent no proof in time.", &dispute.name, &dispute.payment, &charge]
-    {
-        assert!(otherwise[0].contains(named), "{named}: {otherwise:?}");
-    }
-    let subjects: std::collections::HashSet<_> =
-        all.iter().map(|mail| mail.subject.split(':').next()).collect();
-    assert_eq!(subjects.len(), 3, "{subjects:?}");
-    let known = read_dispute(&till.admin, &dispute.name).await;
-    assert_eq!(
-        (known.state(), known.provider_outcome()),
-        (dispute::State::Lost, dispute::State::Won)
-    );
-    assert_eq!(read(&till.owner, &till.invoice.name).await.unwrap().open, amount("USD", 30, 0));
-    invariants::hold(world).await;
-    invariants::books_agree(world).await;
 }

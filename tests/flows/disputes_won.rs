@@ -1,17 +1,13 @@
 //! After a won dispute all is as it was before: each purchase has its own credit, card and receipt
-//! again, and the statement of the month in which it was open has not called its invoice late.
+//! again.
 
 use crate::{
     chargebacks::{charges, take_back},
-    clocks::{self, advance},
-    collections::desk,
-    disputes::{all_holds, decide, disputed, list, pay_by, posted, until_invoice},
+    disputes::{all_holds, decide, disputed, list, posted},
     disputes_of_parts::{charge_of, take_part},
     documents::{acme, business, receipts_of, taxed_sale},
-    invoices::{draft, issued, line, taxed},
+    invoices::taxed,
     mails::{mails_of, text},
-    postpaid::first_of,
-    recharges,
     rig::until,
     sources::{count_of, named_sources},
     top_up_refunds::refund,
@@ -20,27 +16,23 @@ use crate::{
 };
 use payterms_proto::{
     google::r#type::Money,
-    invoicing::v1::{MailKind, Receipt, invoice::State},
+    invoicing::v1::{MailKind, Receipt},
     wallet::v1::{
-        AutoRecharge, GetTopUpRequest, ListLotsRequest, ListTopUpsRequest, LoseDisputeRequest,
-        TopUp, auto_recharge::ThresholdRecharge, dispute, entry::Kind, top_up, top_up_refund,
+        GetTopUpRequest, ListLotsRequest, LoseDisputeRequest, TopUp, dispute, entry::Kind, top_up,
+        top_up_refund,
     },
 };
 use payterms_suite::{
     Session,
     client::{amount, request_id},
-    shop as shops,
 };
 use payterms_testkit::{World, on_both, reason};
 
 on_both!(
     each_purchase_has_its_own_credit_and_card_again,
     a_refund_corrects_the_receipts_that_stand,
-    mails_say_what_paid_a_debt_and_what_they_are_of,
     a_debt_that_was_paid_meanwhile_is_credit_of_the_disputed_purchase,
-    a_statement_says_that_an_invoice_is_disputed,
     what_the_issuer_left_of_a_lost_purchase_goes_back,
-    a_won_dispute_ends_the_wait_of_auto_recharge,
 );
 
 /// Purchases are taxed with 10 %.
@@ -56,7 +48,7 @@ async fn taxed_shop(world: &World) -> (String, String, Session, Session) {
     (customer, wallet, admin, owner)
 }
 
-async fn bought(admin: &Session, wallet: &str, method: &str, units: i64) -> TopUp {
+pub(crate) async fn bought(admin: &Session, wallet: &str, method: &str, units: i64) -> TopUp {
     admin
         .top_ups()
         .create_top_up(buy(wallet, method, amount("USD", units, 0)))
@@ -262,48 +254,6 @@ async fn what_the_issuer_left_of_a_lost_purchase_goes_back(world: &World) {
     all_holds(world).await;
 }
 
-/// 30.00 of 50.00 are spent. Won, 30.00 pay that debt, and 20.00 are there. Each mail to the tenant
-/// names dispute, purchase and charge.
-async fn mails_say_what_paid_a_debt_and_what_they_are_of(world: &World) {
-    let (customer, wallet, admin) = shop(world).await;
-    let owner = world.someone("OWNER", None);
-    let simulator = world.suite.simulator.clone();
-    let visa = card(world, &admin, &customer, "tok_visa").await;
-    let first = bought(&admin, &wallet, &visa, 50).await;
-    let charge = charges(&simulator).await.remove(0);
-    world
-        .someone("SERVICE", None)
-        .postings()
-        .post_debit(debit(&wallet, amount("USD", 30, 0)))
-        .await
-        .unwrap();
-    take_back(&simulator, &charge).await;
-    let open = disputed(&owner, dispute::State::Open).await;
-    decide(&simulator, &charge, "won").await;
-    disputed(&owner, dispute::State::Won).await;
-    let won = mails_of(&owner, MailKind::DisputeWon, 1).await.remove(0);
-    let words = text(&owner, &won).await;
-    for said in [
-        "30.00\u{a0}USD of the credit that is given back paid what your balance owed.",
-        "Credit of 20.00\u{a0}USD is in your balance.",
-    ] {
-        assert!(words.contains(said), "{said}: {words}");
-    }
-    let reports = mails_of(&owner, MailKind::DisputeReported, 2).await;
-    assert!(
-        reports.iter().any(|mail| mail.subject.starts_with("Dispute won: a payment of 50.00")),
-        "{reports:?}"
-    );
-    for report in &reports {
-        let words = text(&owner, report).await;
-        assert!(
-            [&open.name, &first.name, &charge].iter().all(|named| words.contains(named.as_str())),
-            "{words}"
-        );
-    }
-    all_holds(world).await;
-}
-
 /// What became debt was spent of the disputed purchase. Another purchase has paid it by the time
 /// that the dispute is won.
 async fn a_debt_that_was_paid_meanwhile_is_credit_of_the_disputed_purchase(world: &World) {
@@ -341,94 +291,5 @@ async fn a_debt_that_was_paid_meanwhile_is_credit_of_the_disputed_purchase(world
         "{words}"
     );
     assert_eq!(refund(&owner, &first, None).await.unwrap().credit, amount("USD", 50, 0));
-    all_holds(world).await;
-}
-
-/// Two invoices fell due in January: one is disputed, the other late. Once that is decided both are
-/// late.
-async fn a_statement_says_that_an_invoice_is_disputed(world: &World) {
-    let desk = desk(world, Some("tok_visa")).await;
-    business(world, acme()).await;
-    let simulator = world.suite.simulator.clone();
-    let visa = crate::chargebacks::methods(&desk.admin, &desk.customer).await.remove(0).name;
-    pay_by(&desk.admin, &desk.customer, &desk.invoice, &visa).await;
-    let charge = charges(&simulator).await.remove(0);
-    take_back(&simulator, &charge).await;
-    until_invoice(&desk.owner, &desk.invoice, |invoice| {
-        invoice.state() == State::Open && invoice.block.is_some()
-    })
-    .await;
-    advance(world, first_of(2) + 3_600).await;
-    let january =
-        text(&desk.owner, &mails_of(&desk.owner, MailKind::Statement, 1).await.remove(0)).await;
-    let row = format!("- {}: 100.00\u{a0}USD open, due on 31 January 2026", desk.invoice.number);
-    let disputed_list = january
-        .split("Held until a dispute is decided:")
-        .nth(1)
-        .unwrap_or_else(|| panic!("{january}"));
-    assert!(
-        disputed_list.contains(&row)
-            && january.contains("100.00\u{a0}USD open, held until a dispute is decided"),
-        "{january}"
-    );
-    assert!(
-        !january.contains("Past due") && !january.contains("Bank transfers go to"),
-        "{january}"
-    );
-    let late =
-        issued(&desk.owner, draft(&desk.customer, "USD", vec![line("More", amount("USD", 77, 0))]))
-            .await;
-    advance(world, first_of(4) + 3_600).await;
-    let march =
-        text(&desk.owner, &mails_of(&desk.owner, MailKind::Statement, 3).await.remove(0)).await;
-    let past_due = march
-        .split("Past due:")
-        .nth(1)
-        .and_then(|rest| rest.split("Held until a dispute is decided:").next())
-        .unwrap_or_else(|| panic!("{march}"));
-    assert!(past_due.contains(&late.number) && !past_due.contains(&desk.invoice.number), "{march}");
-    assert!(march.contains(&row) && march.contains("Bank transfers go to"), "{march}");
-    all_holds(world).await;
-}
-
-/// While a charge is disputed the rules wait (docs/domain/wallet.md#recharge-pause). Won, they buy
-/// as soon as they require credit, and not first when the wait would have ended.
-async fn a_won_dispute_ends_the_wait_of_auto_recharge(world: &World) {
-    world.tenant("acme").await;
-    clocks::start(world, "acme", "seed").await;
-    let customer = world.customer("acme", "GB").await;
-    let wallet = world.wallet(&customer, "USD").await;
-    let (admin, owner) =
-        (world.someone("CUSTOMER_ADMIN", Some(&customer)), world.someone("OWNER", None));
-    shops::open(&owner, "acme").await.unwrap();
-    card(world, &admin, &customer, "tok_visa").await;
-    bought(&admin, &wallet, "", 60).await;
-    let rules = AutoRecharge {
-        threshold: amount("USD", 50, 0),
-        threshold_recharge: amount("USD", 40, 0).map(ThresholdRecharge::ThresholdAmount),
-        ..AutoRecharge::default()
-    };
-    recharges::set(&admin, &wallet, rules).await.unwrap();
-    let simulator = world.suite.simulator.clone();
-    let charge = charges(&simulator).await.remove(0);
-    take_back(&simulator, &charge).await;
-    disputed(&owner, dispute::State::Open).await;
-    decide(&simulator, &charge, "won").await;
-    disputed(&owner, dispute::State::Won).await;
-    world
-        .someone("SERVICE", None)
-        .postings()
-        .post_debit(debit(&wallet, amount("USD", 20, 0)))
-        .await
-        .unwrap();
-    advance(world, clocks::START + 60).await;
-    let read = async || {
-        let list = ListTopUpsRequest { parent: wallet.clone(), ..Default::default() };
-        Ok(admin.top_ups().list_top_ups(list).await?.into_inner().top_ups)
-    };
-    until(read, |all: &Vec<TopUp>| {
-        all.iter().filter(|top_up| top_up.state() == top_up::State::Succeeded).count() == 2
-    })
-    .await;
     all_holds(world).await;
 }

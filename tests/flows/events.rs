@@ -1,14 +1,8 @@
 //! Events as other systems read them at the gateway: all that happened, each once, in the order of
-//! each wallet, and to each reader no more than it may read otherwise.
+//! each wallet.
 
-use crate::{
-    holds::authorize,
-    invoices::{draft, issued, line},
-    transfer_refunds::{PAYER, ask, on_account, refund},
-    wallets::grant,
-};
-use futures::StreamExt;
-use payterms_chassis::{Db, housekeeping, identity::Signer};
+use crate::{holds::authorize, wallets::grant};
+use payterms_chassis::identity::Signer;
 use payterms_kernel::SystemClock;
 use payterms_proto::{
     common::{
@@ -17,9 +11,8 @@ use payterms_proto::{
         },
         v1::PublicEvent,
     },
-    gateway::v1::{ListEventsRequest, ListEventsResponse, WatchEventsRequest},
+    gateway::v1::{ListEventsRequest, ListEventsResponse},
     google::r#type::Money,
-    invoicing::v1::{Tenant, UpdateTenantRequest, transfer_refund::Credit},
     wallet::v1::{
         CaptureHoldRequest, GetBalanceRequest, PostDebitRequest, PostingsMade, Wallet, WalletOpened,
     },
@@ -28,21 +21,15 @@ use payterms_suite::{
     Session,
     client::{amount, request_id},
 };
-use payterms_testkit::{Database, World, on_both, people::person, reason, violations};
+use payterms_testkit::{Database, World, on_both, people::person, reason};
 use prost::Message;
-use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 use tonic::{Code, Request, transport::Endpoint};
 
-on_both!(
-    the_events_of_wallets_come_to_their_balances,
-    everybody_sees_what_they_may_read,
-    a_cursor_is_good_for_its_own_stream,
-    a_watch_goes_on_where_the_last_one_ended,
-);
+on_both!(the_events_of_wallets_come_to_their_balances);
 
 pub(crate) fn all_of(parent: &str) -> ListEventsRequest {
     ListEventsRequest { parent: parent.to_owned(), ..ListEventsRequest::default() }
@@ -133,7 +120,7 @@ pub(crate) async fn read_on(
     }
 }
 
-async fn list(session: &Session, request: ListEventsRequest) -> ListEventsResponse {
+pub(crate) async fn list(session: &Session, request: ListEventsRequest) -> ListEventsResponse {
     session.events().list_events(request).await.unwrap().into_inner()
 }
 
@@ -157,7 +144,7 @@ pub(crate) async fn until_told(
     panic!("{types:?} were not told: {events:#?}");
 }
 
-async fn debit(service: &Session, wallet: &str, units: i64) {
+pub(crate) async fn debit(service: &Session, wallet: &str, units: i64) {
     let request = PostDebitRequest {
         request_id: request_id(),
         wallet: wallet.into(),
@@ -243,98 +230,6 @@ async fn the_events_of_wallets_come_to_their_balances(world: &World) {
     crate::invariants::hold(world).await;
 }
 
-async fn everybody_sees_what_they_may_read(world: &World) {
-    let (customer, wallet) = world.usual().await;
-    let stranger = world.customer("acme", "AU").await;
-    world.tenant("other").await;
-    world.customer("other", "GB").await;
-    let owner = world.someone("OWNER", None);
-    grant(world, &wallet, amount("USD", 5, 0), 0).await;
-    issued(&owner, draft(&customer, "USD", vec![line("Seats", amount("USD", 20, 0))])).await;
-    let payment = on_account(&owner, &customer, ("A", "80.00", PAYER)).await;
-    refund(&world.someone("ADMIN", None), ask(&payment, Credit::Surplus, amount("USD", 5, 0)))
-        .await
-        .unwrap();
-    let staff = world.someone("STAFF", None);
-    let texts = [
-        "CreditGranted",
-        "InvoiceChanged",
-        "MailChanged",
-        "TenantChanged",
-        "CustomerChanged",
-        "TransferRefundChanged",
-    ];
-    let of_tenant = until_told(&staff, &mut all_of("tenants/acme"), &texts).await;
-    assert!(of_tenant.iter().all(|event| event.tenant == "tenants/acme"));
-    let mail = of_tenant.iter().find(|event| event.r#type.ends_with(".MailChanged")).unwrap();
-    assert!(mail.subject.starts_with("tenants/acme/mails/") && mail.data.is_none(), "{mail:?}");
-    // A customer's people see their customer's events, and of these what they may read.
-    let member = world.someone("MEMBER", Some(&customer));
-    let public_events = read_on(&member, &mut all_of(&customer)).await;
-    assert!(public_events.iter().all(|event| event.customer == customer));
-    let ids = |events: &[PublicEvent]| {
-        events.iter().map(|event| event.id.clone()).collect::<BTreeSet<_>>()
-    };
-    let expected: Vec<_> =
-        of_tenant.iter().filter(|event| event.customer == customer).cloned().collect();
-    assert_eq!(ids(&public_events), ids(&expected));
-    // A customer's profile, and a refund by transfer, have what only people of the tenant read.
-    for kind in [".CustomerChanged", ".TransferRefundChanged"] {
-        let is_kind = |event: &&PublicEvent| event.r#type.ends_with(kind);
-        assert!(public_events.iter().find(is_kind).unwrap().data.is_none(), "{kind}");
-        assert!(expected.iter().find(is_kind).unwrap().data.is_some(), "{kind}");
-    }
-    // Everything else is not there, and nothing says whether it is.
-    let refused = async |session: &Session, request: ListEventsRequest| {
-        session.events().list_events(request).await.unwrap_err()
-    };
-    for (session, parent) in [
-        (&member, "tenants/acme"),
-        (&member, stranger.as_str()),
-        (&staff, "tenants/other"),
-        (&staff, "tenants/nobody"),
-    ] {
-        let status = refused(session, all_of(parent)).await;
-        assert_eq!(
-            (status.code(), reason(&status).as_str()),
-            (Code::NotFound, "RESOURCE_NOT_FOUND"),
-            "{parent}"
-        );
-    }
-    let typed = |kind: &str, parent: &str| ListEventsRequest {
-        types: vec![kind.to_owned()],
-        ..all_of(parent)
-    };
-    for (session, parent, kind) in [
-        (&member, customer.as_str(), "payterms.invoicing.v1.MailChanged"),
-        (&staff, "tenants/acme", "payterms.credit.v1.AdvisedLimitChanged"),
-        (&owner, "tenants/acme", "payterms.wallet.v1.MethodSetupChanged"),
-        (&owner, "tenants/acme", "nothing"),
-    ] {
-        let status = refused(session, typed(kind, parent)).await;
-        assert_eq!(violations(&status), ["types[0]: EVENT_TYPE_UNKNOWN"], "{kind}");
-    }
-    // What a tenant hides from its customers stays hidden from them in events.
-    let tenant = Tenant { name: "tenants/acme".into(), invoices_hidden: true, ..Tenant::default() };
-    let update_mask = Some(prost_types::FieldMask { paths: vec!["invoices_hidden".into()] });
-    let hide = UpdateTenantRequest {
-        request_id: request_id(),
-        tenant: Some(tenant),
-        update_mask,
-        ..Default::default()
-    };
-    owner.tenants().update_tenant(hide).await.unwrap();
-    let now = read_on(&member, &mut all_of(&customer)).await;
-    assert!(now.iter().any(|event| event.r#type.ends_with(".CreditGranted")));
-    assert!(!now.iter().any(|event| event.r#type.ends_with(".InvoiceChanged")));
-    assert!(
-        read_on(&staff, &mut all_of(&customer))
-            .await
-            .iter()
-            .any(|event| event.r#type.ends_with(".InvoiceChanged"))
-    );
-}
-
 fn signed<M>(token: &str, message: M) -> Request<M> {
     let mut request = Request::new(message);
     request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
@@ -380,169 +275,4 @@ async fn a_replica_that_does_not_know_a_type_yet_says_so() {
     let refused = log.get_events(get("payterms.wallet.v1.NotYetThought")).await.unwrap_err();
     assert_eq!((refused.code(), reason(&refused).as_str()), (Code::Unavailable, "UNAVAILABLE"));
     world.end().await;
-}
-
-async fn run(conn: &DatabaseConnection, sql: String) {
-    assert!(
-        conn.execute_raw(Statement::from_string(conn.get_database_backend(), sql))
-            .await
-            .unwrap()
-            .rows_affected()
-            > 0
-    );
-}
-
-async fn a_cursor_is_good_for_its_own_stream(world: &World) {
-    let (customer, wallet) = world.usual().await;
-    grant(world, &wallet, amount("USD", 5, 0), 0).await;
-    let staff = world.someone("STAFF", None);
-    let mut request = all_of("tenants/acme");
-    until_told(&staff, &mut request, &["CreditGranted"]).await;
-    let cursor = request.cursor.clone();
-    let refused =
-        async |request: ListEventsRequest| staff.events().list_events(request).await.unwrap_err();
-    let with =
-        |cursor: &str| ListEventsRequest { cursor: cursor.to_owned(), ..all_of("tenants/acme") };
-    let types = vec!["payterms.wallet.v1.CreditGranted".to_owned()];
-    let half = &cursor[..cursor.len() / 2];
-    for wrong in [
-        ListEventsRequest { parent: customer.clone(), ..with(&cursor) },
-        ListEventsRequest { types, ..with(&cursor) },
-        with(half),
-        with("nonsense"),
-        with(&"A".repeat(500)),
-    ] {
-        assert_eq!(violations(&refused(wrong).await), ["cursor: CURSOR_INVALID"]);
-    }
-    assert!(read_on(&staff, &mut with(&cursor)).await.is_empty());
-    // A backup has the epoch of its database, but not what happened after it.
-    let (conn, s) = world.rows("wallet").await;
-    let last = format!("position = (SELECT max(position) FROM {s}outbox)");
-    let event =
-        if s.is_empty() { "zeroblob(16)" } else { "'00000000-0000-0000-0000-000000000000'" };
-    run(&conn, format!("UPDATE {s}outbox SET event_id = {event} WHERE {last}")).await;
-    let restored = refused(with(&cursor)).await;
-    assert_eq!(
-        (restored.code(), reason(&restored).as_str()),
-        (Code::FailedPrecondition, "CURSOR_EPOCH_CHANGED")
-    );
-    let epoch =
-        if s.is_empty() { "zeroblob(16)" } else { "'00000000-0000-0000-0000-000000000000'" };
-    run(&conn, format!("UPDATE {s}event_log SET epoch = {epoch}")).await;
-    assert_eq!(reason(&refused(with(&cursor)).await), "CURSOR_EPOCH_CHANGED");
-    assert!(
-        !read_on(&staff, &mut all_of("tenants/acme")).await.is_empty(),
-        "who begins anew may read"
-    );
-    conn.close().await.unwrap();
-}
-
-async fn too_old(database: Database) {
-    let Some(world) = World::start(database).await else { return };
-    let (_, wallet) = world.usual().await;
-    grant(&world, &wallet, amount("USD", 5, 0), 0).await;
-    let staff = world.someone("STAFF", None);
-    let mut request = ListEventsRequest { page_size: 1, ..all_of("tenants/acme") };
-    let first = list(&staff, request.clone()).await;
-    until_told(&staff, &mut request, &["CreditGranted", "WalletOpened"]).await;
-    let (conn, s) = world.rows("wallet").await;
-    let old = if s.is_empty() { "'2020-01-01 00:00:00+00:00'" } else { "'2020-01-01'" };
-    run(&conn, format!("UPDATE {s}outbox SET recorded_at = {old}")).await;
-    let url = match &world.postgres {
-        Some(place) => format!("postgres://payterms_wallet@{place}"),
-        None => format!("sqlite:{}", world.folder.path().join("wallet.db").display()),
-    };
-    let World { suite, folder, postgres, .. } = world;
-    suite.stop().await;
-    let db = Db::open(&url, "wallet", Arc::new(SystemClock)).await.unwrap();
-    run(
-        &conn,
-        format!("UPDATE {s}outbox_cursors SET position = (SELECT max(position) FROM {s}outbox)"),
-    )
-    .await;
-    assert!(housekeeping::sweep(&db).await.unwrap() > 0);
-    db.close().await;
-    conn.close().await.unwrap();
-    let world = World::again(folder, postgres).await;
-    let staff = world.someone("STAFF", None);
-    let refused = staff
-        .events()
-        .list_events(ListEventsRequest { cursor: first.cursor, ..all_of("tenants/acme") })
-        .await
-        .unwrap_err();
-    assert_eq!(
-        (refused.code(), reason(&refused).as_str()),
-        (Code::FailedPrecondition, "CURSOR_TOO_OLD")
-    );
-    let read = read_on(&staff, &mut ListEventsRequest { page_size: 0, ..request }).await;
-    assert!(
-        read.iter().all(|event| event.source != "wallet"),
-        "who had read all misses nothing: {read:?}"
-    );
-    grant(&world, &wallet, amount("USD", 6, 0), 0).await;
-    let kept = until_told(&staff, &mut all_of("tenants/acme"), &["CreditGranted"]).await;
-    assert_eq!(
-        kept.iter().filter(|event| event.source == "wallet").count(),
-        1,
-        "what is kept is read without a cursor"
-    );
-    world.end().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_cursor_may_be_too_old_on_sqlite() {
-    too_old(Database::Sqlite).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_cursor_may_be_too_old_on_postgres() {
-    too_old(Database::Postgres).await;
-}
-
-async fn a_watch_goes_on_where_the_last_one_ended(world: &World) {
-    let (customer, wallet) = world.usual().await;
-    grant(world, &wallet, amount("USD", 50, 0), 0).await;
-    let (service, member) =
-        (world.someone("SERVICE", None), world.someone("MEMBER", Some(&customer)));
-    let types = vec!["payterms.wallet.v1.PostingsMade".to_owned()];
-    let mut request = WatchEventsRequest {
-        parent: customer.clone(),
-        types,
-        from_now: true,
-        ..WatchEventsRequest::default()
-    };
-    for round in 1..=3_i64 {
-        let mut watch = member.events().watch_events(request.clone()).await.unwrap().into_inner();
-        let first = watch.next().await.unwrap().unwrap();
-        assert!(!first.cursor.is_empty() && first.unreachable.is_empty(), "{first:?}");
-        request.cursor.clone_from(&first.cursor);
-        let mut events = first.events;
-        debit(&service, &wallet, round).await;
-        while events.is_empty() {
-            let message = watch.next().await.unwrap().unwrap();
-            request.cursor = message.cursor;
-            events.extend(message.events);
-        }
-        // In each later round the debit that nobody watched comes first, then this round's.
-        while events.len() < if round == 1 { 1 } else { 2 } {
-            let message = watch.next().await.unwrap().unwrap();
-            request.cursor = message.cursor;
-            events.extend(message.events);
-        }
-        assert!(events.iter().all(|event| event.subject == wallet), "{events:?}");
-        assert_eq!(events.len(), if round == 1 { 1 } else { 2 }, "{events:?}");
-        drop(watch);
-        debit(&service, &wallet, 1).await;
-    }
-    // The same cursor is good for a list, and a list's for a watch.
-    let mut list =
-        ListEventsRequest { cursor: request.cursor, types: request.types, ..all_of(&customer) };
-    until_told(&member, &mut list, &["PostingsMade"]).await;
-    let wrong = WatchEventsRequest {
-        parent: customer,
-        cursor: list.cursor,
-        ..WatchEventsRequest::default()
-    };
-    let refused = member.events().watch_events(wrong).await.unwrap_err();
-    assert_eq!(violations(&refused), ["cursor: CURSOR_INVALID"]);
 }

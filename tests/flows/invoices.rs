@@ -1,14 +1,11 @@
-//! Invoices are written, issued with gapless numbers, and taken back.
+//! Invoices are written, and issued with gapless numbers.
 
-use crate::clocks::{advance, start};
 use payterms_proto::{
     google::r#type::{Date, Decimal, Money},
     invoicing::v1::{
-        CreateCreditNoteRequest, CreateInvoiceRequest, DeleteInvoiceRequest,
-        FinalizeInvoiceRequest, GetInvoiceRequest, Invoice, InvoiceLine, ListCreditNotesRequest,
-        ListInvoicesRequest, PaymentTerm, TaxRule, Tenant, UpdateInvoiceRequest,
-        UpdateTenantRequest, VoidInvoiceRequest, WriteOffInvoiceRequest, invoice::State,
-        payment_term::Kind,
+        CreateInvoiceRequest, DeleteInvoiceRequest, FinalizeInvoiceRequest, GetInvoiceRequest,
+        Invoice, InvoiceLine, ListInvoicesRequest, PaymentTerm, TaxRule, Tenant,
+        UpdateInvoiceRequest, UpdateTenantRequest, invoice::State, payment_term::Kind,
     },
 };
 use payterms_suite::{
@@ -20,12 +17,8 @@ use tonic::{Code, Status};
 
 on_both!(
     a_draft_is_changed_issued_and_then_stands,
-    tax_rules_of_the_table_hold,
     sixty_four_writers_leave_no_gap_and_no_double,
-    credit_notes_and_voids_take_back_what_is_open,
     what_cannot_be_issued_says_all_that_is_missing,
-    customers_see_what_is_issued_and_not_hidden,
-    past_due_is_a_fact_of_dates,
 );
 
 pub(crate) fn line(description: &str, price: Option<Money>) -> InvoiceLine {
@@ -198,67 +191,6 @@ pub(crate) async fn a_draft_is_changed_issued_and_then_stands(world: &World) {
     );
 }
 
-async fn tax_rules_of_the_table_hold(world: &World) {
-    world.tenant("acme").await;
-    let rules = [
-        ("AU", "", "10", false),
-        ("DE", "", "20", false),
-        ("DE", "", "0", true),
-        ("FR", "", "20", false),
-        ("FR", "books", "5.5", false),
-    ];
-    taxed(world, &rules).await;
-    let owner = world.someone("OWNER", None);
-    let french = world.customer("acme", "FR").await;
-    let books = InvoiceLine { tax_category: "books".into(), ..line("Books", amount("EUR", 10, 1)) };
-    let two =
-        issued(&owner, draft(&french, "EUR", vec![line("Hosting", amount("EUR", 20, 2)), books]))
-            .await;
-    let taxes: Vec<_> = two.taxes.iter().map(|tax_amount| tax_amount.tax.clone()).collect();
-    assert_eq!(
-        (taxes, two.total.clone()),
-        (vec![amount("EUR", 4, 0), amount("EUR", 0, 55)], amount("EUR", 34, 58))
-    );
-    let australian = world.customer("acme", "AU").await;
-    let mut inclusive = draft(&australian, "AUD", vec![line("Plan", amount("AUD", 55, 0))]);
-    inclusive.invoice.as_mut().unwrap().prices_include_tax = true;
-    let inclusive = issued(&owner, inclusive).await;
-    assert_eq!(
-        (inclusive.net, inclusive.total, inclusive.taxes[0].tax.clone()),
-        (amount("AUD", 50, 0), amount("AUD", 55, 0), amount("AUD", 5, 0))
-    );
-    let german = world.customer("acme", "DE").await;
-    let plain =
-        issued(&owner, draft(&german, "EUR", vec![line("Hosting", amount("EUR", 10, 0))])).await;
-    assert_eq!(plain.total, amount("EUR", 12, 0));
-    let update = payterms_proto::invoicing::v1::UpdateCustomerRequest {
-        request_id: request_id(),
-        customer: Some(payterms_proto::invoicing::v1::Customer {
-            name: german.clone(),
-            tax_id: "DE136695976".into(),
-            ..Default::default()
-        }),
-        update_mask: Some(prost_types::FieldMask { paths: vec!["tax_id".into()] }),
-        ..Default::default()
-    };
-    owner.customers().update_customer(update).await.unwrap();
-    crate::tax_numbers::judged(
-        &owner,
-        &german,
-        "DE136695976",
-        payterms_proto::invoicing::v1::tax_number::State::Verified,
-    )
-    .await
-    .unwrap();
-    let reverse =
-        issued(&owner, draft(&german, "EUR", vec![line("Hosting", amount("EUR", 10, 0))])).await;
-    assert_eq!(
-        (reverse.total, reverse.buyer.unwrap().tax_id.as_str()),
-        (amount("EUR", 10, 0), "DE136695976")
-    );
-    assert!(reverse.taxes[0].sentence.starts_with("Reverse charge"), "the document says why");
-}
-
 async fn sixty_four_writers_leave_no_gap_and_no_double(world: &World) {
     let (customer, _) = world.usual().await;
     let owner = world.someone("OWNER", None);
@@ -299,95 +231,6 @@ async fn sixty_four_writers_leave_no_gap_and_no_double(world: &World) {
         numbers.iter().map(|number| number.rsplit('-').next().unwrap().parse().unwrap()).collect();
     given.sort_unstable();
     assert_eq!(given, (1..=48).collect::<Vec<_>>());
-}
-
-async fn credit_notes_and_voids_take_back_what_is_open(world: &World) {
-    world.tenant("acme").await;
-    taxed(world, &[("AU", "", "10", false)]).await;
-    let owner = world.someone("OWNER", None);
-    let customer = world.customer("acme", "AU").await;
-    let mut hundred = draft(&customer, "AUD", vec![line("Plan", amount("AUD", 100, 0))]);
-    hundred.invoice.as_mut().unwrap().prices_include_tax = true;
-    let invoice = issued(&owner, hundred.clone()).await;
-    let credit = |units, cents| CreateCreditNoteRequest {
-        request_id: request_id(),
-        parent: invoice.name.clone(),
-        amount: amount("AUD", units, cents),
-        explanation: "A third was not delivered".into(),
-    };
-    for (place, (units, cents)) in [(33, 33), (33, 33), (33, 34)].into_iter().enumerate() {
-        let answer =
-            owner.invoices().create_credit_note(credit(units, cents)).await.unwrap().into_inner();
-        let note = answer.credit_note.unwrap();
-        assert!(
-            note.number.starts_with("CN-") && note.number.ends_with(&format!("{:06}", place + 1)),
-            "{}",
-            note.number
-        );
-        assert_eq!(
-            (note.taxes[0].tax.clone(), note.invoice_number),
-            (amount("AUD", 3, 3), invoice.number.clone())
-        );
-        assert_eq!(
-            answer.invoice.unwrap().state(),
-            if place == 2 { State::Void } else { State::Open }
-        );
-    }
-    let more = owner.invoices().create_credit_note(credit(0, 1)).await.unwrap_err();
-    assert_eq!(reason(&more), "INVOICE_STATE");
-    let list =
-        ListCreditNotesRequest { parent: invoice.name.clone(), page_size: 2, ..Default::default() };
-    let page = owner.invoices().list_credit_notes(list.clone()).await.unwrap().into_inner();
-    let rest = ListCreditNotesRequest { page_token: page.next_page_token, ..list };
-    assert_eq!(
-        (
-            page.credit_notes.len(),
-            owner.invoices().list_credit_notes(rest).await.unwrap().into_inner().credit_notes.len()
-        ),
-        (2, 1)
-    );
-    let second = issued(&owner, hundred.clone_with_id()).await;
-    let void = VoidInvoiceRequest {
-        request_id: request_id(),
-        name: second.name.clone(),
-        explanation: "Wrong customer".into(),
-        ..Default::default()
-    };
-    let voided = owner.invoices().void_invoice(void).await.unwrap().into_inner();
-    assert_eq!(voided.credit_note, None, "outside the European Union a void needs no document");
-    let voided = voided.invoice.unwrap();
-    assert_eq!(
-        (voided.state(), voided.number.clone(), voided.open.clone()),
-        (State::Void, second.number, amount("AUD", 0, 0))
-    );
-    // A line that comes to nothing under a rate of its own does not stand in the way.
-    taxed(world, &[("AU", "", "10", false), ("AU", "calls", "5", false)]).await;
-    let little = InvoiceLine {
-        quantity: Some(Decimal { value: "0.1".into() }),
-        tax_category: "calls".into(),
-        ..line("A call", amount("AUD", 0, 1))
-    };
-    let mut two_rates = hundred.clone_with_id();
-    two_rates.invoice.as_mut().unwrap().lines.push(little);
-    let mixed = issued(&owner, two_rates).await;
-    let void = VoidInvoiceRequest {
-        request_id: request_id(),
-        name: mixed.name,
-        explanation: "Twice".into(),
-        ..Default::default()
-    };
-    assert_eq!(
-        owner.invoices().void_invoice(void).await.unwrap().into_inner().invoice.unwrap().state(),
-        State::Void
-    );
-    let third = issued(&owner, hundred.clone_with_id()).await;
-    let off =
-        WriteOffInvoiceRequest { request_id: request_id(), name: third.name, ..Default::default() };
-    let off = owner.invoices().write_off_invoice(off).await.unwrap().into_inner().invoice.unwrap();
-    assert_eq!(
-        (off.state(), off.written_off, off.open),
-        (State::Uncollectible, amount("AUD", 100, 0), amount("AUD", 0, 0))
-    );
 }
 
 /// The same draft under a fresh request id.
@@ -462,89 +305,4 @@ async fn what_cannot_be_issued_says_all_that_is_missing(world: &World) {
             "invoice.supply_date: DATE_INVALID"
         ]
     );
-}
-
-async fn customers_see_what_is_issued_and_not_hidden(world: &World) {
-    let (customer, _) = world.usual().await;
-    let owner = world.someone("OWNER", None);
-    let member = world.someone("MEMBER", Some(&customer));
-    let request = draft(&customer, "USD", vec![line("x", amount("USD", 1, 0))]);
-    let made = owner
-        .invoices()
-        .create_invoice(request.clone())
-        .await
-        .unwrap()
-        .into_inner()
-        .invoice
-        .unwrap();
-    assert_eq!(
-        read(&member, &made.name).await.unwrap_err().code(),
-        Code::NotFound,
-        "a draft is the seller's"
-    );
-    finalize(&owner, &made.name).await.unwrap();
-    owner.invoices().create_invoice(request.clone_with_id()).await.unwrap();
-    assert!(read(&member, &made.name).await.is_ok());
-    let list = ListInvoicesRequest { parent: customer.clone(), ..Default::default() };
-    assert_eq!(
-        member.invoices().list_invoices(list.clone()).await.unwrap().into_inner().invoices.len(),
-        1
-    );
-    assert_eq!(
-        owner.invoices().list_invoices(list.clone()).await.unwrap().into_inner().invoices.len(),
-        2
-    );
-    let drafts = ListInvoicesRequest { state: State::Draft.into(), ..list.clone() };
-    assert_eq!(
-        owner.invoices().list_invoices(drafts).await.unwrap().into_inner().invoices.len(),
-        1
-    );
-    let stranger = world.customer("acme", "AU").await;
-    let stranger = world.someone("MEMBER", Some(&stranger));
-    assert_eq!(read(&stranger, &made.name).await.unwrap_err().code(), Code::NotFound);
-    let hide = Tenant { name: "tenants/acme".into(), invoices_hidden: true, ..Tenant::default() };
-    let mask = prost_types::FieldMask { paths: vec!["invoices_hidden".into()] };
-    let update = UpdateTenantRequest {
-        request_id: request_id(),
-        tenant: Some(hide),
-        update_mask: Some(mask),
-        ..Default::default()
-    };
-    owner.tenants().update_tenant(update).await.unwrap();
-    assert_eq!(read(&member, &made.name).await.unwrap_err().code(), Code::NotFound);
-    assert!(member.invoices().list_invoices(list).await.unwrap().into_inner().invoices.is_empty());
-    let admin = world.someone("CUSTOMER_ADMIN", Some(&customer));
-    let quote = payterms_proto::invoicing::v1::QuotePaymentRequest {
-        parent: customer.clone(),
-        tenders: vec![crate::payments::credit(None)],
-        currency_code: "USD".into(),
-        ..Default::default()
-    };
-    assert_eq!(
-        admin.payments().quote_payment(quote).await.unwrap_err().code(),
-        Code::NotFound,
-        "nor by what they would pay"
-    );
-    assert!(read(&owner, &made.name).await.is_ok());
-}
-
-async fn past_due_is_a_fact_of_dates(world: &World) {
-    const DAY: i64 = 86_400;
-    const START: i64 = 1_767_225_600; // 2026-01-01T00:00:00Z, eleven in the morning in Sydney
-    world.tenant("acme").await;
-    start(world, "acme", "seed").await;
-    let customer = world.customer("acme", "GB").await;
-    let owner = world.someone("OWNER", None);
-    let invoice =
-        issued(&owner, draft(&customer, "USD", vec![line("x", amount("USD", 1, 0))])).await;
-    assert_eq!(invoice.issue_date, Some(Date { year: 2026, month: 1, day: 1 }));
-    assert_eq!(invoice.due_date, Some(Date { year: 2026, month: 1, day: 31 }));
-    advance(world, START + 30 * DAY).await;
-    assert!(
-        !read(&owner, &invoice.name).await.unwrap().past_due,
-        "on the due date it is not past due"
-    );
-    advance(world, START + 31 * DAY).await;
-    assert!(read(&owner, &invoice.name).await.unwrap().past_due);
-    assert_eq!(read(&owner, &invoice.name).await.unwrap().state(), State::Open);
 }

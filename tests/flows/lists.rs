@@ -1,4 +1,4 @@
-//! Things are found: lists over all customers of a tenant, by filter and in order, page by page.
+//! Invoices are found: lists over all customers of a tenant, by filter and in order.
 
 use crate::{
     clocks::{advance, start},
@@ -26,9 +26,7 @@ on_both!(
     invoices_of_all_customers_are_found_by_filter_and_in_order,
     a_member_finds_what_is_the_own_customers_alone,
     a_bad_filter_says_what_is_allowed,
-    a_page_token_is_good_for_its_filter_and_order_alone,
     a_stranger_sees_in_two_calls_why_an_invoice_is_not_paid,
-    pages_by_total_neither_repeat_nor_lose_an_invoice_where_a_draft_ends_one,
 );
 
 /// The first sentence that a refusal says of a field.
@@ -43,7 +41,7 @@ pub(crate) fn sentence(status: &Status, field: &str) -> String {
     found.map(|field_violation| field_violation.description).unwrap_or_default()
 }
 
-fn list(parent: &str, filter: &str, order_by: &str) -> ListInvoicesRequest {
+pub(crate) fn list(parent: &str, filter: &str, order_by: &str) -> ListInvoicesRequest {
     ListInvoicesRequest {
         parent: parent.into(),
         filter: filter.into(),
@@ -75,7 +73,7 @@ fn in_days(mut request: CreateInvoiceRequest, days: i32) -> CreateInvoiceRequest
 
 /// Two customers with seven invoices: of several days, terms and amounts, one blocked, one a draft,
 /// one paid by a credit note.
-async fn crowd(world: &World) -> [String; 2] {
+pub(crate) async fn crowd(world: &World) -> [String; 2] {
     world.tenant("acme").await;
     start(world, "acme", "seed").await;
     let customers = [world.customer("acme", "GB").await, world.customer("acme", "GB").await];
@@ -116,7 +114,7 @@ async fn crowd(world: &World) -> [String; 2] {
     customers
 }
 
-fn units(money: Option<&Money>) -> i64 {
+pub(crate) fn units(money: Option<&Money>) -> i64 {
     money.unwrap().units
 }
 
@@ -301,35 +299,6 @@ async fn a_bad_filter_says_what_is_allowed(world: &World) {
     );
 }
 
-async fn a_page_token_is_good_for_its_filter_and_order_alone(world: &World) {
-    crowd(world).await;
-    let staff = world.someone("STAFF", None);
-    let request = list("tenants/acme/customers/-", "state = OPEN", "due_date");
-    let token =
-        staff.invoices().list_invoices(request.clone()).await.unwrap().into_inner().next_page_token;
-    assert!(!token.is_empty());
-    for other in [
-        ListInvoicesRequest { filter: "state != PAID".into(), ..request.clone() },
-        ListInvoicesRequest { order_by: "due_date desc".into(), ..request.clone() },
-        ListInvoicesRequest { order_by: String::new(), ..request.clone() },
-        ListInvoicesRequest { state: State::Open.into(), ..request.clone() },
-    ] {
-        let refused = staff
-            .invoices()
-            .list_invoices(ListInvoicesRequest { page_token: token.clone(), ..other })
-            .await
-            .unwrap_err();
-        assert_eq!(violations(&refused), ["page_token: PAGE_TOKEN_INVALID"]);
-    }
-    let next = staff
-        .invoices()
-        .list_invoices(ListInvoicesRequest { page_token: token, ..request })
-        .await
-        .unwrap()
-        .into_inner();
-    assert_eq!(next.invoices.len(), 2);
-}
-
 async fn a_stranger_sees_in_two_calls_why_an_invoice_is_not_paid(world: &World) {
     let desk = desk(world, Some("tok_declined")).await;
     advance(world, DUE + DAY + 2 * 3_600).await;
@@ -375,54 +344,4 @@ async fn a_stranger_sees_in_two_calls_why_an_invoice_is_not_paid(world: &World) 
         "Nothing happens by itself until the block is lifted or the customer pays."
     );
     assert_eq!(next.time, None);
-}
-
-/// A draft is listed with what it would be now, and stands where its stored total puts it: the next
-/// page begins there.
-async fn pages_by_total_neither_repeat_nor_lose_an_invoice_where_a_draft_ends_one(world: &World) {
-    world.tenant("acme").await;
-    let (owner, customer) = (world.someone("OWNER", None), world.customer("acme", "GB").await);
-    let mut made = std::collections::BTreeSet::new();
-    for (units, is_draft) in
-        [(100, false), (100, true), (110, false), (120, true), (120, false), (130, true)]
-    {
-        let request = draft(&customer, "USD", vec![line("Plan", amount("USD", units, 0))]);
-        let invoice = if is_draft {
-            owner.invoices().create_invoice(request).await.unwrap().into_inner().invoice.unwrap()
-        } else {
-            issued(&owner, request).await
-        };
-        made.insert(invoice.name);
-    }
-    // From now on the drafts would be dearer than what was issued above them.
-    crate::invoices::taxed(world, &[("GB", "", "20", false)]).await;
-    for order in ["total", "total desc"] {
-        for page_size in [1, 2, 5] {
-            let request =
-                ListInvoicesRequest { page_size, ..list("tenants/acme/customers/-", "", order) };
-            let mut pages = Vec::new();
-            let mut next = request.clone();
-            loop {
-                let page = owner.invoices().list_invoices(next.clone()).await.unwrap().into_inner();
-                pages.extend(page.invoices);
-                if page.next_page_token.is_empty() {
-                    break;
-                }
-                next = ListInvoicesRequest { page_token: page.next_page_token, ..request.clone() };
-            }
-            let names: std::collections::BTreeSet<_> =
-                pages.iter().map(|invoice| invoice.name.clone()).collect();
-            assert_eq!((pages.len(), &names), (6, &made), "{order} by {page_size}");
-            let dear = pages
-                .iter()
-                .filter(|invoice| invoice.state() == State::Draft)
-                .map(|invoice| units(invoice.total.as_ref()));
-            assert_eq!(
-                dear.collect::<std::collections::BTreeSet<_>>(),
-                [120, 144, 156].into(),
-                "drafts show the tax of now"
-            );
-        }
-    }
-    invariants::hold(world).await;
 }

@@ -2,34 +2,23 @@
 //! memory that are never stored. Whatever is done together comes to the same, item by item and row
 //! by row.
 
-use super::batch_calls::{Hand, call, item, usd};
-use chrono::{DateTime, TimeDelta, Utc};
-use payterms_chassis::{Db, sql, tenants};
-use payterms_kernel::{Clock, Currency, Id, IdSource, Kind, Refusal, TenantId};
-use payterms_proto::wallet::v1::{
-    AuthorizeHoldResponse, CaptureHoldResponse, PostDebitResponse, RecordUsageResponse,
-    VoidHoldResponse,
+use super::{
+    batch_calls::{Hand, call, item, usd},
+    mixes_model::{Came, Own, outcome_of},
 };
+use chrono::TimeDelta;
+use payterms_chassis::{Db, sql, tenants};
+use payterms_kernel::{Clock, Currency, Id, IdSource, Kind, TenantId};
 use payterms_testkit::postgres;
 use payterms_wallet::{
     commands::{
         batch::{BatchCommand, BatchItem},
-        holds::{Capture, HoldRef},
-        postings::Take,
         wallets::WalletRef,
     },
     store::{RequestsByTransfer, lot_cache::LotCache, wallets},
     use_cases::{batch::run_batch, wallets::save::save_wallets},
 };
-use payterms_wallet_domain::{
-    Hold, LotKind, TransferKind, Wallet,
-    hold::{self, Authorization},
-    posting,
-    posting::Debit,
-    usage::{self, Use},
-    wallet::NewLot,
-};
-use prost::Message;
+use payterms_wallet_domain::{LotKind, Wallet, wallet::NewLot};
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use std::{collections::HashMap, sync::Arc};
 use uuid::Uuid;
@@ -38,22 +27,6 @@ const TENANTS: [&str; 3] = ["acme", "globex", "initech"];
 /// Mixes on each database; PostgreSQL does not sync in tests.
 const MIXES: [usize; 2] = [6_000, 4_000];
 
-/// A wallet of the model: as the domain says, and the holds by the ids that the database gave them.
-struct Own {
-    named: WalletRef,
-    wallet: Wallet,
-    holds: Vec<(Id<Hold>, Hold)>,
-}
-
-/// What an item came to, without the ids that only the database gives.
-#[derive(Debug, PartialEq)]
-enum Came {
-    Taken { amount: i64, balance: i64, sequence: i64, parts: Vec<i64> },
-    Hold { state: &'static str, amount: i64, captured: i64, left: Option<i64> },
-    Use { amount: i64, charged: bool },
-    Refused(&'static str),
-}
-
 /// A tenant of the model.
 struct Shop {
     tenant: TenantId,
@@ -61,190 +34,6 @@ struct Shop {
     /// Every request that was done: what it asked, and its answer.
     done: HashMap<Uuid, (BatchItem, Vec<u8>)>,
     ids: Vec<Uuid>,
-}
-
-impl Own {
-    /// What is asked of a wallet next, at random.
-    fn asks(&self, dice: &mut StdRng, now: DateTime<Utc>) -> BatchCommand {
-        let wallet = self.named.clone();
-        let hold = || self.holds.choose(&mut StdRng::seed_from_u64(7)).map(|(id, _)| *id);
-        let take = |cents| Take {
-            wallet: wallet.clone(),
-            amount: usd(cents),
-            description: String::new(),
-            unlisted: true,
-        };
-        let named = |hold| HoldRef { wallet: wallet.clone(), hold };
-        let some = self.holds.choose(dice).map(|(id, _)| *id).or_else(hold);
-        match (dice.random_range(0..10), some) {
-            (0..3, _) => BatchCommand::Take(take(dice.random_range(1..400)), TransferKind::Debit),
-            (3, _) => BatchCommand::Take(take(dice.random_range(1..50)), TransferKind::Fee),
-            (4, _) | (5..7, None) => {
-                let expires =
-                    dice.random_bool(0.5).then(|| now + TimeDelta::hours(dice.random_range(1..40)));
-                BatchCommand::Authorize(take(dice.random_range(1..300)), expires)
-            }
-            (5, Some(hold)) => {
-                let amount = dice.random_bool(0.6).then(|| usd(dice.random_range(1..300)));
-                BatchCommand::Capture(
-                    named(hold),
-                    Capture { amount, ends_hold: dice.random_bool(0.5) },
-                )
-            }
-            (6, Some(hold)) => BatchCommand::Void(named(hold)),
-            (7, _) => BatchCommand::Void(named(Id::from_uuid(Uuid::from_u128(dice.random())))),
-            _ => {
-                let used = Use {
-                    product: "calls".to_owned(),
-                    quantity: dice.random_range(0..50).into(),
-                    unit_price: usd(dice.random_range(0..9)),
-                    used_at: None,
-                    external_id: None,
-                };
-                BatchCommand::Use(wallet, used)
-            }
-        }
-    }
-
-    /// Does it in the model; `real` is the hold that the database made.
-    fn does(
-        &mut self,
-        ids: &mut IdSource,
-        command: &BatchCommand,
-        real: Option<Id<Hold>>,
-        now: DateTime<Utc>,
-    ) -> Result<Came, Refusal> {
-        let mut wallet = self.wallet.clone();
-        let taken = |posting: &payterms_wallet_domain::Posting| Came::Taken {
-            amount: posting.amount.micros(),
-            balance: posting.balance_after.micros(),
-            sequence: posting.sequence,
-            parts: posting.parts.iter().map(|(_, part)| part.micros()).collect(),
-        };
-        let held = |hold: &Hold, left| Came::Hold {
-            state: hold.state.name(),
-            amount: hold.amount.micros(),
-            captured: hold.captured.micros(),
-            left,
-        };
-        let place = |id: &Id<Hold>| {
-            self.holds.iter().position(|(each, _)| each == id).ok_or_else(Refusal::not_found)
-        };
-        let came = match command {
-            BatchCommand::Take(take, kind) => {
-                let into_negative = *kind == TransferKind::Fee;
-                let debit = Debit {
-                    amount: take.amount,
-                    kind: *kind,
-                    into_negative,
-                    description: String::new(),
-                };
-                taken(&posting::debit(&mut wallet, ids, debit, now)?)
-            }
-            BatchCommand::Authorize(take, expires_at) => {
-                let order = Authorization {
-                    amount: take.amount,
-                    expires_at: *expires_at,
-                    description: String::new(),
-                };
-                let hold = hold::authorize(&mut wallet, ids, order, now)?;
-                let came = held(&hold, None);
-                self.holds.extend(real.map(|id| (id, hold)));
-                came
-            }
-            BatchCommand::Capture(named, what) => {
-                let place = place(&named.hold)?;
-                let mut hold = self.holds[place].1.clone();
-                let posting = hold::capture(&mut wallet, &mut hold, ids, *what, now)?;
-                let came = held(&hold, Some(posting.balance_after.micros()));
-                self.holds[place].1 = hold;
-                came
-            }
-            BatchCommand::Void(named) => {
-                let place = place(&named.hold)?;
-                let mut hold = self.holds[place].1.clone();
-                hold::void(&mut wallet, &mut hold, ids, now)?;
-                let came = held(&hold, None);
-                self.holds[place].1 = hold;
-                came
-            }
-            BatchCommand::Use(_, used) => {
-                let today = now.date_naive();
-                let record = usage::record(
-                    &mut wallet,
-                    ids,
-                    used.clone(),
-                    usage::UseDays { used_on: today, today },
-                    now,
-                )?;
-                Came::Use { amount: record.amount.micros(), charged: record.transfer.is_some() }
-            }
-        };
-        wallet.transfers.clear();
-        wallet.lots.retain(|lot| lot.remaining.is_positive());
-        self.wallet = wallet;
-        Ok(came)
-    }
-}
-
-fn micros(money: Option<payterms_proto::google::r#type::Money>) -> i64 {
-    money.map_or(0, |amount| amount.units * 1_000_000 + i64::from(amount.nanos / 1_000))
-}
-
-/// What the database answered, and the hold that it made.
-fn outcome_of(command: &BatchCommand, answer: &[u8]) -> (Came, Option<Id<Hold>>) {
-    let held = |hold: payterms_proto::wallet::v1::Hold, left| {
-        let id = hold.name.rsplit('/').next().and_then(|id| id.parse().ok()).map(Id::from_uuid);
-        let state = hold.state().as_str_name();
-        let states = ["ACTIVE", "CAPTURED", "VOIDED", "EXPIRED"];
-        let state = states.into_iter().find(|name| state.ends_with(name)).unwrap();
-        (
-            Came::Hold {
-                state,
-                amount: micros(hold.amount),
-                captured: micros(hold.captured),
-                left,
-            },
-            id,
-        )
-    };
-    match command {
-        // The two answers have the same shape.
-        BatchCommand::Take(..) => {
-            let posting = PostDebitResponse::decode(answer).unwrap().posting.unwrap();
-            let parts = posting.parts.into_iter().map(|part| micros(part.amount)).collect();
-            (
-                Came::Taken {
-                    amount: micros(posting.amount),
-                    balance: micros(posting.balance_after),
-                    sequence: posting.sequence,
-                    parts,
-                },
-                None,
-            )
-        }
-        BatchCommand::Authorize(..) => {
-            held(AuthorizeHoldResponse::decode(answer).unwrap().hold.unwrap(), None)
-        }
-        BatchCommand::Capture(..) => {
-            let this_answer = CaptureHoldResponse::decode(answer).unwrap();
-            let left = micros(this_answer.posting.unwrap().balance_after);
-            (held(this_answer.hold.unwrap(), Some(left)).0, None)
-        }
-        BatchCommand::Void(_) => {
-            (held(VoidHoldResponse::decode(answer).unwrap().hold.unwrap(), None).0, None)
-        }
-        BatchCommand::Use(..) => {
-            let usage_record = RecordUsageResponse::decode(answer).unwrap().usage_record.unwrap();
-            (
-                Came::Use {
-                    amount: micros(usage_record.amount),
-                    charged: !usage_record.transfer_id.is_empty(),
-                },
-                None,
-            )
-        }
-    }
 }
 
 /// A player of mixes on a database.

@@ -1,5 +1,4 @@
-//! What a tenant's own systems write on resources: ids that are unique and found by, and labels;
-//! and ids of ours in capitals.
+//! What a tenant's own systems write on resources: ids that are unique and found by, and labels.
 
 use crate::{
     invariants,
@@ -12,7 +11,7 @@ use payterms_proto::{
         ImportCustomersRequest, Invoice, ListCustomersRequest, ListInvoicesRequest,
         UpdateCustomerRequest, UpdateInvoiceRequest,
     },
-    wallet::v1::{GetWalletRequest, ListWalletsRequest, OpenWalletRequest, PostDebitRequest},
+    wallet::v1::{ListWalletsRequest, OpenWalletRequest},
 };
 use payterms_suite::{
     Session,
@@ -24,19 +23,10 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 on_both!(
-    ids_in_capitals_are_the_same_ids,
     a_customer_is_found_by_an_own_id_and_by_labels,
     of_many_customers_with_one_own_id_one_is_made,
     wallets_and_invoices_have_own_ids_and_labels,
 );
-
-/// A name or an id with its UUIDs in capitals.
-fn in_capitals(name: &str) -> String {
-    let parts = name.split('/').map(|part| {
-        if uuid::Uuid::try_parse(part).is_ok() { part.to_uppercase() } else { part.to_owned() }
-    });
-    parts.collect::<Vec<_>>().join("/")
-}
 
 fn labels(all: &[(&str, &str)]) -> BTreeMap<String, String> {
     all.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
@@ -54,76 +44,6 @@ pub(crate) fn taken_by(refused: &Status) -> String {
         "{refused:?}"
     );
     refused.get_details_error_info().unwrap().metadata.get("name").cloned().unwrap_or_default()
-}
-
-async fn ids_in_capitals_are_the_same_ids(world: &World) {
-    let (customer, wallet) = world.usual().await;
-    let service = world.someone("SERVICE", None);
-    grant(world, &in_capitals(&wallet), amount("USD", 10, 0), 0).await;
-    let request = debit(&wallet, amount("USD", 1, 0));
-    let capitals = PostDebitRequest {
-        request_id: in_capitals(&request.request_id),
-        wallet: in_capitals(&wallet),
-        ..request.clone()
-    };
-    let first = service.postings().post_debit(capitals).await.unwrap();
-    let again = service.postings().post_debit(request).await.unwrap();
-    assert!(
-        again.metadata().contains_key("idempotent-replayed"),
-        "the same request in lower case is a retry"
-    );
-    assert_eq!(first.into_inner(), again.into_inner());
-    let read = GetWalletRequest { name: in_capitals(&wallet) };
-    let found = service.wallets().get_wallet(read).await.unwrap().into_inner().wallet.unwrap();
-    assert_eq!((found.name, found.balance.unwrap().posted), (wallet.clone(), amount("USD", 9, 0)));
-    let member = world.someone("MEMBER", Some(&customer));
-    let page = |parent: &str, page_token: &str, filter: &str| ListWalletsRequest {
-        parent: parent.into(),
-        page_size: 1,
-        page_token: page_token.into(),
-        filter: filter.into(),
-        ..Default::default()
-    };
-    world.wallet(&customer, "AUD").await;
-    let named = format!("customer = {}", in_capitals(&customer));
-    let first = member
-        .wallets()
-        .list_wallets(page(&in_capitals(&customer), "", &named))
-        .await
-        .unwrap()
-        .into_inner();
-    let rest = page(&customer, &first.next_page_token, &format!("customer = {customer}"));
-    let rest = member.wallets().list_wallets(rest).await.unwrap().into_inner();
-    assert_eq!(
-        (first.wallets[0].name.as_str(), rest.wallets.len()),
-        (wallet.as_str(), 1),
-        "one list, however its parent is written"
-    );
-    // What another service knows by a copy is waited for by its id, however that is written.
-    let new = Customer { country: "GB".into(), ..Customer::default() };
-    let create = CreateCustomerRequest {
-        request_id: request_id(),
-        parent: "tenants/acme".into(),
-        customer: Some(new),
-        ..Default::default()
-    };
-    let made = world
-        .someone("OWNER", None)
-        .customers()
-        .create_customer(create)
-        .await
-        .unwrap()
-        .into_inner()
-        .customer
-        .unwrap();
-    let open = OpenWalletRequest {
-        request_id: request_id(),
-        parent: in_capitals(&made.name),
-        currency_code: "USD".into(),
-        ..Default::default()
-    };
-    service.wallets().open_wallet(open).await.unwrap();
-    invariants::hold(world).await;
 }
 
 fn new_customer(external_id: &str, all: &[(&str, &str)]) -> CreateCustomerRequest {

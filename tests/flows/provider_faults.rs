@@ -1,7 +1,7 @@
 //! What goes wrong at Stripe, and between Stripe and the wallet: a charge is made once at most, and
 //! every answer that says something counts.
 
-use crate::provider_contract::{
+use crate::provider_bench::{
     ACCOUNT, Bench, DECLINED, GOOD, Later, TestCard, wallet_of, with_stripe,
 };
 use chrono::TimeDelta;

@@ -4,7 +4,7 @@
 
 use crate::{
     clients::python_with,
-    provider_contract::{Bench, at_stripe},
+    provider_bench::{Bench, at_stripe},
 };
 use chrono::TimeDelta;
 use payterms_testkit::{

@@ -4,10 +4,8 @@ use crate::invariants;
 use payterms_proto::{
     google::r#type::Money,
     wallet::v1::{
-        CreateTopUpRequest, GetPrepaymentOptionsRequest, GetTopUpRequest, GetWalletRequest,
-        ListPaymentMethodsRequest, ListTopUpsRequest, RemovePaymentMethodRequest,
-        SetPurchaseDefaultRequest, StartMethodSetupRequest, TopUp, TurnOnPrepaymentRequest,
-        payment_method::Kind, top_up::State,
+        CreateTopUpRequest, GetTopUpRequest, GetWalletRequest, ListTopUpsRequest,
+        StartMethodSetupRequest, TopUp, payment_method::Kind, top_up::State,
     },
 };
 use payterms_suite::{
@@ -18,7 +16,6 @@ use payterms_suite::{
 use payterms_testkit::{World, on_both, reason};
 use sea_orm::{ConnectionTrait, Statement};
 use tonic::Code;
-use tonic_types::StatusExt;
 
 on_both!(
     a_top_up_charges_once_and_gives_credit,
@@ -27,8 +24,6 @@ on_both!(
     a_late_answer_keeps_the_lease_and_the_driver,
     twenty_sends_of_one_top_up_charge_once,
     what_is_wrong_is_refused_before_the_charge,
-    prepayment_needs_every_condition,
-    removing_a_default_promotes_another,
     a_forged_notification_is_refused,
     bought_credit_expires_only_where_the_tenant_says_so,
     a_taxed_sale_takes_its_tax_at_the_purchase,
@@ -221,110 +216,6 @@ async fn what_is_wrong_is_refused_before_the_charge(world: &World) {
     assert_eq!(foreign.code(), Code::NotFound);
     let list = ListTopUpsRequest { parent: wallet, ..Default::default() };
     assert!(admin.top_ups().list_top_ups(list).await.unwrap().into_inner().top_ups.is_empty());
-}
-
-async fn prepayment_needs_every_condition(world: &World) {
-    let (customer, wallet) = world.usual().await;
-    let owner = world.someone("OWNER", None);
-    let on = TurnOnPrepaymentRequest {
-        request_id: request_id(),
-        name: "tenants/acme/walletSettings".into(),
-        methods: vec![],
-        ..Default::default()
-    };
-    let refused = owner.settings().turn_on_prepayment(on.clone()).await.unwrap_err();
-    assert_eq!(reason(&refused), "PREPAYMENT_CONDITIONS");
-    let details = refused.get_error_details();
-    let broken: Vec<_> = details
-        .precondition_failure()
-        .unwrap()
-        .violations
-        .iter()
-        .map(|v| v.r#type.clone())
-        .collect();
-    assert_eq!(broken, ["PROVIDER_NOT_CONNECTED", "PROVIDER_NOT_DEFAULT", "NO_METHOD_CHOSEN"]);
-    let staff = world.someone("STAFF", None).settings().turn_on_prepayment(on).await.unwrap_err();
-    assert_eq!((staff.code(), reason(&staff).as_str()), (Code::PermissionDenied, "ROLE_REQUIRED"));
-    let admin = world.someone("CUSTOMER_ADMIN", Some(&customer));
-    let options = || GetPrepaymentOptionsRequest { parent: customer.clone() };
-    assert!(
-        !admin.settings().get_prepayment_options(options()).await.unwrap().into_inner().prepayment
-    );
-    shop::open(&owner, "acme").await.unwrap();
-    assert!(
-        admin.settings().get_prepayment_options(options()).await.unwrap().into_inner().prepayment
-    );
-    let method = card(world, &admin, &customer, "tok_visa").await;
-    hide_invoices(world).await;
-    let off = admin
-        .top_ups()
-        .create_top_up(buy(&wallet, &method, amount("USD", 25, 0)))
-        .await
-        .unwrap_err();
-    assert_eq!(reason(&off), "FEATURE_DISABLED");
-}
-
-/// Hides invoices from customers, and waits until the wallet has heard of it.
-async fn hide_invoices(world: &World) {
-    use payterms_proto::invoicing::v1::{Tenant, UpdateTenantRequest};
-    let tenant =
-        Tenant { name: "tenants/acme".into(), invoices_hidden: true, ..Default::default() };
-    let mask = prost_types::FieldMask { paths: vec!["invoices_hidden".into()] };
-    let update = UpdateTenantRequest {
-        request_id: request_id(),
-        tenant: Some(tenant),
-        update_mask: Some(mask),
-        ..Default::default()
-    };
-    let owner = world.someone("OWNER", None);
-    let changed = owner.tenants().update_tenant(update).await.unwrap();
-    let name = "tenants/acme/walletSettings".to_owned();
-    let read = payterms_proto::wallet::v1::GetWalletSettingsRequest { name };
-    let seen =
-        owner.after(&changed).settings().get_wallet_settings(read).await.unwrap().into_inner();
-    assert!(
-        !seen.wallet_settings.unwrap().prepayment,
-        "a condition that breaks turns prepayment off"
-    );
-}
-
-async fn removing_a_default_promotes_another(world: &World) {
-    let (customer, _, admin) = shop(world).await;
-    let first = card(world, &admin, &customer, "tok_visa").await;
-    let second = card(world, &admin, &customer, "tok_mastercard").await;
-    let listed = async || {
-        let list = ListPaymentMethodsRequest { parent: customer.clone(), ..Default::default() };
-        admin.methods().list_payment_methods(list).await.unwrap().into_inner().payment_methods
-    };
-    let flags = |methods: &[payterms_proto::wallet::v1::PaymentMethod], name: &str| {
-        let method = methods.iter().find(|method| method.name == name).unwrap();
-        (method.purchase_default, method.collection_method)
-    };
-    assert_eq!(
-        (flags(&listed().await, &first), flags(&listed().await, &second)),
-        ((true, true), (false, false))
-    );
-    let point = SetPurchaseDefaultRequest {
-        request_id: request_id(),
-        name: second.clone(),
-        ..Default::default()
-    };
-    admin.methods().set_purchase_default(point).await.unwrap();
-    assert_eq!(
-        (flags(&listed().await, &first), flags(&listed().await, &second)),
-        ((false, true), (true, false))
-    );
-    let remove = || RemovePaymentMethodRequest {
-        request_id: request_id(),
-        name: first.clone(),
-        ..Default::default()
-    };
-    admin.methods().remove_payment_method(remove()).await.unwrap();
-    assert_eq!(flags(&listed().await, &second), (true, true));
-    assert_eq!(
-        reason(&admin.methods().remove_payment_method(remove()).await.unwrap_err()),
-        "METHOD_STATE"
-    );
 }
 
 async fn a_forged_notification_is_refused(world: &World) {

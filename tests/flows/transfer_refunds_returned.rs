@@ -1,11 +1,9 @@
-//! Transfers back that the bank sends back to us, what statements say of them, and accounts that
-//! people know where the bank named none.
+//! Transfers back that the bank sends back to us, and accounts that people know where the bank
+//! named none.
 
 use crate::{
     bank::{import, paid},
     bank_decisions::{get, match_to, only, unmatch},
-    clocks::advance,
-    collections::{DAY, START},
     invoices::read,
     mails::{mails, mails_of, text},
     payments::till,
@@ -15,12 +13,10 @@ use crate::{
         refused, send, statement,
     },
     transfer_refunds_meanwhile::said,
-    transfers::desk,
 };
 use payterms_proto::invoicing::v1::{
     BankLine, ConfirmRefundAccountRequest, CreditBankLineRequest, DescribeBankStatementRequest,
-    GetDocumentRequest, ListStatementsRequest, MailKind, RefundTransferRequest,
-    SplitBankLineRequest, TransferRefund,
+    MailKind, RefundTransferRequest, SplitBankLineRequest, TransferRefund,
     bank_line::{self, SuggestReason},
     transfer_refund::{Credit, State},
 };
@@ -37,7 +33,6 @@ on_both!(
     what_came_back_may_be_a_part_or_pay_an_invoice,
     a_purchase_that_came_back_stays_credited,
     an_account_that_the_bank_did_not_name_takes_two_people,
-    a_statement_lists_money_on_account_that_went_back,
 );
 
 /// A statement with a transfer of ours that came back.
@@ -55,7 +50,7 @@ fn came_back_in(currency: &str, number: &str, value: &str, text: &str) -> Vec<u8
     returned.replace("</TxDtls>", "<RtrInf><Rsn><Cd>AC04</Cd></Rsn></RtrInf></TxDtls>").into_bytes()
 }
 
-async fn credit(session: &Session, line: &BankLine, customer: &str) {
+pub(crate) async fn credit(session: &Session, line: &BankLine, customer: &str) {
     let request = CreditBankLineRequest {
         request_id: request_id(),
         name: line.name.clone(),
@@ -65,7 +60,11 @@ async fn credit(session: &Session, line: &BankLine, customer: &str) {
     session.bank().credit_bank_line(request).await.unwrap();
 }
 
-async fn in_state(session: &Session, refund: &TransferRefund, state: State) -> TransferRefund {
+pub(crate) async fn in_state(
+    session: &Session,
+    refund: &TransferRefund,
+    state: State,
+) -> TransferRefund {
     until(
         async || read_refund(session, &refund.name).await,
         |transfer_refund| transfer_refund.state() == state,
@@ -364,70 +363,5 @@ pub(crate) async fn an_account_that_the_bank_did_not_name_takes_two_people(world
     assert_eq!(refused(&admin, known(&wrong)).await, "PAYER_ACCOUNT_DIFFERS");
     let right = refund(&admin, known(&ask(&named, Credit::Surplus, None))).await.unwrap();
     assert_eq!((right.state(), right.account_evidence.as_str()), (State::Pending, ""));
-    holds(world).await;
-}
-
-/// In January 30.00 of 80.00 on account go back, in February the bank sends 28.50 of them back.
-async fn a_statement_lists_money_on_account_that_went_back(world: &World) {
-    let desk = desk(world).await;
-    let payment = on_account(&desk.owner, &desk.customer, ("A", "80.00", PAYER)).await;
-    let made =
-        refund(&desk.owner, ask(&payment, Credit::Surplus, amount("USD", 30, 0))).await.unwrap();
-    send(&desk.owner, &made.name).await.unwrap();
-    advance(world, START + 33 * DAY).await;
-    let list = ListStatementsRequest { parent: desk.customer.clone(), ..Default::default() };
-    let statements = async || {
-        desk.admin
-            .statements()
-            .list_statements(list.clone())
-            .await
-            .map(|answer| answer.into_inner().statements)
-    };
-    let january = until(statements, |found| found.len() == 1).await.remove(0);
-    assert_eq!(
-        (january.paid.clone(), january.given_back.clone()),
-        (amount("USD", 0, 0), amount("USD", 0, 0)),
-        "nothing owed moved"
-    );
-    let mail = mails_of(&desk.owner, MailKind::Statement, 1).await.remove(0);
-    let words = text(&desk.owner, &mail).await;
-    assert!(
-        words.contains("30.00") && words.contains("Transferred to the account ending in 5555"),
-        "{words}"
-    );
-    let get = GetDocumentRequest { name: january.name.clone() };
-    assert!(
-        desk.admin
-            .documents()
-            .get_document(get)
-            .await
-            .unwrap()
-            .into_inner()
-            .document
-            .unwrap()
-            .content
-            .starts_with(b"%PDF")
-    );
-    let line =
-        only(&import(&desk.owner, came_back("B", "28.50", &made.reference)).await.unwrap()).clone();
-    credit(&desk.owner, &line, &desk.customer).await;
-    in_state(&desk.owner, &made, State::Returned).await;
-    advance(world, START + 63 * DAY).await;
-    until(statements, |found| found.len() == 2).await;
-    let all = mails_of(&desk.owner, MailKind::Statement, 2).await;
-    let mut texts = Vec::new();
-    for mail in &all {
-        texts.push(text(&desk.owner, mail).await);
-    }
-    let february = texts
-        .iter()
-        .find(|words| words.contains("Sent back"))
-        .unwrap_or_else(|| panic!("{texts:?}"));
-    assert!(
-        february.contains("account ending in 5555")
-            && february.contains("28.50")
-            && !february.contains("30.00"),
-        "{february}"
-    );
     holds(world).await;
 }

@@ -160,8 +160,8 @@ pub fn is_ach_return(word: &str) -> bool {
         .is_some_and(|number| (1..=85).contains(&number))
 }
 
-/// NACHA's return code in a bank's text that says that it is one: `RETURN R01`, `R03 RETURNED
-/// ITEM`.
+/// NACHA's return code in a bank's text that says that it is one: `RETURN R01`,
+/// `R03 RETURNED ITEM`.
 #[must_use]
 pub fn ach_return_in(text: &str) -> Option<&str> {
     let words = || text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());

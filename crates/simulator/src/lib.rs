@@ -12,6 +12,7 @@ pub mod banks;
 pub mod cards;
 pub mod disputes;
 pub mod page;
+mod setups;
 pub mod store;
 
 use axum::{

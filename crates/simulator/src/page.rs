@@ -1,7 +1,7 @@
 //! The hosted page on which a person saves a card. The person chooses a test card and types no
 //! number.
 
-use crate::{World, cards, store::Setup};
+use crate::{World, cards, setups::Setup};
 use axum::{
     Form,
     extract::{Path, State},

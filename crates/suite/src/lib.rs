@@ -5,6 +5,7 @@ pub mod banner;
 pub mod client;
 mod client_api_keys;
 mod client_pages;
+mod client_wallet;
 pub mod command;
 pub mod credentials;
 pub mod demo;

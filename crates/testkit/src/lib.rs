@@ -35,6 +35,7 @@ pub mod security;
 pub mod services;
 pub mod slow_line;
 pub mod stripe;
+pub mod tenants;
 pub mod vies;
 pub mod world;
 

@@ -1,12 +1,12 @@
-//! `xtask`: chores of the repository.
+//! `xtask`: chores of the repository. `cargo run -p payterms-xtask -- CHORE` with one of
 //!
-//! `cargo run -p payterms-xtask -- errors` writes docs/errors.md from the contract; `cargo run -p
-//! payterms-xtask -- events` writes docs/event-catalogue.md from the contract; `cargo run -p
-//! payterms-xtask -- reference` writes docs/reference.md from the contract and `proto/access.toml`;
-//! `cargo run -p payterms-xtask -- readmes` writes methods, events and tables into the READMEs of
-//! the services, docs/configuration.md, and the versions of the schemas into the manifests; `cargo
-//! run -p payterms-xtask -- states` draws the state machines into the READMEs of their services;
-//! `cargo run -p payterms-xtask -- tidy` checks the rules of the tree, as the test does.
+//! - `errors`: writes docs/errors.md from the contract
+//! - `events`: writes docs/event-catalogue.md from the contract
+//! - `reference`: writes docs/reference.md from the contract and `proto/access.toml`
+//! - `readmes`: writes methods, events and tables into the READMEs of the services,
+//!   docs/configuration.md, and the versions of the schemas into the manifests
+//! - `states`: draws the state machines into the READMEs of their services
+//! - `tidy`: checks the rules of the tree, as the test does
 
 mod citations;
 mod configuration;

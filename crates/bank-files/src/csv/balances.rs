@@ -61,8 +61,8 @@ fn is_newest_first(pairs: &[(Entry, Option<Money>)]) -> bool {
     count(true) > count(false)
 }
 
-/// The summary above the rows of Bank of America: `Beginning balance as of
-/// 01/01/2026,,"20,000.00"`.
+/// The summary above the rows of Bank of America:
+/// `Beginning balance as of 01/01/2026,,"20,000.00"`.
 fn summary(plan: &Plan, before: &[Row], statement: &mut Statement) {
     let Some(currency) = statement.currency else { return };
     for row in before {

@@ -13,7 +13,7 @@ use crate::{
     },
     db::{
         Db, sql,
-        tx::{AggregateVersion, EventKind},
+        tx::events::{AggregateVersion, EventKind},
     },
     flow::{Flows, handler},
     wire::{

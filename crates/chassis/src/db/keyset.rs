@@ -75,8 +75,8 @@ pub struct Columns<'a> {
     pub id: Expr,
     /// What a field is compared as.
     pub filter: &'a (dyn Fn(&Comparison) -> Option<Compared> + Sync),
-    /// What any other field of the order is. A text that may be NULL is written `coalesce(column,
-    /// '')`, as its index is: the databases disagree about where NULL comes.
+    /// What any other field of the order is. A text that may be NULL is written
+    /// `coalesce(column, '')`, as its index is: the databases disagree about where NULL comes.
     pub order: &'a (dyn Fn(&str) -> Option<Expr> + Sync),
 }
 

@@ -1,6 +1,6 @@
 //! A transaction, with a connection of its own from BEGIN to COMMIT or ROLLBACK.
 
-use crate::db::pool::{Lease, Pool};
+use crate::db::pool::{Pool, lease::Lease};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement};
 use std::sync::Arc;
 use tokio::sync::Mutex;

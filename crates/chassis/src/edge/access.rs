@@ -76,10 +76,10 @@ impl Row {
             ("api_keys", Cell::Switch(false)) => self.is_for_people = true,
             ("api_keys", _) => return Err("api_keys is false where people alone call".to_owned()),
             (role, Cell::Reach(reach)) if reach == "yes" => {
-                drop(self.roles.insert(role.to_owned(), Grant::Tenant))
+                self.roles.insert(role.to_owned(), Grant::Tenant);
             }
             (role, Cell::Reach(reach)) if reach == "own" => {
-                drop(self.roles.insert(role.to_owned(), Grant::OwnCustomer))
+                self.roles.insert(role.to_owned(), Grant::OwnCustomer);
             }
             (role, _) => return Err(format!("{role} is neither yes nor own")),
         }

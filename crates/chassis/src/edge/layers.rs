@@ -24,6 +24,7 @@ use crate::{
         bearer,
         body::{self, is_client_stream, is_server_stream},
         copies_layer::with_copies,
+        normalised::{canonical, deadline_exceeded, normalised},
         traced::traced,
     },
     net::tls::Peer,
@@ -38,12 +39,10 @@ use axum::{
     Router,
     body::Body,
     extract::{Request, State},
-    http::StatusCode,
     middleware::{Next, from_fn, from_fn_with_state},
-    response::{IntoResponse, Response},
+    response::Response,
 };
-use futures::FutureExt;
-use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
@@ -151,69 +150,6 @@ pub async fn at_edge<F: Future<Output = Response>>(
 #[must_use]
 pub fn refuse(status: Status) -> Response {
     status.into_http::<Body>()
-}
-
-async fn normalised<F: Future<Output = Response>>(
-    request: Request,
-    inside: impl FnOnce(Request) -> F,
-) -> Response {
-    let is_grpc = request
-        .headers()
-        .get("content-type")
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"));
-    let uri = request.uri().clone();
-    let Ok(response) = AssertUnwindSafe(inside(request)).catch_unwind().await else {
-        tracing::error!(path = %uri.path(), "a handler panicked");
-        if !is_grpc {
-            // A gRPC error has HTTP status 200, which a plain HTTP client would take for success.
-            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
-        }
-        return refuse(status(
-            Code::Internal,
-            "INTERNAL",
-            "A fault of the suite. Retry with the same request id; report it if it lasts.",
-        ));
-    };
-    match Status::from_header_map(response.headers()) {
-        Some(status) if is_grpc && status.code() != Code::Ok && status.details().is_empty() => {
-            refuse(canonical(&status))
-        }
-        _ => response,
-    }
-}
-
-/// Replaces a status that the transport made without details.
-fn canonical(bare: &Status) -> Status {
-    match bare.code() {
-        Code::Unimplemented => status(
-            Code::Unimplemented,
-            "METHOD_UNKNOWN",
-            "There is no such method. Check the name against reflection.",
-        ),
-        Code::OutOfRange | Code::ResourceExhausted => body::too_large(),
-        Code::Cancelled | Code::DeadlineExceeded => deadline_exceeded(),
-        Code::Unavailable => {
-            let mut details = ErrorDetails::with_error_info("UNAVAILABLE", DOMAIN, HashMap::new());
-            details.set_retry_info(Some(Duration::from_millis(500)));
-            detailed(
-                Code::Unavailable,
-                "A part that is needed does not answer. Retry with the same request id.",
-                details,
-            )
-        }
-        // Before a handler runs, tonic reports a message that does not decode as INTERNAL. The body
-        // had arrived completely.
-        _ => status(
-            Code::InvalidArgument,
-            "MALFORMED_MESSAGE",
-            "The bytes are not the message that the method takes.",
-        ),
-    }
-}
-
-fn deadline_exceeded() -> Status {
-    let message = "The time that the caller gave is over. A write may have taken effect: retry with the same request id.";
-    status(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", message)
 }
 
 /// Sets the deadline of a call; one whose deadline has passed does no work.
@@ -394,115 +330,5 @@ pub fn admit(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::parse_timeout;
-    use std::{sync::Arc, time::Duration};
-    use tokio::sync::Notify;
-
-    async fn answered(handler: axum::routing::MethodRouter, timeout: &str) -> String {
-        let routes = super::edge(
-            axum::Router::new()
-                .route("/a", handler)
-                .layer(axum::middleware::from_fn(super::deadline)),
-        );
-        let request = http::Request::builder()
-            .uri("/a")
-            .header("content-type", "application/grpc")
-            .header("grpc-timeout", timeout);
-        let answer =
-            tower::ServiceExt::oneshot(routes, request.body(axum::body::Body::empty()).unwrap())
-                .await
-                .unwrap();
-        answer
-            .headers()
-            .get("grpc-status")
-            .map_or_else(String::new, |status| status.to_str().unwrap().to_owned())
-    }
-
-    #[tokio::test]
-    async fn a_panic_is_a_fault_to_who_knows_only_http() {
-        let routes = super::edge(
-            axum::Router::new()
-                .route("/a", axum::routing::get(|| async { unreachable!("it panics") as String })),
-        );
-        let request = http::Request::builder().uri("/a").body(axum::body::Body::empty()).unwrap();
-        assert_eq!(
-            tower::ServiceExt::oneshot(routes, request).await.unwrap().status(),
-            http::StatusCode::INTERNAL_SERVER_ERROR
-        );
-    }
-
-    #[tokio::test]
-    async fn a_spent_deadline_does_no_work_and_a_panic_is_internal() {
-        let never = || axum::routing::get(|| async { unreachable!("no work is done") as String });
-        assert_eq!(answered(never(), "0S").await, "4");
-        let slow = axum::routing::get(std::future::pending::<String>);
-        assert_eq!(answered(slow, "1m").await, "4");
-        assert_eq!(answered(never(), "1S").await, "13");
-    }
-
-    #[tokio::test]
-    async fn what_has_begun_goes_on_when_its_caller_waits_no_longer() {
-        let (started, gate, done) =
-            (Arc::new(Notify::new()), Arc::new(Notify::new()), Arc::new(Notify::new()));
-        let (begins, opens, ends) = (started.clone(), gate.clone(), done.clone());
-        let handler = move || {
-            let (begins, opens, ends) = (begins.clone(), opens.clone(), ends.clone());
-            async move {
-                begins.notify_one();
-                opens.notified().await;
-                ends.notify_one();
-                String::new()
-            }
-        };
-        let routes = super::edge(
-            axum::Router::new()
-                .route("/a", axum::routing::get(handler))
-                .layer(axum::middleware::from_fn(super::deadline)),
-        );
-        let request = |timeout: &str| {
-            let request = http::Request::builder()
-                .uri("/a")
-                .header("content-type", "application/grpc")
-                .header("grpc-timeout", timeout);
-            request.body(axum::body::Body::empty()).unwrap()
-        };
-        // A deadline that passes in the middle.
-        let answer = tower::ServiceExt::oneshot(routes.clone(), request("20m")).await.unwrap();
-        assert_eq!(answer.headers()["grpc-status"], "4");
-        started.notified().await;
-        gate.notify_one();
-        done.notified().await;
-        // A client that goes away in the middle.
-        let calling = tokio::spawn(tower::ServiceExt::oneshot(routes, request("20S")));
-        started.notified().await;
-        calling.abort();
-        assert!(calling.await.unwrap_err().is_cancelled());
-        gate.notify_one();
-        done.notified().await;
-    }
-
-    #[tokio::test]
-    async fn what_only_waits_hears_that_its_caller_has_gone() {
-        let (events, mut seen) = tokio::sync::mpsc::unbounded_channel();
-        let waiting = async move {
-            events.send("waits").unwrap();
-            crate::wire::deadline::caller_gone().await;
-            events.send("ends").unwrap();
-            axum::response::Response::default()
-        };
-        let calling = tokio::spawn(super::timed(axum::extract::Request::default(), |_| waiting));
-        assert_eq!(seen.recv().await, Some("waits"));
-        calling.abort();
-        assert_eq!(seen.recv().await, Some("ends"));
-    }
-
-    #[test]
-    fn timeouts() {
-        assert_eq!(parse_timeout("100m"), Some(Duration::from_millis(100)));
-        assert_eq!(parse_timeout("1H"), Some(Duration::from_hours(1)));
-        for bad in ["", "m", "100", "123456789S", "1.5S", "-1S", "1x", "１S"] {
-            assert_eq!(parse_timeout(bad), None, "{bad}");
-        }
-    }
-}
+#[path = "layers_tests.rs"]
+mod tests;

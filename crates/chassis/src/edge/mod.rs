@@ -8,6 +8,7 @@ pub(crate) mod copies_layer;
 pub(crate) mod early;
 pub mod layers;
 pub mod listeners;
+pub(crate) mod normalised;
 pub(crate) mod readiness;
 pub mod reflection;
 pub mod scraped;

@@ -1,10 +1,8 @@
 //! Flows: work over several databases. One transaction stores an intent row and a lease. A driver,
 //! in a task of its own, then executes the steps, and the recovery takes over when the lease lapses
 //! because the driver is gone.
-//!
-//! The lease has a fencing number, which rises with each takeover. Every step's transaction checks
-//! it ([`hold`]), so a driver that was believed dead and wakes up again cannot write.
 
+use super::leases::{LEASE_SECONDS, Lease, Leases, key};
 use crate::{
     db::{Db, sql, tx::WriteTx},
     flow::background::Beat,
@@ -12,9 +10,7 @@ use crate::{
 };
 use chrono::TimeDelta;
 use futures::future::BoxFuture;
-use payterms_kernel::{Kind, Refusal, TenantId};
 use prost::Message;
-use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use std::{
     collections::HashMap,
     sync::{Arc, OnceLock},
@@ -25,11 +21,6 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 use uuid::Uuid;
 
-/// How long a lease lasts without renewal, and how often its driver renews it: often enough that
-/// three renewals may fail.
-const LEASE_SECONDS: i64 = 8;
-const RENEW_EVERY: Duration = Duration::from_secs(2);
-
 /// How long a flow may stay open before each takeover logs an error. The operator has to look then:
 /// an open flow has no consequence that a customer would notice and report.
 const OVERDUE: TimeDelta = TimeDelta::minutes(10);
@@ -39,22 +30,6 @@ const RECOVER_AT_ONCE: usize = 50;
 /// Recovered flows of one kind that run at once, so that many of one kind do not delay the other
 /// kinds.
 const MOST_OF_A_KIND: usize = 32;
-
-/// The right to execute a flow's next steps.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lease {
-    /// The tenant.
-    pub tenant: TenantId,
-    /// The kind of flow.
-    pub flow: &'static str,
-    /// The intent.
-    pub intent: Uuid,
-    /// The fencing number. It rises with each takeover and each reopening.
-    pub fence: i64,
-    /// Whether the flow was taken over from another driver, which may have executed any of the
-    /// steps.
-    pub taken_over: bool,
-}
 
 type Drive = Arc<dyn Fn(Lease) -> BoxFuture<'static, Result<(), AppError>> + Send + Sync>;
 
@@ -82,93 +57,6 @@ impl Drivers {
         self.0.insert(flow, (drive, Arc::new(Semaphore::new(MOST_OF_A_KIND))));
         self
     }
-}
-
-/// The leases that this process holds, under one owner id.
-#[derive(Debug, Clone)]
-pub struct Leases {
-    db: Db,
-    owner: Uuid,
-}
-
-impl Leases {
-    pub(crate) fn new(db: Db) -> Self {
-        Self { db, owner: Uuid::from_bytes(rand::random()) }
-    }
-
-    /// Ends all leases when an embedded database is opened: its file is locked, so no other process
-    /// can hold one.
-    pub(crate) async fn release_all(&self) -> Result<(), DbErr> {
-        let txn = self.db.transaction().await?;
-        sql::exec(
-            &txn,
-            "UPDATE intent_lease SET expires_at = $1",
-            vec![chrono::DateTime::UNIX_EPOCH.into()],
-        )
-        .await?;
-        txn.commit().await?;
-        Ok(())
-    }
-
-    /// Acquires or renews the lease of a task that only one replica may run. Returns whether this
-    /// process holds it.
-    pub(crate) async fn hold_singleton(&self, task: &str) -> Result<bool, DbErr> {
-        let now = self.db.clock().now();
-        let txn = self.db.transaction().await?;
-        let upsert = "INSERT INTO intent_lease (tenant, flow, intent_id, owner, fence, expires_at) VALUES ('', $1, $2, $3, 1, $4) \
-                      ON CONFLICT (tenant, flow, intent_id) DO UPDATE SET owner = excluded.owner, fence = intent_lease.fence + 1, \
-                      expires_at = excluded.expires_at WHERE intent_lease.owner = excluded.owner OR intent_lease.expires_at < $5";
-        let until = now + TimeDelta::seconds(LEASE_SECONDS);
-        let written = sql::exec(
-            &txn,
-            upsert,
-            vec![task.into(), Uuid::nil().into(), self.owner.into(), until.into(), now.into()],
-        )
-        .await?;
-        txn.commit().await?;
-        Ok(written == 1)
-    }
-
-    /// Releases the lease of a task, so that another replica need not wait until it lapses.
-    pub(crate) async fn release_singleton(&self, task: &str) -> Result<(), DbErr> {
-        let txn = self.db.transaction().await?;
-        let update = "UPDATE intent_lease SET expires_at = $1 WHERE tenant = '' AND flow = $2 AND owner = $3";
-        sql::exec(
-            &txn,
-            update,
-            vec![chrono::DateTime::UNIX_EPOCH.into(), task.into(), self.owner.into()],
-        )
-        .await?;
-        txn.commit().await?;
-        Ok(())
-    }
-
-    /// Renews a lease until its driver is done.
-    async fn renew_until(self, lease: Lease, done: CancellationToken) {
-        while tokio::time::timeout(RENEW_EVERY, done.cancelled()).await.is_err() {
-            if let Err(error) = self.renew(&lease).await {
-                tracing::debug!(%error, "a lease was not renewed");
-            }
-        }
-    }
-
-    async fn renew(&self, lease: &Lease) -> Result<(), DbErr> {
-        let until = self.db.clock().now() + TimeDelta::seconds(LEASE_SECONDS);
-        let txn = self.db.transaction().await?;
-        let update = "UPDATE intent_lease SET expires_at = $1 WHERE tenant = $2 AND flow = $3 AND intent_id = $4 AND fence = $5";
-        sql::exec(
-            &txn,
-            update,
-            [vec![until.into()], key(lease), vec![lease.fence.into()]].concat(),
-        )
-        .await?;
-        txn.commit().await?;
-        Ok(())
-    }
-}
-
-pub(super) fn key(lease: &Lease) -> Vec<sea_orm::Value> {
-    vec![lease.tenant.as_str().into(), lease.flow.into(), lease.intent.into()]
 }
 
 /// The flows of one service.
@@ -424,36 +312,6 @@ pub async fn enqueue(tx: &WriteTx, flow: &'static str, intent: Uuid) -> Result<(
     .await?;
     tx.wake_recovery();
     Ok(())
-}
-
-/// Checks that the driver still has the lease, and locks its row until the commit, so that nobody
-/// can take the flow over between this check and the step's writes.
-///
-/// # Errors
-/// `CONCURRENT_UPDATE` if another driver has taken the flow over or the flow has closed.
-pub async fn hold(tx: &WriteTx, lease: &Lease) -> Result<(), AppError> {
-    let lock =
-        if tx.conn().get_database_backend() == DbBackend::Postgres { " FOR UPDATE" } else { "" };
-    let select = format!(
-        "SELECT fence FROM intent_lease WHERE tenant = $1 AND flow = $2 AND intent_id = $3{lock}"
-    );
-    let row = sql::one(tx.conn(), &select, key(lease)).await?;
-    let fence: Option<i64> = row.map(|row| row.try_get("", "fence")).transpose()?;
-    if fence == Some(lease.fence) {
-        return Ok(());
-    }
-    Err(Refusal::new(
-        Kind::Conflict,
-        "CONCURRENT_UPDATE",
-        "Another driver has taken the flow over.",
-    )
-    .into())
-}
-
-/// Ends the lease in the transaction that closes the flow.
-pub async fn close(tx: &WriteTx, lease: &Lease) -> Result<(), DbErr> {
-    let delete = "DELETE FROM intent_lease WHERE tenant = $1 AND flow = $2 AND intent_id = $3";
-    sql::exec(tx.conn(), delete, key(lease)).await.map(|_| ())
 }
 
 #[cfg(test)]

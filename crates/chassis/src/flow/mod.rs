@@ -9,8 +9,10 @@ mod flows;
 pub mod handler;
 pub mod housekeeping;
 pub mod jobs;
+mod leases;
 mod wake;
 pub mod zones;
 
-pub use flows::{Drivers, Flows, Lease, Leases, close, enqueue, hold};
+pub use flows::{Drivers, Flows, enqueue};
+pub use leases::{Lease, Leases, close, hold};
 pub use wake::wake_if_open;

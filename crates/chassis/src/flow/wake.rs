@@ -5,7 +5,10 @@
 //! The note is a lease without an owner. A takeover overwrites it; the new driver begins from the
 //! start, and reads what the event has said.
 
-use super::flows::{Flows, Lease, key};
+use super::{
+    flows::Flows,
+    leases::{Lease, key},
+};
 use crate::{
     db::{sql, tx::WriteTx},
     wire::error::AppError,

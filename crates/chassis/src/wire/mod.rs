@@ -6,6 +6,7 @@ pub mod api_key;
 pub mod bank_file;
 pub mod call;
 pub mod catalogue;
+mod dates;
 pub mod deadline;
 pub mod enums;
 pub mod error;

@@ -211,7 +211,7 @@ mod tests {
     use super::{AdvisedLimit, AdvisedState, Answer, concerns};
     use crate::{
         Application, Line, Programme, Suspension, Verb,
-        line_model_tests::{active, customer, programme, usd},
+        line_tests::{active, customer, programme, usd},
     };
     use chrono::{DateTime, TimeDelta, Utc};
     use payterms_kernel::{Actor, Id, Refusal, Side};

@@ -40,6 +40,8 @@ pub use purchase::Purchase;
 #[cfg(test)]
 mod line_model_tests;
 #[cfg(test)]
+mod line_tests;
+#[cfg(test)]
 mod purchase_tests;
 #[cfg(test)]
 mod underwriting_tests;

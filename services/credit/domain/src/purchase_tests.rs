@@ -3,7 +3,7 @@
 use crate::{
     Draw, DrawState, Line, LineState,
     draw::{Figures, InPlan},
-    line_model_tests::{active, usd},
+    line_tests::{active, usd},
     purchase::{Buyer, Item, Part, PurchaseRequest, TaxRule},
 };
 use chrono::{DateTime, Days, NaiveDate, Utc};

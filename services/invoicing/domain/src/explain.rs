@@ -1,11 +1,11 @@
 //! Why an invoice stands as it does, and what happens next.
 
 use crate::{
-    announced::Announcements,
     approval::Proposal,
     block::{Block, BlockReason},
-    collection::CollectionState,
+    explain_collection::{collection, reminder},
     explain_next::nothing_planned,
+    explain_pending::{announced, pending, proposed, suggested},
     explain_plan::{PlanOutlook, Surroundings},
     explain_state::state_sentence,
     invoice::{Invoice, InvoiceState},
@@ -180,73 +180,6 @@ pub fn explain(
     Ok(Explanation { facts, next })
 }
 
-/// The payments that have reserved something of it.
-fn pending(invoice: &Invoice, zone: Tz, context: &Context) -> Result<Vec<Fact>, MoneyError> {
-    let mut facts = Vec::new();
-    let mut reserved = invoice.pending;
-    if let Some((amount, until)) = context.transfer.filter(|_| reserved.is_positive()) {
-        reserved = reserved.minus(amount.min(reserved)?)?;
-        let day = until.with_timezone(&zone).date_naive();
-        let sentence = format!(
-            "A transfer of {} is announced for it and awaited until {day}; then what it reserved is payable again.",
-            amount.grouped()
-        );
-        facts.push(Fact { topic: Topic::Pending, sentence, at: Some(until) });
-    }
-    if reserved.is_positive() {
-        let sentence = format!("A payment under way has reserved {} of it.", reserved.grouped());
-        facts.push(Fact { topic: Topic::Pending, sentence, at: None });
-    }
-    if let Some(last) = facts.last_mut() {
-        last.sentence =
-            format!("{} {} can be paid otherwise.", last.sentence, invoice.payable()?.grouped());
-    }
-    Ok(facts)
-}
-
-/// The transfers that wait for a person.
-fn suggested(amounts: &[Money], invoice: &Invoice) -> Option<String> {
-    let first = amounts.first()?;
-    let came = match amounts.len() {
-        1 => format!("A transfer of {} came in that may be for it", first.grouped()),
-        several => format!("{several} transfers came in that may be for it"),
-    };
-    let waits = if invoice.top_up.is_some() { " The offer does not end before that." } else { "" };
-    Some(format!(
-        "{came}: a person of the tenant says whether it is, with MatchBankLine or DismissBankLine.{waits}"
-    ))
-}
-
-/// What waits for a second person; nothing of what the invoice cannot take any more.
-fn proposed(proposal: Proposal, invoice: &Invoice) -> Result<Option<Fact>, MoneyError> {
-    if proposal.is_over(invoice)?.is_some() {
-        return Ok(None);
-    }
-    let (amount, open) = (proposal.amount(), invoice.open()?);
-    let (what, taken) = match proposal {
-        Proposal::WriteOff(_) => ("A write-off", open),
-        Proposal::CreditNote(_) => ("A credit note", amount.min(open)?),
-    };
-    let decide = if proposal.must_cover(open).is_err() {
-        format!(
-            ", but {} are open now: a second person refuses it, with DecideApproval, and it is proposed again.",
-            open.grouped()
-        )
-    } else if invoice.payable()?.compare(taken)?.is_lt() {
-        ": once the payment under way has ended, a second person approves or refuses it, with DecideApproval.".to_owned()
-    } else {
-        ": a second person approves or refuses it, with DecideApproval.".to_owned()
-    };
-    // What was proposed is the most: of a write-off only what is open is given up.
-    let amount = if proposal.must_cover(open).is_err() {
-        amount
-    } else {
-        proposal.of_what_is_open(open)?.amount()
-    };
-    let sentence = format!("{what} of {} is proposed{decide}", amount.grouped());
-    Ok(Some(Fact { topic: Topic::State, sentence, at: None }))
-}
-
 /// When an offer of credit is over: not while what came in waits for a person.
 fn lapse(
     invoice: &Invoice,
@@ -347,105 +280,9 @@ fn blocked(invoice: &Invoice, block: &Block, as_customer: bool) -> String {
     )
 }
 
-fn announced(invoice: &Invoice) -> Option<&'static str> {
-    match invoice.announcements {
-        Announcements::Believed => None,
-        Announcements::InVain => Some(
-            "A transfer that was announced for it has not come as announced: announcing another puts off neither reminders nor collection.",
-        ),
-        Announcements::Again => Some(
-            "A transfer is announced for it. One that was announced before has not come, so this one puts off neither reminders nor \
-             collection.",
-        ),
-    }
-}
-
-fn reminder(
-    invoice: &Invoice,
-    Calendar { reminder_days: days, zone, today, .. }: Calendar<'_>,
-    context: &Context,
-) -> Result<Fact, MoneyError> {
-    let next = invoice.next_reminder(days, today);
-    let last = invoice
-        .reminders
-        .last_on
-        .map(|day| format!(" The last reminder went out on {day}."))
-        .unwrap_or_default();
-    let waits = next.is_some() && !invoice.payable()?.is_positive();
-    // A reminder that waited for a transfer goes out at once when that is awaited no more.
-    let awaited = context.transfer.map(|(_, until)| until.with_timezone(&zone).date_naive());
-    let sentence = match next {
-        Some(day) if waits => {
-            let day = awaited.map_or(day, |awaited| awaited.max(day));
-            let least = if awaited.is_some() { "" } else { " at the earliest" };
-            format!(
-                "It is not reminded while the payment under way has reserved it; where that comes to nothing, it is on {day}{least}."
-            )
-        }
-        Some(day) => format!("It is reminded on {day}."),
-        None if invoice.top_up.is_some() => "It is not reminded: it is no debt.".to_owned(),
-        None if days.is_empty() => {
-            "It is not reminded: the tenant has set no reminder days.".to_owned()
-        }
-        None if invoice.block.is_some() => {
-            "It is not reminded while it is blocked; blocked days do not count.".to_owned()
-        }
-        None => "It is not reminded again: every step is done.".to_owned(),
-    };
-    let at = next.filter(|_| !waits).map(|day| start_of_day(zone, day));
-    Ok(Fact { topic: Topic::Reminder, sentence: format!("{sentence}{last}"), at })
-}
-
-fn collection(invoice: &Invoice, zone: Tz, context: &Context) -> Option<Fact> {
-    let (collection, failure) = (&invoice.collection, context.failure);
-    let failed = || match collection.ladder.attempts {
-        1 => format!("One try has failed: {failure}."),
-        tries => format!("{tries} tries have failed, the last one for this reason: {failure}."),
-    };
-    let when = collection
-        .next_at
-        .map(|at| format!(" on {}", at.with_timezone(&zone).date_naive()))
-        .unwrap_or_default();
-    let sentence = match collection.state {
-        CollectionState::Off if invoice.state == InvoiceState::Open => "It is not collected by itself: the customer pays it.".to_owned(),
-        CollectionState::Off => return None,
-        CollectionState::Scheduled if invoice.block.is_some() => "Its collection waits until the block is lifted.".to_owned(),
-        CollectionState::Scheduled if context.source == Source::WaitsForDispute => {
-            let failed = if collection.ladder.attempts > 0 { format!("{} ", failed()) } else { String::new() };
-            format!(
-                "{failed}It is to be collected{when}; while a charge of the only payment method that could be charged is disputed, nothing is \
-                 collected, and it waits for that decision unless another collection method is chosen."
-            )
-        }
-        CollectionState::Scheduled if collection.ladder.next_is_last => {
-            format!("{} Another collection method was chosen since; it is tried once{when}.", failed())
-        }
-        CollectionState::Scheduled if collection.ladder.attempts > 0 => format!("{} It is tried again{when}.", failed()),
-        CollectionState::Scheduled if context.source == Source::Method => format!("It is collected from the customer's collection method{when}."),
-        CollectionState::Scheduled => {
-            format!("It is to be collected{when}, but no saved payment method can be charged: the customer chooses or saves one, or pays it.")
-        }
-        CollectionState::Processing => "It is being collected.".to_owned(),
-        CollectionState::RequiresAction => {
-            "The cardholder must authenticate; it is not tried again by itself. The customer pays it, or chooses another collection method, \
-             which is tried once, a day later."
-                .to_owned()
-        }
-        CollectionState::Failed => {
-            format!(
-                "{} It is not tried again by itself: the customer pays it, or chooses another collection method, which is tried once, a day \
-                 later; or retry it with RetryCollection.",
-                failed()
-            )
-        }
-    };
-    Some(Fact {
-        topic: Topic::Collection,
-        sentence,
-        at: collection.next_at.filter(|_| invoice.block.is_none()),
-    })
-}
-
+#[cfg(test)]
+#[path = "explain_plan_tests.rs"]
+mod plan_tests;
 #[cfg(test)]
 #[path = "explain_tests.rs"]
 mod tests;

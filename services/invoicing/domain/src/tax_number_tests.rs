@@ -1,8 +1,9 @@
 //! Forms of tax numbers from published examples, and how a number is judged.
 
-use super::{Evidence, TaxNumber, TaxNumberState, form_fault, spelled};
+use super::{Evidence, TaxNumber, TaxNumberState};
 use crate::{
     payment::tests::{customer, tenant},
+    tax_number_form::{form_fault, spelled},
     tenant::{TaxRule, Tenant},
 };
 use chrono::{DateTime, TimeDelta, Utc};

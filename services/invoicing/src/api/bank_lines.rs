@@ -33,7 +33,7 @@ impl BankService for Api {
         &self,
         request: Request<ImportBankStatementRequest>,
     ) -> Result<Response<ImportBankStatementResponse>, Status> {
-        let (call, file) = messages::bank_lines::import_bank_statement(request)?;
+        let (call, file) = messages::bank_statements::import_bank_statement(request)?;
         handler::write(&self.app.flows, &call, || import_bank_statement(&self.app, &call, &file))
             .await
     }
@@ -42,7 +42,7 @@ impl BankService for Api {
         &self,
         request: Request<DescribeBankStatementRequest>,
     ) -> Result<Response<DescribeBankStatementResponse>, Status> {
-        let (tenant, file) = messages::bank_lines::describe_bank_statement(request)?;
+        let (tenant, file) = messages::bank_statements::describe_bank_statement(request)?;
         handler::read(describe_bank_statement(&self.app, &tenant, &file)).await
     }
 

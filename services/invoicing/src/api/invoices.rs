@@ -47,7 +47,7 @@ impl InvoiceService for Api {
         &self,
         request: Request<CreateInvoiceRequest>,
     ) -> Result<Response<CreateInvoiceResponse>, Status> {
-        let (call, new) = messages::invoices::create_invoice(request)?;
+        let (call, new) = messages::invoice_drafts::create_invoice(request)?;
         handler::create(&self.app.flows, &call, (store::invoice_lists::NAMED, &new.marks), || {
             create_invoice(&self.app, &call, &new)
         })
@@ -58,7 +58,7 @@ impl InvoiceService for Api {
         &self,
         request: Request<UpdateInvoiceRequest>,
     ) -> Result<Response<UpdateInvoiceResponse>, Status> {
-        let (call, update) = messages::invoices::update_invoice(request)?;
+        let (call, update) = messages::invoice_drafts::update_invoice(request)?;
         handler::write(&self.app.flows, &call, || update_invoice(&self.app, &call, &update)).await
     }
 
@@ -66,7 +66,7 @@ impl InvoiceService for Api {
         &self,
         request: Request<DeleteInvoiceRequest>,
     ) -> Result<Response<DeleteInvoiceResponse>, Status> {
-        let (call, named) = messages::invoices::delete_invoice(request)?;
+        let (call, named) = messages::invoice_drafts::delete_invoice(request)?;
         handler::write(&self.app.flows, &call, || delete_invoice(&self.app, &call, &named)).await
     }
 

@@ -14,8 +14,8 @@ use payterms_chassis::{
     render::{decimal, timestamp},
 };
 use payterms_invoicing_domain::{
-    Contact, Customer, TaxNumberState, TaxTreatment,
-    tax_number::{Evidence, form_fault},
+    Contact, Customer, TaxNumberState, TaxTreatment, tax_number::Evidence,
+    tax_number_form::form_fault,
 };
 use payterms_kernel::{Id, Marks, TenantId};
 use payterms_proto::invoicing::v1 as pb;

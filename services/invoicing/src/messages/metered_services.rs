@@ -1,6 +1,6 @@
 //! Metered services: requests → commands, and services → messages.
 
-use super::{customers::customer_name, refs::customer_ref, tenants::tax_category};
+use super::{customers::customer_name, refs::customer_ref, tax_rules::tax_category};
 use crate::commands::{
     customers::CustomerRef,
     metered_services::{EnableService, MeteredServiceRef},

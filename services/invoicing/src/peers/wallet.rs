@@ -1,10 +1,14 @@
 //! A customer's wallet, as invoicing reaches it. Each step of a payment has a request id made from
 //! the payment and the step; an answer that does not come is requested again with the same id.
 
+pub mod charges;
+mod transfers;
+
 use crate::{
     app::App,
     messages::{customers::customer_name, payments::payment_name},
 };
+use charges::charge_step;
 use chrono::{DateTime, Utc};
 use payterms_chassis::{
     AppError,
@@ -15,23 +19,18 @@ use payterms_chassis::{
     steps::{StepOutcome, Steps},
 };
 use payterms_invoicing_domain::{
-    Customer, Destination, Payment, RefundPart, TransferRefund,
-    top_up::{Bought, Offer},
-    transfer_refund::Credit,
+    Customer, Destination, Payment, RefundPart, TransferRefund, top_up::Offer,
 };
 use payterms_kernel::{Currency, Id, Money, TenantId, id::step_id};
 use payterms_proto::wallet::{
     peers::v1::{
-        BookTransferRefundRequest, ChargeForPaymentRequest, GetChargeRequest,
         GetPaymentMeansRequest, GetPaymentMeansResponse, HoldForPaymentRequest,
-        QuoteTransferRefundRequest, RecordTransferRequest, RefundPaymentRequest,
-        ReleasePaymentRequest, ReleaseTransferRefundRequest, ReserveTransferRefundRequest,
-        ReturnTransferRequest, SettlePaymentRequest, TransferCredit,
+        RefundPaymentRequest, ReleasePaymentRequest, SettlePaymentRequest,
         settlement_service_client::SettlementServiceClient,
     },
     v1::{
-        Charge, GetWalletSettingsRequest, Lot, PaymentMethod, TaxKind, charge::State,
-        payment_method::Kind, settings_service_client::SettingsServiceClient,
+        GetWalletSettingsRequest, Lot, PaymentMethod, TaxKind, payment_method::Kind,
+        settings_service_client::SettingsServiceClient,
     },
 };
 use std::time::Duration;
@@ -44,20 +43,6 @@ const BUDGET: Duration = Duration::from_secs(10);
 /// other step can be refused: a charge that is declined is a result, and what was begun is settled,
 /// released or given back.
 const NOT_HELD: [&str; 2] = ["INSUFFICIENT_FUNDS", "HOLD_STATE"];
-
-/// Why the credit of a transfer back is not reserved: it is gone, or would be bought again.
-const NOT_RESERVED: [&str; 2] = ["REFUND_TOO_LARGE", "RECHARGE_WOULD_FOLLOW"];
-
-/// What became of a charge.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Charged {
-    /// The money is taken.
-    Succeeded,
-    /// It is not, for this reason, from this method; none where there was none.
-    Failed(String, Option<Uuid>),
-    /// The provider takes its time.
-    Waits,
-}
 
 /// Credit that a payment has made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -172,51 +157,6 @@ impl<'a> Wallet<'a> {
         Ok(held.map(|_| ()))
     }
 
-    /// Charges a card, in the order of tenders; none: the collection method.
-    ///
-    /// # Errors
-    /// `UNAVAILABLE` if the wallet does not answer in 60 attempts; the recovery of flows tries
-    /// again.
-    pub async fn charge(
-        &self,
-        place: usize,
-        method: Option<Uuid>,
-        amount: Money,
-    ) -> Result<Charged, AppError> {
-        let message = ChargeForPaymentRequest {
-            request_id: self.step(&charge_step(place)),
-            parent: self.customer.clone(),
-            payment: self.payment_name.clone(),
-            payment_method: method
-                .map(|method| format!("{}/paymentMethods/{method}", self.customer))
-                .unwrap_or_default(),
-            amount: Some(money(amount)),
-        };
-        let answer = self
-            .steps()
-            .until_done(message, |mut client, request| async move {
-                client.charge_for_payment(request).await
-            })
-            .await?;
-        let charge = answer.charge.unwrap_or_default();
-        match outcome(&charge) {
-            // The stored answer is the first one, so the current state of the charge is read.
-            Charged::Waits => self.charge_now(&charge.name).await,
-            known => Ok(known),
-        }
-    }
-
-    async fn charge_now(&self, name: &str) -> Result<Charged, AppError> {
-        let message = GetChargeRequest { name: name.to_owned() };
-        let answer =
-            self.steps()
-                .until_done(message, |mut client, request| async move {
-                    client.get_charge(request).await
-                })
-                .await?;
-        Ok(outcome(&answer.charge.unwrap_or_default()))
-    }
-
     /// Gives back what is reserved.
     ///
     /// # Errors
@@ -294,168 +234,6 @@ impl<'a> Wallet<'a> {
         })
     }
 
-    /// Books what arrived by bank transfer: it pays invoices, but for what it buys. Answers what
-    /// credit that is.
-    ///
-    /// # Errors
-    /// `UNAVAILABLE` if the wallet does not answer in 60 attempts; the recovery of flows tries
-    /// again.
-    pub async fn record_transfer(
-        &self,
-        amount: Money,
-        bought: Option<Bought>,
-    ) -> Result<Option<NewCredit>, AppError> {
-        let message = RecordTransferRequest {
-            request_id: self.step("transfer"),
-            parent: self.customer.clone(),
-            payment: self.payment_name.clone(),
-            amount: Some(money(amount)),
-            bought: bought.map(|bought| money(bought.amount)),
-            tax: bought.map(|bought| money(bought.tax)),
-            tax_kind: bought.map(tax_kind).unwrap_or_default().into(),
-        };
-        let recorded = self
-            .steps()
-            .until_done(message, |mut client, request| async move {
-                client.record_transfer(request).await
-            })
-            .await?;
-        Ok(recorded.bought.as_ref().and_then(new_credit))
-    }
-
-    /// Books back what had arrived by bank transfer, with what of it had become credit, or had
-    /// bought it. Answers what the wallet owes then.
-    ///
-    /// # Errors
-    /// `UNAVAILABLE` if the wallet does not answer in 60 attempts; the recovery of flows tries
-    /// again.
-    pub async fn return_transfer(
-        &self,
-        amount: Money,
-        surplus: Money,
-        bought: Option<Bought>,
-    ) -> Result<Option<Money>, AppError> {
-        let message = ReturnTransferRequest {
-            request_id: self.step("transfer_return"),
-            parent: self.customer.clone(),
-            payment: self.payment_name.clone(),
-            amount: Some(money(amount)),
-            surplus: Some(surplus).filter(|surplus| surplus.is_positive()).map(money),
-            bought: bought.map(|bought| money(bought.amount)),
-            tax: bought.map(|bought| money(bought.tax)),
-            tax_kind: bought.map(tax_kind).unwrap_or_default().into(),
-        };
-        let answer = self
-            .steps()
-            .until_done(message, |mut client, request| async move {
-                client.return_transfer(request).await
-            })
-            .await?;
-        Ok(answer.owed.as_ref().and_then(money_of))
-    }
-
-    /// How much of a transfer's credit can go back now.
-    ///
-    /// # Errors
-    /// The wallet's refusal, or `UNAVAILABLE`.
-    pub async fn quote_transfer_refund(
-        &self,
-        from: Credit,
-        currency: Currency,
-        credit: Option<Money>,
-    ) -> Result<Money, AppError> {
-        let message = QuoteTransferRefundRequest {
-            parent: self.customer.clone(),
-            payment: self.payment_name.clone(),
-            transfer_credit: transfer_credit(from).into(),
-            currency_code: currency.code().to_owned(),
-            credit: credit.map(money),
-        };
-        let answer = self
-            .steps()
-            .once(message, |mut client, request| async move {
-                client.quote_transfer_refund(request).await
-            })
-            .await?;
-        answer
-            .credit
-            .as_ref()
-            .and_then(money_of)
-            .ok_or_else(|| AppError::Fault("a quote without an amount".to_owned()))
-    }
-
-    /// Reserves the credit of a transfer back.
-    ///
-    /// # Errors
-    /// `UNAVAILABLE` if the wallet does not answer in 60 attempts; the recovery of flows tries
-    /// again.
-    pub async fn reserve_transfer_refund(
-        &self,
-        refund: &TransferRefund,
-    ) -> Result<StepOutcome<()>, AppError> {
-        let message = ReserveTransferRefundRequest {
-            request_id: self.step("reserve"),
-            parent: self.customer.clone(),
-            payment: self.payment_name.clone(),
-            transfer_refund: self.refund_name(refund),
-            transfer_credit: transfer_credit(refund.from).into(),
-            credit: Some(money(refund.credit)),
-        };
-        let reserved = self
-            .steps()
-            .until_answered(&NOT_RESERVED, message, |mut client, request| async move {
-                client.reserve_transfer_refund(request).await
-            })
-            .await?;
-        Ok(reserved.map(|_| ()))
-    }
-
-    /// Frees the credit of a transfer back.
-    ///
-    /// # Errors
-    /// `UNAVAILABLE` if the wallet does not answer in 60 attempts; the recovery of flows tries
-    /// again.
-    pub async fn release_transfer_refund(&self, refund: &TransferRefund) -> Result<(), AppError> {
-        let message = ReleaseTransferRefundRequest {
-            request_id: self.step("release"),
-            parent: self.customer.clone(),
-            transfer_refund: self.refund_name(refund),
-            currency_code: refund.credit.currency().code().to_owned(),
-        };
-        self.steps()
-            .until_done(message, |mut client, request| async move {
-                client.release_transfer_refund(request).await
-            })
-            .await
-            .map(|_| ())
-    }
-
-    /// Books that a transfer back was made.
-    ///
-    /// # Errors
-    /// `UNAVAILABLE` if the wallet does not answer in 60 attempts; the recovery of flows tries
-    /// again.
-    pub async fn book_transfer_refund(&self, refund: &TransferRefund) -> Result<(), AppError> {
-        let message = BookTransferRefundRequest {
-            request_id: self.step("book"),
-            parent: self.customer.clone(),
-            payment: self.payment_name.clone(),
-            transfer_refund: self.refund_name(refund),
-            tax: Some(money(refund.tax)),
-            description: refund.explanation.clone(),
-        };
-        self.steps()
-            .until_done(message, |mut client, request| async move {
-                client.book_transfer_refund(request).await
-            })
-            .await
-            .map(|_| ())
-    }
-
-    fn refund_name(&self, refund: &TransferRefund) -> String {
-        format!("{}/transferRefunds/{}", self.customer, refund.id)
-    }
-
     /// Gives back a part of a refund; all of it becomes credit where the payment is unapplied.
     /// Answers where it is, and how much of it the issuer had taken back before.
     ///
@@ -489,40 +267,6 @@ impl<'a> Wallet<'a> {
             .and_then(money_of)
             .unwrap_or_else(|| Money::zero(part.amount.currency()));
         Ok((if answer.credited { Destination::Credit } else { Destination::Card }, taken_back))
-    }
-}
-
-/// The id of the step that charges the tender at a place.
-#[must_use]
-pub fn charge_id(payment: &Payment, place: usize) -> String {
-    step_id(payment.id.uuid(), &charge_step(place)).to_string()
-}
-
-/// The step that charges the tender at a place.
-fn charge_step(place: usize) -> String {
-    format!("charge/{place}")
-}
-
-fn transfer_credit(from: Credit) -> TransferCredit {
-    match from {
-        Credit::Surplus => TransferCredit::Surplus,
-        Credit::TopUp => TransferCredit::TopUp,
-    }
-}
-
-fn tax_kind(bought: Bought) -> TaxKind {
-    if bought.taxed { TaxKind::TaxedSale } else { TaxKind::Deposit }
-}
-
-fn outcome(charge: &Charge) -> Charged {
-    match charge.state() {
-        // Taken back already: its own event tells, once this is recorded.
-        State::Succeeded | State::ChargedBack => Charged::Succeeded,
-        State::Failed => Charged::Failed(
-            charge.decline_code.clone(),
-            charge.payment_method.rsplit('/').next().and_then(names::uuid),
-        ),
-        State::Processing | State::Unspecified => Charged::Waits,
     }
 }
 

@@ -25,6 +25,7 @@ pub mod mails;
 pub mod metered;
 pub mod method_copies;
 pub mod outstanding;
+mod parties;
 mod payment_allocations;
 pub mod payment_lists;
 mod payment_tenders;

@@ -1,9 +1,8 @@
 //! Table `receipts`: written once, never changed.
 
 use super::{
-    currency, date, decimal,
-    invoices::{party, party_text},
-    millionths,
+    currency, date, decimal, millionths,
+    parties::{party, party_text},
 };
 use chrono::NaiveDate;
 use payterms_chassis::{

@@ -2,7 +2,7 @@
 
 use super::{
     date,
-    invoices::{party, party_text},
+    parties::{party, party_text},
 };
 use chrono::NaiveDate;
 use payterms_chassis::AppError;

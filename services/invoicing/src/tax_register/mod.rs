@@ -2,7 +2,7 @@
 
 pub mod vies;
 
-use payterms_invoicing_domain::tax_number::Spelled;
+use payterms_invoicing_domain::tax_number_form::Spelled;
 
 /// What a register said of a number.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use payterms_invoicing_domain::tax_number::Spelled;
+use payterms_invoicing_domain::tax_number_form::Spelled;
 use serde::Deserialize;
 use serde_json::json;
 use std::time::Duration;

@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::post,
 };
-use payterms_invoicing_domain::tax_number::{Spelled, spelled};
+use payterms_invoicing_domain::tax_number_form::{Spelled, spelled};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 

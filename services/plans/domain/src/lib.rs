@@ -9,6 +9,7 @@
 pub mod answer;
 pub mod collection;
 pub mod edges;
+pub mod grace;
 pub mod life;
 pub mod on_time;
 pub mod plan;

@@ -2,7 +2,7 @@
 
 use super::Api;
 use crate::{
-    messages::plans as parse,
+    messages::{answers, plan_history, plans as parse},
     store,
     use_cases::plans::{
         accept::accept_plan,
@@ -54,7 +54,7 @@ impl PlanService for Api {
         &self,
         request: Request<ApprovePlanRequest>,
     ) -> Result<Response<ApprovePlanResponse>, Status> {
-        let (call, command) = parse::approve_plan(request)?;
+        let (call, command) = answers::approve_plan(request)?;
         handler::write(&self.app.flows, &call, || accept_plan(&self.app, &call, &command)).await
     }
 
@@ -62,7 +62,7 @@ impl PlanService for Api {
         &self,
         request: Request<RefusePlanRequest>,
     ) -> Result<Response<RefusePlanResponse>, Status> {
-        let (call, command) = parse::refuse_plan(request)?;
+        let (call, command) = answers::refuse_plan(request)?;
         handler::write(&self.app.flows, &call, || end_plan(&self.app, &call, &command)).await
     }
 
@@ -70,7 +70,7 @@ impl PlanService for Api {
         &self,
         request: Request<CounterPlanRequest>,
     ) -> Result<Response<CounterPlanResponse>, Status> {
-        let (call, command) = parse::counter_plan(request)?;
+        let (call, command) = answers::counter_plan(request)?;
         handler::write(&self.app.flows, &call, || counter_plan(&self.app, &call, &command)).await
     }
 
@@ -78,7 +78,7 @@ impl PlanService for Api {
         &self,
         request: Request<AcceptCounterOfferRequest>,
     ) -> Result<Response<AcceptCounterOfferResponse>, Status> {
-        let (call, command) = parse::accept_counter_offer(request)?;
+        let (call, command) = answers::accept_counter_offer(request)?;
         handler::write(&self.app.flows, &call, || accept_plan(&self.app, &call, &command)).await
     }
 
@@ -86,7 +86,7 @@ impl PlanService for Api {
         &self,
         request: Request<DeclineCounterOfferRequest>,
     ) -> Result<Response<DeclineCounterOfferResponse>, Status> {
-        let (call, command) = parse::decline_counter_offer(request)?;
+        let (call, command) = answers::decline_counter_offer(request)?;
         handler::write(&self.app.flows, &call, || decline_counter_offer(&self.app, &call, &command))
             .await
     }
@@ -95,7 +95,7 @@ impl PlanService for Api {
         &self,
         request: Request<WithdrawPlanRequest>,
     ) -> Result<Response<WithdrawPlanResponse>, Status> {
-        let (call, command) = parse::withdraw_plan(request)?;
+        let (call, command) = answers::withdraw_plan(request)?;
         handler::write(&self.app.flows, &call, || end_plan(&self.app, &call, &command)).await
     }
 
@@ -103,7 +103,7 @@ impl PlanService for Api {
         &self,
         request: Request<CancelPlanRequest>,
     ) -> Result<Response<CancelPlanResponse>, Status> {
-        let (call, command) = parse::cancel_plan(request)?;
+        let (call, command) = answers::cancel_plan(request)?;
         handler::write(&self.app.flows, &call, || end_plan(&self.app, &call, &command)).await
     }
 
@@ -111,7 +111,7 @@ impl PlanService for Api {
         &self,
         request: Request<ReinstatePlanRequest>,
     ) -> Result<Response<ReinstatePlanResponse>, Status> {
-        let (call, command) = parse::reinstate_plan(request)?;
+        let (call, command) = answers::reinstate_plan(request)?;
         handler::write(&self.app.flows, &call, || reinstate_plan(&self.app, &call, &command)).await
     }
 
@@ -144,7 +144,7 @@ impl PlanService for Api {
         &self,
         request: Request<ListPlanHistoryRequest>,
     ) -> Result<Response<ListPlanHistoryResponse>, Status> {
-        let (history, page) = parse::list_plan_history(request)?;
+        let (history, page) = plan_history::list_plan_history(request)?;
         handler::read(list_plan_history(&self.app, &history, &page)).await
     }
 }

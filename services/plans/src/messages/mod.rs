@@ -5,8 +5,10 @@
     reason = "a parse function refuses with all violations at once"
 )]
 
+pub mod answers;
 pub mod invoicing;
 pub mod names;
+pub mod plan_history;
 pub mod plans;
 mod schedules;
 pub mod settings;

@@ -1,28 +1,22 @@
-//! Requests on plans, and the messages of plans and their history.
+//! Requests to propose, read, list and collect plans, and the messages of plans.
 
 use super::{
     names::{INVOICE, PLAN, customer_name, customer_ref, plan_name, plan_ref},
     schedules::{render_schedule, schedule},
 };
-use crate::commands::plans::{
-    AcceptPlan, CounterPlan, EndPlan, ExplainedChange, HistoryReader, ListPlans, PlanHistory,
-    PlanRef, ProposePlan,
-};
+use crate::commands::plans::{ListPlans, PlanRef, ProposePlan};
 use payterms_chassis::{
     AppError, Call, Fields,
     call::Caller,
-    call::Grant,
     etag,
-    fields::Digits,
     filter::{Field, Kind},
     listing::{BY_CREATION, ListRequest, ListSpec, Listing, Order, UPDATE_TIME},
     names::Name,
-    page::Page,
     render::{date, money, timestamp},
 };
 use payterms_kernel::{Id, Marks, TenantId};
 use payterms_plans_domain::{
-    Covered, DateRange, Instalment, Plan, PlanState, Side, Transition, Verb,
+    Covered, DateRange, Instalment, Plan, PlanState,
     life::{BAND, NOTHING_OPEN, TIME_LIMIT},
     proposal::Proposal,
 };
@@ -106,110 +100,6 @@ pub fn propose_plan(
     );
     command.marks = fields.marks("", &message.external_id, &message.labels);
     Ok((fields.write(&message.request_id, parent.tenant.clone())?, command))
-}
-
-/// Parses the approval of a proposal.
-pub fn approve_plan(
-    request: Request<pb::ApprovePlanRequest>,
-) -> Result<(Call, AcceptPlan), AppError> {
-    let (mut fields, message) = Fields::open(request)?;
-    let name = fields.name("name", &message.name, PLAN);
-    let total_seen = fields.money("total_seen", message.total_seen.as_ref(), Digits::MinorUnit);
-    let etag = fields.token("etag", &message.etag, 0, 100);
-    let command = AcceptPlan { plan: plan_ref(&name), verb: Verb::Approve, total_seen, etag };
-    Ok((fields.write(&message.request_id, name.tenant)?, command))
-}
-
-/// Parses the acceptance of a counter-offer.
-pub fn accept_counter_offer(
-    request: Request<pb::AcceptCounterOfferRequest>,
-) -> Result<(Call, AcceptPlan), AppError> {
-    let (mut fields, message) = Fields::open(request)?;
-    let name = fields.name("name", &message.name, PLAN);
-    let total_seen = fields.money("total_seen", message.total_seen.as_ref(), Digits::MinorUnit);
-    let command = AcceptPlan {
-        plan: plan_ref(&name),
-        verb: Verb::AcceptCounter,
-        total_seen,
-        etag: String::new(),
-    };
-    Ok((fields.write(&message.request_id, name.tenant)?, command))
-}
-
-fn explained(
-    mut fields: Fields,
-    request_id: &str,
-    name: &str,
-    text: &str,
-    least: usize,
-) -> Result<(Call, ExplainedChange), AppError> {
-    let name = fields.name("name", name, PLAN);
-    let explanation = fields.lines("explanation", text, least, 1_000);
-    let change = ExplainedChange { plan: plan_ref(&name), explanation };
-    Ok((fields.write(request_id, name.tenant)?, change))
-}
-
-fn ended(
-    fields: Fields,
-    request_id: &str,
-    name: &str,
-    explanation: &str,
-    verb: Verb,
-) -> Result<(Call, EndPlan), AppError> {
-    let (call, ExplainedChange { plan, explanation }) =
-        explained(fields, request_id, name, explanation, 1)?;
-    Ok((call, EndPlan { plan, verb, explanation }))
-}
-
-/// Parses the refusal of a proposal.
-pub fn refuse_plan(request: Request<pb::RefusePlanRequest>) -> Result<(Call, EndPlan), AppError> {
-    let (fields, message) = Fields::open(request)?;
-    ended(fields, &message.request_id, &message.name, &message.explanation, Verb::Refuse)
-}
-
-/// Parses the cancellation of a plan.
-pub fn cancel_plan(request: Request<pb::CancelPlanRequest>) -> Result<(Call, EndPlan), AppError> {
-    let (fields, message) = Fields::open(request)?;
-    ended(fields, &message.request_id, &message.name, &message.explanation, Verb::Cancel)
-}
-
-/// Parses the refusal of a counter-offer.
-pub fn decline_counter_offer(
-    request: Request<pb::DeclineCounterOfferRequest>,
-) -> Result<(Call, ExplainedChange), AppError> {
-    let (fields, message) = Fields::open(request)?;
-    explained(fields, &message.request_id, &message.name, &message.explanation, 0)
-}
-
-/// Parses the reinstatement of a breached plan.
-pub fn reinstate_plan(
-    request: Request<pb::ReinstatePlanRequest>,
-) -> Result<(Call, ExplainedChange), AppError> {
-    let (fields, message) = Fields::open(request)?;
-    explained(fields, &message.request_id, &message.name, &message.explanation, 0)
-}
-
-/// Parses a counter-offer.
-pub fn counter_plan(
-    request: Request<pb::CounterPlanRequest>,
-) -> Result<(Call, CounterPlan), AppError> {
-    let (mut fields, message) = Fields::open(request)?;
-    let name = fields.name("name", &message.name, PLAN);
-    let schedule = schedule(&mut fields, message.schedule.as_ref());
-    let explanation = fields.lines("explanation", &message.explanation, 0, 1_000);
-    let command = CounterPlan { plan: plan_ref(&name), schedule, explanation };
-    Ok((fields.write(&message.request_id, name.tenant)?, command))
-}
-
-/// Parses the withdrawal of a proposal.
-pub fn withdraw_plan(
-    request: Request<pb::WithdrawPlanRequest>,
-) -> Result<(Call, EndPlan), AppError> {
-    let (mut fields, message) = Fields::open(request)?;
-    let name = fields.name("name", &message.name, PLAN);
-    let command =
-        EndPlan { plan: plan_ref(&name), verb: Verb::Withdraw, explanation: String::new() };
-    Ok((fields.write(&message.request_id, name.tenant)?, command))
 }
 
 /// Parses a request to collect now.
@@ -298,22 +188,6 @@ pub fn list_plans(request: Request<pb::ListPlansRequest>) -> Result<ListPlans, A
         next_due: DateRange { from, to },
         listing,
     })
-}
-
-/// Parses a request for a plan's history.
-pub fn list_plan_history(
-    request: Request<pb::ListPlanHistoryRequest>,
-) -> Result<(PlanHistory, Page), AppError> {
-    let (mut fields, message) = Fields::open(request)?;
-    let name = fields.name("parent", &message.parent, PLAN);
-    let page = Page::parse(&mut fields, &message.parent, message.page_size, &message.page_token);
-    let reader = if fields.scope().grant == Grant::OwnCustomer {
-        HistoryReader::Customer
-    } else {
-        HistoryReader::Tenant
-    };
-    fields.finish()?;
-    Ok((PlanHistory { plan: plan_ref(&name), reader }, page))
 }
 
 /// Renders a plan's state.
@@ -414,31 +288,8 @@ pub fn plan_preview(tenant: &TenantId, plan: &Plan) -> Result<pb::Plan, AppError
     })
 }
 
-/// Renders a change of state. Customers do not see the names of the tenant's staff.
-#[must_use]
-pub fn plan_history_entry(transition: &Transition, reader: HistoryReader) -> pb::PlanHistoryEntry {
-    use pb::plan_history_entry::Side as Message;
-    let side = match transition.by.side {
-        Side::Customer => Message::Customer,
-        Side::Tenant => Message::Tenant,
-        Side::Suite => Message::Suite,
-    };
-    let is_hidden = reader == HistoryReader::Customer && transition.by.side == Side::Tenant;
-    let (reason, explanation) = reason_or_explanation(&transition.explanation);
-    pb::PlanHistoryEntry {
-        verb: transition.verb.name().to_owned(),
-        from: plan_state(transition.from).into(),
-        to: plan_state(transition.to).into(),
-        side: side.into(),
-        actor: if is_hidden { String::new() } else { transition.by.subject.clone() },
-        explanation: explanation.to_owned(),
-        reason: reason.into(),
-        time: Some(timestamp(transition.at)),
-    }
-}
-
 /// The reason of the suite, or what a person wrote.
-fn reason_or_explanation(explanation: &str) -> (pb::plan::Reason, &str) {
+pub(super) fn reason_or_explanation(explanation: &str) -> (pb::plan::Reason, &str) {
     use pb::plan::Reason;
     match explanation {
         BAND => (Reason::Band, ""),

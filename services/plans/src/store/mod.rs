@@ -10,6 +10,7 @@ pub mod covered_invoices;
 pub mod figures;
 pub mod offers;
 pub mod plan_history;
+pub mod plan_lists;
 pub mod plan_settings;
 pub mod plans;
 pub mod rules;

@@ -8,10 +8,12 @@
     reason = "refusals are named where there are any; arithmetic fails only for amounts that no stored row can hold"
 )]
 
+pub mod charge;
 pub mod chargeback;
 pub mod customer;
 pub mod debt;
 pub mod dispute;
+pub mod dispute_won;
 pub mod error;
 pub mod expiry_notice;
 pub mod fee;
@@ -24,8 +26,10 @@ pub mod method;
 pub mod method_setup;
 pub mod month;
 pub mod not_reversible;
+mod owed;
 pub mod posting;
 pub mod postpaid;
+pub mod prepayment;
 pub mod provider_difference;
 pub mod provider_payout;
 pub mod recharge;
@@ -45,6 +49,7 @@ pub mod transfer_return;
 pub mod usage;
 pub mod wallet;
 
+pub use charge::{Charge, ChargeState};
 pub use customer::Customer;
 pub use debt::Debt;
 pub use dispute::{Dispute, DisputeState};
@@ -61,7 +66,6 @@ pub use refund::{Refund, RefundState};
 pub use reversal::Reversal;
 pub use revocation::{Revocation, RevocationState};
 pub use settings::WalletSettings;
-pub use settlement::{Charge, ChargeState};
 pub use stripe_connection::StripeConnection;
 pub use top_up::{TopUp, TopUpState};
 pub use top_up_refund::{TopUpRefund, TopUpRefundState};

@@ -3,10 +3,11 @@
 //! (docs/domain/invoicing.md#refund-to-credit).
 
 use crate::{
+    charge::Charge,
     ledger::{Account, TransferKind},
     lot::Lot,
     restore::LEAST_DAYS,
-    settlement::{Charge, add_lot, deposit, post},
+    settlement::{add_lot, deposit, post},
     wallet::{NewLot, Wallet},
 };
 use chrono::{DateTime, TimeDelta, Utc};

@@ -5,7 +5,7 @@ use super::names::{CUSTOMER, WALLET, customer_ref, list_of_wallets, wallet_ref};
 use crate::{
     commands::wallets::{AsOf, ListOfWallets, ListWallets, OpenWallet, WalletRef, name_of},
     messages::lots::lot_name,
-    store::{entries::Line, sources::Source},
+    store::{entry_lists::Line, sources::Source},
 };
 use chrono::{DateTime, Utc};
 use payterms_chassis::{

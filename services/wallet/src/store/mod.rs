@@ -13,6 +13,7 @@ pub mod customers;
 mod debts;
 pub mod disputes;
 pub mod entries;
+pub mod entry_lists;
 pub mod expiry_notices;
 pub mod fees;
 pub mod figures;

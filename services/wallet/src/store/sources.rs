@@ -2,7 +2,7 @@
 //! revocations. Read by primary key, a query a table, and none where no entry of the page asks for
 //! it.
 
-use super::{entries::Line, top_up_refunds, top_ups};
+use super::{entry_lists::Line, top_up_refunds, top_ups};
 use payterms_chassis::AppError;
 use payterms_kernel::{Id, TenantId};
 use payterms_wallet_domain::{Revocation, TopUp, TopUpRefund, TransferKind};

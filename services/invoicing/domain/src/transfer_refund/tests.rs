@@ -1,7 +1,8 @@
 //! Transfers back: along the edges only, to the payer's account only, with tax to the cent.
 
 use super::{
-    Credit, PayeeAccount, RefundState, RefundVerb, ToGoBack, TransferRefund,
+    Credit, PayeeAccount, RefundState, RefundVerb, TransferRefund,
+    ask::ToGoBack,
     edges::{allowed, target},
     line_of, must_not_go_back,
     went_out::{SentAs, WentOut, goes_from},

@@ -1,7 +1,7 @@
 //! What stands on an invoice with discounts, in both languages: the last column sums to the lines;
 //! and on receipts.
 
-use super::{Sheet, invoice, receipt};
+use super::{Sheet, invoice, receipts::receipt};
 use crate::documents::{paper::print, wording::Language};
 use chrono::DateTime;
 use payterms_invoicing_domain::{

@@ -57,7 +57,7 @@ pub async fn import_bank_statement(
         publish_bank_line(&mut tx, line).await?;
     }
     confirm_what_went_out(&mut tx, &mut read, &secret).await?;
-    let answer = messages::bank_lines::imported(&call.tenant, &read, &taken);
+    let answer = messages::bank_statements::imported(&call.tenant, &read, &taken);
     let answered = tx.commit(answer).await?;
     count(&taken.lines);
     Ok(answered)
@@ -93,7 +93,7 @@ pub async fn describe_bank_statement(
     let mut known = bank_bookings::of_accounts(&conn, tenant, &read.statements).await?;
     let no_id = || Id::from_uuid(Uuid::nil());
     let taken = identify(&read.statements, &mut known, "", DateTime::UNIX_EPOCH, &mut { no_id });
-    Ok(messages::bank_lines::described(tenant, &read, &taken))
+    Ok(messages::bank_statements::described(tenant, &read, &taken))
 }
 
 /// The last day that a bank may have booked on: where the account is kept it may be tomorrow

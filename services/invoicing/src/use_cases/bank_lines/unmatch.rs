@@ -14,7 +14,7 @@ use crate::{
     peers::wallet::Wallet,
     store::{bank_lines, invoices, payments},
     use_cases::{
-        mails::notices::{TakenBackNotice, mail_payment_taken_back},
+        mails::transfer_notices::{TakenBackNotice, mail_payment_taken_back},
         payments::pending::name_payment,
     },
 };

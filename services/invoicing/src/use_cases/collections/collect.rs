@@ -9,8 +9,8 @@ use crate::{
     use_cases::{
         invoices::save::publish_invoice,
         mails::{
+            collection_notices::mail_debit_notice,
             invoice_notices::{self, WAITS_FOR_THE_MONTH},
-            notices::mail_debit_notice,
         },
         payments::{drive, save::publish_payment},
         statements::{mail_month, turn_month},

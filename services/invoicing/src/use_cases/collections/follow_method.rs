@@ -6,7 +6,7 @@ use crate::{
     store::{collection_methods, invoice_lists, method_copies},
     use_cases::{
         invoices::save::publish_invoice,
-        mails::notices::{PlannedBecause, mail_collection_planned},
+        mails::collection_notices::{PlannedBecause, mail_collection_planned},
     },
 };
 use chrono::{NaiveDate, TimeDelta};

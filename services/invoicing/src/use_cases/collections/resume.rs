@@ -7,7 +7,7 @@ use crate::{
     store::{collection_waits, invoice_lists, method_copies},
     use_cases::{
         invoices::save::publish_invoice,
-        mails::notices::{PlannedBecause, mail_collection_planned},
+        mails::collection_notices::{PlannedBecause, mail_collection_planned},
     },
 };
 use chrono::NaiveDate;

@@ -11,7 +11,7 @@ use crate::{
     store::{customers, tenants},
 };
 use payterms_chassis::{Answer, AppError, Call, etag, marks::must_be_free};
-use payterms_invoicing_domain::tax_number::must_be_formed;
+use payterms_invoicing_domain::tax_number_form::must_be_formed;
 use payterms_kernel::Refusal;
 use payterms_proto::invoicing::v1::UpdateCustomerResponse;
 

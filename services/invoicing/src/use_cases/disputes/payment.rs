@@ -3,7 +3,7 @@
 
 use super::follow::DisputeEvent;
 use crate::{
-    peers::wallet::charge_id,
+    peers::wallet::charges::charge_id,
     store::{disputes, invoices, payments},
     use_cases::{
         collections::schedule::schedule_collections,

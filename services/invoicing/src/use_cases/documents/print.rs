@@ -2,7 +2,8 @@
 
 use crate::{
     documents::{
-        paper, sheets,
+        paper,
+        sheets::{self, receipts},
         statements::{self, StatementPage},
         wording::Language,
     },
@@ -106,7 +107,7 @@ impl Printable {
                 } else {
                     version.number.clone()
                 };
-                (name, number, sheets::receipt_version(language, (receipt, version))?)
+                (name, number, receipts::receipt_version(language, (receipt, version))?)
             }
             Self::ReceiptCreditNote(both) => {
                 let (receipt, note) = both.as_ref();
@@ -116,7 +117,11 @@ impl Printable {
                     note.receipt,
                     note.id
                 );
-                (name, note.number.clone(), sheets::receipt_credit_note(language, (receipt, note))?)
+                (
+                    name,
+                    note.number.clone(),
+                    receipts::receipt_credit_note(language, (receipt, note))?,
+                )
             }
         };
         let content = paper::print(&sheet).map_err(|error| AppError::Fault(error.to_string()))?;

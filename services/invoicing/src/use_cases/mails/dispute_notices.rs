@@ -1,17 +1,20 @@
 //! What is mailed of disputes, to the customer and to the tenant
 //! (docs/domain/invoicing.md#disputes).
 
-use super::write::{Letter, flag, method, write_to_customer, write_to_tenant};
+use super::{
+    dispute_reports::report_to_tenant,
+    write::{Letter, flag, method, write_to_customer},
+};
 use crate::{
     documents::wording::Language,
-    store::{customers, disputes, tenants},
+    store::{disputes, tenants},
     use_cases::{collections::follow_method::last_day, plans::outlook::PlanPart},
 };
 use chrono::{DateTime, NaiveDate, Utc};
 use payterms_chassis::{AppError, WriteTx};
 use payterms_invoicing_domain::{Customer, MailKind, mail::Attachment};
 use payterms_kernel::{Id, Money, calendar::day_in, money::MoneyError};
-use payterms_proto::wallet::v1::{self as pb, PaymentMethod, dispute::State};
+use payterms_proto::wallet::v1::{self as pb, PaymentMethod};
 use prost::Message;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -134,7 +137,7 @@ impl DisputeNotice {
 
     /// The next instalment of an item's plan, with the day that is true: none while the dispute is
     /// open, since nobody knows it, and none that is over.
-    fn next_day(&self, item: &Item, today: NaiveDate) -> Option<NaiveDate> {
+    pub(super) fn next_day(&self, item: &Item, today: NaiveDate) -> Option<NaiveDate> {
         let due = item.plan.as_ref().and_then(|plan| plan.next).map(|next| next.due);
         let day = match self.notice {
             Notice::Opened | Notice::Contradicted => None,
@@ -173,28 +176,6 @@ impl DisputeNotice {
                     })
                 }
             }
-        };
-        self.items.iter().map(shown).collect::<Vec<_>>().into()
-    }
-
-    /// The same as the tenant reads them: of an instalment what of it is open again, and its plan.
-    fn reported_items(&self, language: Language, today: NaiveDate) -> Value {
-        let shown = |item: &Item| {
-            let plan = item.plan.as_ref().map(|plan| plan.name.clone()).unwrap_or_default();
-            let open = item.open.map(|open| {
-                if plan.is_empty() || self.notice == Notice::Won {
-                    open
-                } else {
-                    item.again.min(open).unwrap_or(open)
-                }
-            });
-            json!({
-                "number": item.number,
-                "open": open.map(|open| language.money(open)).unwrap_or_default(),
-                "again": flag(self.notice != Notice::Won),
-                "plan": plan,
-                "next_date": self.next_day(item, today).filter(|_| item.plan.is_some()).map(|day| language.date(day)).unwrap_or_default(),
-            })
         };
         self.items.iter().map(shown).collect::<Vec<_>>().into()
     }
@@ -239,11 +220,12 @@ impl DisputeNotice {
     }
 
     /// The whole charge where a part of it is disputed.
-    fn part_of(&self, language: Language) -> String {
+    pub(super) fn part_of(&self, language: Language) -> String {
         if self.charged == self.amount { String::new() } else { language.money(self.charged) }
     }
 
-    fn credit(&self, language: Language) -> String {
+    /// The part that was credit, in words; empty where there was none.
+    pub(super) fn credit(&self, language: Language) -> String {
         language.money_or_nothing(self.credit)
     }
 
@@ -393,77 +375,4 @@ pub async fn mail_dispute(tx: &mut WriteTx, dispute_notice: DisputeNotice) -> Re
         attachments,
     };
     write_to_customer(tx, customer, letter).await
-}
-
-/// The name of an outcome in the mail to the tenant; empty: none is known.
-fn outcome_name(state: State) -> &'static str {
-    match state {
-        State::Won => "won",
-        State::Lost => "lost",
-        State::Open | State::Unspecified => "",
-    }
-}
-
-async fn report_to_tenant(
-    tx: &mut WriteTx,
-    dispute_notice: &DisputeNotice,
-) -> Result<(), AppError> {
-    let language = Language::English;
-    let buyer = customers::find(tx.conn(), &tx.call().tenant, dispute_notice.customer)
-        .await?
-        .map(|buyer| buyer.legal_name)
-        .unwrap_or_default();
-    let outcome = match dispute_notice.notice {
-        Notice::Opened => "opened",
-        Notice::Won => "won",
-        Notice::Lost if dispute_notice.by_bank => "returned",
-        Notice::Lost => "lost",
-        Notice::Contradicted => "contradicted",
-    };
-    let items = dispute_notice.reported_items(language, tx.today());
-    let variables = vec![
-        ("buyer", buyer.into()),
-        ("amount", language.money(dispute_notice.amount).into()),
-        ("part_of", dispute_notice.part_of(language).into()),
-        (
-            "owed",
-            dispute_notice
-                .owed
-                .filter(|_| dispute_notice.credit.is_positive())
-                .map(|owed| language.money(owed))
-                .unwrap_or_default()
-                .into(),
-        ),
-        ("outcome", outcome.into()),
-        ("dispute", dispute_notice.dispute.name.clone().into()),
-        (
-            "of",
-            if dispute_notice.dispute.payment.is_empty() {
-                &dispute_notice.dispute.top_up
-            } else {
-                &dispute_notice.dispute.payment
-            }
-            .clone()
-            .into(),
-        ),
-        ("charge", dispute_notice.provider_charge_id.clone().into()),
-        ("state", outcome_name(dispute_notice.dispute.state()).into()),
-        ("provider_outcome", outcome_name(dispute_notice.dispute.provider_outcome()).into()),
-        ("explanation", dispute_notice.dispute.explanation.clone().into()),
-        ("reason", language.dispute_reason(&dispute_notice.reason).into()),
-        ("items", items),
-        ("credit", dispute_notice.credit(language).into()),
-        ("tax", language.money_or_nothing(dispute_notice.tax).into()),
-        ("documents", dispute_notice.numbers.clone().into()),
-        (
-            "evidence_due",
-            dispute_notice
-                .evidence_due
-                .filter(|_| dispute_notice.notice == Notice::Opened)
-                .map(|day| language.date(day))
-                .unwrap_or_default()
-                .into(),
-        ),
-    ];
-    write_to_tenant(tx, MailKind::DisputeReported, variables).await
 }

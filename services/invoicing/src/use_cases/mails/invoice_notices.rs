@@ -2,7 +2,7 @@
 //! credit note, a payment (docs/domain/invoicing.md#documents-are-mailed).
 
 use super::{
-    notices::planned_or_to_pay,
+    transfer_notices::planned_or_to_pay,
     write::{Letter, flag, write_to_customer},
 };
 use crate::{

@@ -2,28 +2,25 @@
 //! collected.
 
 use super::{
-    notices::PlannedBecause,
+    collection_notices::PlannedBecause,
+    plan_standing::{after_breach, declined_method, freed_invoices, has_no_method, is_disputed},
     write::{Letter, flag, method, tried_method, write_to_customer, write_to_tenant},
 };
 use crate::{
-    documents::{reasons::is_without_method, wording::Language},
-    store::{collection_methods, customers, invoices, method_copies, payment_lists, tenants},
-    use_cases::collections::{
-        follow_method::last_day,
-        outlook::{Outlook, collection_method, outlook_of},
-    },
+    documents::wording::Language,
+    store::{customers, method_copies, tenants},
+    use_cases::collections::{follow_method::last_day, outlook::collection_method},
 };
 use chrono::NaiveDate;
 use payterms_chassis::{
     AppError, WriteTx, names,
     render::{date_of, instant_of, money_of},
 };
-use payterms_invoicing_domain::{Customer, Invoice, MailKind, Tender};
+use payterms_invoicing_domain::{Customer, MailKind};
 use payterms_kernel::{Id, calendar::day_in};
 use payterms_proto::{
     google::r#type::Money,
     plans::v1::{Instalment, Plan, PlanChanged, PlanHistoryEntry},
-    wallet::v1::PaymentMethod,
 };
 use prost_types::Timestamp;
 use serde_json::{Value, json};
@@ -228,103 +225,6 @@ async fn notify_customer(
         attachments: Vec::new(),
     };
     write_to_customer(tx, customer, letter).await
-}
-
-/// Whether there is nothing to charge: before an instalment is collected that is looked up,
-/// afterwards its failure says so.
-async fn has_no_method(
-    tx: &WriteTx,
-    customer: Id<Customer>,
-    (kind, due): (MailKind, Option<NaiveDate>),
-    failure: &str,
-) -> Result<bool, AppError> {
-    Ok(match (kind, due) {
-        (MailKind::PlanApproved | MailKind::InstalmentDue, Some(due)) => {
-            !collection_methods::is_usable(
-                tx.conn(),
-                &tx.call().tenant,
-                customer,
-                due.max(tx.today()),
-            )
-            .await?
-        }
-        _ => is_without_method(failure),
-    })
-}
-
-/// The invoices that a breach frees, each with what is taken of it by itself then. The plan's event
-/// may come before its blocks are lifted.
-async fn freed_invoices(tx: &WriteTx, plan: &Plan) -> Result<Vec<(Invoice, Outlook)>, AppError> {
-    let mut freed = Vec::new();
-    for mut invoice in covered_invoices(tx, plan).await? {
-        if invoice.block.as_ref().is_some_and(|block| block.owner == plan.name) {
-            invoice.fall_after_breach(
-                &plan.name,
-                (tx.today(), plan.due_at_once_on_breach),
-                tx.now(),
-            )?;
-        }
-        if invoice.open()?.is_positive() {
-            let outlook =
-                outlook_of(tx.conn(), &tx.call().tenant, &invoice, (tx.time().zone, tx.today()))
-                    .await?;
-            freed.push((invoice, outlook));
-        }
-    }
-    Ok(freed)
-}
-
-/// What is collected of the freed invoices by itself, and the numbers of those that are to be paid.
-fn after_breach(freed: &[(Invoice, Outlook)], language: Language) -> [(&'static str, Value); 2] {
-    let number = |invoice: &Invoice| {
-        invoice.issue.as_ref().map(|issue| issue.number.clone()).unwrap_or_default()
-    };
-    let collected = |(invoice, outlook): &(Invoice, Outlook)| {
-        let [_, (_, on), (_, method)] = outlook.variables(language);
-        let amount = invoice.open().map(|open| language.money(open)).unwrap_or_default();
-        matches!(outlook, Outlook::Collected(..)).then(
-            || json!({ "name": number(invoice), "amount": amount, "date": on, "method": method }),
-        )
-    };
-    let to_pay: Vec<_> = freed
-        .iter()
-        .filter(|(_, outlook)| !outlook.takes())
-        .map(|(invoice, _)| number(invoice))
-        .collect();
-    [
-        ("collected", freed.iter().filter_map(collected).collect::<Vec<_>>().into()),
-        ("to_pay", to_pay.join(", ").into()),
-    ]
-}
-
-/// The method with which the last try to collect an instalment has failed.
-async fn declined_method(
-    tx: &WriteTx,
-    customer: Id<Customer>,
-    plan: &Plan,
-) -> Result<Option<PaymentMethod>, AppError> {
-    let tenant = &tx.call().tenant;
-    let last = payment_lists::last_of_owner(tx.conn(), tenant, (customer, &plan.name)).await?;
-    let Some(method) = last.and_then(|payment| payment.tenders.iter().find_map(Tender::declined))
-    else {
-        return Ok(None);
-    };
-    method_copies::find(tx.conn(), tenant, (customer, method)).await
-}
-
-/// Whether a charge that had paid one of its invoices is disputed.
-async fn is_disputed(tx: &WriteTx, plan: &Plan) -> Result<bool, AppError> {
-    Ok(covered_invoices(tx, plan).await?.iter().any(|invoice| !invoice.disputed_by.is_empty()))
-}
-
-async fn covered_invoices(tx: &WriteTx, plan: &Plan) -> Result<Vec<Invoice>, AppError> {
-    let ids: Vec<_> = plan
-        .invoices
-        .iter()
-        .filter_map(|covered_invoice| names::uuid(covered_invoice.invoice.rsplit('/').next()?))
-        .map(Id::from_uuid)
-        .collect();
-    invoices::find_many(tx.conn(), &tx.call().tenant, &ids).await
 }
 
 /// Instalments are collected on a day that could not be collected, or waited.

@@ -2,7 +2,7 @@
 //! time.
 
 use super::lapse;
-use crate::{store::tenants, use_cases::mails::notices::mail_announced_transfer};
+use crate::{store::tenants, use_cases::mails::transfer_notices::mail_announced_transfer};
 use chrono::TimeDelta;
 use payterms_chassis::{AppError, WriteTx, jobs::schedule};
 use payterms_invoicing_domain::{Invoice, Payment, announced};

@@ -5,7 +5,7 @@
 use super::{resume::enqueue_resume, save::publish_payment};
 use crate::{
     app::App,
-    peers::wallet::charge_id,
+    peers::wallet::charges::charge_id,
     store::{invoices, payments},
     use_cases::collections::schedule::schedule_collections,
 };

@@ -12,12 +12,12 @@ use super::{
 use crate::{
     app::App,
     messages,
-    peers::wallet::{Charged, Wallet},
+    peers::wallet::{Wallet, charges::Charged},
     store::{invoices, payments},
     use_cases::{
         collections::schedule::schedule_collections,
         deferrals::draw::{draw_on_line, release_line, reserve_on_line},
-        mails::notices::mail_collection_ended,
+        mails::collection_notices::mail_collection_ended,
     },
 };
 use payterms_chassis::{

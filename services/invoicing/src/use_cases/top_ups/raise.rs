@@ -13,7 +13,7 @@ use crate::{
             load::find_sides,
             save::{publish_invoice, take_number},
         },
-        mails::notices::mail_transfer_invoice,
+        mails::transfer_notices::mail_transfer_invoice,
     },
 };
 use chrono::Days;

@@ -27,7 +27,9 @@ use payterms_invoicing_domain::{
     TransferRefund,
     approval::Together,
     transfer_refund::{
-        PayeeAccount, RefundState, ToGoBack, line_of, may_go_back, no_transfer_credit, taken_back,
+        PayeeAccount, RefundState,
+        ask::{ToGoBack, may_go_back},
+        line_of, no_transfer_credit, taken_back,
     },
 };
 use payterms_kernel::{Id, Money, Refusal};

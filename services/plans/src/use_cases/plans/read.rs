@@ -4,10 +4,10 @@ use super::load::find_plan;
 use crate::{
     app::App,
     commands::plans::{ListPlans, PlanHistory, PlanRef},
-    messages::plans::{plan as plan_message, plan_history_entry},
+    messages::{plan_history::plan_history_entry, plans::plan as plan_message},
     store::{
         plan_history,
-        plans::{self, PlanFilter},
+        plan_lists::{self, PlanFilter},
     },
 };
 use payterms_chassis::{AppError, page::Page};
@@ -38,8 +38,8 @@ pub async fn list_plans(app: &App, list: &ListPlans) -> Result<ListPlansResponse
         invoice: list.invoice,
         next_due: list.next_due,
     };
-    let mut listed = plans::list(&conn, &list.tenant, &rows, (listing, after)).await?;
-    let position = |plan: &Plan| plans::position(plan, listing.order).to_string();
+    let mut listed = plan_lists::list(&conn, &list.tenant, &rows, (listing, after)).await?;
+    let position = |plan: &Plan| plan_lists::position(plan, listing.order).to_string();
     let next_page_token = app.pages.cut(&listing.page, &mut listed, position);
     let plans =
         listed.iter().map(|plan| plan_message(&list.tenant, plan)).collect::<Result<_, _>>()?;

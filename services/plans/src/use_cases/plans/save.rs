@@ -4,7 +4,7 @@
 use super::evaluate;
 use crate::{
     commands::plans::HistoryReader,
-    messages::plans::{plan as plan_message, plan_history_entry},
+    messages::{plan_history::plan_history_entry, plans::plan as plan_message},
     store::plans,
 };
 use chrono::NaiveDate;

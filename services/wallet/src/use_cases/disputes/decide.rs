@@ -21,7 +21,8 @@ use payterms_kernel::{Id, Money, Refusal, TenantId};
 use payterms_proto::wallet::v1 as pb;
 use payterms_wallet_domain::{
     Charge, Dispute, Lot, Methods, TopUp,
-    dispute::{self, Decider, Disputed, GivenBack, Outcome},
+    dispute::{Decider, Disputed, Outcome},
+    dispute_won::{self, GivenBack},
     recharge,
 };
 use prost::Message;
@@ -268,7 +269,7 @@ async fn give_top_up_back(
     let expires_at =
         settings::find(tx.conn(), &tenant).await?.purchased_expiry(tx.time().zone, now);
     let given = GivenBack { taken: dispute.taken, lots };
-    let restored = dispute::won_top_up(
+    let restored = dispute_won::won_top_up(
         &mut top_up,
         &mut locked.wallet,
         tx.ids(),
@@ -296,7 +297,7 @@ async fn give_charge_back(
     let unmoved =
         refunds::unmoved_of(tx.conn(), &tenant, charge.id, locked.wallet.currency).await?;
     let given = GivenBack { taken: dispute.taken, lots };
-    let restored = dispute::won_charge(
+    let restored = dispute_won::won_charge(
         &mut charge,
         &mut locked.wallet,
         tx.ids(),

@@ -5,7 +5,7 @@ use crate::{
     app::App,
     commands::wallets::{AsOf, ListOfWallets, ListWallets, WalletRef},
     messages::wallets as messages,
-    store::{entries, wallets},
+    store::{entries, entry_lists, wallets},
 };
 use payterms_chassis::AppError;
 use payterms_kernel::Money;
@@ -90,7 +90,7 @@ pub async fn list_entries(
     let timed = app.db.ids_have_the_time(tenant).await?;
     let conn = app.db.read(tenant).await?;
     let span = span_of(&conn, list, timed).await?;
-    let mut lines = entries::list(&conn, tenant, &span, (&list.listing, after)).await?;
+    let mut lines = entry_lists::list(&conn, tenant, &span, (&list.listing, after)).await?;
     let next_page_token = app.pages.cut(page, &mut lines, |line| line.position(&span).to_string());
     let names = names_of(&conn, tenant, lines.iter().map(|line| line.wallet)).await?;
     let entries = lines

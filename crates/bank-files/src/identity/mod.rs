@@ -8,6 +8,10 @@
 //!   or parties; and what cannot be decided stays, marked as a suspected duplicate. Nothing is
 //!   dropped that might be another payment.
 
+mod booking;
+
+pub use booking::{Booking, Claim, Seen, SeenReference};
+
 use crate::{
     clean::is_placeholder,
     model::{Reference, ReferenceKind},
@@ -23,70 +27,6 @@ const MOST_COMPARED: usize = 100;
 const MOST_REFERENCES: usize = 12;
 /// Statements that a booking remembers: one that is sent again is among the last.
 const MOST_STATEMENTS: usize = 12;
-
-/// A booking of the statement that is merged.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Booking {
-    /// The day.
-    pub day: NaiveDate,
-    /// What came in, or went out below zero, in millionths.
-    pub amount: i64,
-    /// Who paid, or was paid.
-    pub party: String,
-    /// What else was written on it.
-    pub text: String,
-    /// Its references.
-    pub references: Vec<Reference>,
-}
-
-/// What a statement says of itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claim {
-    /// The format, or who told it: two of them may name one thing differently.
-    pub source: String,
-    /// Equal where the same statement was sent twice; empty: nothing identifies it.
-    pub fingerprint: String,
-    /// The first and the last day that it covers.
-    pub covers: Option<(NaiveDate, NaiveDate)>,
-    /// Whether it holds every booking of each of these days.
-    pub whole: bool,
-}
-
-impl Claim {
-    fn holds(&self, day: NaiveDate) -> bool {
-        self.whole && self.covers.is_some_and(|(from, to)| from <= day && day <= to)
-    }
-}
-
-/// A reference of a booking that is known.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SeenReference {
-    /// Who gave it.
-    pub kind: ReferenceKind,
-    /// The reference, in capitals and digits.
-    pub value: String,
-    /// The source of a statement in which it occurs once; none: of no statement.
-    pub unique_in: Option<String>,
-}
-
-/// A booking that is known, whatever number of statements hold it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
-    /// The day.
-    pub day: NaiveDate,
-    /// What came in, or went out below zero, in millionths.
-    pub amount: i64,
-    /// Who paid, or was paid.
-    pub party: String,
-    /// What else was written on it.
-    pub text: String,
-    /// Its references.
-    pub references: Vec<SeenReference>,
-    /// Fingerprints of the statements that hold it, the last of them.
-    pub statements: Vec<String>,
-    /// Whether one of them holds every booking of the day.
-    pub whole: bool,
-}
 
 /// What a booking is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
