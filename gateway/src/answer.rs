@@ -13,6 +13,7 @@ use http::{HeaderMap, response::Parts};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 use payterms_chassis::{body, error::status, layers::INNER_MESSAGE};
+use payterms_kernel::Reason;
 use std::{convert::Infallible, time::Duration};
 use tokio::sync::mpsc::{self, Sender, error::SendTimeoutError};
 use tonic::{Code, Status};
@@ -116,13 +117,13 @@ fn not_read(unread: Duration) -> Status {
         "Nothing of the answer was read for {} seconds. Ask again and read it as it comes.",
         unread.as_secs()
     );
-    status(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", &message)
+    status(Code::DeadlineExceeded, Reason::DEADLINE_EXCEEDED, &message)
 }
 
 /// The status of an answer beyond the limit.
 pub(crate) fn too_large() -> Status {
     let message = "The answer is larger than 16 MiB. Ask for a smaller page.";
-    status(Code::ResourceExhausted, "MESSAGE_TOO_LARGE", message)
+    status(Code::ResourceExhausted, Reason::MESSAGE_TOO_LARGE, message)
 }
 
 pub(crate) fn cut() -> Status {

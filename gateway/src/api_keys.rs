@@ -18,7 +18,7 @@ use payterms_chassis::{
     peers::Peers,
     ttl_cache::TtlCache,
 };
-use payterms_kernel::{Clock, Kind, Refusal, SystemClock, TenantId};
+use payterms_kernel::{Clock, Kind, Reason, Refusal, SystemClock, TenantId};
 use payterms_proto::invoicing::peers::v1::{
     ResolveApiKeyRequest, ResolvedApiKey, api_key_lookup_service_client::ApiKeyLookupServiceClient,
 };
@@ -132,7 +132,11 @@ impl ApiKeys {
             && !self.unknown.lock().unwrap_or_else(PoisonError::into_inner).admits(now.timestamp())
         {
             let message = "Too many API keys that nobody knows are sent. Retry after the delay.";
-            return Err(Box::new(refused(Refusal::new(Kind::Exhausted, "OVERLOADED", message))));
+            return Err(Box::new(refused(Refusal::new(
+                Kind::Exhausted,
+                Reason::OVERLOADED,
+                message,
+            ))));
         }
         // Boxed, since it is rare and its state is larger than that of all else.
         Box::pin(timeout(BUDGET, self.ask(hash)))
@@ -213,7 +217,8 @@ fn resolved(key: ResolvedApiKey) -> Option<Resolved> {
 }
 
 fn unavailable() -> Status {
-    not_yet("UNAVAILABLE", "API keys cannot be checked for now. Retry after the delay.").into()
+    not_yet(Reason::UNAVAILABLE, "API keys cannot be checked for now. Retry after the delay.")
+        .into()
 }
 
 fn not_allowed(method: &str, is_for_people: bool) -> Status {
@@ -224,7 +229,7 @@ fn not_allowed(method: &str, is_for_people: bool) -> Status {
             "{method} is not among the methods of this API key. Use another key, or create one with it."
         )
     };
-    refused(Refusal::new(Kind::Denied, "API_KEY_NOT_ALLOWED", message).with("method", method))
+    refused(Refusal::new(Kind::Denied, Reason::API_KEY_NOT_ALLOWED, message).with("method", method))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use axum::extract::Request;
 use http::HeaderMap;
 use payterms_chassis::{answer::VERSION, error::status};
+use payterms_kernel::Reason;
 use tonic::{Code, Status, metadata::MetadataValue};
 
 /// The most bytes of the headers of a call, counted as HTTP/2 does. The transport takes up to 64
@@ -38,7 +39,7 @@ pub(crate) fn check(request: &Request) -> Result<(), Box<Status>> {
     if request.headers().get(ENCODING).is_some_and(|encoding| encoding != "identity") {
         let mut refused = status(
             Code::Unimplemented,
-            "MALFORMED_MESSAGE",
+            Reason::MALFORMED_MESSAGE,
             "Compressed messages are not taken. Send them as they are.",
         );
         // How gRPC tells a client what it may send.
@@ -53,7 +54,7 @@ pub(crate) fn check(request: &Request) -> Result<(), Box<Status>> {
         return Ok(());
     }
     let text = "The headers of the call are longer than 12 KiB together. Send less metadata.";
-    Err(Box::new(status(Code::ResourceExhausted, "METADATA_TOO_LARGE", text)))
+    Err(Box::new(status(Code::ResourceExhausted, Reason::METADATA_TOO_LARGE, text)))
 }
 
 /// A header in which other systems take API keys. The suite does not, and a key that somebody sends

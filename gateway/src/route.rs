@@ -20,6 +20,7 @@ use payterms_chassis::{
     net::pool::{Lane, NoAnswer, Pool, Pools},
     telemetry,
 };
+use payterms_kernel::Reason;
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 use tonic::{Code, Status};
@@ -143,7 +144,7 @@ impl Router {
             tracing::error!(%error, "an internal token could not be signed");
             Box::new(status(
                 Code::Internal,
-                "INTERNAL",
+                Reason::INTERNAL,
                 "A fault of the suite. Retry with the same request id.",
             ))
         })?;
@@ -184,7 +185,7 @@ impl Router {
             |_| {
                 Err(Box::new(status(
                     Code::DeadlineExceeded,
-                    "DEADLINE_EXCEEDED",
+                    Reason::DEADLINE_EXCEEDED,
                     "The time is over. Retry with the same request id.",
                 )))
             },
@@ -216,7 +217,7 @@ impl Router {
                     "Name the service that is meant in the metadata {SERVICE}: one of {}.",
                     names.join(", ")
                 );
-                Box::new(status(Code::InvalidArgument, "SERVICE_UNKNOWN", &message))
+                Box::new(status(Code::InvalidArgument, Reason::SERVICE_UNKNOWN, &message))
             });
         }
         name.and_then(service).ok_or_else(|| Box::new(unknown()))
@@ -327,7 +328,7 @@ fn no_answer(service: &str, error: &NoAnswer, fault: Option<StreamFault>) -> Sta
 fn unknown() -> Status {
     status(
         Code::Unimplemented,
-        "METHOD_UNKNOWN",
+        Reason::METHOD_UNKNOWN,
         "There is no such method. Check the name against reflection.",
     )
 }

@@ -4,10 +4,10 @@
 
 use crate::events::is_unreachable;
 use payterms_chassis::{
-    AppError, Fields, answer::REPLAYED, call::Caller, error::reason, layers::INNER_MESSAGE,
+    AppError, Fields, answer::REPLAYED, call::Caller, error::has_reason, layers::INNER_MESSAGE,
     names::Name, peer_channel::PeerChannel, peers::Peers, render::timestamp,
 };
-use payterms_kernel::Refusal;
+use payterms_kernel::{Reason, Refusal};
 use payterms_proto::{
     common::{
         peers::v1::{
@@ -46,7 +46,7 @@ pub struct WebhookLogs {
 /// Whether a service does not know what was named: it has not heard of the endpoint yet, or the
 /// delivery is another's.
 fn is_elsewhere(error: &AppError) -> bool {
-    matches!(error, AppError::Upstream(status) if reason(status).as_deref() == Some("RESOURCE_NOT_FOUND"))
+    matches!(error, AppError::Upstream(status) if has_reason(status, &[Reason::RESOURCE_NOT_FOUND]))
 }
 
 impl WebhookLogs {
@@ -213,7 +213,7 @@ impl WebhookDeliveryService for WebhookLogs {
         fields.token("page_token", &message.page_token, 0, LONGEST_TOKEN);
         let place = split(&message.page_token);
         if place.is_none() {
-            fields.wrong("page_token", "PAGE_TOKEN_INVALID", "Start again without a token.");
+            fields.wrong("page_token", Reason::PAGE_TOKEN_INVALID, "Start again without a token.");
         }
         let caller = fields.scope().caller.clone();
         fields.finish()?;
@@ -248,7 +248,7 @@ impl WebhookDeliveryService for WebhookLogs {
         let since = fields.instant("start_time", message.start_time.as_ref());
         let until = fields.optional_instant("end_time", message.end_time.as_ref());
         if until.is_some_and(|until| until <= since) {
-            fields.wrong("end_time", "FIELD_OUT_OF_RANGE", "Use an instant after the start.");
+            fields.wrong("end_time", Reason::FIELD_OUT_OF_RANGE, "Use an instant after the start.");
         }
         let caller = fields.write(&message.request_id, tenant)?.caller;
         let inner = RedeliverEventsRequest {

@@ -8,7 +8,7 @@ use super::{
 };
 use chrono::TimeDelta;
 use payterms_chassis::{Db, sql, tenants};
-use payterms_kernel::{Clock, Currency, Id, IdSource, Kind, TenantId};
+use payterms_kernel::{Clock, Currency, Id, IdSource, Kind, Reason, TenantId};
 use payterms_testkit::postgres;
 use payterms_wallet::{
     commands::{
@@ -166,7 +166,7 @@ impl Table {
                     assert_eq!(&outcome.message, answer, "byte for byte: {item:?}");
                     self.replayed += 1;
                 } else {
-                    assert_eq!(outcome.unwrap_err().reason, "REQUEST_ID_REUSED", "{item:?}");
+                    assert_eq!(outcome.unwrap_err().reason, Reason::REQUEST_ID_REUSED, "{item:?}");
                 }
                 continue;
             }

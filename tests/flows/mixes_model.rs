@@ -3,7 +3,7 @@
 
 use super::batch_calls::usd;
 use chrono::{DateTime, TimeDelta, Utc};
-use payterms_kernel::{Id, IdSource, Refusal};
+use payterms_kernel::{Id, IdSource, Reason, Refusal};
 use payterms_proto::wallet::v1::{
     AuthorizeHoldResponse, CaptureHoldResponse, PostDebitResponse, RecordUsageResponse,
     VoidHoldResponse,
@@ -37,7 +37,7 @@ pub(crate) enum Came {
     Taken { amount: i64, balance: i64, sequence: i64, parts: Vec<i64> },
     Hold { state: &'static str, amount: i64, captured: i64, left: Option<i64> },
     Use { amount: i64, charged: bool },
-    Refused(&'static str),
+    Refused(Reason),
 }
 
 impl Own {

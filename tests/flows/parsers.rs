@@ -14,7 +14,7 @@ use payterms_invoicing::{
     templates,
 };
 use payterms_invoicing_domain::MailKind;
-use payterms_kernel::{Currency, Kind, Money, TenantId};
+use payterms_kernel::{Currency, Kind, Money, Reason, TenantId};
 use payterms_proto::invoicing::v1::{ImportCustomersRequest, PreviewMailTemplateRequest};
 use payterms_testkit::{World, on_both, reason};
 use tonic::Request;
@@ -148,7 +148,7 @@ fn templates() {
     feed(&samples, &TEMPLATE_WORDS, &TEMPLATE_NESTS, |text| {
         let text = String::from_utf8_lossy(text);
         if let Err(refusal) = templates::render(("Hello", &text), &variables) {
-            assert_eq!(refusal.reason, "TEMPLATE_INVALID");
+            assert_eq!(refusal.reason, Reason::TEMPLATE_INVALID);
             assert!(!refusal.message.contains("engine failed"), "{}: {text}", refusal.message);
         }
     });
@@ -218,11 +218,8 @@ fn xml_and_statements() {
             read_bank_file(&tenant, file, &Reading::default(), TODAY).err(),
         ];
         assert!(
-            refusals
-                .iter()
-                .flatten()
-                .all(|refusal| refusal.reason == "BANK_FILE_INVALID"
-                    && refusal.kind == Kind::Invalid)
+            refusals.iter().flatten().all(|refusal| refusal.reason == Reason::BANK_FILE_INVALID
+                && refusal.kind == Kind::Invalid)
         );
     });
 }

@@ -11,7 +11,7 @@ use hmac::{Hmac, Mac};
 use payterms_chassis::{Fields, identity, layers::parse_timeout, names, page::PageSigner};
 use payterms_gateway::identity::{KeyOptions, KeySet, TokenOptions};
 use payterms_invoicing::messages::mail_templates;
-use payterms_kernel::{Currency, Money, SystemClock, TenantId, money::parse_decimal, text};
+use payterms_kernel::{Currency, Money, Reason, SystemClock, TenantId, money::parse_decimal, text};
 use payterms_proto::{
     common::v1::Event,
     credit::v1::CreatePolicyRequest,
@@ -140,7 +140,7 @@ fn messages_of_the_contract() {
         let _ = PostDebitRequest::decode(bytes).map(|request| request.encode_to_vec());
         let _ = payterms_chassis::error::status(
             tonic::Code::Unknown,
-            "INTERNAL",
+            Reason::INTERNAL,
             &String::from_utf8_lossy(bytes),
         );
         if let Ok(message) = CreatePolicyRequest::decode(bytes) {

@@ -200,7 +200,7 @@ async fn what_is_not_as_it_was_taken_for_is_decided_under_the_lock() {
         };
         let text = match outcome {
             Ok(answer) => if answer.replayed { "replayed" } else { "done" }.to_owned(),
-            Err(payterms_chassis::AppError::Refused(refusal)) => refusal.reason.to_owned(),
+            Err(payterms_chassis::AppError::Refused(refusal)) => refusal.reason.into(),
             Err(error) => panic!("{case}: {error}"),
         };
         let expected = match case {

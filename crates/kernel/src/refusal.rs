@@ -1,5 +1,6 @@
 //! Refusals: why the suite will not carry out a request, and what the caller can do about it.
 
+use crate::Reason;
 use crate::money::MoneyError;
 
 /// How many violations the message spells out. The structured list is complete; the cap only keeps
@@ -33,7 +34,7 @@ pub struct Violation {
     /// Path of the field in the request, such as `top_up.amount`.
     pub field: String,
     /// One reason of the closed list of docs/errors.md.
-    pub reason: &'static str,
+    pub reason: Reason,
     /// What is wrong and what would be right.
     pub description: String,
 }
@@ -55,7 +56,7 @@ pub struct Refusal {
     /// What the caller should do next.
     pub kind: Kind,
     /// One reason of the closed list of docs/errors.md.
-    pub reason: &'static str,
+    pub reason: Reason,
     /// A sentence that says what to do.
     pub message: String,
     /// The figures: names and values for programs.
@@ -69,7 +70,7 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal without details.
     #[must_use]
-    pub fn new(kind: Kind, reason: &'static str, message: impl Into<String>) -> Self {
+    pub fn new(kind: Kind, reason: Reason, message: impl Into<String>) -> Self {
         Self {
             kind,
             reason,
@@ -82,7 +83,7 @@ impl Refusal {
 
     /// The resource's state does not allow the request.
     #[must_use]
-    pub fn precondition(reason: &'static str, message: impl Into<String>) -> Self {
+    pub fn precondition(reason: Reason, message: impl Into<String>) -> Self {
         Self::new(Kind::Precondition, reason, message)
     }
 
@@ -92,7 +93,7 @@ impl Refusal {
     pub fn not_found() -> Self {
         Self::new(
             Kind::NotFound,
-            "RESOURCE_NOT_FOUND",
+            Reason::RESOURCE_NOT_FOUND,
             "There is no such resource. Check the name.",
         )
     }
@@ -110,7 +111,7 @@ impl Refusal {
             "There is no tax rule for {country} and category {category:?}. Add one to tenant.tax_rules with UpdateTenant{number}, or \
              correct customer.country with UpdateCustomer."
         );
-        let refusal = Self::precondition("TAX_UNKNOWN", message)
+        let refusal = Self::precondition(Reason::TAX_UNKNOWN, message)
             .with("country", country)
             .with("category", category);
         refusal.with("verb", "UpdateTenant").with("field", "tenant.tax_rules")
@@ -119,7 +120,7 @@ impl Refusal {
     /// A refusal for invalid fields. It takes the reason of the first one.
     #[must_use]
     pub fn invalid(violations: Vec<Violation>) -> Self {
-        let reason = violations.first().map_or("FIELD_REQUIRED", |first| first.reason);
+        let reason = violations.first().map_or(Reason::FIELD_REQUIRED, |first| first.reason);
         let mut text: Vec<_> = violations
             .iter()
             .take(MAX_VIOLATIONS_IN_MESSAGE)
@@ -165,7 +166,7 @@ impl Refusal {
         let mut conditions = Vec::new();
         for refusal in &refusals {
             let plain = Condition {
-                name: refusal.reason,
+                name: refusal.reason.name(),
                 subject: String::new(),
                 description: refusal.message.clone(),
             };
@@ -191,12 +192,15 @@ impl Refusal {
     /// A transition that the state machine does not have. The refusal names the state and the
     /// actions allowed in it.
     #[must_use]
-    pub fn state(reason: &'static str, subject: &str, state: &str, allowed: &[&str]) -> Self {
+    pub fn state(reason: Reason, subject: &str, state: &str, allowed: &[&str]) -> Self {
         let allowed =
             if allowed.is_empty() { "nothing more".to_owned() } else { allowed.join(", ") };
         let message = format!("{subject} is {state}. Allowed now: {allowed}.");
-        let condition =
-            Condition { name: reason, subject: subject.to_owned(), description: message.clone() };
+        let condition = Condition {
+            name: reason.name(),
+            subject: subject.to_owned(),
+            description: message.clone(),
+        };
         Self::precondition(reason, message)
             .with("state", state)
             .with("allowed", allowed)
@@ -214,25 +218,25 @@ impl From<MoneyError> for Refusal {
                 let message = format!(
                     "Amounts in {one} and {other} do not go together. Use the currency of the invoice or wallet for all."
                 );
-                Self::precondition("CURRENCY_MISMATCH", message)
+                Self::precondition(Reason::CURRENCY_MISMATCH, message)
             }
             MoneyError::WrongCurrency(given, expected) => Self::precondition(
-                "CURRENCY_MISMATCH",
+                Reason::CURRENCY_MISMATCH,
                 format!("The amount is in {given}; use {expected}."),
             )
             .with("currency", expected),
             MoneyError::Overflow => Self::precondition(
-                "BALANCE_OVERFLOW",
+                Reason::BALANCE_OVERFLOW,
                 "The balance would leave the range that the ledger holds. Use a smaller amount.",
             ),
             MoneyError::Precision(decimals) => Self::new(
                 Kind::Invalid,
-                "AMOUNT_PRECISION",
+                Reason::AMOUNT_PRECISION,
                 format!("Use at most {decimals} digits after the point."),
             ),
             MoneyError::Malformed => Self::new(
                 Kind::Invalid,
-                "AMOUNT_MALFORMED",
+                Reason::AMOUNT_MALFORMED,
                 "Write a plain decimal number such as 12.50.",
             ),
         }

@@ -1,7 +1,8 @@
-//! docs/errors.md, made from the comments of the enum of reasons, and what these comments must say.
+//! docs/errors.md and the kernel's list of reasons, made from the enum of reasons, and what its
+//! comments must say.
 
 use payterms_proto::reasons::{self, ReasonDoc};
-use std::{collections::BTreeSet, fmt::Write};
+use std::{collections::BTreeSet, fmt::Write, fs, path::Path};
 
 const HEAD: &str = "# Errors\n\n\
 Every error carries one `google.rpc.ErrorInfo` with domain `payterms.dev` and one of these reasons; `BadRequest` holds all fields\n\
@@ -14,11 +15,42 @@ send it with a fresh request id, since a request that was refused after others h
 means the delay of `RetryInfo`, with the same request id.\n\n\
 This page is made from `proto/payterms/common/v1/error_reason.proto` by `cargo run -p payterms-xtask -- errors`.\n";
 
+/// The kernel's list of reasons.
+const LIST: &str = "crates/kernel/src/reason/list.rs";
+/// The page.
+const PAGE: &str = "docs/errors.md";
+
+/// What is made, each with its path.
+fn files() -> Result<[(&'static str, String); 2], String> {
+    Ok([(PAGE, page()?), (LIST, list())])
+}
+
+/// Writes the page and the list.
+///
+/// # Errors
+/// A sentence if the comments cannot be read, or a file cannot be written.
+pub fn write(root: &Path) -> Result<(), String> {
+    for (path, made) in files()? {
+        fs::write(root.join(path), made).map_err(|error| format!("{path}: {error}"))?;
+    }
+    Ok(())
+}
+
+fn list() -> String {
+    let mut list = "//! Made from `proto/payterms/common/v1/error_reason.proto` by `cargo run -p \
+                    payterms-xtask -- errors`.\n\nsuper::reasons! {\n"
+        .to_owned();
+    for doc in reasons::all() {
+        list.push_str(&format!("    {},\n", doc.name));
+    }
+    list + "}\n"
+}
+
 /// The page.
 ///
 /// # Errors
 /// A sentence if the comments cannot be read.
-pub fn page() -> Result<String, String> {
+fn page() -> Result<String, String> {
     let mut page = HEAD.to_owned();
     for doc in reasons::all() {
         write_entry(&mut page, &doc).map_err(|error| error.to_string())?;
@@ -54,12 +86,13 @@ pub fn check(code: &str, wrong: &mut Vec<String>) {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn the_page_is_fresh() {
-        let written =
-            std::fs::read_to_string(crate::root().join("docs/errors.md")).unwrap_or_default();
-        assert!(
-            written == super::page().unwrap(),
-            "docs/errors.md is stale: run `cargo run -p payterms-xtask -- errors`"
-        );
+    fn what_is_made_is_fresh() {
+        for (path, made) in super::files().unwrap() {
+            let written = std::fs::read_to_string(crate::root().join(path)).unwrap_or_default();
+            assert!(
+                written == made,
+                "{path} is stale: run `cargo run -p payterms-xtask -- errors`"
+            );
+        }
     }
 }

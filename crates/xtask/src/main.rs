@@ -26,7 +26,7 @@ mod states;
 mod tidy;
 mod words;
 
-use std::{fs, path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode};
 
 /// The root of the repository.
 fn root() -> PathBuf {
@@ -35,9 +35,7 @@ fn root() -> PathBuf {
 
 fn main() -> ExitCode {
     let outcome = match std::env::args().nth(1).as_deref() {
-        Some("errors") => errors::page().and_then(|page| {
-            fs::write(root().join("docs/errors.md"), page).map_err(|error| error.to_string())
-        }),
+        Some("errors") => errors::write(&root()),
         Some("events") => events::write(&root()),
         Some("reference") => reference::write(&root()),
         Some("states") => states::draw(&root()),

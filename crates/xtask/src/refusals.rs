@@ -47,6 +47,7 @@ pub fn check(root: &Path, file: &Path, wrong: &mut Vec<String>) {
 fn undocumented(text: &str) -> BTreeSet<String> {
     // A call may stand on several lines.
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ").replace("( ", "(");
+    let text = quoted(&text);
     let mut wrong = BTreeSet::new();
     let (mut last, mut past) = (None, 0);
     for (start, piece) in
@@ -76,14 +77,32 @@ fn undocumented(text: &str) -> BTreeSet<String> {
     wrong
 }
 
+/// A text with `"HOLD_STATE"` for each `Reason::HOLD_STATE`, so that reasons and keys of metadata are
+/// read in one pass.
+fn quoted(text: &str) -> String {
+    let mut parts = text.split("Reason::");
+    let mut quoted = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(|c: char| !c.is_ascii_uppercase() && !c.is_ascii_digit() && c != '_');
+        let (word, rest) = part.split_at(end.unwrap_or(part.len()));
+        quoted.push_str(&if word.is_empty() {
+            "Reason::".to_owned()
+        } else {
+            format!("\"{word}\"")
+        });
+        quoted.push_str(rest);
+    }
+    quoted
+}
+
 #[cfg(test)]
 mod tests {
     use super::undocumented;
 
     #[test]
     fn what_is_not_documented_is_found() {
-        let text = "Refusal::precondition(\n    \"LINE_IN_USE\", message).with(\"exposure\", 1).with(\"hint\", 2);\n\
-                    Refusal::new(Kind::Denied, \"LINE_IN_USE\", message)";
+        let text = "Refusal::precondition(\n    Reason::LINE_IN_USE, message).with(\"exposure\", 1).with(\"hint\", 2);\n\
+                    Refusal::new(Kind::Denied, Reason::LINE_IN_USE, message)";
         let found: Vec<_> = undocumented(text).into_iter().collect();
         assert_eq!(found, ["LINE_IN_USE: PERMISSION_DENIED", "LINE_IN_USE: hint"]);
     }

@@ -17,6 +17,7 @@ use futures::stream;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use payterms_chassis::{body, error::status, layers::INNER_MESSAGE};
+use payterms_kernel::Reason;
 use prost_reflect::{DynamicMessage, MethodDescriptor};
 use serde_json::json;
 use std::convert::Infallible;
@@ -226,7 +227,7 @@ fn fault() -> Status {
     tracing::error!("an answer could not be translated");
     status(
         Code::Internal,
-        "INTERNAL",
+        Reason::INTERNAL,
         "A fault of the suite. Retry with the same request id; report it if it lasts.",
     )
 }

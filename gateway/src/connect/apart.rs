@@ -2,6 +2,7 @@
 //! its length of memory while it is translated, and would hold up the calls that share the thread.
 
 use payterms_chassis::error::status;
+use payterms_kernel::Reason;
 use tokio::sync::Semaphore;
 use tonic::{Code, Status};
 
@@ -33,7 +34,7 @@ pub(super) async fn translate<T: Send + 'static>(
     work.await.map_err(|_| {
         Box::new(status(
             Code::Internal,
-            "INTERNAL",
+            Reason::INTERNAL,
             "A fault of the suite. Retry with the same request id.",
         ))
     })?

@@ -3,6 +3,7 @@
 use axum::extract::Request;
 use http::{HeaderMap, HeaderValue, Version, header};
 use payterms_chassis::error::status;
+use payterms_kernel::Reason;
 use tonic::{Code, Status};
 
 /// Headers of one connection, which mean nothing on the next.
@@ -68,12 +69,12 @@ pub(super) fn to_grpc(headers: &mut HeaderMap) -> Result<Option<String>, Box<Sta
     for name in ["content-encoding", "connect-content-encoding"] {
         if headers.get(name).is_some_and(|coding| coding != "identity") {
             let text = "Compressed messages are not taken over plain HTTP. Send it as it is.";
-            return Err(Box::new(status(Code::Unimplemented, "MALFORMED_MESSAGE", text)));
+            return Err(Box::new(status(Code::Unimplemented, Reason::MALFORMED_MESSAGE, text)));
         }
     }
     if headers.get("connect-protocol-version").is_some_and(|version| version != "1") {
         return Err(malformed(
-            "MALFORMED_MESSAGE",
+            Reason::MALFORMED_MESSAGE,
             "Only version 1 of the Connect protocol is spoken here.",
         ));
     }
@@ -84,7 +85,7 @@ pub(super) fn to_grpc(headers: &mut HeaderMap) -> Result<Option<String>, Box<Sta
         let millis: Option<u64> = digits.and_then(|digits| digits.parse().ok());
         let millis = millis.ok_or_else(|| {
             malformed(
-                "TIMEOUT_MALFORMED",
+                Reason::TIMEOUT_MALFORMED,
                 "Connect-Timeout-Ms is a number of milliseconds, up to ten digits.",
             )
         })?;
@@ -93,7 +94,7 @@ pub(super) fn to_grpc(headers: &mut HeaderMap) -> Result<Option<String>, Box<Sta
         }
     }
     if headers.get_all("idempotency-key").iter().count() > 1 {
-        return Err(malformed("REQUEST_ID_INVALID", "Send one Idempotency-Key."));
+        return Err(malformed(Reason::REQUEST_ID_INVALID, "Send one Idempotency-Key."));
     }
     let key = headers.remove("idempotency-key");
     let key = key.map(|key| key.to_str().ok().map(|key| key.trim().trim_matches('"').to_owned()));
@@ -103,7 +104,7 @@ pub(super) fn to_grpc(headers: &mut HeaderMap) -> Result<Option<String>, Box<Sta
         None => None,
         Some(_) => {
             return Err(malformed(
-                "REQUEST_ID_INVALID",
+                Reason::REQUEST_ID_INVALID,
                 "Idempotency-Key is 1 to 256 characters of ASCII, a UUID at best.",
             ));
         }

@@ -6,6 +6,7 @@ use super::{
     unambiguous::{Left, Unambiguous},
 };
 use payterms_chassis::error::{DOMAIN, detailed, field_violation, status};
+use payterms_kernel::Reason;
 use prost_reflect::{DeserializeOptions, DynamicMessage, Kind, MessageDescriptor};
 use serde::de::DeserializeSeed;
 use serde_json::de::SliceRead;
@@ -53,7 +54,7 @@ fn tracked<'de, T>(
             let path = track.path();
             let said = error.to_string();
             let reason = if said.starts_with("unrecognized enum value") {
-                "ENUM_INVALID"
+                Reason::ENUM_INVALID
             } else {
                 MALFORMED
             };
@@ -68,9 +69,9 @@ pub(super) fn write(message: &DynamicMessage) -> Result<Vec<u8>, serde_json::Err
     serde_json::to_vec(&Ordered(message))
 }
 
-const MALFORMED: &str = "MALFORMED_MESSAGE";
+const MALFORMED: Reason = Reason::MALFORMED_MESSAGE;
 
-fn refusal(kind: &MessageDescriptor, reason: &'static str, field: &str, text: &str) -> Status {
+fn refusal(kind: &MessageDescriptor, reason: Reason, field: &str, text: &str) -> Status {
     let place = if field.is_empty() { String::new() } else { format!("{field}: ") };
     let mut details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
     details.set_bad_request(vec![field_violation(field.to_owned(), reason, format!("{text}."))]);
@@ -80,7 +81,7 @@ fn refusal(kind: &MessageDescriptor, reason: &'static str, field: &str, text: &s
 
 fn too_many() -> Status {
     let text = "The JSON has more than 200,000 values. Send less at once.";
-    status(Code::ResourceExhausted, "MESSAGE_TOO_LARGE", text)
+    status(Code::ResourceExhausted, Reason::MESSAGE_TOO_LARGE, text)
 }
 
 /// A path as far as it is known, by the names of the contract, as every other refusal has them. A
@@ -160,6 +161,7 @@ fn listed(names: &[String]) -> String {
 mod tests {
     use super::{MOST_VALUES, read, write};
     use crate::connect::contract;
+    use payterms_kernel::Reason;
     use prost::Message;
     use tonic_types::StatusExt;
 
@@ -169,7 +171,7 @@ mod tests {
         let field = status.get_details_bad_request().unwrap().field_violations[0].field.clone();
         assert_eq!(
             status.get_details_bad_request().unwrap().field_violations[0].reason,
-            "MALFORMED_MESSAGE"
+            Reason::MALFORMED_MESSAGE
         );
         (field, status.message().to_owned())
     }
@@ -314,7 +316,7 @@ mod tests {
         assert!(status.message().contains("the enum has"), "{}", status.message());
         assert_eq!(
             payterms_chassis::error::reason(&status).as_deref(),
-            Some("ENUM_INVALID"),
+            Some(Reason::ENUM_INVALID.name()),
             "as in protobuf"
         );
     }

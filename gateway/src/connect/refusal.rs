@@ -9,6 +9,7 @@ use axum::{
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use http::{HeaderValue, StatusCode, header};
 use payterms_chassis::error;
+use payterms_kernel::Reason;
 use prost::Message;
 use prost_reflect::DynamicMessage;
 use serde_json::{Value, json};
@@ -60,11 +61,13 @@ pub(super) fn object(status: &Status) -> Value {
 /// The whole answer to a call with one message.
 pub(super) fn answer(status: &Status) -> Response {
     let reason = error::reason(status);
-    let http = match (status.code(), reason.as_deref()) {
-        (Code::Unimplemented, Some("METHOD_UNKNOWN")) => StatusCode::NOT_FOUND,
-        (Code::Unimplemented, Some("MALFORMED_MESSAGE")) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        (Code::ResourceExhausted, Some("MESSAGE_TOO_LARGE")) => StatusCode::PAYLOAD_TOO_LARGE,
-        (Code::ResourceExhausted, Some("METADATA_TOO_LARGE")) => {
+    let http = match (status.code(), reason.as_deref().and_then(Reason::named)) {
+        (Code::Unimplemented, Some(Reason::METHOD_UNKNOWN)) => StatusCode::NOT_FOUND,
+        (Code::Unimplemented, Some(Reason::MALFORMED_MESSAGE)) => {
+            StatusCode::UNSUPPORTED_MEDIA_TYPE
+        }
+        (Code::ResourceExhausted, Some(Reason::MESSAGE_TOO_LARGE)) => StatusCode::PAYLOAD_TOO_LARGE,
+        (Code::ResourceExhausted, Some(Reason::METADATA_TOO_LARGE)) => {
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
         }
         (code, _) => named(code).1,

@@ -15,6 +15,7 @@ use payterms_chassis::{
     call::Caller,
     error::status,
 };
+use payterms_kernel::Reason;
 use prost::Message;
 use prost_reflect::{MessageDescriptor, MethodDescriptor, Value};
 use std::{
@@ -202,7 +203,7 @@ impl Incoming {
             .to_string();
         if !given.is_empty() && !given.eq_ignore_ascii_case(&id) {
             let text = "Idempotency-Key and request_id differ. Send one of them.";
-            return Err(Box::new(status(Code::InvalidArgument, "REQUEST_ID_INVALID", text)));
+            return Err(Box::new(status(Code::InvalidArgument, Reason::REQUEST_ID_INVALID, text)));
         }
         Ok(id)
     }
@@ -251,12 +252,12 @@ fn allowed(flags: u8) -> Result<(), Box<Status>> {
 }
 
 fn malformed(text: &str) -> Status {
-    status(Code::InvalidArgument, "MALFORMED_MESSAGE", text)
+    status(Code::InvalidArgument, Reason::MALFORMED_MESSAGE, text)
 }
 
 fn long_in_stream() -> Status {
     let text = "A message of the stream is longer than 64 KiB. Send shorter ones.";
-    status(Code::ResourceExhausted, "MESSAGE_TOO_LARGE", text)
+    status(Code::ResourceExhausted, Reason::MESSAGE_TOO_LARGE, text)
 }
 
 /// A message in protobuf. Protobuf is passed on unread: the service decodes it.

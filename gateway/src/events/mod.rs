@@ -23,6 +23,7 @@ use payterms_chassis::{
     catalogue::Catalogue,
     peers::Peers,
 };
+use payterms_kernel::Reason;
 use payterms_proto::{
     common::peers::v1::EventCursor,
     gateway::v1::{
@@ -99,7 +100,7 @@ impl Events {
                 Some(opened) => places = opened,
                 None => fields.wrong(
                     "cursor",
-                    "CURSOR_INVALID",
+                    Reason::CURSOR_INVALID,
                     "Send the cursor with the parent and types that it was made for.",
                 ),
             }
@@ -119,7 +120,7 @@ impl Events {
     /// it may read its resource, and one who sees the whole tenant if it may read every customer's.
     fn types(&self, fields: &mut Fields, wanted: &[String]) -> BTreeMap<String, Vec<String>> {
         if wanted.len() > MOST_TYPES {
-            fields.wrong("types", "TOO_MANY_ITEMS", "Name at most 100 types.");
+            fields.wrong("types", Reason::TOO_MANY_ITEMS, "Name at most 100 types.");
         }
         let mut types: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let (roles, reach) = (fields.scope().caller.roles.clone(), fields.scope().grant);
@@ -137,7 +138,7 @@ impl Events {
             .filter(|(_, wanted)| !types.values().flatten().any(|name| name == *wanted))
         {
             let description = "There is no such type among those that you may see. Use types of the catalogue of events.";
-            fields.wrong(&format!("types[{index}]"), "EVENT_TYPE_UNKNOWN", description);
+            fields.wrong(&format!("types[{index}]"), Reason::EVENT_TYPE_UNKNOWN, description);
         }
         types
     }

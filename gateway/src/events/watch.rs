@@ -8,6 +8,7 @@ use super::{
 use crate::api_keys;
 use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use payterms_chassis::{AppError, call::Caller, error::not_yet};
+use payterms_kernel::Reason;
 use payterms_proto::{
     common::peers::v1::{EventCursor, EventPlace, GetEventsResponse},
     gateway::v1::WatchEventsResponse,
@@ -152,7 +153,7 @@ fn longest(caller: &Caller) -> Duration {
 }
 
 fn again(why: &str) -> AppError {
-    not_yet("UNAVAILABLE", &format!("{why} Call again with the last cursor."))
+    not_yet(Reason::UNAVAILABLE, &format!("{why} Call again with the last cursor."))
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use payterms_chassis::{
     identity::{LEEWAY, TokenFault, believed_until, claims_of, header_of},
     ttl_cache::TtlCache,
 };
-use payterms_kernel::{Clock, SystemClock, text};
+use payterms_kernel::{Clock, Reason, SystemClock, text};
 use refusals::RefusalLog;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -181,7 +181,7 @@ impl KeySet {
         let text = format!(
             "The token names no tenant: the claim {claim} is missing. Only an OPERATOR's may. Have its issuer add the claim."
         );
-        Err(Box::new(status(Code::Unauthenticated, "TOKEN_INVALID", &text)))
+        Err(Box::new(status(Code::Unauthenticated, Reason::TOKEN_INVALID, &text)))
     }
 
     /// Checks signature, algorithm, audience, issuer, lifetime and subject with the keys that are

@@ -3,7 +3,7 @@
 use super::{KeyOptions, KeySet, TokenOptions};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use payterms_chassis::identity::{TokenFault, ensure_key, key_set};
-use payterms_kernel::{Clock, SystemClock};
+use payterms_kernel::{Clock, Reason, SystemClock};
 use serde_json::{Value, json};
 use std::fs;
 use tokio_util::sync::CancellationToken;
@@ -112,7 +112,7 @@ async fn who_names_no_tenant_is_told_which_claim_is_read() {
                 let refused = set.caller(&token).await.unwrap_err();
                 assert_eq!(
                     payterms_chassis::error::reason(&refused).as_deref(),
-                    Some("TOKEN_INVALID")
+                    Some(Reason::TOKEN_INVALID.name())
                 );
                 assert!(
                     refused.message().contains(&format!("the claim {claim} is missing")),

@@ -7,6 +7,7 @@ use super::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, header::RETRY_AFTER};
 use payterms_chassis::error::{DOMAIN, detailed};
+use payterms_kernel::Reason;
 use std::{collections::HashMap, time::Duration};
 use tonic::{Code, Status, metadata::MetadataMap};
 use tonic_types::ErrorDetails;
@@ -74,7 +75,7 @@ pub(super) fn rate_limited(
         [("holder", holder.name().to_owned()), ("calls_per_second", calls_per_second.to_string())];
     let metadata: HashMap<String, String> =
         metadata.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    let mut details = ErrorDetails::with_error_info("RATE_LIMITED", DOMAIN, metadata);
+    let mut details = ErrorDetails::with_error_info(Reason::RATE_LIMITED, DOMAIN, metadata);
     // Never zero, which would be no delay.
     details.set_retry_info(Some(wait.max(Duration::from_millis(1))));
     let mut status = detailed(Code::ResourceExhausted, message, details);

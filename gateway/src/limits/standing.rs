@@ -8,7 +8,7 @@ use super::{
     rates::Rates,
 };
 use payterms_chassis::error::refused;
-use payterms_kernel::{Kind as RefusalKind, Refusal};
+use payterms_kernel::{Kind as RefusalKind, Reason, Refusal};
 use std::sync::{
     Arc,
     atomic::{AtomicU32, Ordering},
@@ -153,7 +153,7 @@ fn overloaded(kind: Kind) -> Status {
         "At most {} {} are taken at once of one caller or customer, and of one tenant as many as others leave free. Retry after the delay.",
         most.of_caller, most.what
     );
-    refused(Refusal::new(RefusalKind::Exhausted, "OVERLOADED", message))
+    refused(Refusal::new(RefusalKind::Exhausted, Reason::OVERLOADED, message))
 }
 
 #[cfg(test)]
@@ -161,6 +161,7 @@ mod tests {
     use super::{Kind, SHORT_ANSWER, Standing, Unread};
     use crate::limits::{LimitOptions, Limits};
     use payterms_chassis::{call::Caller, error::reason};
+    use payterms_kernel::Reason;
     use tonic::Code;
     use uuid::Uuid;
 
@@ -315,7 +316,7 @@ mod tests {
         let refused = ann.take_call().unwrap_err();
         assert_eq!(
             (refused.code(), reason(&refused).as_deref()),
-            (Code::ResourceExhausted, Some("RATE_LIMITED"))
+            (Code::ResourceExhausted, Some(Reason::RATE_LIMITED.name()))
         );
         let text = |name: &str| refused.metadata().get(name).unwrap().to_str().unwrap().to_owned();
         assert_eq!(

@@ -6,7 +6,7 @@ use payterms_chassis::{
     Answer, AppError, Db, committer::Committer, flow::Flows, page::PageSigner, peers::Peers,
     seal::Seal,
 };
-use payterms_kernel::Refusal;
+use payterms_kernel::{Reason, Refusal};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -47,7 +47,7 @@ impl App {
         Ok(self
             .provider
             .as_ref()
-            .ok_or_else(|| Refusal::precondition("FEATURE_DISABLED", message))?)
+            .ok_or_else(|| Refusal::precondition(Reason::FEATURE_DISABLED, message))?)
     }
 
     /// What seals attachments.
@@ -56,7 +56,10 @@ impl App {
     /// `FEATURE_DISABLED` where this installation has no key.
     pub fn sealing(&self) -> Result<&Seal, AppError> {
         let message = "Attachments are not taken here: there is no key to seal them with. Upload a statement in a bank's format.";
-        Ok(self.seal.as_ref().ok_or_else(|| Refusal::precondition("FEATURE_DISABLED", message))?)
+        Ok(self
+            .seal
+            .as_ref()
+            .ok_or_else(|| Refusal::precondition(Reason::FEATURE_DISABLED, message))?)
     }
 
     /// Seals what opens the accounts of a link.

@@ -8,7 +8,7 @@ use crate::{
     },
 };
 use payterms_chassis::{AppError, Db, flow::Flows, page::PageSigner};
-use payterms_kernel::Refusal;
+use payterms_kernel::{Reason, Refusal};
 use std::sync::Arc;
 
 /// The database, the flows, the committer and the provider that the use cases need.
@@ -43,7 +43,7 @@ impl App {
         };
         provider.ok_or_else(|| {
             Refusal::precondition(
-                "METHOD_NOT_OFFERED",
+                Reason::METHOD_NOT_OFFERED,
                 "No payment provider of that name is connected.",
             )
             .with("provider", name)
@@ -61,7 +61,7 @@ impl App {
         Ok(self
             .stripe_accounts
             .as_ref()
-            .ok_or_else(|| Refusal::precondition("FEATURE_DISABLED", message))?)
+            .ok_or_else(|| Refusal::precondition(Reason::FEATURE_DISABLED, message))?)
     }
 }
 

@@ -14,6 +14,7 @@ use crate::{
         page::{Page, PageSigner},
     },
 };
+use payterms_kernel::Reason;
 use payterms_proto::common::v1::{CheckRequest, CheckResponse, CheckedRule, SharedAmountKind};
 use sea_orm::{ConnectionTrait, DbErr};
 use std::{sync::Arc, time::Duration};
@@ -107,7 +108,7 @@ impl Checks {
         let tenant = (!message.parent.is_empty())
             .then(|| fields.name("parent", &message.parent, &[]).tenant.to_string());
         if message.invariants.len() > MOST_INVARIANTS {
-            fields.wrong("invariants", "TOO_MANY_ITEMS", "Name at most 50 invariants.");
+            fields.wrong("invariants", Reason::TOO_MANY_ITEMS, "Name at most 50 invariants.");
         }
         let named = |rule: &&Rule| {
             message.invariants.is_empty()
@@ -120,7 +121,11 @@ impl Checks {
                 names.dedup();
                 let description =
                     format!("It is not checked here. Use some of {}.", names.join(", "));
-                fields.wrong(&format!("invariants[{index}]"), "INVARIANT_UNKNOWN", description);
+                fields.wrong(
+                    &format!("invariants[{index}]"),
+                    Reason::INVARIANT_UNKNOWN,
+                    description,
+                );
             }
         }
         let list = format!("{} {}", message.parent, message.invariants.join(","));

@@ -15,7 +15,7 @@ use crate::{
         topology::Relations,
     },
 };
-use payterms_kernel::TenantId;
+use payterms_kernel::{Reason, TenantId};
 use std::{collections::HashMap, time::Duration};
 use tonic::Status;
 
@@ -154,7 +154,7 @@ impl Copies {
                 && tokio::time::Instant::now() >= until
             {
                 return Err(not_yet(
-                    "COPY_BEHIND",
+                    Reason::COPY_BEHIND,
                     &format!("The copy of {first} is not here yet. Retry."),
                 ));
             }
@@ -192,7 +192,7 @@ impl Copies {
     #[must_use]
     pub fn rested_on(&self, tenant: &TenantId, status: &Status, message: &[u8]) -> Option<String> {
         let reason = reason(status)?;
-        let is_not_aggregates = reason == "RESOURCE_NOT_FOUND";
+        let is_not_aggregates = reason == Reason::RESOURCE_NOT_FOUND;
         if !is_not_aggregates && !self.relations.rests_on_copies.contains(&reason) {
             return None;
         }

@@ -23,7 +23,7 @@ use crate::{
         names,
     },
 };
-use payterms_kernel::TenantId;
+use payterms_kernel::{Reason, TenantId};
 use payterms_proto::common::peers::v1::{
     EventPlace, GetEventsRequest, GetEventsResponse, GetPlaceRequest, GetPlaceResponse,
     event_log_service_server::EventLogService, get_events_response::PlacedEvent,
@@ -253,22 +253,22 @@ impl EventLogService for EventLog {
             || after.read_count < 0
             || !matches!(after.event_id.len(), 0 | 16)
         {
-            fields.wrong("after", "CURSOR_INVALID", "Send a place as an answer had it.");
+            fields.wrong("after", Reason::CURSOR_INVALID, "Send a place as an answer had it.");
         }
         if message.types.is_empty() {
-            fields.wrong("types", "FIELD_REQUIRED", "Name the types of events.");
+            fields.wrong("types", Reason::FIELD_REQUIRED, "Name the types of events.");
         }
         if message.types.len() > MOST_TYPES {
-            fields.wrong("types", "TOO_MANY_ITEMS", "Name at most 200 types.");
+            fields.wrong("types", Reason::TOO_MANY_ITEMS, "Name at most 200 types.");
         }
         let customer = names::uuid(&message.customer);
         if customer.is_none() && (!message.customer.is_empty() || message.as_customer) {
-            fields.wrong("customer", "RESOURCE_NAME_INVALID", "Send the id of a customer.");
+            fields.wrong("customer", Reason::RESOURCE_NAME_INVALID, "Send the id of a customer.");
         }
         if message.limit < 0 {
             fields.wrong(
                 "limit",
-                "FIELD_OUT_OF_RANGE",
+                Reason::FIELD_OUT_OF_RANGE,
                 "Use 0 for the default, or a positive number.",
             );
         }
@@ -279,7 +279,7 @@ impl EventLogService for EventLog {
             message.types.iter().find(|kind| Catalogue::shared().get(kind).is_none())
         {
             return Err(not_yet(
-                "UNAVAILABLE",
+                Reason::UNAVAILABLE,
                 &format!("Events {kind} are not known to this replica yet. Retry."),
             )
             .into());

@@ -12,7 +12,7 @@ use crate::{
     wire::{call::Call, error::AppError, fields::Fields},
 };
 use futures::future::BoxFuture;
-use payterms_kernel::{Refusal, TenantId};
+use payterms_kernel::{Reason, Refusal, TenantId};
 use payterms_proto::common::{
     peers::v1::{DeliverRequest, DeliverResponse, inbox_service_server::InboxService},
     v1::{DeadLetter, Event},
@@ -343,10 +343,14 @@ impl InboxService for Inbox {
         let (mut fields, message) = Fields::open(request)?;
         let issuer = fields.scope().issuer.clone();
         if message.events.iter().any(|event| event.source != issuer) {
-            fields.wrong("events.source", "SOURCE_NOT_CALLER", "Deliver your own events only.");
+            fields.wrong(
+                "events.source",
+                Reason::SOURCE_NOT_CALLER,
+                "Deliver your own events only.",
+            );
         }
         if message.events.len() > usize::from(MOST_EVENTS) {
-            fields.wrong("events", "TOO_MANY_ITEMS", "Deliver at most 200 events.");
+            fields.wrong("events", Reason::TOO_MANY_ITEMS, "Deliver at most 200 events.");
         }
         fields.finish()?;
         let mut applied_count = 0;

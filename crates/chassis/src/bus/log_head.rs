@@ -6,7 +6,7 @@ use crate::{
     db::{Db, sql},
     wire::error::{AppError, not_yet},
 };
-use payterms_kernel::Refusal;
+use payterms_kernel::{Reason, Refusal};
 use payterms_proto::common::peers::v1::EventPlace;
 use sea_orm::{DbErr, QueryResult, Value};
 use std::{sync::Arc, time::Duration};
@@ -92,7 +92,7 @@ pub(crate) fn check_not_deleted(
 ) -> Result<(), AppError> {
     if read_through(place) < deleted_through {
         let message = "What follows on the cursor is not kept any more. Read the resources, and begin without a cursor.";
-        return Err(Refusal::precondition("CURSOR_TOO_OLD", message)
+        return Err(Refusal::precondition(Reason::CURSOR_TOO_OLD, message)
             .with("service", service)
             .into());
     }
@@ -101,7 +101,7 @@ pub(crate) fn check_not_deleted(
 
 fn other_epoch(service: &str) -> AppError {
     let message = "The database was replaced or restored since the cursor was made. Read the resources, and begin without a cursor.";
-    Refusal::precondition("CURSOR_EPOCH_CHANGED", message).with("service", service).into()
+    Refusal::precondition(Reason::CURSOR_EPOCH_CHANGED, message).with("service", service).into()
 }
 
 /// The last position that a reader has read whole.
@@ -198,7 +198,7 @@ impl LogHead {
             }
             tokio::time::sleep(DURABLE_EVERY).await;
         }
-        Err(not_yet("UNAVAILABLE", "The database does not write what was committed. Retry."))
+        Err(not_yet(Reason::UNAVAILABLE, "The database does not write what was committed. Retry."))
     }
 
     /// Gives a new database its epoch.

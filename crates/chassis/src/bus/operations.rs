@@ -25,7 +25,7 @@ use crate::{
         render::timestamp,
     },
 };
-use payterms_kernel::{Kind, Refusal};
+use payterms_kernel::{Kind, Reason, Refusal};
 use payterms_proto::common::v1::{
     CheckRequest, CheckResponse, CountSealedValuesRequest, CountSealedValuesResponse, DeadLetter,
     DismissDeadLetterRequest, DismissDeadLetterResponse, ListAggregateVersionsRequest,
@@ -81,7 +81,7 @@ impl Operations {
             let types: Vec<_> = self.snapshots.types().collect();
             let message =
                 format!("Nothing of that type can be repeated. Use one of: {}.", types.join(", "));
-            return Err(Refusal::new(Kind::Invalid, "AGGREGATE_TYPE_UNKNOWN", message).into());
+            return Err(Refusal::new(Kind::Invalid, Reason::AGGREGATE_TYPE_UNKNOWN, message).into());
         };
         let after = self.pages.read(&page.list, &page.token)?.unwrap_or_default();
         let mut tx = self.db.begin_forward(call).await?;
@@ -226,7 +226,7 @@ impl OperationsService for Operations {
                 "It knows no such aggregates of that source. Use one of: {}.",
                 types.join(", ")
             );
-            fields.wrong("aggregate_type", "AGGREGATE_TYPE_UNKNOWN", description);
+            fields.wrong("aggregate_type", Reason::AGGREGATE_TYPE_UNKNOWN, description);
         }
         let list = format!("{} {source} {aggregate}", message.parent);
         let page = Page::parse(&mut fields, &list, message.page_size, &message.page_token);

@@ -15,6 +15,7 @@ use crate::{
         identity::Signer,
     },
 };
+use payterms_kernel::Reason;
 use std::{sync::Arc, time::Duration};
 use tonic::{Request, metadata::MetadataValue};
 
@@ -48,7 +49,7 @@ impl Peers {
         let channel =
             self.pools.get(service).map(|pool| PeerChannel::new(pool.clone(), self.copies.clone()));
         channel.ok_or_else(|| {
-            not_yet("UNAVAILABLE", &format!("No address of {service} is configured."))
+            not_yet(Reason::UNAVAILABLE, &format!("No address of {service} is configured."))
         })
     }
 

@@ -4,9 +4,10 @@ use crate::{
     bus::{peer_channel::PeerChannel, peers::Peers},
     wire::{
         call::Caller,
-        error::{AppError, reason},
+        error::{AppError, has_reason, reason},
     },
 };
+use payterms_kernel::Reason;
 use std::time::Duration;
 use tonic::{Code, Request, Response, Status};
 
@@ -17,7 +18,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 
 /// Whether a peer's answer is a final refusal of a step: a code that a retry cannot change, with a
 /// reason on the step's list.
-fn is_refusal(status: &Status, reasons: &[&str]) -> bool {
+fn is_refusal(status: &Status, reasons: &[Reason]) -> bool {
     let is_final = matches!(
         status.code(),
         Code::FailedPrecondition
@@ -26,7 +27,7 @@ fn is_refusal(status: &Status, reasons: &[&str]) -> bool {
             | Code::AlreadyExists
             | Code::NotFound
     );
-    is_final && reason(status).is_some_and(|reason| reasons.contains(&reason.as_str()))
+    is_final && has_reason(status, reasons)
 }
 
 /// The answer to a step that the other service may refuse. A refusal is final, and the flow acts on
@@ -109,7 +110,7 @@ impl<'a, C> Steps<'a, C> {
     /// The flow's recovery retries.
     pub async fn until_answered<M: Clone, A, F>(
         &self,
-        reasons: &[&str],
+        reasons: &[Reason],
         message: M,
         call: impl Fn(C, Request<M>) -> F,
     ) -> Result<StepOutcome<A>, AppError>
@@ -126,7 +127,7 @@ impl<'a, C> Steps<'a, C> {
                 // This service sent the step before with other content. That is a bug here, which a
                 // retry does not mend.
                 Err(AppError::Upstream(status))
-                    if reason(&status).as_deref() == Some("REQUEST_ID_REUSED") =>
+                    if has_reason(&status, &[Reason::REQUEST_ID_REUSED]) =>
                 {
                     return Err(AppError::Fault(status.message().to_owned()));
                 }

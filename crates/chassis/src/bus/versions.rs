@@ -1,6 +1,7 @@
 //! `VersionService`: the versions of aggregates, asked at the service that owns them.
 
 use crate::{bus::copies, db::Db, wire::fields::Fields};
+use payterms_kernel::Reason;
 use payterms_proto::common::peers::v1::{
     GetVersionsRequest, GetVersionsResponse, version_service_server::VersionService,
 };
@@ -24,7 +25,7 @@ impl VersionService for Versions {
         let (mut fields, message) = Fields::open(request)?;
         let tenant = fields.scope().tenant()?;
         if message.aggregates.len() > MOST {
-            fields.wrong("aggregates", "TOO_MANY_ITEMS", "Name at most 20 aggregates.");
+            fields.wrong("aggregates", Reason::TOO_MANY_ITEMS, "Name at most 20 aggregates.");
         }
         let mut aggregates = Vec::new();
         for (index, text) in message.aggregates.iter().enumerate() {
@@ -32,7 +33,7 @@ impl VersionService for Versions {
                 Some((kind, id)) => aggregates.push((kind.to_owned(), id.to_owned())),
                 None => fields.wrong(
                     &format!("aggregates[{index}]"),
-                    "RESOURCE_NAME_INVALID",
+                    Reason::RESOURCE_NAME_INVALID,
                     "Name an aggregate as type/id.",
                 ),
             }

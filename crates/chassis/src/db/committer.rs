@@ -13,7 +13,7 @@ use crate::{
     wire::{deadline::deadline, error::AppError, store_error::StoreError},
 };
 use futures::future::BoxFuture;
-use payterms_kernel::{Kind, Refusal};
+use payterms_kernel::{Kind, Reason, Refusal};
 use sea_orm::ConnAcquireErr;
 use std::{
     collections::{HashMap, VecDeque},
@@ -101,7 +101,7 @@ impl<I, O> std::fmt::Debug for Committer<I, O> {
 fn full() -> AppError {
     Refusal::new(
         Kind::Exhausted,
-        "OVERLOADED",
+        Reason::OVERLOADED,
         "Too many calls wait already. Retry after the time in RetryInfo.",
     )
     .into()

@@ -2,7 +2,7 @@
 
 use super::{Bounds, Committer, Key};
 use crate::wire::error::AppError;
-use payterms_kernel::Refusal;
+use payterms_kernel::{Reason, Refusal};
 use std::sync::{Arc, Mutex};
 use tokio::sync::Notify;
 
@@ -147,7 +147,7 @@ async fn too_many_are_refused_at_once_and_nobody_takes_all_the_room() {
     settled().await;
     let refused = call(&committer, "acme", 9).await.unwrap().unwrap_err();
     assert!(
-        matches!(refused, AppError::Refused(refusal) if refusal.reason == "OVERLOADED"),
+        matches!(refused, AppError::Refused(refusal) if refusal.reason == Reason::OVERLOADED),
         "six of a tenant wait"
     );
     let other = call(&committer, "globex", 10);

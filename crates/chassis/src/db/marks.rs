@@ -9,7 +9,7 @@ use crate::{
         filter::{Comparison, EXTERNAL_ID, LABELS},
     },
 };
-use payterms_kernel::{Kind, Refusal, marks::Marks};
+use payterms_kernel::{Kind, Reason, Refusal, marks::Marks};
 use sea_orm::{ConnectionTrait, DbBackend, ExprTrait, sea_query::Expr};
 use std::{collections::BTreeMap, fmt::Write};
 use uuid::Uuid;
@@ -104,11 +104,11 @@ pub(crate) async fn holder<C: ConnectionTrait>(
 pub fn taken(caller: &Caller, owner: Uuid, name: &str) -> Refusal {
     if caller.customer.is_some_and(|id| id != owner) {
         let message = "Something else has this external_id already. Choose another.";
-        return Refusal::new(Kind::AlreadyExists, "EXTERNAL_ID_TAKEN", message);
+        return Refusal::new(Kind::AlreadyExists, Reason::EXTERNAL_ID_TAKEN, message);
     }
     let message =
         format!("{name} has this external_id already. Use it, or choose another external_id.");
-    Refusal::new(Kind::AlreadyExists, "EXTERNAL_ID_TAKEN", message).with("name", name)
+    Refusal::new(Kind::AlreadyExists, Reason::EXTERNAL_ID_TAKEN, message).with("name", name)
 }
 
 #[cfg(test)]

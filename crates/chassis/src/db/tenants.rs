@@ -13,7 +13,7 @@ use crate::{
 };
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
-use payterms_kernel::{Kind, Refusal, TenantId};
+use payterms_kernel::{Kind, Reason, Refusal, TenantId};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult};
 use uuid::Uuid;
 
@@ -45,12 +45,12 @@ impl TenantState {
     pub fn admits(&self, call: &Call) -> Result<(), AppError> {
         if self.suspended {
             let message = "The tenant is suspended; nothing of it can be changed.";
-            return Err(Refusal::precondition("TENANT_SUSPENDED", message).into());
+            return Err(Refusal::precondition(Reason::TENANT_SUSPENDED, message).into());
         }
         match &self.clock_run {
             Some(run) if call.caller.run_id.as_ref() != Some(run) => {
                 let message = "The tenant's test clock is advancing. Retry when it is READY.";
-                Err(Refusal::new(Kind::Conflict, "CLOCK_ADVANCING", message).into())
+                Err(Refusal::new(Kind::Conflict, Reason::CLOCK_ADVANCING, message).into())
             }
             _ => Ok(()),
         }
@@ -60,7 +60,7 @@ impl TenantState {
 /// The refusal for a tenant whose registration event has not arrived yet.
 #[must_use]
 pub fn unknown_yet() -> AppError {
-    not_yet("TENANT_UNKNOWN_YET", "The service has not heard of the tenant yet. Retry.")
+    not_yet(Reason::TENANT_UNKNOWN_YET, "The service has not heard of the tenant yet. Retry.")
 }
 
 /// The row of a tenant.

@@ -18,7 +18,7 @@ use crate::{
 };
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
-use payterms_kernel::{Id, IdSource, Refusal, calendar::today};
+use payterms_kernel::{Id, IdSource, Reason, Refusal, calendar::today};
 use prost::Message;
 use std::{
     fmt::Write,
@@ -320,7 +320,7 @@ impl WriteTx {
 pub(crate) fn reused(call: &Call) -> Refusal {
     let message =
         "This request id has been used with other content. Use a fresh one for a new request.";
-    Refusal::precondition("REQUEST_ID_REUSED", message).with("request_id", call.request_id)
+    Refusal::precondition(Reason::REQUEST_ID_REUSED, message).with("request_id", call.request_id)
 }
 
 /// The entry stored under a request id.

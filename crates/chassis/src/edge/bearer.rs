@@ -5,6 +5,7 @@ use crate::wire::{
     identity::TokenFault,
 };
 use http::{HeaderMap, header::AUTHORIZATION};
+use payterms_kernel::Reason;
 use tonic::{Code, Status};
 
 /// Reads the token of a call and verifies it.
@@ -24,15 +25,15 @@ pub fn verified<T>(
 pub fn refused(fault: TokenFault) -> Box<Status> {
     Box::new(match fault {
         TokenFault::Expired => {
-            unauthenticated("TOKEN_EXPIRED", "The token has expired. Get a new one.")
+            unauthenticated(Reason::TOKEN_EXPIRED, "The token has expired. Get a new one.")
         }
         TokenFault::NoKeys => not_yet(
-            "UNAVAILABLE",
+            Reason::UNAVAILABLE,
             "The keys of callers' tokens cannot be read for now. Retry after the delay.",
         )
         .into(),
         TokenFault::NotSigned(_) | TokenFault::Claim(_) => {
-            unauthenticated("TOKEN_INVALID", "The token is not accepted here. Get a new one.")
+            unauthenticated(Reason::TOKEN_INVALID, "The token is not accepted here. Get a new one.")
         }
     })
 }
@@ -43,9 +44,12 @@ pub fn refused(fault: TokenFault) -> Box<Status> {
 /// UNAUTHENTICATED with `TOKEN_MISSING` or `TOKEN_INVALID`, and what to do.
 pub fn token(headers: &HeaderMap) -> Result<&str, Box<Status>> {
     let missing = || {
-        Box::new(unauthenticated("TOKEN_MISSING", "Send the header authorization: Bearer <token>."))
+        Box::new(unauthenticated(
+            Reason::TOKEN_MISSING,
+            "Send the header authorization: Bearer <token>.",
+        ))
     };
-    let invalid = |message| Box::new(unauthenticated("TOKEN_INVALID", message));
+    let invalid = |message| Box::new(unauthenticated(Reason::TOKEN_INVALID, message));
     let mut sent = headers.get_all(AUTHORIZATION).into_iter();
     let header = sent.next().ok_or_else(missing)?;
     if sent.next().is_some() {
@@ -69,7 +73,7 @@ pub fn token(headers: &HeaderMap) -> Result<&str, Box<Status>> {
     }
 }
 
-fn unauthenticated(reason: &'static str, message: &str) -> Status {
+fn unauthenticated(reason: Reason, message: &str) -> Status {
     status(Code::Unauthenticated, reason, message)
 }
 
@@ -78,6 +82,7 @@ mod tests {
     use super::verified;
     use crate::wire::{error::reason, identity::TokenFault};
     use http::{HeaderMap, HeaderValue};
+    use payterms_kernel::Reason;
 
     fn outcome(header: Option<&str>) -> Result<String, (String, String)> {
         let headers = header
@@ -96,15 +101,15 @@ mod tests {
         }
         let reason = |header| outcome(header).unwrap_err();
         for header in [None, Some(""), Some("Bearer"), Some("bearer ")] {
-            assert_eq!(reason(header).0, "TOKEN_MISSING", "{header:?}");
+            assert_eq!(reason(header).0, Reason::TOKEN_MISSING, "{header:?}");
         }
-        assert_eq!(reason(Some("Bearer old")).0, "TOKEN_EXPIRED");
+        assert_eq!(reason(Some("Bearer old")).0, Reason::TOKEN_EXPIRED);
         let two = ["Bearer a", "Bearer b"]
             .map(|token| (http::header::AUTHORIZATION, HeaderValue::from_static(token)));
         let refused = super::token(&HeaderMap::from_iter(two)).unwrap_err();
         assert_eq!(
             crate::wire::error::reason(&refused).as_deref(),
-            Some("TOKEN_INVALID"),
+            Some(Reason::TOKEN_INVALID.name()),
             "none of two counts"
         );
         assert!(reason(Some("ey.a.b")).1.starts_with("Write Bearer"));

@@ -11,6 +11,7 @@ use axum::{
 };
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Full};
+use payterms_kernel::Reason;
 use prost::Message;
 use std::{collections::HashMap, io::ErrorKind, sync::LazyLock, time::Duration};
 use tokio::{sync::Semaphore, time::Instant};
@@ -204,7 +205,7 @@ fn late() -> Status {
 /// The status of a body or answer that did not arrive completely. The caller may retry.
 #[must_use]
 pub fn cut(message: &str) -> Status {
-    let mut details = ErrorDetails::with_error_info("UNAVAILABLE", DOMAIN, HashMap::new());
+    let mut details = ErrorDetails::with_error_info(Reason::UNAVAILABLE, DOMAIN, HashMap::new());
     details.set_retry_info(Some(Duration::from_millis(500)));
     detailed(Code::Unavailable, message, details)
 }
@@ -218,7 +219,7 @@ pub fn broken(error: &axum::Error, if_cut: &str) -> Status {
         causes.filter_map(|cause| cause.downcast_ref::<std::io::Error>()).map(std::io::Error::kind);
     if kinds.any(|kind| matches!(kind, ErrorKind::InvalidInput | ErrorKind::InvalidData)) {
         let text = "The chunks of the body are malformed. Write the length of each in hexadecimal digits, and two line ends after the last.";
-        return status(Code::InvalidArgument, "MALFORMED_MESSAGE", text);
+        return status(Code::InvalidArgument, Reason::MALFORMED_MESSAGE, text);
     }
     cut(if_cut)
 }
@@ -227,7 +228,7 @@ pub fn broken(error: &axum::Error, if_cut: &str) -> Status {
 #[must_use]
 pub fn too_large() -> Status {
     let message = "The message is larger than the method takes: 4 MiB, where its comment says nothing else. Send less at once.";
-    status(Code::ResourceExhausted, "MESSAGE_TOO_LARGE", message)
+    status(Code::ResourceExhausted, Reason::MESSAGE_TOO_LARGE, message)
 }
 
 #[cfg(test)]

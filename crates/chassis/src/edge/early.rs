@@ -12,6 +12,7 @@ use crate::{
     wire::error::not_yet,
 };
 use axum::Router;
+use payterms_kernel::Reason;
 use std::future::Future;
 use tokio_util::sync::CancellationToken;
 
@@ -41,7 +42,9 @@ pub(crate) async fn until<F: Future<Output = Result<(), String>>>(
     let early = listeners.shared()?;
     let over = CancellationToken::new();
     let unavailable = || {
-        std::future::ready(refuse(not_yet("UNAVAILABLE", "The service is starting. Retry.").into()))
+        std::future::ready(refuse(
+            not_yet(Reason::UNAVAILABLE, "The service is starting. Retry.").into(),
+        ))
     };
     let probes = reflection::health_of_waiting(services).await.merge(readiness(health.clone()));
     // Not awaited: calls that were accepted are answered to the end, while the service itself

@@ -42,6 +42,7 @@ use axum::{
     middleware::{Next, from_fn, from_fn_with_state},
     response::Response,
 };
+use payterms_kernel::Reason;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -168,7 +169,7 @@ async fn timed<F: Future<Output = Response> + Send + 'static>(
             None => {
                 return refuse(status(
                     Code::InvalidArgument,
-                    "TIMEOUT_MALFORMED",
+                    Reason::TIMEOUT_MALFORMED,
                     "Leave the grpc-timeout header to the gRPC library.",
                 ));
             }
@@ -250,7 +251,7 @@ async fn admitted(guard: Guard, mut request: Request, next: Next) -> Response {
         _ => &guard.0.calls,
     };
     let Ok(permit) = permits.clone().try_acquire_owned() else {
-        let mut details = ErrorDetails::with_error_info("OVERLOADED", DOMAIN, HashMap::new());
+        let mut details = ErrorDetails::with_error_info(Reason::OVERLOADED, DOMAIN, HashMap::new());
         details.set_retry_info(Some(Duration::from_millis(200)));
         let message = "The service has more calls than it takes at once. Retry after the delay.";
         return refuse(detailed(Code::ResourceExhausted, message, details));
@@ -323,7 +324,7 @@ pub fn admit(
             Err(Box::new(detailed(
                 Code::PermissionDenied,
                 message,
-                ErrorDetails::with_error_info("ROLE_REQUIRED", DOMAIN, metadata),
+                ErrorDetails::with_error_info(Reason::ROLE_REQUIRED, DOMAIN, metadata),
             )))
         }
     }

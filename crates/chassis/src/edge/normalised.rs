@@ -11,6 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures::FutureExt;
+use payterms_kernel::Reason;
 use std::{collections::HashMap, panic::AssertUnwindSafe, time::Duration};
 use tonic::{Code, Status};
 use tonic_types::ErrorDetails;
@@ -33,7 +34,7 @@ pub(super) async fn normalised<F: Future<Output = Response>>(
         }
         return refuse(status(
             Code::Internal,
-            "INTERNAL",
+            Reason::INTERNAL,
             "A fault of the suite. Retry with the same request id; report it if it lasts.",
         ));
     };
@@ -50,13 +51,14 @@ pub(super) fn canonical(bare: &Status) -> Status {
     match bare.code() {
         Code::Unimplemented => status(
             Code::Unimplemented,
-            "METHOD_UNKNOWN",
+            Reason::METHOD_UNKNOWN,
             "There is no such method. Check the name against reflection.",
         ),
         Code::OutOfRange | Code::ResourceExhausted => body::too_large(),
         Code::Cancelled | Code::DeadlineExceeded => deadline_exceeded(),
         Code::Unavailable => {
-            let mut details = ErrorDetails::with_error_info("UNAVAILABLE", DOMAIN, HashMap::new());
+            let mut details =
+                ErrorDetails::with_error_info(Reason::UNAVAILABLE, DOMAIN, HashMap::new());
             details.set_retry_info(Some(Duration::from_millis(500)));
             detailed(
                 Code::Unavailable,
@@ -68,7 +70,7 @@ pub(super) fn canonical(bare: &Status) -> Status {
         // had arrived completely.
         _ => status(
             Code::InvalidArgument,
-            "MALFORMED_MESSAGE",
+            Reason::MALFORMED_MESSAGE,
             "The bytes are not the message that the method takes.",
         ),
     }
@@ -77,5 +79,5 @@ pub(super) fn canonical(bare: &Status) -> Status {
 /// The status of a call whose time is over.
 pub(super) fn deadline_exceeded() -> Status {
     let message = "The time that the caller gave is over. A write may have taken effect: retry with the same request id.";
-    status(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", message)
+    status(Code::DeadlineExceeded, Reason::DEADLINE_EXCEEDED, message)
 }

@@ -26,6 +26,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto::Builder,
 };
+use payterms_kernel::Reason;
 use std::{net::IpAddr, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -133,7 +134,7 @@ async fn serve_stream(stream: TcpStream, from: IpAddr, port: Port, serving: Serv
 /// The refusal of a call on a connection that was opened under certificates of before.
 fn outdated_line() -> Status {
     not_yet(
-        "UNAVAILABLE",
+        Reason::UNAVAILABLE,
         "Certificates have changed since this connection was opened. Open another one.",
     )
     .into()

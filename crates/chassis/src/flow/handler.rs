@@ -20,7 +20,7 @@ use futures::{
     StreamExt,
     stream::{self, BoxStream},
 };
-use payterms_kernel::{Kind, Marks, Refusal};
+use payterms_kernel::{Kind, Marks, Reason, Refusal};
 use prost::Message;
 use std::fmt::Write;
 use tokio::sync::mpsc;
@@ -88,7 +88,7 @@ fn is_refused(error: &AppError) -> bool {
     match error {
         AppError::Refused(refusal) => {
             !matches!(refusal.kind, Kind::Exhausted | Kind::Unavailable)
-                && refusal.reason != "REQUEST_ID_REUSED"
+                && refusal.reason != Reason::REQUEST_ID_REUSED
         }
         AppError::Upstream(status) => is_refusal_code(status.code()),
         AppError::Store(_) | AppError::Fault(_) => false,

@@ -8,7 +8,7 @@ use crate::{
     wire::error::AppError,
 };
 use chrono::TimeDelta;
-use payterms_kernel::{Kind, Refusal, TenantId};
+use payterms_kernel::{Kind, Reason, Refusal, TenantId};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -143,7 +143,7 @@ pub async fn hold(tx: &WriteTx, lease: &Lease) -> Result<(), AppError> {
     }
     Err(Refusal::new(
         Kind::Conflict,
-        "CONCURRENT_UPDATE",
+        Reason::CONCURRENT_UPDATE,
         "Another driver has taken the flow over.",
     )
     .into())

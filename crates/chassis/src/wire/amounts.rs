@@ -2,7 +2,7 @@
 
 use crate::wire::fields::Fields;
 use payterms_kernel::{
-    Currency, Money,
+    Currency, Money, Reason,
     money::{MAX_UNITS, MoneyError, WALLET_DECIMALS, parse_decimal},
 };
 use payterms_proto::google::r#type as google;
@@ -49,7 +49,7 @@ impl Fields {
     ) -> Money {
         let nothing = Money::zero(fallback_currency());
         let Some(money) = money else {
-            self.wrong(field, "FIELD_REQUIRED", "Set an amount.");
+            self.wrong(field, Reason::FIELD_REQUIRED, "Set an amount.");
             return nothing;
         };
         let currency = self.currency(&format!("{field}.currency_code"), &money.currency_code);
@@ -59,17 +59,21 @@ impl Fields {
         {
             self.wrong(
                 field,
-                "AMOUNT_OUT_OF_RANGE",
+                Reason::AMOUNT_OUT_OF_RANGE,
                 "Units and nanos must agree in sign, nanos below a whole unit.",
             );
         } else if money.units.checked_abs().is_none_or(|units| units > MAX_UNITS) {
-            self.wrong(field, "AMOUNT_OUT_OF_RANGE", format!("Use at most {MAX_UNITS} units."));
+            self.wrong(
+                field,
+                Reason::AMOUNT_OUT_OF_RANGE,
+                format!("Use at most {MAX_UNITS} units."),
+            );
         } else if sign == Sign::Positive
             && (money.units < 0 || money.nanos < 0 || (money.units == 0 && money.nanos == 0))
         {
-            self.wrong(field, "AMOUNT_NOT_POSITIVE", "Use an amount above zero.");
+            self.wrong(field, Reason::AMOUNT_NOT_POSITIVE, "Use an amount above zero.");
         } else if money.units == 0 && money.nanos == 0 {
-            self.wrong(field, "FIELD_OUT_OF_RANGE", "Use an amount other than zero.");
+            self.wrong(field, Reason::FIELD_OUT_OF_RANGE, "Use an amount other than zero.");
         } else {
             let amount = Decimal::from(money.units)
                 .checked_add(Decimal::new(i64::from(money.nanos), 9))
@@ -80,7 +84,7 @@ impl Fields {
                 Ok(money) if amount.normalize().scale() <= most => return money,
                 _ => self.wrong(
                     field,
-                    "AMOUNT_PRECISION",
+                    Reason::AMOUNT_PRECISION,
                     format!("Use at most {most} digits after the point."),
                 ),
             }
@@ -91,7 +95,7 @@ impl Fields {
     /// A currency code.
     pub fn currency(&mut self, field: &str, code: &str) -> Currency {
         Currency::parse(code).unwrap_or_else(|| {
-            self.wrong(field, "CURRENCY_UNSUPPORTED", "Use an ISO 4217 code such as USD.");
+            self.wrong(field, Reason::CURRENCY_UNSUPPORTED, "Use an ISO 4217 code such as USD.");
             fallback_currency()
         })
     }
@@ -106,26 +110,28 @@ impl Fields {
         most: Decimal,
     ) -> Decimal {
         let Some(decimal) = decimal else {
-            self.wrong(field, "FIELD_REQUIRED", "Set a number.");
+            self.wrong(field, Reason::FIELD_REQUIRED, "Set a number.");
             return Decimal::ZERO;
         };
         match parse_decimal(&decimal.value, decimals) {
             Ok(value) if value >= least && value <= most => return value,
             Ok(_) | Err(MoneyError::Overflow) => self.wrong(
                 field,
-                "FIELD_OUT_OF_RANGE",
+                Reason::FIELD_OUT_OF_RANGE,
                 format!("Use a number from {least} to {most}."),
             ),
             Err(MoneyError::Precision(_)) => {
                 self.wrong(
                     field,
-                    "AMOUNT_PRECISION",
+                    Reason::AMOUNT_PRECISION,
                     format!("Use at most {decimals} digits after the point."),
                 );
             }
-            Err(_) => {
-                self.wrong(field, "AMOUNT_MALFORMED", "Write a plain decimal number such as 12.5.")
-            }
+            Err(_) => self.wrong(
+                field,
+                Reason::AMOUNT_MALFORMED,
+                "Write a plain decimal number such as 12.5.",
+            ),
         }
         Decimal::ZERO
     }

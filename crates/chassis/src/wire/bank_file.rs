@@ -3,6 +3,7 @@
 
 use super::fields::Fields;
 use payterms_bank_files::{CsvMapping, DateOrder, Preset, Source};
+use payterms_kernel::Reason;
 use payterms_proto::common::v1 as pb;
 
 /// Columns of texts.
@@ -38,10 +39,14 @@ pub fn bank_file(
     (csv, preset): (Option<&pb::CsvMapping>, i32),
 ) -> (Vec<u8>, Reading) {
     if content.is_empty() {
-        fields.wrong("content", "FIELD_REQUIRED", "Send the file.");
+        fields.wrong("content", Reason::FIELD_REQUIRED, "Send the file.");
     }
     if content.len() > MOST_BYTES {
-        fields.wrong("content", "FIELD_TOO_LONG", "Send at most 2 MiB; cut a longer file in two.");
+        fields.wrong(
+            "content",
+            Reason::FIELD_TOO_LONG,
+            "Send at most 2 MiB; cut a longer file in two.",
+        );
     }
     let chosen = if preset == 0 { None } else { fields.choice::<pb::CsvPreset>("preset", preset) };
     let named = |preset: pb::CsvPreset| {
@@ -79,13 +84,13 @@ fn csv_mapping(fields: &mut Fields, message: &pb::CsvMapping, has_preset: bool) 
         ..CsvMapping::default()
     };
     if message.text_columns.len() > MOST_TEXT_COLUMNS {
-        fields.wrong("csv.text_columns", "TOO_MANY_ITEMS", "Name at most 10.");
+        fields.wrong("csv.text_columns", Reason::TOO_MANY_ITEMS, "Name at most 10.");
     }
     let has_sides = !mapping.credit_column.is_empty() && !mapping.debit_column.is_empty();
     if !has_preset && mapping.amount_column.is_empty() != has_sides {
         fields.wrong(
             "csv.amount_column",
-            "FIELD_REQUIRED",
+            Reason::FIELD_REQUIRED,
             "Name the amount's column, or those of credit and debit.",
         );
     }
@@ -106,7 +111,7 @@ fn csv_mapping(fields: &mut Fields, message: &pb::CsvMapping, has_preset: bool) 
         _ => {
             fields.wrong(
                 "csv.separator",
-                "FIELD_INVALID_CHARS",
+                Reason::FIELD_INVALID_CHARS,
                 "Use a comma, a semicolon or a tab.",
             );
             ','
@@ -117,7 +122,7 @@ fn csv_mapping(fields: &mut Fields, message: &pb::CsvMapping, has_preset: bool) 
     if !(1..=60).contains(&length) {
         fields.wrong(
             "csv.account",
-            "FIELD_REQUIRED",
+            Reason::FIELD_REQUIRED,
             "Write 1 to 60 characters that tell the account from others.",
         );
     }

@@ -2,6 +2,7 @@
 
 use crate::wire::fields::Fields;
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use payterms_kernel::Reason;
 use payterms_kernel::calendar::PaymentTerm;
 use payterms_proto::{google::r#type as google, invoicing::v1::PaymentTerm as PaymentTermMessage};
 use prost_types::Timestamp;
@@ -11,7 +12,7 @@ impl Fields {
     /// databases.
     pub fn instant(&mut self, field: &str, time: Option<&Timestamp>) -> DateTime<Utc> {
         let Some(time) = time else {
-            self.wrong(field, "FIELD_REQUIRED", "Set an instant.");
+            self.wrong(field, Reason::FIELD_REQUIRED, "Set an instant.");
             return DateTime::UNIX_EPOCH;
         };
         let nanos = u32::try_from(time.nanos).ok().filter(|nanos| *nanos < 1_000_000_000);
@@ -22,7 +23,7 @@ impl Fields {
         {
             instant
         } else {
-            self.wrong(field, "TIMESTAMP_INVALID", "Use an instant of the years 1 to 9999.");
+            self.wrong(field, Reason::TIMESTAMP_INVALID, "Use an instant of the years 1 to 9999.");
             DateTime::UNIX_EPOCH
         }
     }
@@ -36,7 +37,7 @@ impl Fields {
         if day.is_none() {
             self.wrong(
                 field,
-                "DATE_INVALID",
+                Reason::DATE_INVALID,
                 "Use a date of the calendar, in the years 1 to 9999.",
             );
         }
@@ -56,7 +57,7 @@ impl Fields {
     pub fn term(&mut self, field: &str, term: Option<&PaymentTermMessage>) -> PaymentTerm {
         use payterms_proto::invoicing::v1::payment_term::Kind;
         let Some(term) = term else {
-            self.wrong(field, "FIELD_REQUIRED", "Say when the invoice falls due.");
+            self.wrong(field, Reason::FIELD_REQUIRED, "Say when the invoice falls due.");
             return PaymentTerm::EndOfFollowingMonth;
         };
         let days = u16::try_from(self.number(&format!("{field}.days"), term.days, 0..=365))
@@ -69,7 +70,7 @@ impl Fields {
                 if days != 0 {
                     self.wrong(
                         &format!("{field}.days"),
-                        "FIELD_OUT_OF_RANGE",
+                        Reason::FIELD_OUT_OF_RANGE,
                         "Use 0: this term counts no days.",
                     );
                 }

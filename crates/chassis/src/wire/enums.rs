@@ -1,6 +1,7 @@
 //! Validation of enums in requests: what is no value is refused with the values that there are.
 
 use crate::wire::fields::Fields;
+use payterms_kernel::Reason;
 use std::{any::type_name, fmt::Debug};
 
 /// The largest number that is looked at for a value; a test compares it with the contract.
@@ -15,7 +16,7 @@ impl Fields {
     ) -> Option<E> {
         let value = E::try_from(number).ok().filter(|_| number != 0);
         if value.is_none() {
-            self.wrong(field, "ENUM_INVALID", format!("Choose one of {}.", values::<E>()));
+            self.wrong(field, Reason::ENUM_INVALID, format!("Choose one of {}.", values::<E>()));
         }
         value
     }
@@ -30,7 +31,7 @@ impl Fields {
         let value = E::try_from(number).ok().filter(|value| among.contains(value));
         if value.is_none() {
             let named: Vec<_> = among.iter().map(|value| named(value, (*value).into())).collect();
-            self.wrong(field, "ENUM_INVALID", format!("Choose one of {}.", named.join(", ")));
+            self.wrong(field, Reason::ENUM_INVALID, format!("Choose one of {}.", named.join(", ")));
         }
         value
     }

@@ -4,7 +4,7 @@ use crate::wire::{
     deadline::DEADLINE,
     store_error::{Corrupt, StoreError},
 };
-use payterms_kernel::{Kind, Refusal, Violation, money::MoneyError};
+use payterms_kernel::{Kind, Reason, Refusal, Violation, money::MoneyError};
 use payterms_proto::reasons;
 use prost::Message;
 use sea_orm::{ConnAcquireErr, DbErr};
@@ -74,17 +74,21 @@ pub fn reason(status: &Status) -> Option<String> {
         .map(|info| info.reason.clone())
 }
 
+/// Whether a status of the suite has one of these reasons.
+#[must_use]
+pub fn has_reason(status: &Status, reasons: &[Reason]) -> bool {
+    reason(status).is_some_and(|reason| reasons.iter().any(|one| reason == *one))
+}
+
 impl From<Status> for AppError {
     /// The answer of another service. Only a status that the service itself made counts as an
     /// answer. A status that a transport made, because of a broken connection or a stopped process,
     /// does not; nor does one about the transmission of the call rather than its content.
     fn from(status: Status) -> Self {
-        let reason = reason(&status);
-        let is_about_transmission = matches!(
-            reason.as_deref(),
-            Some("MALFORMED_MESSAGE" | "TIMEOUT_MALFORMED" | "METHOD_UNKNOWN")
-        );
-        let answered = reason.is_some()
+        let of_transmission =
+            [Reason::MALFORMED_MESSAGE, Reason::TIMEOUT_MALFORMED, Reason::METHOD_UNKNOWN];
+        let is_about_transmission = has_reason(&status, &of_transmission);
+        let answered = reason(&status).is_some()
             && !is_about_transmission
             && !matches!(status.code(), Code::Cancelled | Code::Unauthenticated);
         Self::Upstream(Box::new(if answered { status } else { unanswered(&status) }))
@@ -115,7 +119,7 @@ fn unanswered(status: &Status) -> Status {
     }
     refused(Refusal::new(
         Kind::Unavailable,
-        "UNAVAILABLE",
+        Reason::UNAVAILABLE,
         "A part that is needed does not answer. Retry with the same request id.",
     ))
 }
@@ -123,7 +127,7 @@ fn unanswered(status: &Status) -> Status {
 /// The status after the caller's deadline has passed.
 pub(crate) fn deadline_exceeded() -> Status {
     let message = "The time that the caller gave is over. A write may have taken effect: retry with the same request id.";
-    status(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", message)
+    status(Code::DeadlineExceeded, Reason::DEADLINE_EXCEEDED, message)
 }
 
 impl From<prost::DecodeError> for AppError {
@@ -180,7 +184,7 @@ pub fn corrupt(what: String) -> AppError {
 
 /// A refusal that asks the caller to wait for another component and retry.
 #[must_use]
-pub fn not_yet(reason: &'static str, message: &str) -> AppError {
+pub fn not_yet(reason: Reason, message: &str) -> AppError {
     Refusal::new(Kind::Unavailable, reason, message).into()
 }
 
@@ -193,13 +197,13 @@ impl From<AppError> for Status {
                 tracing::warn!(error = cause, "a transaction lost its race");
                 refused(Refusal::new(
                     Kind::Conflict,
-                    "CONCURRENT_UPDATE",
+                    Reason::CONCURRENT_UPDATE,
                     "Other calls changed the same rows. Retry with the same request id.",
                 ))
             }
             AppError::Store(StoreError::NoConnection(ConnAcquireErr::Timeout)) => {
                 let message = "The service has more work than database connections. Retry with the same request id after the delay.";
-                refused(Refusal::new(Kind::Exhausted, "OVERLOADED", message))
+                refused(Refusal::new(Kind::Exhausted, Reason::OVERLOADED, message))
             }
             AppError::Store(StoreError::Corrupt(corrupt)) => {
                 AppError::Fault(corrupt.to_string()).into()
@@ -208,7 +212,7 @@ impl From<AppError> for Status {
                 tracing::error!(error = %store, "the database failed");
                 refused(Refusal::new(
                     Kind::Unavailable,
-                    "UNAVAILABLE",
+                    Reason::UNAVAILABLE,
                     "The service cannot reach its data. Retry with the same request id.",
                 ))
             }
@@ -216,7 +220,7 @@ impl From<AppError> for Status {
                 tracing::error!(%fault, "a fault of the suite");
                 status(
                     Code::Internal,
-                    "INTERNAL",
+                    Reason::INTERNAL,
                     "A fault of the suite. Retry with the same request id; report it if it lasts.",
                 )
             }
@@ -226,7 +230,7 @@ impl From<AppError> for Status {
 
 /// A status with its one `ErrorInfo` and nothing else.
 #[must_use]
-pub fn status(code: Code, reason: &'static str, message: &str) -> Status {
+pub fn status(code: Code, reason: Reason, message: &str) -> Status {
     detailed(code, message, ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new()))
 }
 
@@ -243,7 +247,7 @@ pub fn detailed(code: Code, message: impl Into<String>, details: ErrorDetails) -
             return Status::with_error_details(
                 Code::Internal,
                 message,
-                ErrorDetails::with_error_info("INTERNAL", DOMAIN, HashMap::new()),
+                ErrorDetails::with_error_info(Reason::INTERNAL, DOMAIN, HashMap::new()),
             );
         }
     }
@@ -311,8 +315,8 @@ pub fn code_name(code: Code) -> &'static str {
 
 /// What is wrong with one field: a reason for programs, and a sentence for people.
 #[must_use]
-pub fn field_violation(field: String, reason: &'static str, description: String) -> FieldViolation {
-    FieldViolation { field, description, reason: reason.to_owned(), localized_message: None }
+pub fn field_violation(field: String, reason: Reason, description: String) -> FieldViolation {
+    FieldViolation { field, description, reason: reason.into(), localized_message: None }
 }
 
 /// The status of a refusal, with all its details.
@@ -357,7 +361,7 @@ pub fn refused(refusal: Refusal) -> Status {
         );
     }
     if matches!(code, Code::Unavailable | Code::ResourceExhausted)
-        || matches!(refusal.reason, "CONCURRENT_UPDATE" | "CLOCK_ADVANCING")
+        || matches!(refusal.reason, Reason::CONCURRENT_UPDATE | Reason::CLOCK_ADVANCING)
     {
         details.set_retry_info(Some(Duration::from_millis(500)));
     }

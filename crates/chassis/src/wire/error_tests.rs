@@ -1,19 +1,15 @@
 //! What a refusal is as a status: documented, the same bytes each time, and small enough.
 
 use super::refused;
-use payterms_kernel::{Condition, Refusal, Violation};
+use payterms_kernel::{Condition, Reason, Refusal, Violation};
 
 #[test]
 fn what_the_contract_does_not_say_of_a_reason_is_a_fault() {
     use payterms_kernel::Kind;
     use tonic::Code;
-    let state = Refusal::state("HOLD_STATE", "The hold", "VOIDED", &[]);
+    let state = Refusal::state(Reason::HOLD_STATE, "The hold", "VOIDED", &[]);
     assert_eq!(refused(state.clone()).code(), Code::FailedPrecondition);
-    for wrong in [
-        state.with("hint", 1),
-        Refusal::new(Kind::Denied, "HOLD_STATE", "No."),
-        Refusal::precondition("UNHEARD", "No."),
-    ] {
+    for wrong in [state.with("hint", 1), Refusal::new(Kind::Denied, Reason::HOLD_STATE, "No.")] {
         let status = refused(wrong);
         assert!(
             status.code() == Code::Internal
@@ -26,7 +22,7 @@ fn what_the_contract_does_not_say_of_a_reason_is_a_fault() {
 #[test]
 fn a_refusal_is_the_same_bytes_each_time() {
     use tonic_types::StatusExt;
-    let refusal = Refusal::state("HOLD_STATE", "The hold", "VOIDED", &["ACTIVE"]);
+    let refusal = Refusal::state(Reason::HOLD_STATE, "The hold", "VOIDED", &["ACTIVE"]);
     let first = refused(refusal.clone());
     assert!(first.get_details_error_info().unwrap().metadata.len() > 1, "{first:?}");
     for _ in 0..20 {
@@ -42,22 +38,25 @@ fn a_refusal_of_very_much_still_fits_a_header() {
     let subject =
         "tenants/acme/customers/0199f000-0000-7000-8000-000000000000/invoices/0199f000-0000-7000-8000-000000000000".to_owned();
     let condition = Condition {
-        name: "PAYMENT_PENDING",
+        name: Reason::PAYMENT_PENDING.name(),
         subject: subject.clone(),
         description: description.clone(),
     };
-    let state =
-        Refusal::precondition("PAYMENT_PENDING", "Much.").with_conditions(vec![condition; 500]);
-    let fields =
-        Refusal::invalid(vec![
-            Violation { field: subject, reason: "DUPLICATE_ITEM", description };
-            500
-        ]);
+    let state = Refusal::precondition(Reason::PAYMENT_PENDING, "Much.")
+        .with_conditions(vec![condition; 500]);
+    let fields = Refusal::invalid(vec![
+        Violation {
+            field: subject,
+            reason: Reason::DUPLICATE_ITEM,
+            description
+        };
+        500
+    ]);
     let values = "Choose one of many values. ".repeat(50);
     let lists = Refusal::invalid(vec![
         Violation {
             field: "a.b".to_owned(),
-            reason: "ENUM_INVALID",
+            reason: Reason::ENUM_INVALID,
             description: values
         };
         500

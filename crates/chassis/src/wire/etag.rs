@@ -3,7 +3,7 @@
 
 use crate::wire::error::AppError;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use payterms_kernel::{Kind, Refusal};
+use payterms_kernel::{Kind, Reason, Refusal};
 use sha2::{Digest, Sha256};
 
 /// The etag of a version.
@@ -38,5 +38,5 @@ pub fn check_shown(expected: &str, present: &str) -> Result<(), AppError> {
         return Ok(());
     }
     let message = "The resource has changed since it was read. Read it again and retry.";
-    Err(Refusal::new(Kind::Conflict, "ETAG_MISMATCH", message).into())
+    Err(Refusal::new(Kind::Conflict, Reason::ETAG_MISMATCH, message).into())
 }

@@ -11,7 +11,7 @@ use crate::wire::{
     names::{self, Name, Parent},
 };
 use payterms_kernel::{
-    Refusal, TenantId, Violation,
+    Reason, Refusal, TenantId, Violation,
     text::{self, TextFault},
 };
 use payterms_proto::RequestMessage;
@@ -61,7 +61,7 @@ impl Fields {
     }
 
     /// Adds a violation.
-    pub fn wrong(&mut self, field: &str, reason: &'static str, description: impl Into<String>) {
+    pub fn wrong(&mut self, field: &str, reason: Reason, description: impl Into<String>) {
         self.violations.push(Violation {
             field: field.to_owned(),
             reason,
@@ -107,11 +107,11 @@ impl Fields {
         if text.is_empty() {
             self.wrong(
                 "request_id",
-                "REQUEST_ID_REQUIRED",
+                Reason::REQUEST_ID_REQUIRED,
                 "Send a fresh UUID, and the same one when retrying.",
             );
         } else if names::uuid(text).is_none() {
-            self.wrong("request_id", "REQUEST_ID_INVALID", "Send a UUID with dashes.");
+            self.wrong("request_id", Reason::REQUEST_ID_INVALID, "Send a UUID with dashes.");
         }
         names::uuid(text).unwrap_or_default()
     }
@@ -130,7 +130,7 @@ impl Fields {
     /// Notes that a text is no resource name, or that there is none.
     fn no_name(&mut self, field: &str, text: &str, form: &str) {
         let missing = if text.is_empty() { "The name is missing. " } else { "" };
-        self.wrong(field, "RESOURCE_NAME_INVALID", format!("{missing}Use the form {form}."));
+        self.wrong(field, Reason::RESOURCE_NAME_INVALID, format!("{missing}Use the form {form}."));
     }
 
     /// Stands in for a malformed tenant. The request is refused before the value is used.
@@ -195,7 +195,7 @@ impl Fields {
             let sentence = format!(
                 "Documents cannot print {missing:?} yet. Write it in Latin, Greek or Cyrillic letters."
             );
-            self.wrong(field, "SCRIPT_UNSUPPORTED", sentence);
+            self.wrong(field, Reason::SCRIPT_UNSUPPORTED, sentence);
         }
     }
 
@@ -219,21 +219,23 @@ impl Fields {
     ) -> String {
         let most = *length.end();
         if text.trim().chars().count() < *length.start() {
-            self.wrong(field, "FIELD_REQUIRED", format!("Write 1 to {most} characters."));
+            self.wrong(field, Reason::FIELD_REQUIRED, format!("Write 1 to {most} characters."));
         }
         match check(text, most) {
             Ok(()) => {}
-            Err(TextFault::TooLong) => {
-                self.wrong(field, "FIELD_TOO_LONG", format!("Write at most {most} characters."))
-            }
+            Err(TextFault::TooLong) => self.wrong(
+                field,
+                Reason::FIELD_TOO_LONG,
+                format!("Write at most {most} characters."),
+            ),
             Err(TextFault::InvalidChars) => self.wrong(
                 field,
-                "FIELD_INVALID_CHARS",
+                Reason::FIELD_INVALID_CHARS,
                 "Remove control and reordering characters.",
             ),
             Err(TextFault::CardNumber) => self.wrong(
                 field,
-                "CARD_NUMBER_FORBIDDEN",
+                Reason::CARD_NUMBER_FORBIDDEN,
                 "Remove the card number: none is ever taken.",
             ),
         }
@@ -256,7 +258,7 @@ impl Fields {
         if !range.contains(&number) {
             self.wrong(
                 field,
-                "FIELD_OUT_OF_RANGE",
+                Reason::FIELD_OUT_OF_RANGE,
                 format!("Use a number from {} to {}.", range.start(), range.end()),
             );
         }
@@ -268,7 +270,7 @@ impl Fields {
         if size < 0 {
             self.wrong(
                 "page_size",
-                "PAGE_SIZE_INVALID",
+                Reason::PAGE_SIZE_INVALID,
                 "Use 0 for the default, or a positive number.",
             );
         }
@@ -278,7 +280,7 @@ impl Fields {
     /// An ISO 3166-1 alpha-2 country.
     pub fn country(&mut self, field: &str, code: &str) -> String {
         if !payterms_kernel::country::is_country(code) {
-            self.wrong(field, "COUNTRY_INVALID", "Use two upper-case letters such as AU.");
+            self.wrong(field, Reason::COUNTRY_INVALID, "Use two upper-case letters such as AU.");
         }
         code.to_owned()
     }
@@ -297,7 +299,11 @@ impl Fields {
                 && !domain.ends_with('.')
         });
         if !text.is_empty() && !valid {
-            self.wrong(field, "EMAIL_INVALID", "Write a mail address such as billing@example.com.");
+            self.wrong(
+                field,
+                Reason::EMAIL_INVALID,
+                "Write a mail address such as billing@example.com.",
+            );
         }
         text
     }
@@ -306,17 +312,17 @@ impl Fields {
     pub fn mask(&mut self, mask: Option<&prost_types::FieldMask>, allowed: &[&str]) -> Vec<String> {
         let paths = mask.map(|mask| mask.paths.clone()).unwrap_or_default();
         if paths.is_empty() {
-            self.wrong("update_mask", "FIELD_REQUIRED", "Name the fields to change.");
+            self.wrong("update_mask", Reason::FIELD_REQUIRED, "Name the fields to change.");
         }
         if paths.len() > 50 {
-            self.wrong("update_mask", "TOO_MANY_ITEMS", "Name at most 50 fields.");
+            self.wrong("update_mask", Reason::TOO_MANY_ITEMS, "Name at most 50 fields.");
             return Vec::new();
         }
         for path in paths.iter().filter(|path| !allowed.contains(&path.as_str())) {
             let shown: String = path.chars().filter(char::is_ascii_graphic).take(60).collect();
             self.wrong(
                 "update_mask",
-                "FIELD_MASK_INVALID",
+                Reason::FIELD_MASK_INVALID,
                 format!(
                     "{shown:?} cannot be changed here. Use some of {}. JSON names them as its fields: billingEmail for billing_email.",
                     allowed.join(", ")

@@ -8,6 +8,7 @@ use crate::wire::{
     filter::{self, Field, Filter},
     page::Page,
 };
+use payterms_kernel::Reason;
 
 /// What a list may be filtered and ordered by.
 #[derive(Debug, Clone, Copy)]
@@ -95,7 +96,7 @@ impl Listing {
             filter::parse(&text, spec.filters, tenant)
         };
         let filter = parsed.unwrap_or_else(|sentence| {
-            fields.wrong("filter", "FILTER_INVALID", sentence);
+            fields.wrong("filter", Reason::FILTER_INVALID, sentence);
             Filter::default()
         });
         let order = order(request.order_by, spec).unwrap_or_else(|| {
@@ -103,7 +104,7 @@ impl Listing {
                 "Order by one of {}, with \" desc\" after it for the largest first.",
                 spec.orders.join(", ")
             );
-            fields.wrong("order_by", "ORDER_BY_INVALID", sentence);
+            fields.wrong("order_by", Reason::ORDER_BY_INVALID, sentence);
             spec.default
         });
         // The separator is in none of the texts: control characters are refused.

@@ -1,6 +1,7 @@
 //! A tenant's own ids and labels in requests.
 
 use crate::wire::fields::Fields;
+use payterms_kernel::Reason;
 use payterms_kernel::marks::{self, MOST_ID, MOST_LABELS, MOST_VALUE, Marks};
 use std::collections::BTreeMap;
 
@@ -19,7 +20,11 @@ impl Fields {
         labels: &BTreeMap<String, String>,
     ) -> BTreeMap<String, String> {
         if labels.len() > MOST_LABELS {
-            self.wrong(field, "TOO_MANY_ITEMS", format!("Write at most {MOST_LABELS} labels."));
+            self.wrong(
+                field,
+                Reason::TOO_MANY_ITEMS,
+                format!("Write at most {MOST_LABELS} labels."),
+            );
             return BTreeMap::new();
         }
         for (key, value) in labels {
@@ -33,7 +38,7 @@ impl Fields {
                 let shown = key.chars().take(63).collect::<String>();
                 self.wrong(
                     &format!("{field}[\"{}\"]", shown.escape_default()),
-                    "FIELD_INVALID_CHARS",
+                    Reason::FIELD_INVALID_CHARS,
                     format!("{}.", marks::KEY_RULE),
                 );
             }
@@ -56,7 +61,11 @@ impl Fields {
 
     fn trimmed_line(&mut self, field: &str, text: &str) {
         if !marks::is_trimmed_line(text) {
-            self.wrong(field, "FIELD_INVALID_CHARS", "Write one line without blanks at its ends.");
+            self.wrong(
+                field,
+                Reason::FIELD_INVALID_CHARS,
+                "Write one line without blanks at its ends.",
+            );
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::wire::{call::Grant, error::AppError, fields::Fields, names};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, Mac};
-use payterms_kernel::{Refusal, Violation};
+use payterms_kernel::{Reason, Refusal, Violation};
 use sha2::Sha256;
 
 /// A requested page of a list.
@@ -100,7 +100,7 @@ impl PageSigner {
             let description = "Start again without a token.".to_owned();
             Refusal::invalid(vec![Violation {
                 field: "page_token".into(),
-                reason: "PAGE_TOKEN_INVALID",
+                reason: Reason::PAGE_TOKEN_INVALID,
                 description,
             }])
             .into()

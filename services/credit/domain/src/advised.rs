@@ -7,7 +7,7 @@ use crate::{
     programme::{Customer, Programme},
 };
 use chrono::{DateTime, TimeDelta, Utc};
-use payterms_kernel::{Actor, Id, Kind, Money, Refusal};
+use payterms_kernel::{Actor, Id, Kind, Money, Reason, Refusal};
 use uuid::Uuid;
 
 /// Days after which the statements are too old to grant by.
@@ -134,7 +134,7 @@ impl AdvisedLimit {
             return Ok(());
         }
         Err(Refusal::state(
-            "ADVISED_LIMIT_STATE",
+            Reason::ADVISED_LIMIT_STATE,
             "The advised limit",
             state.name(),
             state.allowed(),
@@ -156,7 +156,7 @@ impl AdvisedLimit {
         self.must_be_open(line, now)?;
         if self.applicant == by.subject {
             let message = "Nobody decides on an increase of their own. Ask a second person.";
-            return Err(Refusal::new(Kind::Denied, "SEPARATION_OF_DUTIES", message));
+            return Err(Refusal::new(Kind::Denied, Reason::SEPARATION_OF_DUTIES, message));
         }
         by.subject.clone_into(&mut self.decider);
         match answer {
@@ -184,7 +184,7 @@ impl AdvisedLimit {
             "Grant a limit above {present}, which the line has, and of {} at most, which is advised.",
             self.advised
         );
-        let refusal = Refusal::precondition("LIMIT_NOT_ADVISED", message);
+        let refusal = Refusal::precondition(Reason::LIMIT_NOT_ADVISED, message);
         Err(refusal.with("limit", present.amount()).with("advised_limit", self.advised.amount()))
     }
 
@@ -214,6 +214,7 @@ mod tests {
         line_tests::{active, customer, programme, usd},
     };
     use chrono::{DateTime, TimeDelta, Utc};
+    use payterms_kernel::Reason;
     use payterms_kernel::{Actor, Id, Refusal, Side};
     use uuid::Uuid;
 
@@ -253,11 +254,11 @@ mod tests {
     fn a_grant_lies_between_what_the_line_has_and_what_is_advised() {
         let now = DateTime::UNIX_EPOCH;
         for (limit, refused) in [
-            (999, Some("LIMIT_NOT_ADVISED")),
-            (1_000, Some("LIMIT_NOT_ADVISED")),
+            (999, Some(Reason::LIMIT_NOT_ADVISED)),
+            (1_000, Some(Reason::LIMIT_NOT_ADVISED)),
             (1_001, None),
             (2_500, None),
-            (2_501, Some("LIMIT_NOT_ADVISED")),
+            (2_501, Some(Reason::LIMIT_NOT_ADVISED)),
         ] {
             let (mut line, mut advised_limit) = advised(now);
             let done = grant((&mut line, &mut advised_limit), (limit, "bob"), &programme(), now);
@@ -279,13 +280,13 @@ mod tests {
             grant((&mut line, &mut advised_limit), (2_500, "bob"), &lowered, now)
                 .unwrap_err()
                 .reason,
-            "LIMIT_ABOVE_CAP"
+            Reason::LIMIT_ABOVE_CAP
         );
         assert_eq!(
             grant((&mut line, &mut advised_limit), (2_000, "ada"), &lowered, now)
                 .unwrap_err()
                 .reason,
-            "SEPARATION_OF_DUTIES"
+            Reason::SEPARATION_OF_DUTIES
         );
         grant((&mut line, &mut advised_limit), (2_000, "bob"), &lowered, now).unwrap();
         assert_eq!(
@@ -296,7 +297,7 @@ mod tests {
             grant((&mut line, &mut advised_limit), (2_000, "bob"), &lowered, now)
                 .unwrap_err()
                 .reason,
-            "ADVISED_LIMIT_STATE"
+            Reason::ADVISED_LIMIT_STATE
         );
     }
 
@@ -334,7 +335,7 @@ mod tests {
             late,
         )
         .unwrap_err();
-        assert_eq!(refused.reason, "ADVISED_LIMIT_STATE", "also before the job has run");
+        assert_eq!(refused.reason, Reason::ADVISED_LIMIT_STATE, "also before the job has run");
         let mut put_aside = line.clone();
         put_aside.begin(Verb::Deactivate, person("ada"), "", now).unwrap();
         put_aside.moved(now);

@@ -4,12 +4,12 @@
 use crate::{
     application_state::ApplicationState,
     attachment::{FileKind, MOST_ATTACHMENTS},
-    decision::{MOST_REASONS, Outcome, Reason},
+    decision::{MOST_REASONS, Outcome, PrincipalReason},
     link::MOST_LINKS,
     programme::{Customer, Programme},
 };
 use chrono::{DateTime, TimeDelta, Utc};
-use payterms_kernel::{Condition, Id, Kind, Marks, Money, Refusal};
+use payterms_kernel::{Condition, Id, Kind, Marks, Money, Reason, Refusal};
 use uuid::Uuid;
 
 /// Days without a word of the applicant after which an application expires.
@@ -41,7 +41,7 @@ pub struct Application {
     /// The limit that was granted.
     pub limit: Option<Money>,
     /// Principal reasons of a refusal.
-    pub reasons: Vec<Reason>,
+    pub reasons: Vec<PrincipalReason>,
     /// What the person said.
     pub explanation: String,
     /// The line that was offered on it.
@@ -70,7 +70,8 @@ pub fn cool_down(until: DateTime<Utc>, programme: &Programme) -> Condition {
         programme.title,
         until.format("%Y-%m-%d %H:%M UTC")
     );
-    Condition { name: "COOL_DOWN_ACTIVE", subject: programme.title.clone(), description }
+    let name = Reason::COOL_DOWN_ACTIVE.name();
+    Condition { name, subject: programme.title.clone(), description }
 }
 
 /// Refuses an application against which something stands.
@@ -82,15 +83,15 @@ pub fn must_be_eligible(
     cool_down_until: Option<DateTime<Utc>>,
 ) -> Result<(), Refusal> {
     let Some(first) = against.first() else { return Ok(()) };
-    let alone = against.len() == 1 && first.name == "COOL_DOWN_ACTIVE";
+    let alone = against.len() == 1 && first.name == Reason::COOL_DOWN_ACTIVE;
     let message = against
         .iter()
         .take(10)
         .map(|condition| condition.description.as_str())
         .collect::<Vec<_>>()
         .join(" ");
-    let refusal =
-        Refusal::precondition(if alone { "COOL_DOWN_ACTIVE" } else { "NOT_ELIGIBLE" }, message);
+    let reason = if alone { Reason::COOL_DOWN_ACTIVE } else { Reason::NOT_ELIGIBLE };
+    let refusal = Refusal::precondition(reason, message);
     let refusal = match cool_down_until {
         Some(until) => refusal.with("until", until.to_rfc3339()),
         None => refusal,
@@ -136,7 +137,7 @@ impl Application {
             return Ok(());
         }
         Err(Refusal::state(
-            "APPLICATION_STATE",
+            Reason::APPLICATION_STATE,
             "The application",
             self.state.name(),
             self.state.allowed(),
@@ -160,7 +161,7 @@ impl Application {
         self.must_take_bank_data()?;
         if links >= MOST_LINKS {
             return Err(Refusal::precondition(
-                "TOO_MANY_ITEMS",
+                Reason::TOO_MANY_ITEMS,
                 "An application has 10 links at most. Submit it, or start another.",
             ));
         }
@@ -184,14 +185,14 @@ impl Application {
         self.must_take_bank_data()?;
         if self.files >= MOST_FILES {
             return Err(Refusal::precondition(
-                "TOO_MANY_ITEMS",
+                Reason::TOO_MANY_ITEMS,
                 "An application has 24 files at most. Withdraw it and send fewer.",
             ));
         }
         if kind == FileKind::Attachment {
             if self.attachments >= MOST_ATTACHMENTS {
                 let message = "An application has 10 attachments at most. Submit it, or send statements in a bank's format.";
-                return Err(Refusal::precondition("TOO_MANY_ITEMS", message));
+                return Err(Refusal::precondition(Reason::TOO_MANY_ITEMS, message));
             }
             self.attachments = self.attachments.saturating_add(1);
         }
@@ -255,7 +256,12 @@ impl Application {
     }
 
     /// The policy says no, for these reasons.
-    pub fn decline(&mut self, programme: &Programme, reasons: Vec<Reason>, now: DateTime<Utc>) {
+    pub fn decline(
+        &mut self,
+        programme: &Programme,
+        reasons: Vec<PrincipalReason>,
+        now: DateTime<Utc>,
+    ) {
         self.reasons = reasons;
         self.reapply_at = Some(now + TimeDelta::days(programme.cool_down_days.into()));
         self.over(ApplicationState::Declined, now);
@@ -298,11 +304,11 @@ impl Application {
         self.must_be(&[ApplicationState::InReview])?;
         if self.applicant == subject {
             let message = "Nobody decides their own application. Ask a second person.";
-            return Err(Refusal::new(Kind::Denied, "SEPARATION_OF_DUTIES", message));
+            return Err(Refusal::new(Kind::Denied, Reason::SEPARATION_OF_DUTIES, message));
         }
         if !self.reviewer.is_empty() && self.reviewer != subject {
             return Err(Refusal::precondition(
-                "CLAIMED",
+                Reason::CLAIMED,
                 "Another person has claimed the application. Ask them to release it.",
             ));
         }
@@ -316,7 +322,7 @@ impl Application {
         self.must_be(&[ApplicationState::InReview])?;
         if self.reviewer != subject {
             return Err(Refusal::precondition(
-                "NOT_CLAIMED",
+                Reason::NOT_CLAIMED,
                 "Claim the application first: one person decides it.",
             ));
         }
@@ -377,7 +383,7 @@ impl Application {
         let reasons = reasons.into_iter().take(MOST_REASONS);
         self.decline(
             programme,
-            reasons.map(|text| Reason { code: "REVIEWER".to_owned(), text }).collect(),
+            reasons.map(|text| PrincipalReason { code: "REVIEWER".to_owned(), text }).collect(),
             now,
         );
         Ok(Outcome::Decline)

@@ -56,7 +56,7 @@ pub struct Points {
 
 /// Why it came to that.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reason {
+pub struct PrincipalReason {
     /// A rule's code, a feature's name, `LIMIT_TOO_SMALL` or `INFLOW_UNKNOWN`.
     pub code: String,
     /// A sentence for the applicant.
@@ -81,7 +81,7 @@ pub struct Decided {
     /// Every line of the scorecard, in the policy's order.
     pub points: Vec<Points>,
     /// Principal reasons, the weightiest first, four at most; none where it approves.
-    pub reasons: Vec<Reason>,
+    pub reasons: Vec<PrincipalReason>,
     /// What would have passed, by the rules that kept it from being approved.
     pub would_pass: Vec<Condition>,
     /// Points that were lacking; 0: none.
@@ -237,27 +237,25 @@ fn principal(
     terms: &Terms,
     (rules, points): (&[RuleOutcome], &[Points]),
     (by_score, by_limit): (Outcome, Outcome),
-) -> Vec<Reason> {
-    let mut reasons: Vec<Reason> = Vec::new();
+) -> Vec<PrincipalReason> {
+    let mut reasons: Vec<PrincipalReason> = Vec::new();
     for worst in [Outcome::Decline, Outcome::Refer] {
         let matched =
             terms.rules.iter().zip(rules).filter(|(_, came)| came.matched && came.outcome == worst);
-        reasons.extend(
-            matched.map(|(rule, _)| Reason {
-                code: rule.code.clone(),
-                text: rule.explanation.clone(),
-            }),
-        );
+        reasons.extend(matched.map(|(rule, _)| PrincipalReason {
+            code: rule.code.clone(),
+            text: rule.explanation.clone(),
+        }));
     }
     match by_limit {
         Outcome::Approve => {}
         Outcome::Refer => {
             let text = "What comes in each month is not known.".to_owned();
-            reasons.push(Reason { code: INFLOW_UNKNOWN.to_owned(), text });
+            reasons.push(PrincipalReason { code: INFLOW_UNKNOWN.to_owned(), text });
         }
         Outcome::Decline => {
             let text = "What comes in each month does not carry the smallest limit.".to_owned();
-            reasons.push(Reason { code: LIMIT_TOO_SMALL.to_owned(), text });
+            reasons.push(PrincipalReason { code: LIMIT_TOO_SMALL.to_owned(), text });
         }
     }
     if by_score > Outcome::Approve {
@@ -270,7 +268,7 @@ fn principal(
         lost.sort_by_key(|(_, points)| {
             std::cmp::Reverse(points.best.saturating_sub(points.points))
         });
-        reasons.extend(lost.into_iter().map(|(line, points)| Reason {
+        reasons.extend(lost.into_iter().map(|(line, points)| PrincipalReason {
             code: points.feature.name().to_owned(),
             text: line.explanation.clone(),
         }));

@@ -9,7 +9,7 @@ use crate::{
     purchase::Purchase,
 };
 use chrono::{DateTime, NaiveDate, Utc};
-use payterms_kernel::{Id, IdSource, Kind, Money, Refusal, money::MoneyError};
+use payterms_kernel::{Id, IdSource, Kind, Money, Reason, Refusal, money::MoneyError};
 use uuid::Uuid;
 
 /// Where a draw is.
@@ -159,7 +159,7 @@ impl Line {
             } else {
                 crate::edges::allowed(self.state)
             };
-            bars.push(Refusal::state("LINE_STATE", "The line", self.state.name(), &allowed));
+            bars.push(Refusal::state(Reason::LINE_STATE, "The line", self.state.name(), &allowed));
         } else if self
             .pending_transition
             .as_ref()
@@ -167,14 +167,14 @@ impl Line {
         {
             bars.push(Refusal::new(
                 Kind::Conflict,
-                "CONCURRENT_UPDATE",
+                Reason::CONCURRENT_UPDATE,
                 "The line is being put aside or closed.",
             ));
         }
         if let Some(in_plan) = in_plan {
             let message = "An invoice of the customer is in a payment plan: the line gives no new draws meanwhile.";
             bars.push(
-                Refusal::precondition("INVOICE_IN_PLAN", message)
+                Refusal::precondition(Reason::INVOICE_IN_PLAN, message)
                     .with("invoice", &in_plan.invoice)
                     .with("plan", &in_plan.plan),
             );
@@ -341,7 +341,7 @@ impl Line {
 #[must_use]
 pub fn limit_exceeded(available: Money, wanted: Money) -> Refusal {
     let message = format!("{available} can be drawn on the line; {wanted} were asked.");
-    Refusal::precondition("CREDIT_LIMIT_EXCEEDED", message)
+    Refusal::precondition(Reason::CREDIT_LIMIT_EXCEEDED, message)
         .with("available", available.amount())
         .with("asked", wanted.amount())
 }

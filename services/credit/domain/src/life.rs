@@ -7,7 +7,7 @@ use crate::{
     programme::Programme,
 };
 use chrono::{DateTime, NaiveDate, Utc};
-use payterms_kernel::{Actor, Kind, Money, Refusal};
+use payterms_kernel::{Actor, Kind, Money, Reason, Refusal};
 
 impl Line {
     /// Refuses a verb that the state does not allow, or that comes while another is being done.
@@ -17,7 +17,7 @@ impl Line {
     pub fn must_lead(&self, verb: Verb, to: LineState) -> Result<(), Refusal> {
         if !edges::leads(self.state, verb, to) {
             return Err(Refusal::state(
-                "LINE_STATE",
+                Reason::LINE_STATE,
                 "The line",
                 self.state.name(),
                 &edges::allowed(self.state),
@@ -31,7 +31,7 @@ impl Line {
             None => Ok(()),
             Some(_) => Err(Refusal::new(
                 Kind::Conflict,
-                "CONCURRENT_UPDATE",
+                Reason::CONCURRENT_UPDATE,
                 "Another change of the line is under way. Try again soon.",
             )),
         }
@@ -50,16 +50,20 @@ impl Line {
     ) -> Result<(), Refusal> {
         self.must_lead(verb, target(verb))?;
         if verb == Verb::Activate && self.expires_at <= now {
-            return Err(Refusal::state("LINE_STATE", "The line", LineState::Expired.name(), &[]));
+            return Err(Refusal::state(
+                Reason::LINE_STATE,
+                "The line",
+                LineState::Expired.name(),
+                &[],
+            ));
         }
         if verb == Verb::Close && !self.exposure()?.is_zero() {
             let exposure = self.exposure()?;
             let message = format!(
                 "{exposure} is owed or authorised on the line. Close it once that is zero; suspend it meanwhile."
             );
-            return Err(
-                Refusal::precondition("LINE_IN_USE", message).with("exposure", exposure.amount())
-            );
+            return Err(Refusal::precondition(Reason::LINE_IN_USE, message)
+                .with("exposure", exposure.amount()));
         }
         self.pending_transition =
             Some(PendingTransition { verb, by, explanation: explanation.to_owned() });
@@ -142,7 +146,12 @@ impl Line {
                 .into_iter()
                 .filter(|text| *text != "RestoreLine")
                 .collect();
-            return Err(Refusal::state("LINE_STATE", "The line", self.state.name(), &allowed));
+            return Err(Refusal::state(
+                Reason::LINE_STATE,
+                "The line",
+                self.state.name(),
+                &allowed,
+            ));
         }
         self.lift(Suspension::ByTenant, by, explanation, now);
         Ok(())
@@ -209,13 +218,13 @@ impl Line {
         now: DateTime<Utc>,
     ) -> Result<(), Refusal> {
         if !self.state.is_live() {
-            return Err(Refusal::state("LINE_STATE", "The line", self.state.name(), &[]));
+            return Err(Refusal::state(Reason::LINE_STATE, "The line", self.state.name(), &[]));
         }
         programme.must_allow(limit)?;
         if limit.compare(self.limit)?.is_lt() && reasons.is_empty() {
             let message =
                 "A cut of the limit carries its principal reasons, in order. Name 1 to 4.";
-            return Err(Refusal::precondition("LIMIT_REASONS_REQUIRED", message)
+            return Err(Refusal::precondition(Reason::LIMIT_REASONS_REQUIRED, message)
                 .with("limit", self.limit.amount()));
         }
         let verb = if limit.compare(self.limit)?.is_lt() { "CUT_LIMIT" } else { "RAISE_LIMIT" };

@@ -7,7 +7,7 @@ use crate::{
 };
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use payterms_kernel::{
-    Actor, Currency, Id, Money, Refusal, calendar::PaymentTerm, money::MoneyError,
+    Actor, Currency, Id, Money, Reason, Refusal, calendar::PaymentTerm, money::MoneyError,
 };
 use uuid::Uuid;
 
@@ -178,9 +178,8 @@ impl Line {
         programme.must_allow(offer.limit)?;
         if let Some(condition) = programme.against_the_country(customer) {
             let message = format!("The customer is not eligible. {}", condition.description);
-            return Err(
-                Refusal::precondition("NOT_ELIGIBLE", message).with_conditions(vec![condition])
-            );
+            return Err(Refusal::precondition(Reason::NOT_ELIGIBLE, message)
+                .with_conditions(vec![condition]));
         }
         let zero = Money::zero(offer.limit.currency());
         let mut line = Self {

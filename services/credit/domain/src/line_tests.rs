@@ -5,7 +5,7 @@ use crate::{
     draw::Figures, line::Offer, purchase_tests::in_plan,
 };
 use chrono::{DateTime, Days, NaiveDate, Utc};
-use payterms_kernel::{Actor, Currency, Id, IdSource, Money, calendar::PaymentTerm};
+use payterms_kernel::{Actor, Currency, Id, IdSource, Money, Reason, calendar::PaymentTerm};
 use uuid::Uuid;
 
 pub(crate) fn usd(cents: i64) -> Money {
@@ -94,11 +94,11 @@ fn bought_in_june_it_is_owed_at_the_end_of_july() {
         .clone()
         .authorize(&mut ids, (Uuid::nil(), &[(invoice, usd(1))]), (usd(700), None), now)
         .unwrap_err();
-    assert_eq!(capped.reason, "CREDIT_LIMIT_EXCEEDED", "the cap was lowered since");
+    assert_eq!(capped.reason, Reason::CREDIT_LIMIT_EXCEEDED, "the cap was lowered since");
     let refused = line
         .authorize(&mut ids, (Uuid::nil(), &[(invoice, usd(301))]), (usd(5_000), None), now)
         .unwrap_err();
-    assert_eq!(refused.reason, "CREDIT_LIMIT_EXCEEDED");
+    assert_eq!(refused.reason, Reason::CREDIT_LIMIT_EXCEEDED);
     assert_eq!(
         line.authorize(
             &mut ids,
@@ -108,7 +108,7 @@ fn bought_in_june_it_is_owed_at_the_end_of_july() {
         )
         .unwrap_err()
         .reason,
-        "INVOICE_IN_PLAN"
+        Reason::INVOICE_IN_PLAN
     );
     line.capture(&mut draws[0], "2026-06-01".parse().unwrap(), now).unwrap().unwrap();
     assert_eq!(draws[0].due_on, "2026-07-31".parse().ok());
@@ -181,7 +181,7 @@ fn every_pair_of_state_and_verb_is_an_edge_or_refused() {
                 Verb::Expire => {
                     line.evaluate(NaiveDate::MIN, now + Days::new(31));
                     if line.state == state {
-                        Err(payterms_kernel::Refusal::precondition("LINE_STATE", ""))
+                        Err(payterms_kernel::Refusal::precondition(Reason::LINE_STATE, ""))
                     } else {
                         Ok(())
                     }
@@ -190,7 +190,7 @@ fn every_pair_of_state_and_verb_is_an_edge_or_refused() {
             let leads = EDGES.iter().any(|edge| edge.0 == state && edge.1 == verb);
             assert_eq!(moved.is_ok(), leads, "{state:?} {verb:?}");
             if let Err(refusal) = moved {
-                assert_eq!(refusal.reason, "LINE_STATE");
+                assert_eq!(refusal.reason, Reason::LINE_STATE);
                 assert_eq!(line.state, state);
             } else {
                 assert!(

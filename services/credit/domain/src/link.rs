@@ -3,7 +3,7 @@
 
 use crate::application::Application;
 use chrono::{DateTime, TimeDelta, Utc};
-use payterms_kernel::{Id, Refusal};
+use payterms_kernel::{Id, Reason, Refusal};
 
 /// Hours for which the page is open.
 pub const PAGE_HOURS: i64 = 4;
@@ -129,7 +129,7 @@ impl BankLink {
 pub fn broken(institution: &str) -> Refusal {
     let bank = if institution.is_empty() { "The bank" } else { institution };
     Refusal::precondition(
-        "BANK_LINK_BROKEN",
+        Reason::BANK_LINK_BROKEN,
         format!("{bank} does not let us in. Link the account again."),
     )
 }

@@ -6,7 +6,7 @@ use crate::{
     feature::{Feature, Features},
 };
 use chrono::{DateTime, Utc};
-use payterms_kernel::{Condition as Unmet, Currency, Id, Money, Refusal};
+use payterms_kernel::{Condition as Unmet, Currency, Id, Money, Reason, Refusal};
 use serde::{Deserialize, Serialize};
 
 /// How a feature is compared.
@@ -240,7 +240,7 @@ impl Policy {
         match self.state {
             PolicyState::Draft => Ok(()),
             PolicyState::Published => Err(Refusal::state(
-                "POLICY_STATE",
+                Reason::POLICY_STATE,
                 "The policy",
                 self.state.name(),
                 &["CreatePolicy"],
@@ -275,7 +275,7 @@ impl Policy {
         if !unmet.is_empty() {
             let message = "The policy does not decide its own cases as they say. Mend the policy or the cases.";
             return Err(
-                Refusal::precondition("POLICY_CASES_FAILED", message).with_conditions(unmet)
+                Refusal::precondition(Reason::POLICY_CASES_FAILED, message).with_conditions(unmet)
             );
         }
         self.state = PolicyState::Published;

@@ -3,7 +3,7 @@
 
 use crate::policy::Policy;
 use chrono::{DateTime, Utc};
-use payterms_kernel::{Condition, Currency, Id, Money, Refusal, calendar::PaymentTerm};
+use payterms_kernel::{Condition, Currency, Id, Money, Reason, Refusal, calendar::PaymentTerm};
 
 /// Whether a programme takes applications and offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,9 +81,12 @@ impl Programme {
     pub fn must_be_open(&self) -> Result<(), Refusal> {
         match self.state {
             ProgrammeState::Open => Ok(()),
-            ProgrammeState::Closed => {
-                Err(Refusal::state("PROGRAMME_STATE", "The programme", self.state.name(), &[]))
-            }
+            ProgrammeState::Closed => Err(Refusal::state(
+                Reason::PROGRAMME_STATE,
+                "The programme",
+                self.state.name(),
+                &[],
+            )),
         }
     }
 
@@ -106,9 +109,8 @@ impl Programme {
         if limit.compare(self.cap)?.is_gt() {
             let message =
                 format!("The programme's lines go up to {}. Ask for at most that.", self.cap);
-            return Err(
-                Refusal::precondition("LIMIT_ABOVE_CAP", message).with("cap", self.cap.amount())
-            );
+            return Err(Refusal::precondition(Reason::LIMIT_ABOVE_CAP, message)
+                .with("cap", self.cap.amount()));
         }
         Ok(())
     }

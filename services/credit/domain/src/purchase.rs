@@ -8,7 +8,7 @@ use crate::{
     line::Line,
 };
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use payterms_kernel::{Condition, IdSource, Money, Refusal, Violation, money::MoneyError};
+use payterms_kernel::{Condition, IdSource, Money, Reason, Refusal, Violation, money::MoneyError};
 use rust_decimal::Decimal;
 
 /// How long a purchase is reserved where the caller does not say.
@@ -60,13 +60,13 @@ impl Buyer {
             return Ok(());
         }
         let condition = |name: &String| Condition {
-            name: "PROFILE_INCOMPLETE",
+            name: Reason::PROFILE_INCOMPLETE.name(),
             subject: name.clone(),
             description: format!("Complete {name} in the customer's profile."),
         };
         let message =
             format!("The customer's profile lacks {}. Complete it first.", self.lacking.join(", "));
-        let refusal = Refusal::precondition("PROFILE_INCOMPLETE", message)
+        let refusal = Refusal::precondition(Reason::PROFILE_INCOMPLETE, message)
             .with("missing", self.lacking.join(","));
         Err(refusal.with_conditions(self.lacking.iter().map(condition).collect()))
     }
@@ -147,14 +147,14 @@ impl PurchaseRequest {
         if at <= now {
             return Err(wrong(
                 "expire_time".to_owned(),
-                "TIME_IN_PAST",
+                Reason::TIME_IN_PAST,
                 "Name an instant later than now.",
             ));
         }
         if at > now + TimeDelta::days(MOST_DAYS) {
             return Err(wrong(
                 "expire_time".to_owned(),
-                "TIME_OUT_OF_RANGE",
+                Reason::TIME_OUT_OF_RANGE,
                 "Name an instant at most 90 days ahead.",
             ));
         }
@@ -162,7 +162,7 @@ impl PurchaseRequest {
     }
 }
 
-fn wrong(field: String, reason: &'static str, description: &str) -> Refusal {
+fn wrong(field: String, reason: Reason, description: &str) -> Refusal {
     Refusal::invalid(vec![Violation { field, reason, description: description.to_owned() }])
 }
 
@@ -171,7 +171,7 @@ fn must_come_to_something(amount: Money) -> Result<(), Refusal> {
         return Ok(());
     }
     Err(Refusal::precondition(
-        "INVOICE_EMPTY",
+        Reason::INVOICE_EMPTY,
         "The lines come to nothing. Bill at least one minor unit.",
     ))
 }
@@ -181,14 +181,14 @@ impl Draw {
     fn standing(&mut self, now: DateTime<Utc>) -> Result<&mut Purchase, Refusal> {
         let Some(purchase) = &mut self.purchase else {
             let message = "The draw is for a payment of invoices, and only that payment ends it.";
-            return Err(Refusal::precondition("HOLD_OWNER", message));
+            return Err(Refusal::precondition(Reason::HOLD_OWNER, message));
         };
         let over = self.state == DrawState::Authorized && purchase.expires_at <= now;
         let state = if over { DrawState::Expired } else { self.state };
         if state == DrawState::Authorized {
             return Ok(purchase);
         }
-        Err(Refusal::state("DRAW_STATE", "The draw", state.name(), &[]))
+        Err(Refusal::state(Reason::DRAW_STATE, "The draw", state.name(), &[]))
     }
 
     /// Refuses the verbs of payments for a purchase.
@@ -200,7 +200,7 @@ impl Draw {
             return Ok(());
         }
         Err(Refusal::precondition(
-            "HOLD_OWNER",
+            Reason::HOLD_OWNER,
             "The draw is a purchase without an invoice, and no payment ends it.",
         ))
     }
@@ -299,7 +299,7 @@ impl Line {
             let Some(sold) = purchase.lines.get_mut(*place) else {
                 return Err(wrong(
                     format!("lines[{at}].place"),
-                    "FIELD_OUT_OF_RANGE",
+                    Reason::FIELD_OUT_OF_RANGE,
                     "Name a line of the draw by its place.",
                 ));
             };
@@ -307,7 +307,7 @@ impl Line {
             if sold.captured > sold.item.quantity {
                 return Err(wrong(
                     format!("lines[{at}].quantity"),
-                    "FIELD_OUT_OF_RANGE",
+                    Reason::FIELD_OUT_OF_RANGE,
                     "Capture at most what was authorised.",
                 ));
             }

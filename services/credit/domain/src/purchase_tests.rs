@@ -7,7 +7,7 @@ use crate::{
     purchase::{Buyer, Item, Part, PurchaseRequest, TaxRule},
 };
 use chrono::{DateTime, Days, NaiveDate, Utc};
-use payterms_kernel::{Currency, IdSource, Money, Refusal};
+use payterms_kernel::{Currency, IdSource, Money, Reason, Refusal};
 use rust_decimal::Decimal;
 
 const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
@@ -82,15 +82,15 @@ fn all_that_is_against_a_purchase_is_told_at_once() {
         )
         .unwrap_err();
     let texts: Vec<_> = refused.conditions.iter().map(|condition| condition.name).collect();
-    assert_eq!(refused.reason, "LINE_STATE");
+    assert_eq!(refused.reason, Reason::LINE_STATE);
     assert_eq!(
         texts,
         [
-            "LINE_STATE",
-            "INVOICE_IN_PLAN",
-            "PROFILE_INCOMPLETE",
-            "TAX_UNKNOWN",
-            "CREDIT_LIMIT_EXCEEDED"
+            Reason::LINE_STATE,
+            Reason::INVOICE_IN_PLAN,
+            Reason::PROFILE_INCOMPLETE,
+            Reason::TAX_UNKNOWN,
+            Reason::CREDIT_LIMIT_EXCEEDED
         ]
     );
     assert!(
@@ -114,20 +114,28 @@ fn what_could_keep_the_invoice_from_being_made_is_refused() {
         ..request(vec![item(1, "1")])
     };
     let lacking = Buyer { lacking: vec!["billing_address".into()], ..buyer() };
-    let cases: [(&str, PurchaseRequest, Buyer); 9] = [
+    let cases: [(Reason, PurchaseRequest, Buyer); 9] = [
         (
-            "CURRENCY_MISMATCH",
+            Reason::CURRENCY_MISMATCH,
             request(vec![item(1, "1"), Item { unit_price: euro, ..item(1, "1") }]),
             buyer(),
         ),
-        ("CURRENCY_MISMATCH", request(vec![Item { unit_price: euro, ..item(1, "1") }]), buyer()),
-        ("TAX_UNKNOWN", request(vec![item(1, "1"), unknown]), buyer()),
-        ("TAX_UNKNOWN", request(vec![item(1, "1")]), Buyer { country: "DE".into(), ..buyer() }),
-        ("PROFILE_INCOMPLETE", request(vec![item(1, "1")]), lacking),
-        ("INVOICE_EMPTY", request(vec![item(1, "0.4")]), buyer()),
-        ("CREDIT_LIMIT_EXCEEDED", request(vec![item(500, "2"), item(1, "1")]), buyer()),
-        ("TIME_IN_PAST", late(0), buyer()),
-        ("TIME_OUT_OF_RANGE", late(91), buyer()),
+        (
+            Reason::CURRENCY_MISMATCH,
+            request(vec![Item { unit_price: euro, ..item(1, "1") }]),
+            buyer(),
+        ),
+        (Reason::TAX_UNKNOWN, request(vec![item(1, "1"), unknown]), buyer()),
+        (
+            Reason::TAX_UNKNOWN,
+            request(vec![item(1, "1")]),
+            Buyer { country: "DE".into(), ..buyer() },
+        ),
+        (Reason::PROFILE_INCOMPLETE, request(vec![item(1, "1")]), lacking),
+        (Reason::INVOICE_EMPTY, request(vec![item(1, "0.4")]), buyer()),
+        (Reason::CREDIT_LIMIT_EXCEEDED, request(vec![item(500, "2"), item(1, "1")]), buyer()),
+        (Reason::TIME_IN_PAST, late(0), buyer()),
+        (Reason::TIME_OUT_OF_RANGE, late(91), buyer()),
     ];
     for (reason, request, buyer) in cases {
         let mut line = active(NOW);
@@ -165,12 +173,12 @@ fn a_part_is_captured_once_and_the_rest_released() {
     for parts in [vec![(2, None)], vec![(0, Some(Decimal::from(4)))]] {
         let mut copy = draw.clone();
         let refusal = capture(&mut line.clone(), &mut copy, &parts, NOW).unwrap_err();
-        assert_eq!(refusal.violations[0].reason, "FIELD_OUT_OF_RANGE");
+        assert_eq!(refusal.violations[0].reason, Reason::FIELD_OUT_OF_RANGE);
     }
     let nothing = Some(Decimal::new(1, 3));
     assert_eq!(
         capture(&mut line.clone(), &mut before.clone(), &[(0, nothing)], NOW).unwrap_err().reason,
-        "INVOICE_EMPTY"
+        Reason::INVOICE_EMPTY
     );
     // Neither a cut of the limit nor a suspension keeps it from being captured.
     (line.limit, line.state) = (usd(1), LineState::Suspended);
@@ -183,7 +191,7 @@ fn a_part_is_captured_once_and_the_rest_released() {
     for refusal in
         [capture(&mut line, &mut draw, &[], NOW), line.void_purchase(&mut draw, NOW).map(|_| ())]
     {
-        assert_eq!(refusal.unwrap_err().reason, "DRAW_STATE");
+        assert_eq!(refusal.unwrap_err().reason, Reason::DRAW_STATE);
     }
     let known = Figures {
         open: usd(0),
@@ -205,16 +213,19 @@ fn it_expires_and_a_payments_draw_does_not() {
     assert_eq!(line.expire(&mut draw, end - Days::new(1)), Ok(None));
     assert_eq!(
         capture(&mut line, &mut draw, &[], end).unwrap_err().reason,
-        "DRAW_STATE",
+        Reason::DRAW_STATE,
         "over, whether or not the job has run"
     );
     assert!(line.expire(&mut draw, end).unwrap().is_some());
     assert_eq!((draw.state, line.exposure()), (DrawState::Expired, Ok(usd(0))));
     assert_eq!(line.expire(&mut draw, end), Ok(None), "once");
     let mut of_payment = Draw { purchase: None, ..draw.clone() };
-    assert_eq!(draw.must_be_of_payment().unwrap_err().reason, "HOLD_OWNER");
-    assert_eq!(capture(&mut line, &mut of_payment, &[], NOW).unwrap_err().reason, "HOLD_OWNER");
-    assert_eq!(line.void_purchase(&mut of_payment, NOW).unwrap_err().reason, "HOLD_OWNER");
+    assert_eq!(draw.must_be_of_payment().unwrap_err().reason, Reason::HOLD_OWNER);
+    assert_eq!(
+        capture(&mut line, &mut of_payment, &[], NOW).unwrap_err().reason,
+        Reason::HOLD_OWNER
+    );
+    assert_eq!(line.void_purchase(&mut of_payment, NOW).unwrap_err().reason, Reason::HOLD_OWNER);
 }
 
 /// An invoice in a plan.

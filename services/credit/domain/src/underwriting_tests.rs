@@ -11,7 +11,7 @@ use crate::{
     standard,
 };
 use chrono::{DateTime, Days, TimeDelta, Utc};
-use payterms_kernel::{Currency, Id, Money, calendar::PaymentTerm};
+use payterms_kernel::{Currency, Id, Money, Reason, calendar::PaymentTerm};
 use proptest::prelude::*;
 use uuid::Uuid;
 
@@ -86,7 +86,7 @@ fn the_standard_policy_decides_its_own_cases_and_is_published() {
     assert!(policy.tried().iter().all(|tried| tried.passed), "{:?}", policy.tried());
     policy.publish(1, DateTime::UNIX_EPOCH).unwrap();
     assert_eq!((policy.state, policy.number), (PolicyState::Published, 1));
-    assert_eq!(policy.publish(2, DateTime::UNIX_EPOCH).unwrap_err().reason, "POLICY_STATE");
+    assert_eq!(policy.publish(2, DateTime::UNIX_EPOCH).unwrap_err().reason, Reason::POLICY_STATE);
 }
 
 #[test]
@@ -199,18 +199,18 @@ fn started(now: DateTime<Utc>) -> Application {
 fn nobody_decides_their_own_and_one_person_at_a_time() {
     let now = DateTime::UNIX_EPOCH;
     let mut application = started(now);
-    assert_eq!(application.submit(now).unwrap_err().reason, "APPLICATION_STATE");
+    assert_eq!(application.submit(now).unwrap_err().reason, Reason::APPLICATION_STATE);
     application.upload(FileKind::Statement, now).unwrap();
     application.submit(now).unwrap();
     assert!(application.goes_to_a_person(), "a file can be forged");
     application.refer(now);
-    assert_eq!(application.claim("ada", now).unwrap_err().reason, "SEPARATION_OF_DUTIES");
+    assert_eq!(application.claim("ada", now).unwrap_err().reason, Reason::SEPARATION_OF_DUTIES);
     let no = |application: &mut Application, subject: &str| {
         application.decide(&programme(), subject, (None, vec!["Thin.".into()], "No."), now)
     };
-    assert_eq!(no(&mut application, "bob").unwrap_err().reason, "NOT_CLAIMED");
+    assert_eq!(no(&mut application, "bob").unwrap_err().reason, Reason::NOT_CLAIMED);
     application.claim("bob", now).unwrap();
-    assert_eq!(application.claim("cyd", now).unwrap_err().reason, "CLAIMED");
+    assert_eq!(application.claim("cyd", now).unwrap_err().reason, Reason::CLAIMED);
     application.ask_for_more("bob", "June, please.", now).unwrap();
     assert_eq!(
         (application.state, application.expires_at),
@@ -223,7 +223,10 @@ fn nobody_decides_their_own_and_one_person_at_a_time() {
         (application.state, application.reapply_at),
         (ApplicationState::Declined, Some(now + TimeDelta::days(90)))
     );
-    assert_eq!(application.withdraw(&programme(), now).unwrap_err().reason, "APPLICATION_STATE");
+    assert_eq!(
+        application.withdraw(&programme(), now).unwrap_err().reason,
+        Reason::APPLICATION_STATE
+    );
 }
 
 #[test]
@@ -234,7 +237,10 @@ fn ten_attachments_are_taken_and_stand_in_for_an_account() {
     for _ in 0..10 {
         application.upload(FileKind::Attachment, now).unwrap();
     }
-    assert_eq!(application.upload(FileKind::Attachment, now).unwrap_err().reason, "TOO_MANY_ITEMS");
+    assert_eq!(
+        application.upload(FileKind::Attachment, now).unwrap_err().reason,
+        Reason::TOO_MANY_ITEMS
+    );
     assert_eq!(
         (application.files, application.attachments),
         (10, 10),
@@ -243,12 +249,15 @@ fn ten_attachments_are_taken_and_stand_in_for_an_account() {
     for _ in 10..24 {
         application.upload(FileKind::Statement, now).unwrap();
     }
-    assert_eq!(application.upload(FileKind::Statement, now).unwrap_err().reason, "TOO_MANY_ITEMS");
+    assert_eq!(
+        application.upload(FileKind::Statement, now).unwrap_err().reason,
+        Reason::TOO_MANY_ITEMS
+    );
     assert!(application.is_decided_by_sight() && application.goes_to_a_person());
     application.submit(now).unwrap();
     assert_eq!(
         application.upload(FileKind::Attachment, now).unwrap_err().reason,
-        "APPLICATION_STATE"
+        Reason::APPLICATION_STATE
     );
 }
 
@@ -266,12 +275,12 @@ fn linked_accounts_alone_are_decided_by_the_policy_until_a_person_has_asked_for_
     application.link(0, now).unwrap();
     assert_eq!(
         (application.state, application.link(10, now).unwrap_err().reason),
-        (ApplicationState::AwaitingBankData, "TOO_MANY_ITEMS")
+        (ApplicationState::AwaitingBankData, Reason::TOO_MANY_ITEMS)
     );
     application.submit(now).unwrap();
     assert_eq!(
         (application.goes_to_a_person(), application.link(0, now).unwrap_err().reason),
-        (false, "APPLICATION_STATE")
+        (false, Reason::APPLICATION_STATE)
     );
     application.give_back(now);
     assert_eq!(
@@ -293,7 +302,7 @@ fn linked_accounts_alone_are_decided_by_the_policy_until_a_person_has_asked_for_
         now,
     );
     assert!(!link.expire(now + TimeDelta::hours(3)) && link.expire(now + TimeDelta::hours(4)));
-    assert_eq!(link.must_be_confirmable().unwrap_err().reason, "BANK_LINK_BROKEN");
+    assert_eq!(link.must_be_confirmable().unwrap_err().reason, Reason::BANK_LINK_BROKEN);
     link.confirm("Bank".into(), vec![1]);
     assert_eq!(
         (link.state, link.break_up(), link.state),
@@ -322,7 +331,7 @@ fn a_withdrawal_counts_for_the_cool_down_only_after_it_was_submitted() {
     let refusal = must_be_eligible(cooling(), Some(until)).unwrap_err();
     assert_eq!(
         (refusal.reason, refusal.metadata[0].1.as_str()),
-        ("COOL_DOWN_ACTIVE", "1970-04-01T00:00:00+00:00")
+        (Reason::COOL_DOWN_ACTIVE, "1970-04-01T00:00:00+00:00")
     );
     let both = programme().against(
         &Customer { id: Id::from_uuid(Uuid::max()), country: "FR".into(), tier: String::new() },
@@ -330,7 +339,7 @@ fn a_withdrawal_counts_for_the_cool_down_only_after_it_was_submitted() {
     );
     assert_eq!(
         must_be_eligible([both, cooling()].concat(), Some(until)).unwrap_err().reason,
-        "NOT_ELIGIBLE"
+        Reason::NOT_ELIGIBLE
     );
 }
 

@@ -13,7 +13,7 @@ use crate::commands::bank_files::{BankFinding, Reading};
 use chrono::NaiveDate;
 use payterms_bank_files::{Limits, Source, account_key};
 use payterms_credit_domain::bank::Statement;
-use payterms_kernel::{Kind, Refusal, TenantId};
+use payterms_kernel::{Kind, Reason, Refusal, TenantId};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 
@@ -25,7 +25,7 @@ pub const MOST_FINDINGS: usize = 200;
 const MOST_TEXT: usize = 140;
 
 fn invalid(what: impl Into<String>) -> Refusal {
-    Refusal::new(Kind::Invalid, "BANK_FILE_INVALID", what)
+    Refusal::new(Kind::Invalid, Reason::BANK_FILE_INVALID, what)
 }
 
 /// What a file was read as.

@@ -14,7 +14,7 @@ use payterms_chassis::{
     render::{money, timestamp},
 };
 use payterms_credit_domain::{AdvisedLimit, AdvisedState, advised::Answer};
-use payterms_kernel::{Id, Money, TenantId};
+use payterms_kernel::{Id, Money, Reason, TenantId};
 use payterms_proto::credit::v1 as pb;
 use tonic::Request;
 
@@ -59,7 +59,7 @@ pub fn list_advised_limits(
         fields.name("parent", &message.parent, if of_tenant { &[] } else { &["customers"] });
     let mut states = Vec::new();
     if message.states.len() > AdvisedState::ALL.len() {
-        fields.wrong("states", "TOO_MANY_ITEMS", "Name each state once.");
+        fields.wrong("states", Reason::TOO_MANY_ITEMS, "Name each state once.");
     }
     for (index, number) in message.states.iter().take(AdvisedState::ALL.len()).enumerate() {
         let state = fields.choice::<pb::advised_limit::State>(&format!("states[{index}]"), *number);

@@ -27,7 +27,7 @@ use payterms_chassis::{
     render::{money, timestamp},
 };
 use payterms_credit_domain::{Advice, Application, ApplicationState, BankLink};
-use payterms_kernel::{Id, Money, TenantId};
+use payterms_kernel::{Id, Money, Reason, TenantId};
 use payterms_proto::{credit::v1 as pb, google::r#type as google};
 use tonic::Request;
 use uuid::Uuid;
@@ -162,20 +162,20 @@ pub(super) fn answer(
 ) -> (Option<Money>, Vec<String>) {
     let approves = match fields.choice::<pb::Outcome>("outcome", outcome) {
         Some(pb::Outcome::Refer) => {
-            fields.wrong("outcome", "ENUM_INVALID", "A person approves or declines.");
+            fields.wrong("outcome", Reason::ENUM_INVALID, "A person approves or declines.");
             false
         }
         outcome => outcome == Some(pb::Outcome::Approve),
     };
     let granted = approves.then(|| fields.money("limit", limit, Digits::MinorUnit));
     if !approves && limit.is_some() {
-        fields.wrong("limit", "FIELD_OUT_OF_RANGE", "Leave it out: a refusal has no limit.");
+        fields.wrong("limit", Reason::FIELD_OUT_OF_RANGE, "Leave it out: a refusal has no limit.");
     }
     if approves && !reasons.is_empty() {
-        fields.wrong("reasons", "TOO_MANY_ITEMS", "Leave them out: an approval has none.");
+        fields.wrong("reasons", Reason::TOO_MANY_ITEMS, "Leave them out: an approval has none.");
     }
     if !approves && reasons.is_empty() {
-        fields.wrong("reasons", "FIELD_REQUIRED", "Name 1 to 4 reasons, in order.");
+        fields.wrong("reasons", Reason::FIELD_REQUIRED, "Name 1 to 4 reasons, in order.");
     }
     (granted, principal_reasons(fields, reasons))
 }
@@ -252,7 +252,7 @@ pub fn list_applications(
         fields.parent("parent", &message.parent, if of_tenant { &[] } else { &["customers"] });
     let mut states = Vec::new();
     if message.states.len() > ApplicationState::ALL.len() {
-        fields.wrong("states", "TOO_MANY_ITEMS", "Name each state once.");
+        fields.wrong("states", Reason::TOO_MANY_ITEMS, "Name each state once.");
     }
     for (index, number) in message.states.iter().take(ApplicationState::ALL.len()).enumerate() {
         let state =

@@ -14,7 +14,7 @@ use payterms_credit_domain::{
     attachment::MOST_BYTES,
     bank::{Coverage, Gap, Statement},
 };
-use payterms_kernel::{Money, TenantId};
+use payterms_kernel::{Money, Reason, TenantId};
 use payterms_proto::{
     common::v1::{BankFinding as BankFindingMessage, CsvMapping as CsvMappingMessage},
     credit::v1 as pb,
@@ -88,13 +88,17 @@ pub(super) fn content(
 ) -> (Bytes, Reading) {
     if AttachmentFormat::of(content).is_some() {
         if content.len() > MOST_BYTES {
-            fields.wrong("content", "FIELD_TOO_LONG", "Send at most 10 MiB of a PDF, PNG or JPEG.");
+            fields.wrong(
+                "content",
+                Reason::FIELD_TOO_LONG,
+                "Send at most 10 MiB of a PDF, PNG or JPEG.",
+            );
         }
         for (field, is_set) in [("csv", csv.is_some()), ("preset", preset != 0)] {
             if is_set {
                 fields.wrong(
                     field,
-                    "FIELD_OUT_OF_RANGE",
+                    Reason::FIELD_OUT_OF_RANGE,
                     "Leave it out: nothing is read of a PDF, PNG or JPEG.",
                 );
             }

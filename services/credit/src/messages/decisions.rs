@@ -9,14 +9,14 @@ use payterms_chassis::render::money;
 use payterms_credit_domain::{
     Advice,
     bank::{ApartRule, SetApart},
-    decision::{Points, Reason, RuleOutcome},
+    decision::{Points, PrincipalReason, RuleOutcome},
 };
 use payterms_kernel::{Money, TenantId};
 use payterms_proto::credit::v1 as pb;
 
 /// A reason.
 #[must_use]
-pub fn principal_reason(reason: &Reason) -> pb::PrincipalReason {
+pub fn principal_reason(reason: &PrincipalReason) -> pb::PrincipalReason {
     pb::PrincipalReason { code: reason.code.clone(), text: reason.text.clone() }
 }
 

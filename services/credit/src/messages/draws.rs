@@ -18,7 +18,7 @@ use payterms_credit_domain::{
     draw::InPlan,
     purchase::{Item, Sold},
 };
-use payterms_kernel::{Id, Money, Refusal, TenantId};
+use payterms_kernel::{Id, Money, Reason, Refusal, TenantId};
 use payterms_proto::{
     credit::{peers::v1 as peers, v1 as pb},
     invoicing::v1::InvoiceLine,
@@ -60,10 +60,10 @@ pub fn authorize_for_payment(
     let (mut fields, message) = Fields::open(request)?;
     let (payment, mut foreign) = payment_ref(&mut fields, &message.name, &message.payment);
     if message.invoices.is_empty() {
-        fields.wrong("invoices", "FIELD_REQUIRED", "Name 1 to 100 invoices.");
+        fields.wrong("invoices", Reason::FIELD_REQUIRED, "Name 1 to 100 invoices.");
     }
     if message.invoices.len() > MOST_INVOICES {
-        fields.wrong("invoices", "TOO_MANY_ITEMS", "Name at most 100 invoices.");
+        fields.wrong("invoices", Reason::TOO_MANY_ITEMS, "Name at most 100 invoices.");
     }
     let mut invoices: Vec<(Id<Invoice>, Money)> = Vec::new();
     for (index, to_defer) in message.invoices.iter().take(MOST_INVOICES).enumerate() {
@@ -82,7 +82,7 @@ pub fn authorize_for_payment(
         if invoices.iter().any(|(other, _)| *other == invoice) {
             fields.wrong(
                 &format!("invoices[{index}].invoice"),
-                "DUPLICATE_ITEM",
+                Reason::DUPLICATE_ITEM,
                 "Name each invoice once.",
             );
         }

@@ -2,6 +2,7 @@
 
 use payterms_chassis::{Fields, render::decimal};
 use payterms_credit_domain::{Feature, Features, Outcome, feature::Unit};
+use payterms_kernel::Reason;
 use payterms_proto::{credit::v1 as pb, google::r#type::Decimal as DecimalMessage};
 use rust_decimal::{Decimal, prelude::ToPrimitive};
 
@@ -50,7 +51,7 @@ fn negative(message: Option<&DecimalMessage>) -> Option<DecimalMessage> {
 /// Points, within their bounds.
 pub(super) fn points(fields: &mut Fields, field: &str, points: i32) -> i64 {
     if points.checked_abs().is_none_or(|points| points > MOST_POINTS) {
-        fields.wrong(field, "FIELD_OUT_OF_RANGE", "Use -1,000 to 1,000 points.");
+        fields.wrong(field, Reason::FIELD_OUT_OF_RANGE, "Use -1,000 to 1,000 points.");
     }
     points.into()
 }

@@ -18,7 +18,7 @@ use payterms_chassis::{
     render::{date, money, term, timestamp},
 };
 use payterms_credit_domain::{Line, LineState, Suspension, Taken, Verb};
-use payterms_kernel::{Id, Refusal, Side, TenantId};
+use payterms_kernel::{Id, Reason, Refusal, Side, TenantId};
 use payterms_proto::credit::v1 as pb;
 use tonic::Request;
 
@@ -138,7 +138,7 @@ pub fn change_limit(
 /// Principal reasons, in order.
 pub(super) fn principal_reasons(fields: &mut Fields, reasons: &[String]) -> Vec<String> {
     if reasons.len() > MOST_REASONS {
-        fields.wrong("reasons", "TOO_MANY_ITEMS", "Name at most 4 reasons.");
+        fields.wrong("reasons", Reason::TOO_MANY_ITEMS, "Name at most 4 reasons.");
     }
     let counted = reasons.iter().take(MOST_REASONS).enumerate();
     counted
@@ -190,7 +190,7 @@ pub fn list_credit_lines(
         fields.parent("parent", &message.parent, if of_tenant { &[] } else { &["customers"] });
     let mut states = Vec::new();
     if message.states.len() > LineState::ALL.len() {
-        fields.wrong("states", "TOO_MANY_ITEMS", "Name each state once.");
+        fields.wrong("states", Reason::TOO_MANY_ITEMS, "Name each state once.");
     }
     for (index, number) in message.states.iter().take(LineState::ALL.len()).enumerate() {
         let state = fields.choice::<pb::credit_line::State>(&format!("states[{index}]"), *number);

@@ -19,7 +19,7 @@ use payterms_credit_domain::{
     policy::{Case, Tried},
     standard,
 };
-use payterms_kernel::{Currency, Id, Money, TenantId};
+use payterms_kernel::{Currency, Id, Money, Reason, TenantId};
 use payterms_proto::credit::v1 as pb;
 use tonic::Request;
 
@@ -42,7 +42,11 @@ fn cases(fields: &mut Fields, messages: &[pb::PolicyCase], currency: Currency) -
                 .as_ref()
                 .map(|known| value(fields, &format!("{at}.value"), (feature, Some(known))));
             if features.contains_key(&feature) {
-                fields.wrong(&format!("{at}.feature"), "DUPLICATE_ITEM", "Name each feature once.");
+                fields.wrong(
+                    &format!("{at}.feature"),
+                    Reason::DUPLICATE_ITEM,
+                    "Name each feature once.",
+                );
             }
             features.extend(known.map(|known| (feature, known)));
         }
@@ -52,7 +56,7 @@ fn cases(fields: &mut Fields, messages: &[pb::PolicyCase], currency: Currency) -
                 if limit.is_positive() && limit.currency() != currency {
                     fields.wrong(
                         &format!("{at}.limit"),
-                        "CURRENCY_MISMATCH",
+                        Reason::CURRENCY_MISMATCH,
                         "Write it in the policy's currency.",
                     );
                 }

@@ -12,7 +12,7 @@ use payterms_credit_domain::{
     Outcome,
     policy::{Bin, Characteristic, Condition, Op, Rule, Terms},
 };
-use payterms_kernel::{Currency, Money};
+use payterms_kernel::{Currency, Money, Reason};
 use payterms_proto::credit::v1 as pb;
 use rust_decimal::{Decimal, prelude::ToPrimitive};
 
@@ -29,10 +29,10 @@ pub(super) fn bounded<'a, T>(
     (least, most): (usize, usize),
 ) -> impl Iterator<Item = (usize, &'a T)> + use<'a, T> {
     if messages.len() < least {
-        fields.wrong(field, "FIELD_REQUIRED", format!("Write {least} to {most}."));
+        fields.wrong(field, Reason::FIELD_REQUIRED, format!("Write {least} to {most}."));
     }
     if messages.len() > most {
-        fields.wrong(field, "TOO_MANY_ITEMS", format!("Write at most {most}."));
+        fields.wrong(field, Reason::TOO_MANY_ITEMS, format!("Write at most {most}."));
     }
     messages.iter().take(most).enumerate()
 }
@@ -49,7 +49,7 @@ fn condition(fields: &mut Fields, at: &str, message: &pb::PolicyCondition) -> Op
     if bare && message.value.is_some() {
         fields.wrong(
             &format!("{at}.value"),
-            "FIELD_OUT_OF_RANGE",
+            Reason::FIELD_OUT_OF_RANGE,
             "Leave it out: MISSING and KNOWN compare with nothing.",
         );
     }
@@ -69,14 +69,14 @@ fn rules(fields: &mut Fields, messages: &[pb::PolicyRule]) -> Vec<Rule> {
         if !code.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_') {
             fields.wrong(
                 &format!("{at}.code"),
-                "FIELD_INVALID_CHARS",
+                Reason::FIELD_INVALID_CHARS,
                 "Use capitals, digits and underscores.",
             );
         }
         if rules.iter().any(|other| other.code == code) {
             fields.wrong(
                 &format!("{at}.code"),
-                "DUPLICATE_ITEM",
+                Reason::DUPLICATE_ITEM,
                 "Give each rule a code of its own.",
             );
         }
@@ -89,7 +89,11 @@ fn rules(fields: &mut Fields, messages: &[pb::PolicyRule]) -> Vec<Rule> {
         }
         let outcome = outcome(fields, &format!("{at}.outcome"), rule.outcome);
         if outcome == Outcome::Approve && rule.outcome != 0 {
-            fields.wrong(&format!("{at}.outcome"), "ENUM_INVALID", "A rule refers or declines.");
+            fields.wrong(
+                &format!("{at}.outcome"),
+                Reason::ENUM_INVALID,
+                "A rule refers or declines.",
+            );
         }
         rules.push(Rule { code, explanation, conditions, outcome });
     }
@@ -106,7 +110,11 @@ fn scorecard(fields: &mut Fields, messages: &[pb::ScorecardLine]) -> Vec<Charact
             continue;
         };
         if lines.iter().any(|other| other.feature == feature) {
-            fields.wrong(&format!("{at}.feature"), "DUPLICATE_ITEM", "Give each feature one line.");
+            fields.wrong(
+                &format!("{at}.feature"),
+                Reason::DUPLICATE_ITEM,
+                "Give each feature one line.",
+            );
         }
         let mut bins: Vec<Bin> = Vec::new();
         for (index, bin) in bounded(fields, &format!("{at}.bins"), &line.bins, (1, MOST_BINS)) {
@@ -123,7 +131,7 @@ fn scorecard(fields: &mut Fields, messages: &[pb::ScorecardLine]) -> Vec<Charact
             if !rises {
                 fields.wrong(
                     &format!("{at}.at_least"),
-                    "FIELD_OUT_OF_RANGE",
+                    Reason::FIELD_OUT_OF_RANGE,
                     "The first bin has no least value, each other a higher one.",
                 );
             }
@@ -159,7 +167,7 @@ pub(super) fn terms(fields: &mut Fields, message: &pb::PolicyTerms, currency: Cu
     {
         fields.wrong(
             &at("offered_at_once"),
-            "FIELD_OUT_OF_RANGE",
+            Reason::FIELD_OUT_OF_RANGE,
             "Write the smallest limit and a step at least, or leave it out.",
         );
     }
@@ -168,13 +176,17 @@ pub(super) fn terms(fields: &mut Fields, message: &pb::PolicyTerms, currency: Cu
     for (field, amount) in amounts.into_iter().filter_map(|(field, amount)| Some((field, amount?)))
     {
         if amount.is_positive() && amount.currency() != currency {
-            fields.wrong(&at(field), "CURRENCY_MISMATCH", "Write it in the policy's currency.");
+            fields.wrong(
+                &at(field),
+                Reason::CURRENCY_MISMATCH,
+                "Write it in the policy's currency.",
+            );
         }
     }
     if message.refer_at > message.approve_at {
         fields.wrong(
             &at("refer_at"),
-            "FIELD_OUT_OF_RANGE",
+            Reason::FIELD_OUT_OF_RANGE,
             "It refers from at most as many points as it approves from.",
         );
     }

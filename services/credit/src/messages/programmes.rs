@@ -14,7 +14,7 @@ use payterms_chassis::{
     render::{money, term, timestamp},
 };
 use payterms_credit_domain::{Programme, ProgrammeState};
-use payterms_kernel::{Condition, Currency, Id, Money, TenantId, calendar::PaymentTerm};
+use payterms_kernel::{Condition, Currency, Id, Money, Reason, TenantId, calendar::PaymentTerm};
 use payterms_proto::credit::v1 as pb;
 use tonic::Request;
 
@@ -26,11 +26,11 @@ const MOST_CAP_MICROS: i64 = 50_000_000_000;
 
 fn texts(fields: &mut Fields, field: &str, texts: &[String], most: usize) -> Vec<String> {
     if texts.len() > most {
-        fields.wrong(field, "TOO_MANY_ITEMS", format!("Name at most {most}."));
+        fields.wrong(field, Reason::TOO_MANY_ITEMS, format!("Name at most {most}."));
     }
     for (index, text) in texts.iter().take(most).enumerate() {
         if texts.iter().take(index).any(|other| other == text) {
-            fields.wrong(&format!("{field}[{index}]"), "DUPLICATE_ITEM", "Name each once.");
+            fields.wrong(&format!("{field}[{index}]"), Reason::DUPLICATE_ITEM, "Name each once.");
         }
     }
     texts.iter().take(most).cloned().collect()
@@ -55,7 +55,7 @@ fn programme(fields: &mut Fields, message: &pb::Programme) -> Programme {
     if cap.micros() > MOST_CAP_MICROS {
         fields.wrong(
             &at("limit_cap"),
-            "FIELD_OUT_OF_RANGE",
+            Reason::FIELD_OUT_OF_RANGE,
             "A programme's lines go up to 50,000.00 at most.",
         );
     }
@@ -98,7 +98,7 @@ fn same_currency(fields: &mut Fields, programme: &Programme) {
     if programme.cap.currency() != programme.currency {
         fields.wrong(
             "programme.limit_cap",
-            "CURRENCY_MISMATCH",
+            Reason::CURRENCY_MISMATCH,
             "Write the cap in the programme's currency.",
         );
     }
@@ -115,7 +115,7 @@ pub fn create_programme(
     let (mut fields, message) = Fields::open(request)?;
     let parent = fields.name("parent", &message.parent, &[]);
     if message.programme.is_none() {
-        fields.wrong("programme", "FIELD_REQUIRED", "Describe the programme.");
+        fields.wrong("programme", Reason::FIELD_REQUIRED, "Describe the programme.");
     }
     let draft = programme(&mut fields, &message.programme.unwrap_or_default());
     same_currency(&mut fields, &draft);
@@ -165,7 +165,7 @@ pub fn update_programme(
         ..stated.clone()
     };
     if has("limit_cap") && stated.limit_cap.is_none() {
-        fields.wrong("programme.limit_cap", "FIELD_REQUIRED", "Set the cap.");
+        fields.wrong("programme.limit_cap", Reason::FIELD_REQUIRED, "Set the cap.");
     }
     let new = programme(&mut fields, &looked_at);
     let etag = fields.token("programme.etag", &stated.etag, 0, 100);
@@ -272,7 +272,7 @@ pub fn credit_option(
         reason: reason_against(condition.name).into(),
         subject: condition.subject.clone(),
         description: condition.description.clone(),
-        until_time: until.filter(|_| condition.name == "COOL_DOWN_ACTIVE").map(timestamp),
+        until_time: until.filter(|_| condition.name == Reason::COOL_DOWN_ACTIVE).map(timestamp),
     };
     pb::CreditOption {
         programme: programme_name(tenant, programme.id),

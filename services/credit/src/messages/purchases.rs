@@ -10,7 +10,7 @@ use payterms_credit_domain::{
     Draw, Line,
     purchase::{Item, Part, PurchaseRequest},
 };
-use payterms_kernel::TenantId;
+use payterms_kernel::{Reason, TenantId};
 use payterms_proto::{
     credit::v1 as pb, google::r#type::Decimal as DecimalMessage, invoicing::v1::InvoiceLine,
 };
@@ -36,14 +36,14 @@ fn item(fields: &mut Fields, index: usize, line: &InvoiceLine) -> Item {
     {
         fields.wrong(
             &at("tax_category"),
-            "FIELD_INVALID_CHARS",
+            Reason::FIELD_INVALID_CHARS,
             "Use lower-case letters, digits and underscores.",
         );
     }
     if line.discount.is_some() {
         fields.wrong(
             &at("discount"),
-            "DISCOUNT_INVALID",
+            Reason::DISCOUNT_INVALID,
             "A purchase takes no discount. Write the price that is paid.",
         );
     }
@@ -65,10 +65,10 @@ pub fn authorize_draw(
     let (mut fields, message) = Fields::open(request)?;
     let parent = fields.name("parent", &message.parent, LINE);
     if message.lines.is_empty() {
-        fields.wrong("lines", "FIELD_REQUIRED", "Write 1 to 500 lines.");
+        fields.wrong("lines", Reason::FIELD_REQUIRED, "Write 1 to 500 lines.");
     }
     if message.lines.len() > MOST_LINES {
-        fields.wrong("lines", "TOO_MANY_ITEMS", "Write at most 500 lines.");
+        fields.wrong("lines", Reason::TOO_MANY_ITEMS, "Write at most 500 lines.");
     }
     let items = message
         .lines
@@ -94,14 +94,18 @@ pub fn capture_draw(
     let (mut fields, message) = Fields::open(request)?;
     let draw = named_draw(&mut fields, &message.name);
     if message.lines.len() > MOST_LINES {
-        fields.wrong("lines", "TOO_MANY_ITEMS", "Name at most 500 lines.");
+        fields.wrong("lines", Reason::TOO_MANY_ITEMS, "Name at most 500 lines.");
     }
     let mut parts: Vec<Part> = Vec::new();
     for (at, line) in message.lines.iter().take(MOST_LINES).enumerate() {
         let place = fields.number(&format!("lines[{at}].place"), line.place, 1..=500);
         let place = usize::try_from(place).unwrap_or_default().saturating_sub(1);
         if parts.iter().any(|(other, _)| *other == place) {
-            fields.wrong(&format!("lines[{at}].place"), "DUPLICATE_ITEM", "Name each line once.");
+            fields.wrong(
+                &format!("lines[{at}].place"),
+                Reason::DUPLICATE_ITEM,
+                "Name each line once.",
+            );
         }
         let many = line
             .quantity

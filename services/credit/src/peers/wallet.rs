@@ -7,7 +7,7 @@ use payterms_chassis::{
     steps::{StepOutcome, Steps},
 };
 use payterms_credit_domain::Line;
-use payterms_kernel::TenantId;
+use payterms_kernel::{Reason, TenantId};
 use payterms_proto::wallet::peers::v1::{
     SwitchCreditLineRequest, credit_line_method_service_client::CreditLineMethodServiceClient,
     switch_credit_line_request::To,
@@ -19,7 +19,7 @@ use uuid::Uuid;
 const BUDGET: Duration = Duration::from_secs(10);
 
 /// Why a line's method is not switched: nothing else is saved that could take its place.
-const NOT_SWITCHED: [&str; 1] = ["OTHER_METHOD_REQUIRED"];
+const NOT_SWITCHED: [Reason; 1] = [Reason::OTHER_METHOD_REQUIRED];
 
 /// Switches the method of a line; the wallet moves the pointer in the same transaction. A refusal
 /// is a result.

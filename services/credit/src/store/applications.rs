@@ -10,7 +10,7 @@ use payterms_chassis::{
     marks, sql,
 };
 use payterms_credit_domain::{
-    Application, ApplicationState, Customer, decision::Reason, programme::Programme,
+    Application, ApplicationState, Customer, decision::PrincipalReason, programme::Programme,
 };
 use payterms_kernel::{Currency, Id, TenantId};
 use sea_orm::{
@@ -74,7 +74,7 @@ fn application(row: &Model) -> Result<Application, AppError> {
         decisions: row.decisions,
         reviewer: row.reviewer.clone(),
         limit: row.granted.map(|micros| money(&row.currency, micros)).transpose()?,
-        reasons: of_json::<Vec<Reason>>(&row.reasons, "an application's reasons")?,
+        reasons: of_json::<Vec<PrincipalReason>>(&row.reasons, "an application's reasons")?,
         explanation: row.explanation.clone(),
         line: row.line_id,
         reapply_at: row.reapply_at,

@@ -2,13 +2,18 @@
 //! refused the same way.
 
 use payterms_chassis::{AppError, WriteTx, sql};
-use payterms_kernel::{Refusal, TenantId};
+use payterms_kernel::{Reason, Refusal, TenantId};
 use sea_orm::ConnectionTrait;
 use uuid::Uuid;
 
 /// Why a payment was ended before it drew, by the reasons that may be stored.
-const REASONS: [&str; 5] =
-    ["DRAW_STATE", "LINE_STATE", "CREDIT_LIMIT_EXCEEDED", "CURRENCY_MISMATCH", "INVOICE_IN_PLAN"];
+const REASONS: [Reason; 5] = [
+    Reason::DRAW_STATE,
+    Reason::LINE_STATE,
+    Reason::CREDIT_LIMIT_EXCEEDED,
+    Reason::CURRENCY_MISMATCH,
+    Reason::INVOICE_IN_PLAN,
+];
 
 /// Marks a payment as ended; the first mark stays.
 pub async fn insert(tx: &WriteTx, payment: Uuid, refusal: &Refusal) -> Result<(), AppError> {
@@ -16,7 +21,7 @@ pub async fn insert(tx: &WriteTx, payment: Uuid, refusal: &Refusal) -> Result<()
     let values = vec![
         tx.call().tenant.as_str().into(),
         payment.into(),
-        refusal.reason.into(),
+        refusal.reason.name().into(),
         refusal.message.clone().into(),
     ];
     sql::exec(tx.conn(), insert, values).await?;
@@ -36,6 +41,6 @@ pub async fn find<C: ConnectionTrait>(
     };
     let (reason, message): (String, String) =
         (row.try_get("", "reason")?, row.try_get("", "message")?);
-    let known = REASONS.into_iter().find(|known| *known == reason).unwrap_or("DRAW_STATE");
+    let known = REASONS.into_iter().find(|known| reason == *known).unwrap_or(Reason::DRAW_STATE);
     Ok(Some(Refusal::precondition(known, message)))
 }

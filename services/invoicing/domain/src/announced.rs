@@ -7,7 +7,7 @@ use crate::{
     payment::{Payment, PaymentRequest, PaymentState, Source, Tender, TenderState, ask},
 };
 use chrono::{DateTime, NaiveDate, Utc};
-use payterms_kernel::{Id, IdSource, Money, Refusal, money::MoneyError};
+use payterms_kernel::{Id, IdSource, Money, Reason, Refusal, money::MoneyError};
 
 /// Days that an announced transfer is waited for.
 pub const DAYS: i64 = 30;
@@ -122,7 +122,12 @@ impl Payment {
         if !self.is_announced() {
             let has_paid = matches!(self.state, PaymentState::Succeeded | PaymentState::Partial);
             let allowed: &[&str] = if has_paid { &["UnapplyPayment"] } else { &[] };
-            return Err(Refusal::state("PAYMENT_STATE", "The payment", self.state.name(), allowed));
+            return Err(Refusal::state(
+                Reason::PAYMENT_STATE,
+                "The payment",
+                self.state.name(),
+                allowed,
+            ));
         }
         for tender in &mut self.tenders {
             tender.state = TenderState::Released;
@@ -205,7 +210,7 @@ impl Invoice {
         }
         let message =
             "A transfer is announced for the invoice already. Cancel that payment, or let it come.";
-        Err(Refusal::precondition("PAYMENT_PENDING", message).with("invoice", self.id))
+        Err(Refusal::precondition(Reason::PAYMENT_PENDING, message).with("invoice", self.id))
     }
 }
 

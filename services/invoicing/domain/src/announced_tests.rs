@@ -10,7 +10,7 @@ use crate::{
     },
 };
 use chrono::{DateTime, Utc};
-use payterms_kernel::{Currency, Id, IdSource, Money};
+use payterms_kernel::{Currency, Id, IdSource, Money, Reason};
 use uuid::Uuid;
 
 const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
@@ -70,7 +70,7 @@ fn an_announced_transfer_pays_what_came_or_is_cancelled() {
     let again = payment.cancel(&mut these_invoices, NOW).unwrap_err();
     assert_eq!(
         (again.reason, again.message.as_str()),
-        ("PAYMENT_STATE", "The payment is CANCELLED. Allowed now: nothing more.")
+        (Reason::PAYMENT_STATE, "The payment is CANCELLED. Allowed now: nothing more.")
     );
 }
 
@@ -105,11 +105,11 @@ fn what_is_announced_after_one_that_came_to_nothing_reserves_when_it_comes() {
             PaymentRequest { invoices: vec![(these_invoices[0].id, None)], ..asked.clone() };
         assert_eq!(
             ask(&mut ids(), customer().id, &mut these_invoices, &third, NOW).unwrap_err().reason,
-            "PAYMENT_PENDING"
+            Reason::PAYMENT_PENDING
         );
         assert_eq!(
             ask(&mut ids(), customer().id, &mut these_invoices, &asked, NOW).unwrap_err().reason,
-            "NOTHING_PAYABLE"
+            Reason::NOTHING_PAYABLE
         );
         if paid > 0 {
             let till = (String::new(), "2026-01-03".parse().unwrap());
@@ -188,5 +188,5 @@ fn what_was_paid_elsewhere_pays_at_once_and_no_more_than_is_open() {
         NOW,
     )
     .unwrap_err();
-    assert_eq!(more.reason, "OVERPAYMENT_NOT_ALLOWED");
+    assert_eq!(more.reason, Reason::OVERPAYMENT_NOT_ALLOWED);
 }

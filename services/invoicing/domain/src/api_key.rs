@@ -3,7 +3,7 @@
 
 use crate::customer::Customer;
 use chrono::{DateTime, TimeDelta, Utc};
-use payterms_kernel::{Id, Kind, Refusal, Violation};
+use payterms_kernel::{Id, Kind, Reason, Refusal, Violation};
 
 /// Active keys of a tenant at most.
 pub const MOST_KEYS: usize = 100;
@@ -130,7 +130,7 @@ impl Permission {
         let message = format!(
             "A key may do no more than who makes it: you may not give {roles}. Leave it out, or ask an owner."
         );
-        Err(Refusal::new(Kind::Denied, "ROLE_NOT_GRANTED", message).with("roles", roles))
+        Err(Refusal::new(Kind::Denied, Reason::ROLE_NOT_GRANTED, message).with("roles", roles))
     }
 }
 
@@ -152,10 +152,10 @@ pub fn check_end(
     };
     let Some(ahead) = end.map(|end| end - now) else { return Ok(()) };
     if ahead <= TimeDelta::zero() {
-        return violation("TIME_IN_PAST", "Name an instant that is still to come.");
+        return violation(Reason::TIME_IN_PAST, "Name an instant that is still to come.");
     }
     if longest.is_some_and(|longest| ahead > longest) {
-        return violation("TIME_OUT_OF_RANGE", "Name an instant within 30 days.");
+        return violation(Reason::TIME_OUT_OF_RANGE, "Name an instant within 30 days.");
     }
     Ok(())
 }
@@ -219,7 +219,7 @@ impl ApiKey {
     ) -> Result<(), Refusal> {
         let state = self.state(now);
         if state != ApiKeyState::Active {
-            return Err(Refusal::state("API_KEY_STATE", "The key", state.name(), &[]));
+            return Err(Refusal::state(Reason::API_KEY_STATE, "The key", state.name(), &[]));
         }
         check_end("previous_expire_time", until, Some(LONGEST_OVERLAP), now)?;
         let end = until.unwrap_or(now);
@@ -230,7 +230,7 @@ impl ApiKey {
             let message = format!(
                 "{MOST_SECRETS} secrets of the key are valid. Wait until one ends, or end them by leaving previous_expire_time out."
             );
-            return Err(Refusal::precondition("API_KEY_STATE", message)
+            return Err(Refusal::precondition(Reason::API_KEY_STATE, message)
                 .with("state", state.name())
                 .with("allowed", "RevokeApiKey"));
         }
@@ -246,7 +246,7 @@ impl ApiKey {
     pub fn revoke(&mut self, now: DateTime<Utc>) -> Result<(), Refusal> {
         if self.revoked_at.is_some() {
             return Err(Refusal::state(
-                "API_KEY_STATE",
+                Reason::API_KEY_STATE,
                 "The key",
                 ApiKeyState::Revoked.name(),
                 &[],
@@ -268,6 +268,7 @@ mod tests {
     use super::{ApiKey, ApiKeyState, MOST_SECRETS, Permission, Role, Secret, check_end};
     use chrono::{DateTime, TimeDelta, Utc};
     use payterms_kernel::Id;
+    use payterms_kernel::Reason;
 
     const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
 
@@ -345,9 +346,9 @@ mod tests {
         let rotate = |until| {
             key().rotate(secret(2, hours(1)), Some(until), hours(1)).map_err(|no| no.reason)
         };
-        assert_eq!(rotate(hours(1)), Err("TIME_IN_PAST"));
+        assert_eq!(rotate(hours(1)), Err(Reason::TIME_IN_PAST));
         assert_eq!(rotate(hours(1 + 30 * 24)), Ok(()));
-        assert_eq!(rotate(hours(2 + 30 * 24)), Err("TIME_OUT_OF_RANGE"));
+        assert_eq!(rotate(hours(2 + 30 * 24)), Err(Reason::TIME_OUT_OF_RANGE));
         assert_eq!(check_end("expire_time", Some(hours(9_000)), None, NOW), Ok(()));
         assert_eq!(check_end("expire_time", None, None, NOW), Ok(()));
     }
@@ -360,7 +361,7 @@ mod tests {
         }
         assert_eq!(api_key.secrets.len(), MOST_SECRETS);
         let refused = api_key.clone().rotate(secret(5, NOW), Some(hours(10)), NOW).unwrap_err();
-        assert_eq!(refused.reason, "API_KEY_STATE");
+        assert_eq!(refused.reason, Reason::API_KEY_STATE);
         api_key.clone().rotate(secret(5, NOW), None, NOW).unwrap();
         api_key.rotate(secret(5, hours(10)), Some(hours(12)), hours(10)).unwrap();
     }
@@ -374,17 +375,17 @@ mod tests {
         );
         assert_eq!(
             api_key.clone().rotate(secret(2, hours(100)), None, hours(100)).unwrap_err().reason,
-            "API_KEY_STATE"
+            Reason::API_KEY_STATE
         );
         api_key.revoke(hours(1)).unwrap();
         assert_eq!(
             (api_key.state(hours(1)), api_key.state(hours(100))),
             (ApiKeyState::Revoked, ApiKeyState::Revoked)
         );
-        assert_eq!(api_key.revoke(hours(2)).unwrap_err().reason, "API_KEY_STATE");
+        assert_eq!(api_key.revoke(hours(2)).unwrap_err().reason, Reason::API_KEY_STATE);
         assert_eq!(
             api_key.rotate(secret(2, hours(2)), None, hours(2)).unwrap_err().reason,
-            "API_KEY_STATE"
+            Reason::API_KEY_STATE
         );
     }
 }

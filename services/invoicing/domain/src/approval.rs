@@ -3,7 +3,7 @@
 
 use crate::invoice::{Invoice, InvoiceState};
 use chrono::{DateTime, Utc};
-use payterms_kernel::{Id, Kind, Money, Refusal, money::MoneyError};
+use payterms_kernel::{Id, Kind, Money, Reason, Refusal, money::MoneyError};
 
 /// What is proposed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,16 +75,21 @@ impl Approval {
                 "The proposal is SUPERSEDED and cannot be decided any more. {}",
                 self.decision_explanation
             );
-            let refusal =
-                Refusal::precondition("APPROVAL_STATE", message).with("state", self.state.name());
+            let refusal = Refusal::precondition(Reason::APPROVAL_STATE, message)
+                .with("state", self.state.name());
             return Err(refusal.with("allowed", "nothing more"));
         }
         if self.state != ApprovalState::Proposed {
-            return Err(Refusal::state("APPROVAL_STATE", "The proposal", self.state.name(), &[]));
+            return Err(Refusal::state(
+                Reason::APPROVAL_STATE,
+                "The proposal",
+                self.state.name(),
+                &[],
+            ));
         }
         if self.proposed_by == by {
             let message = "Nobody decides what they have proposed themselves. Ask a second person.";
-            return Err(Refusal::new(Kind::Denied, "SEPARATION_OF_DUTIES", message));
+            return Err(Refusal::new(Kind::Denied, Reason::SEPARATION_OF_DUTIES, message));
         }
         self.state = if approve { ApprovalState::Approved } else { ApprovalState::Refused };
         by.clone_into(&mut self.decided_by);
@@ -130,7 +135,7 @@ pub fn waits_already(waiting: &[Approval], proposal: Proposal) -> Option<(&Appro
     let message = format!(
         "{what} is proposed already. Let a second person decide that, with DecideApproval."
     );
-    Some((first, Refusal::precondition("APPROVAL_WAITS", message)))
+    Some((first, Refusal::precondition(Reason::APPROVAL_WAITS, message)))
 }
 
 impl Proposal {
@@ -185,7 +190,7 @@ impl Proposal {
                 let message = format!(
                     "{open} are open now, more than the {seen} that were proposed. Propose it again."
                 );
-                Err(Refusal::precondition("APPROVAL_EXCEEDED", message)
+                Err(Refusal::precondition(Reason::APPROVAL_EXCEEDED, message)
                     .with("open", open.amount())
                     .with("proposed", seen.amount()))
             }
@@ -240,8 +245,8 @@ impl Together {
             None => "An owner of the tenant does it".to_owned(),
         };
         let message = format!("More than {limit} takes a second person{together}. {way}.");
-        let refusal =
-            Refusal::precondition("SECOND_PERSON_REQUIRED", message).with("limit", limit.amount());
+        let refusal = Refusal::precondition(Reason::SECOND_PERSON_REQUIRED, message)
+            .with("limit", limit.amount());
         Err(refusal.with("amount", sum.amount()).with("so_far", so_far.amount()))
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     payment::tests::invoices,
 };
 use chrono::{DateTime, Utc};
-use payterms_kernel::{Currency, Id, Money};
+use payterms_kernel::{Currency, Id, Money, Reason};
 use uuid::Uuid;
 
 const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
@@ -83,11 +83,11 @@ fn one_of_two_equal_proposals_waits() {
     };
     assert_eq!(
         equal(Proposal::WriteOff(usd(70))),
-        Some((Proposal::WriteOff(usd(100)), "APPROVAL_WAITS"))
+        Some((Proposal::WriteOff(usd(100)), Reason::APPROVAL_WAITS))
     );
     assert_eq!(
         equal(Proposal::CreditNote(usd(30))),
-        Some((Proposal::CreditNote(usd(30)), "APPROVAL_WAITS"))
+        Some((Proposal::CreditNote(usd(30)), Reason::APPROVAL_WAITS))
     );
     assert_eq!(equal(Proposal::CreditNote(usd(31))), None);
     assert_eq!(equal(Proposal::CreditNote(usd(100))), None, "a write-off gives nothing back");
@@ -99,13 +99,13 @@ fn one_proposes_another_decides_once() {
     let mut approval = proposed(Proposal::WriteOff(Money::zero(Currency::parse("USD").unwrap())));
     assert_eq!(
         approval.decide("ann", (true, String::new()), now).unwrap_err().reason,
-        "SEPARATION_OF_DUTIES"
+        Reason::SEPARATION_OF_DUTIES
     );
     approval.decide("bob", (true, "Yes".into()), now).unwrap();
     assert_eq!((approval.state, approval.decided_by.as_str()), (ApprovalState::Approved, "bob"));
     assert_eq!(
         approval.decide("eve", (false, String::new()), now).unwrap_err().reason,
-        "APPROVAL_STATE"
+        Reason::APPROVAL_STATE
     );
 }
 
@@ -118,7 +118,7 @@ fn what_is_written_off_may_have_become_less_not_more() {
     );
     assert_eq!(
         Proposal::WriteOff(usd(100)).must_cover(usd(101)).unwrap_err().reason,
-        "APPROVAL_EXCEEDED"
+        Reason::APPROVAL_EXCEEDED
     );
     assert!(Proposal::CreditNote(usd(1)).must_cover(usd(101)).is_ok());
 }
@@ -141,7 +141,7 @@ fn the_limit_itself_needs_one_person() {
         |so_far, amount, proposal| within(asked(so_far, amount, proposal), Some(100)).unwrap_err();
     let alone = refused(0, 101, None);
     let sentence = "More than 1.00 USD takes a second person. An owner of the tenant does it.";
-    assert_eq!((alone.reason, alone.message.as_str()), ("SECOND_PERSON_REQUIRED", sentence));
+    assert_eq!((alone.reason, alone.message.as_str()), (Reason::SECOND_PERSON_REQUIRED, sentence));
     assert!(
         refused(0, 101, Some("ProposeWriteOff"))
             .message

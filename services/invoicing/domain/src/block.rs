@@ -5,7 +5,7 @@ use crate::{
     invoice::{Invoice, InvoiceState},
 };
 use chrono::{DateTime, NaiveDate, Utc};
-use payterms_kernel::Refusal;
+use payterms_kernel::{Reason, Refusal};
 
 /// Why an invoice is blocked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +41,7 @@ fn blocked(block: &Block) -> Refusal {
         "The invoice is blocked: {}. Only the block's owner lifts it.",
         block.reason.name()
     );
-    Refusal::precondition("INVOICE_BLOCKED", message)
+    Refusal::precondition(Reason::INVOICE_BLOCKED, message)
         .with("block_reason", block.reason.name())
         .with("owner", &block.owner)
 }

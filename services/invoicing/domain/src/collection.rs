@@ -6,7 +6,7 @@ use crate::{
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use payterms_kernel::{
-    Id, IdSource, Money, Refusal,
+    Id, IdSource, Money, Reason, Refusal,
     ladder::{Ladder, Rung},
     money::MoneyError,
 };
@@ -268,7 +268,7 @@ impl Invoice {
                 &[]
             };
             return Err(Refusal::state(
-                "COLLECTION_STATE",
+                Reason::COLLECTION_STATE,
                 "The collection",
                 self.collection.state.name(),
                 allowed,

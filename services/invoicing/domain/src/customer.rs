@@ -2,7 +2,7 @@
 
 use crate::{invoice::Party, tax_number::TaxNumber, tenant::Tenant};
 use chrono::{DateTime, Utc};
-use payterms_kernel::{Condition, Id, Marks, Refusal};
+use payterms_kernel::{Condition, Id, Marks, Reason, Refusal};
 use rust_decimal::Decimal;
 
 /// A customer. Its profile items are personal data: it has no `Display`, and logs never hold it.
@@ -137,13 +137,13 @@ impl Customer {
             return Ok(());
         }
         let conditions = missing.iter().map(|name| Condition {
-            name: "PROFILE_INCOMPLETE",
+            name: Reason::PROFILE_INCOMPLETE.name(),
             subject: (*name).to_owned(),
             description: format!("Complete {name} in the customer's profile."),
         });
         let message =
             format!("The customer's profile lacks {}. Complete it first.", missing.join(", "));
-        Err(Refusal::precondition("PROFILE_INCOMPLETE", message)
+        Err(Refusal::precondition(Reason::PROFILE_INCOMPLETE, message)
             .with("missing", missing.join(","))
             .with_conditions(conditions.collect()))
     }

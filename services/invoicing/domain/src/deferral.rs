@@ -8,7 +8,7 @@ use crate::{
     reminder::Reminders,
 };
 use chrono::{DateTime, NaiveDate, Utc};
-use payterms_kernel::{Condition, Id, Money, Refusal, money::MoneyError};
+use payterms_kernel::{Condition, Id, Money, Reason, Refusal, money::MoneyError};
 use uuid::Uuid;
 
 /// How an invoice is deferred.
@@ -40,38 +40,39 @@ pub struct Deferred {
 }
 
 impl Invoice {
-    /// What keeps it from being deferred.
-    fn against_deferral(&self, today: NaiveDate) -> Result<Vec<Condition>, MoneyError> {
+    /// What keeps it from being deferred, each with the reason that it is.
+    fn against_deferral(&self, today: NaiveDate) -> Result<Vec<(Reason, Condition)>, MoneyError> {
         let subject = self.issue.as_ref().map(|issue| issue.number.clone()).unwrap_or_default();
         let mut against = Vec::new();
-        let mut wrong = |is: bool, name: &'static str, description: &str| {
+        let mut wrong = |is: bool, reason: Reason, description: &str| {
             if is {
-                against.push(Condition {
-                    name,
-                    subject: subject.clone(),
-                    description: description.to_owned(),
-                });
+                let (subject, description) = (subject.clone(), description.to_owned());
+                against.push((reason, Condition { name: reason.name(), subject, description }));
             }
         };
         wrong(
             self.state != InvoiceState::Open,
-            "INVOICE_STATE",
+            Reason::INVOICE_STATE,
             "Only an open invoice can be deferred.",
         );
         wrong(
             self.past_due(today)?,
-            "INVOICE_PAST_DUE",
+            Reason::INVOICE_PAST_DUE,
             "It is past due: pay it by another method.",
         );
-        wrong(self.block.is_some(), "INVOICE_BLOCKED", "It is blocked: pay it by another method.");
+        wrong(
+            self.block.is_some(),
+            Reason::INVOICE_BLOCKED,
+            "It is blocked: pay it by another method.",
+        );
         wrong(
             self.deferral.is_some(),
-            "INVOICE_DEFERRED",
+            Reason::INVOICE_DEFERRED,
             "It is deferred already: pay it by another method.",
         );
         wrong(
             self.pending.is_positive(),
-            "PAYMENT_PENDING",
+            Reason::PAYMENT_PENDING,
             "A payment under way has reserved a part of it.",
         );
         Ok(against)
@@ -126,21 +127,22 @@ pub(crate) fn must_cover(
     for invoice in invoices {
         against.extend(invoice.against_deferral(today.unwrap_or_default())?);
     }
-    if let Some(first) = against.first() {
+    if let Some((reason, _)) = against.first().cloned() {
         let sentences: Vec<_> = against
             .iter()
             .take(10)
-            .map(|violation| format!("{}: {}", violation.subject, violation.description))
+            .map(|(_, condition)| format!("{}: {}", condition.subject, condition.description))
             .collect();
-        let mut refusal = Refusal::precondition(first.name, sentences.join(" "));
+        let mut refusal = Refusal::precondition(reason, sentences.join(" "));
         if let Some(block) = invoices
             .iter()
             .find_map(|invoice| invoice.block.as_ref())
-            .filter(|_| first.name == "INVOICE_BLOCKED")
+            .filter(|_| reason == Reason::INVOICE_BLOCKED)
         {
             refusal = refusal.with("block_reason", block.reason.name()).with("owner", &block.owner);
         }
-        return Err(refusal.with_conditions(against));
+        let conditions = against.into_iter().map(|(_, condition)| condition).collect();
+        return Err(refusal.with_conditions(conditions));
     }
     let paying = tenders
         .iter()
@@ -157,7 +159,7 @@ pub(crate) fn must_cover(
         .any(|tender| matches!(tender.source, Source::BankDebit(_) | Source::Announced));
     if !whole || paying != wanted || slow {
         let message = "One credit line covers all that credit and cards leave open of each invoice, and goes with nothing else.";
-        return Err(Refusal::precondition("TENDERS_MISMATCH", message)
+        return Err(Refusal::precondition(Reason::TENDERS_MISMATCH, message)
             .with("tenders", paying.amount())
             .with("invoices", wanted.amount()));
     }
@@ -221,6 +223,7 @@ mod tests {
         payment::{PaymentRequest, PaymentState, Source, TenderState, ask, tests::invoices},
     };
     use chrono::{DateTime, NaiveDate};
+    use payterms_kernel::Reason;
     use payterms_kernel::{Currency, IdSource, Money};
     use uuid::Uuid;
 
@@ -283,7 +286,7 @@ mod tests {
             now,
         )
         .unwrap_err();
-        assert_eq!(again.reason, "INVOICE_DEFERRED");
+        assert_eq!(again.reason, Reason::INVOICE_DEFERRED);
         // What repays it goes to credit if it is given back.
         let mut repaid = ask(
             &mut ids,
@@ -343,16 +346,16 @@ mod tests {
         };
         assert_eq!(
             refused(vec![line, (Source::BankDebit(Uuid::nil()), Some(usd(1)))], "2026-01-02"),
-            "TENDERS_MISMATCH"
+            Reason::TENDERS_MISMATCH
         );
         assert_eq!(
             refused(vec![(Source::Line(Uuid::max()), Some(usd(9_999)))], "2026-01-02"),
-            "TENDERS_MISMATCH"
+            Reason::TENDERS_MISMATCH
         );
         assert_eq!(
             refused(vec![(Source::Line(Uuid::max()), Some(usd(10_001)))], "2026-01-02"),
-            "TENDERS_MISMATCH"
+            Reason::TENDERS_MISMATCH
         );
-        assert_eq!(refused(vec![line], "2026-01-03"), "INVOICE_PAST_DUE");
+        assert_eq!(refused(vec![line], "2026-01-03"), Reason::INVOICE_PAST_DUE);
     }
 }

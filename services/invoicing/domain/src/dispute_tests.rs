@@ -12,7 +12,7 @@ use crate::{
     },
 };
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use payterms_kernel::{Currency, IdSource, Money};
+use payterms_kernel::{Currency, IdSource, Money, Reason};
 use uuid::Uuid;
 
 const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
@@ -135,7 +135,7 @@ fn the_block_goes_to_another_open_dispute_and_a_plan_keeps_its_own() {
     let plan = |reason| Block { reason, owner: PLAN.into(), since: today() };
     assert_eq!(
         invoice.set_block(plan(BlockReason::PlanProposed), NOW).unwrap_err().reason,
-        "INVOICE_BLOCKED",
+        Reason::INVOICE_BLOCKED,
         "nobody proposes one now"
     );
     invoice.set_block(plan(BlockReason::PlanActive), NOW).unwrap();

@@ -10,14 +10,16 @@ use crate::{
     tenant::Tenant,
 };
 use chrono::{DateTime, NaiveDate, Utc};
-use payterms_kernel::{Condition, Currency, Marks, Money, Refusal, money::MoneyError, split};
+use payterms_kernel::{
+    Condition, Currency, Marks, Money, Reason, Refusal, money::MoneyError, split,
+};
 use rust_decimal::Decimal;
 
 /// Why a draft cannot be issued as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The reason, such as `TAX_UNKNOWN`.
-    pub reason: &'static str,
+    pub reason: Reason,
     /// A sentence that says what to do.
     pub sentence: String,
 }
@@ -151,7 +153,7 @@ pub(crate) fn reckon(
     }
     if !anything {
         return Err(Refusal::precondition(
-            "INVOICE_EMPTY",
+            Reason::INVOICE_EMPTY,
             "The lines come to nothing. Bill at least one minor unit.",
         ));
     }
@@ -220,7 +222,7 @@ fn must_not_be_below_zero(
     off: Option<Money>,
 ) -> Result<(), Refusal> {
     let condition = |subject: String, description: String| Condition {
-        name: "INVOICE_BELOW_ZERO",
+        name: Reason::INVOICE_BELOW_ZERO.name(),
         subject,
         description,
     };
@@ -253,7 +255,7 @@ fn must_not_be_below_zero(
         .map(|condition| condition.description.as_str())
         .collect::<Vec<_>>()
         .join(" ");
-    Err(Refusal::precondition("INVOICE_BELOW_ZERO", message)
+    Err(Refusal::precondition(Reason::INVOICE_BELOW_ZERO, message)
         .with("lines", sum.amount())
         .with_conditions(conditions))
 }

@@ -18,7 +18,7 @@ use crate::{
     usage_month::UsageMonth,
 };
 use chrono::{DateTime, NaiveDate, Utc};
-use payterms_kernel::{Currency, Id, Marks, Money, Refusal, money::MoneyError};
+use payterms_kernel::{Currency, Id, Marks, Money, Reason, Refusal, money::MoneyError};
 
 pub use crate::invoice_content::{Content, Line};
 
@@ -287,7 +287,7 @@ impl Invoice {
         if states.contains(&self.state) {
             return Ok(());
         }
-        Err(Refusal::state("INVOICE_STATE", "The invoice", self.state.name(), self.allowed()))
+        Err(Refusal::state(Reason::INVOICE_STATE, "The invoice", self.state.name(), self.allowed()))
     }
 
     /// The verbs that it allows: one over nothing was never paid, and nothing of it can be

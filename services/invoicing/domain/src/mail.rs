@@ -2,7 +2,7 @@
 
 use crate::{customer::Customer, mail_kind::MailKind};
 use chrono::{DateTime, TimeDelta, Utc};
-use payterms_kernel::{Id, Refusal};
+use payterms_kernel::{Id, Reason, Refusal};
 use uuid::Uuid;
 
 /// Where a mail is.
@@ -143,7 +143,7 @@ impl Mail {
     /// `MAIL_STATE` for one that has not failed, or has no address.
     pub fn retry(&mut self, now: DateTime<Utc>) -> Result<(), Refusal> {
         if self.state != MailState::Failed || self.to.is_empty() {
-            return Err(Refusal::state("MAIL_STATE", "The mail", self.state.name(), &[]));
+            return Err(Refusal::state(Reason::MAIL_STATE, "The mail", self.state.name(), &[]));
         }
         (self.state, self.attempts) = (MailState::Pending, 0);
         self.touch(now);

@@ -2,7 +2,7 @@
 
 use super::{Mail, MailKind, MailState, Tried};
 use chrono::{DateTime, TimeDelta, Utc};
-use payterms_kernel::Id;
+use payterms_kernel::{Id, Reason};
 use uuid::Uuid;
 
 const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
@@ -36,7 +36,7 @@ fn a_mail_is_tried_six_times_and_a_refusal_is_final() {
     this_mail.tried(&Tried::Sent, NOW);
     assert_eq!(
         (this_mail.state, this_mail.retry(NOW).unwrap_err().reason),
-        (MailState::Sent, "MAIL_STATE")
+        (MailState::Sent, Reason::MAIL_STATE)
     );
     let nobody = mail(&[]);
     assert_eq!((nobody.state, nobody.failure.as_str()), (MailState::Failed, "NO_ADDRESS"));

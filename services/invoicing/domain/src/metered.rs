@@ -3,7 +3,7 @@
 
 use crate::{customer::Customer, invoice::Invoice, tenant::Tenant};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use payterms_kernel::{Condition, Currency, Id, Refusal, calendar::PaymentTerm};
+use payterms_kernel::{Condition, Currency, Id, Reason, Refusal, calendar::PaymentTerm};
 
 /// Where a service is in its lifecycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,7 +97,7 @@ pub fn must_be_billable(
     let mut refusal = customer.must_have_billing_profile().err();
     let mut missing = |against: Refusal, subject: &str| {
         let condition = Condition {
-            name: against.reason,
+            name: against.reason.name(),
             subject: subject.to_owned(),
             description: against.message.clone(),
         };
@@ -105,7 +105,10 @@ pub fn must_be_billable(
     };
     if !has_method {
         let message = "There is no card to bill the service from. Save one and choose it as the collection method.";
-        missing(Refusal::precondition("COLLECTION_METHOD_REQUIRED", message), "collection_method");
+        missing(
+            Refusal::precondition(Reason::COLLECTION_METHOD_REQUIRED, message),
+            "collection_method",
+        );
     }
     if tenant.tax_rule(customer, &terms.tax_category).is_none() {
         missing(Refusal::tax_unknown(&customer.country, &terms.tax_category, false), "tax_rules");
@@ -151,7 +154,7 @@ impl MeteredService {
     }
 
     fn refuses(&self, allowed: &[&str]) -> Refusal {
-        Refusal::state("SERVICE_STATE", "The metered service", self.state.name(), allowed)
+        Refusal::state(Reason::SERVICE_STATE, "The metered service", self.state.name(), allowed)
     }
 
     /// Judges it by its invoices: overdue while one has failed, active again when none is in
@@ -207,6 +210,7 @@ impl Invoice {
 mod tests {
     use super::{MeteredService, ServiceState, Standing, Terms};
     use chrono::{DateTime, TimeDelta, Utc};
+    use payterms_kernel::Reason;
     use payterms_kernel::{Currency, Id, calendar::PaymentTerm};
     use uuid::Uuid;
 
@@ -260,7 +264,7 @@ mod tests {
         assert!(metered_service.enable_again(metered_service.terms.clone(), NOW).is_ok());
         assert_eq!(
             metered_service.enable_again(metered_service.terms.clone(), NOW).unwrap_err().reason,
-            "SERVICE_STATE"
+            Reason::SERVICE_STATE
         );
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     tender::{Source, tenders},
 };
 use chrono::{DateTime, NaiveDate, Utc};
-use payterms_kernel::{Currency, Id, IdSource, Marks, Money, Refusal, money::MoneyError};
+use payterms_kernel::{Currency, Id, IdSource, Marks, Money, Reason, Refusal, money::MoneyError};
 
 /// What is asked: invoices (none: all that are open) with the amount for each (none: what is
 /// payable), tenders with the amount from each (none, for one of them: the rest).
@@ -50,7 +50,7 @@ pub fn ask(
     {
         let message =
             format!("The tenders come to {paying}, the invoices to {wanted}. Let both agree.");
-        return Err(Refusal::precondition("TENDERS_MISMATCH", message)
+        return Err(Refusal::precondition(Reason::TENDERS_MISMATCH, message)
             .with("tenders", paying.amount())
             .with("invoices", wanted.amount()));
     }
@@ -62,7 +62,7 @@ pub fn ask(
     if surplus.is_positive() && (!asked.surplus_allowed || by_card.compare(surplus)?.is_lt()) {
         let message =
             format!("Only {wanted} can be paid now; {paying} were offered. Offer at most that.");
-        return Err(Refusal::precondition("OVERPAYMENT_NOT_ALLOWED", message)
+        return Err(Refusal::precondition(Reason::OVERPAYMENT_NOT_ALLOWED, message)
             .with("payable", wanted.amount()));
     }
     let mut left = paying.minus(surplus)?;
@@ -124,7 +124,7 @@ fn one_currency(invoices: &[Invoice]) -> Result<Currency, Refusal> {
 
 fn nothing_payable() -> Refusal {
     Refusal::precondition(
-        "NOTHING_PAYABLE",
+        Reason::NOTHING_PAYABLE,
         "Nothing of these invoices can be paid now: they are paid, or a payment is under way.",
     )
 }
@@ -175,7 +175,7 @@ fn instructed(
         if amount.compare(payable)?.is_gt() {
             let (reason, message) = if invoice.pending.is_positive() {
                 (
-                    "PAYMENT_PENDING",
+                    Reason::PAYMENT_PENDING,
                     format!(
                         "A payment under way has reserved {}; {payable} can be paid now.",
                         invoice.pending
@@ -183,7 +183,7 @@ fn instructed(
                 )
             } else {
                 (
-                    "ALLOCATION_TOO_LARGE",
+                    Reason::ALLOCATION_TOO_LARGE,
                     format!("Only {payable} of the invoice can be paid. Ask for at most that."),
                 )
             };

@@ -8,7 +8,7 @@ use crate::{
     tenant::{TaxRule, Tenant},
 };
 use chrono::{DateTime, NaiveDate, Utc};
-use payterms_kernel::{Currency, Id, IdSource, Money, calendar::PaymentTerm};
+use payterms_kernel::{Currency, Id, IdSource, Money, Reason, calendar::PaymentTerm};
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 use uuid::Uuid;
@@ -139,10 +139,10 @@ fn thirty_by_credit_and_seventy_by_card() {
     );
     assert_eq!(
         plan(&mut these_invoices, &all(&[(CARD, None)])).unwrap_err().reason,
-        "NOTHING_PAYABLE",
+        Reason::NOTHING_PAYABLE,
         "a second browser finds nothing"
     );
-    assert_eq!(these_invoices[0].write_off(NOW).unwrap_err().reason, "PAYMENT_PENDING");
+    assert_eq!(these_invoices[0].write_off(NOW).unwrap_err().reason, Reason::PAYMENT_PENDING);
     for tender in &mut payment.tenders {
         tender.state = TenderState::Succeeded;
     }
@@ -196,7 +196,7 @@ fn money_goes_to_the_oldest_due_first_and_the_rest_becomes_credit() {
     let more = plan(&mut these_invoices, &all(&[(CARD, Some(9_999))])).unwrap();
     assert_eq!(more.surplus, usd(9_999 - 2_500));
     let refused = PaymentRequest { surplus_allowed: false, ..all(&[(CARD, Some(1))]) };
-    assert_eq!(plan(&mut these_invoices, &refused).unwrap_err().reason, "NOTHING_PAYABLE");
+    assert_eq!(plan(&mut these_invoices, &refused).unwrap_err().reason, Reason::NOTHING_PAYABLE);
 }
 
 #[test]
@@ -207,25 +207,25 @@ fn what_does_not_add_up_is_refused() {
     };
     assert_eq!(
         only(all(&[(Source::Credit, Some(1_001))]), &mut these_invoices),
-        "OVERPAYMENT_NOT_ALLOWED",
+        Reason::OVERPAYMENT_NOT_ALLOWED,
         "credit is not paid into credit"
     );
     assert_eq!(
         only(all(&[(Source::Credit, Some(1_000)), (CARD, None)]), &mut these_invoices),
-        "TENDERS_MISMATCH"
+        Reason::TENDERS_MISMATCH
     );
     let instructed = |cents| PaymentRequest {
         invoices: vec![(own_id(1), Some(usd(cents)))],
         ..all(&[(CARD, Some(400))])
     };
-    assert_eq!(only(instructed(500), &mut these_invoices), "TENDERS_MISMATCH");
-    assert_eq!(only(instructed(1_001), &mut these_invoices), "ALLOCATION_TOO_LARGE");
+    assert_eq!(only(instructed(500), &mut these_invoices), Reason::TENDERS_MISMATCH);
+    assert_eq!(only(instructed(1_001), &mut these_invoices), Reason::ALLOCATION_TOO_LARGE);
     assert_eq!(
         only(
             PaymentRequest { surplus_allowed: false, ..all(&[(CARD, Some(1_001))]) },
             &mut these_invoices
         ),
-        "OVERPAYMENT_NOT_ALLOWED"
+        Reason::OVERPAYMENT_NOT_ALLOWED
     );
 }
 

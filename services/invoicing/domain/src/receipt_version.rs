@@ -3,7 +3,7 @@
 
 use crate::{customer::Customer, invoice::Party, number::Series, receipt::Receipt, tenant::Tenant};
 use chrono::{DateTime, NaiveDate, Utc};
-use payterms_kernel::{Id, Refusal};
+use payterms_kernel::{Id, Reason, Refusal};
 
 /// A version; it never changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +66,7 @@ impl ReceiptVersion {
         if (&before.seller, &read_now, &before.mentions) == (&seller, &buyer, &mentions) {
             let message =
                 "The receipt carries the present business details already. Change them first.";
-            return Err(Refusal::precondition("DETAILS_UNCHANGED", message));
+            return Err(Refusal::precondition(Reason::DETAILS_UNCHANGED, message));
         }
         // In the European Union what is issued stays, and another document corrects it.
         let numbered = tenant.voids_by_credit_note().then(|| series.take(today));
@@ -103,6 +103,7 @@ mod tests {
         receipt::{Receipt, Subject},
     };
     use chrono::DateTime;
+    use payterms_kernel::Reason;
     use payterms_kernel::{Currency, Id, Money};
     use uuid::Uuid;
 
@@ -140,7 +141,7 @@ mod tests {
         buyer.locale = "fr".into();
         assert_eq!(
             correct(&seller, &buyer, &first).unwrap_err().reason,
-            "DETAILS_UNCHANGED",
+            Reason::DETAILS_UNCHANGED,
             "a language is no detail"
         );
         buyer.legal_name = "Brightside Holdings".into();
@@ -149,7 +150,10 @@ mod tests {
             (second.version, &second.number, second.is_corrective(&receipt)),
             (2, &receipt.number, false)
         );
-        assert_eq!(correct(&seller, &buyer, &second).unwrap_err().reason, "DETAILS_UNCHANGED");
+        assert_eq!(
+            correct(&seller, &buyer, &second).unwrap_err().reason,
+            Reason::DETAILS_UNCHANGED
+        );
         seller.country = "FR".into();
         let third = correct(&seller, &buyer, &second).unwrap();
         assert_eq!(

@@ -9,7 +9,7 @@ use crate::{
     payment::{Payment, Source},
 };
 use chrono::{DateTime, Utc};
-use payterms_kernel::{Currency, Id, IdSource, Money, Refusal, money::MoneyError};
+use payterms_kernel::{Currency, Id, IdSource, Money, Reason, Refusal, money::MoneyError};
 
 /// Where the money of a part is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -218,7 +218,7 @@ impl Refund {
 
 fn too_large(most: Money) -> Refusal {
     let message = format!("Payments have paid {most} of the invoice. Give back at most that.");
-    Refusal::precondition("REFUND_TOO_LARGE", message).with("most", most.amount())
+    Refusal::precondition(Reason::REFUND_TOO_LARGE, message).with("most", most.amount())
 }
 
 impl Payment {

@@ -6,7 +6,7 @@ use crate::{
     tax::{self, TaxAmount},
 };
 use chrono::{DateTime, Utc};
-use payterms_kernel::{Money, Refusal, money::MoneyError};
+use payterms_kernel::{Money, Reason, Refusal, money::MoneyError};
 
 impl Invoice {
     /// Takes an open invoice back whole.
@@ -19,9 +19,8 @@ impl Invoice {
         if !self.paid.is_zero() || !self.credited.is_zero() {
             let message =
                 "A part of the invoice is paid or credited. Take the rest off by a credit note.";
-            return Err(
-                Refusal::precondition("INVOICE_STATE", message).with("state", self.state.name())
-            );
+            return Err(Refusal::precondition(Reason::INVOICE_STATE, message)
+                .with("state", self.state.name()));
         }
         Ok(self.credit(self.amounts.total, now)?.0)
     }
@@ -42,9 +41,8 @@ impl Invoice {
         if amount.compare(most)?.is_gt() {
             let message =
                 format!("Only {most} of the invoice is open or paid. Take off at most that.");
-            return Err(
-                Refusal::precondition("CREDIT_NOTE_TOO_LARGE", message).with("most", most.amount())
-            );
+            return Err(Refusal::precondition(Reason::CREDIT_NOTE_TOO_LARGE, message)
+                .with("most", most.amount()));
         }
         if self.pending.is_positive() {
             self.must_leave_pending(amount)?;
@@ -86,7 +84,7 @@ impl Invoice {
                 "A payment under way has reserved {} of the invoice. Wait for its end.",
                 self.pending
             );
-            return Err(Refusal::precondition("PAYMENT_PENDING", message)
+            return Err(Refusal::precondition(Reason::PAYMENT_PENDING, message)
                 .with("pending", self.pending.amount()));
         }
         Ok(())

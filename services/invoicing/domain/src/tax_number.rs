@@ -7,7 +7,7 @@ use crate::{
     tenant::Tenant,
 };
 use chrono::{DateTime, TimeDelta, Utc};
-use payterms_kernel::Refusal;
+use payterms_kernel::{Reason, Refusal};
 
 /// Days after which a number that was verified is verified again.
 pub const VALID_DAYS: i64 = 90;
@@ -115,13 +115,13 @@ impl Customer {
     ) -> Result<(), Refusal> {
         if self.tax_id.is_empty() {
             return Err(Refusal::precondition(
-                "TAX_NUMBER_REQUIRED",
+                Reason::TAX_NUMBER_REQUIRED,
                 "The customer has no tax number. Set tax_id first.",
             ));
         }
         if spell(&self.country, number) != spell(&self.country, &self.tax_id) {
             let message = "The customer's tax number is another than the one that was looked at. Read the customer again.";
-            return Err(Refusal::precondition("TAX_NUMBER_CHANGED", message));
+            return Err(Refusal::precondition(Reason::TAX_NUMBER_CHANGED, message));
         }
         if state == TaxNumberState::Verified {
             must_be_formed(&self.country, &self.tax_id)?;

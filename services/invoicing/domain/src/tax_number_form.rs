@@ -1,7 +1,7 @@
 //! Tax numbers as they are written: their prefixes, form and check digits, country by country
 //! (docs/domain/invoicing.md#tax-number).
 
-use payterms_kernel::{Refusal, Violation};
+use payterms_kernel::{Reason, Refusal, Violation};
 use vat_id_validator::check_vat_by_country;
 
 /// A number in one spelling: capitals and digits, with the prefix that its country writes before
@@ -196,7 +196,11 @@ pub fn must_be_formed(country: &str, number: &str) -> Result<(), Refusal> {
         .and_then(|number| form_fault(country, number));
     fault.map_or(Ok(()), |description| {
         let field = "customer.tax_id".to_owned();
-        Err(Refusal::invalid(vec![Violation { field, reason: "TAX_NUMBER_INVALID", description }]))
+        Err(Refusal::invalid(vec![Violation {
+            field,
+            reason: Reason::TAX_NUMBER_INVALID,
+            description,
+        }]))
     })
 }
 

@@ -7,6 +7,7 @@ use crate::{
     tenant::{TaxRule, Tenant},
 };
 use chrono::{DateTime, TimeDelta, Utc};
+use payterms_kernel::Reason;
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 
@@ -149,7 +150,7 @@ fn only_a_verified_number_changes_the_treatment_and_another_one_begins_anew() {
         ("kim", "Seen"),
         NOW,
     );
-    assert_eq!(other.unwrap_err().reason, "TAX_NUMBER_CHANGED");
+    assert_eq!(other.unwrap_err().reason, Reason::TAX_NUMBER_CHANGED);
     buyer
         .number_judged(
             ("DE 136695976", TaxNumberState::Verified),
@@ -176,7 +177,7 @@ fn only_a_verified_number_changes_the_treatment_and_another_one_begins_anew() {
     assert_eq!(buyer.tax_number, None);
     assert_eq!(
         buyer.number_judged(("", TaxNumberState::Verified), ("kim", "x"), NOW).unwrap_err().reason,
-        "TAX_NUMBER_REQUIRED"
+        Reason::TAX_NUMBER_REQUIRED
     );
 }
 

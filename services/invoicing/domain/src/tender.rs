@@ -1,6 +1,6 @@
 //! Tenders: what a payment pays with, and in which order (docs/domain/invoicing.md#payments).
 
-use payterms_kernel::{Money, Refusal};
+use payterms_kernel::{Money, Reason, Refusal};
 use uuid::Uuid;
 
 /// What a tender pays with.
@@ -100,7 +100,7 @@ pub(crate) fn tenders(
             let message = format!(
                 "The other tenders pay all of {wanted}: nothing is left for the one without an amount. Leave it out."
             );
-            return Err(Refusal::precondition("TENDERS_MISMATCH", message)
+            return Err(Refusal::precondition(Reason::TENDERS_MISMATCH, message)
                 .with("invoices", wanted.amount()));
         }
         let zero = Money::zero(amount.currency());

@@ -1,7 +1,7 @@
 //! The march of a test clock: from due instant to due instant, each until all is quiet.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use payterms_kernel::{Refusal, Violation};
+use payterms_kernel::{Reason, Refusal, Violation};
 
 /// Rounds at one instant after which a clock is stuck.
 pub const MOST_ROUNDS: i64 = 100;
@@ -65,7 +65,7 @@ impl TestClock {
     pub fn set_out(&mut self, target: DateTime<Utc>, run_id: String) -> Result<(), Refusal> {
         if self.state == ClockState::Advancing {
             return Err(Refusal::state(
-                "CLOCK_STATE",
+                Reason::CLOCK_STATE,
                 "The test clock",
                 self.state.name(),
                 &["GetTestClock"],
@@ -79,10 +79,10 @@ impl TestClock {
             }]))
         };
         if target < self.now {
-            return wrong("TIME_IN_PAST", "Name an instant not before the clock's now.");
+            return wrong(Reason::TIME_IN_PAST, "Name an instant not before the clock's now.");
         }
         if target > self.now + TimeDelta::days(MOST_DAYS) {
-            return wrong("TIME_OUT_OF_RANGE", "Name an instant at most ten years ahead.");
+            return wrong(Reason::TIME_OUT_OF_RANGE, "Name an instant at most ten years ahead.");
         }
         *self = Self {
             target,
@@ -122,6 +122,7 @@ impl TestClock {
 mod tests {
     use super::{ClockState, MOST_ROUNDS, TestClock};
     use chrono::{DateTime, TimeDelta, Utc};
+    use payterms_kernel::Reason;
 
     fn at(hours: i64) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + TimeDelta::hours(hours)
@@ -156,12 +157,12 @@ mod tests {
     #[test]
     fn it_does_not_set_out_twice_backwards_or_too_far() {
         let mut clock = TestClock::standing(at(5), Vec::new());
-        assert_eq!(clock.set_out(at(4), "run".into()).unwrap_err().reason, "TIME_IN_PAST");
+        assert_eq!(clock.set_out(at(4), "run".into()).unwrap_err().reason, Reason::TIME_IN_PAST);
         assert_eq!(
             clock.set_out(at(24 * 3_700), "run".into()).unwrap_err().reason,
-            "TIME_OUT_OF_RANGE"
+            Reason::TIME_OUT_OF_RANGE
         );
         clock.set_out(at(6), "run".into()).unwrap();
-        assert_eq!(clock.set_out(at(7), "run".into()).unwrap_err().reason, "CLOCK_STATE");
+        assert_eq!(clock.set_out(at(7), "run".into()).unwrap_err().reason, Reason::CLOCK_STATE);
     }
 }

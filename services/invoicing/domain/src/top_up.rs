@@ -9,7 +9,7 @@ use crate::{
     tenant::Tenant,
 };
 use chrono::{DateTime, NaiveDate, Utc};
-use payterms_kernel::{Id, Money, Refusal, calendar::PaymentTerm, money::MoneyError};
+use payterms_kernel::{Id, Money, Reason, Refusal, calendar::PaymentTerm, money::MoneyError};
 use rust_decimal::Decimal;
 
 /// Days that an invoice waits for its transfer.
@@ -63,13 +63,13 @@ impl Offer {
     pub fn must_sell(&self, amount: Money, as_customer: bool) -> Result<(), Refusal> {
         if as_customer && !self.prepayment {
             return Err(Refusal::precondition(
-                "FEATURE_DISABLED",
+                Reason::FEATURE_DISABLED,
                 "The tenant has not turned prepayment on.",
             ));
         }
         if as_customer && !self.by_transfer {
             return Err(Refusal::precondition(
-                "METHOD_NOT_OFFERED",
+                Reason::METHOD_NOT_OFFERED,
                 "The tenant does not offer bank transfers for prepayment.",
             ));
         }
@@ -78,11 +78,11 @@ impl Offer {
             let message = format!(
                 "The tenant has set no least transfer in {currency}, so nothing is sold in it."
             );
-            Refusal::precondition("CURRENCY_NOT_OFFERED", message).with("currency", currency)
+            Refusal::precondition(Reason::CURRENCY_NOT_OFFERED, message).with("currency", currency)
         })?;
         if amount.compare(least)?.is_lt() {
             let message = format!("The least transfer is {least}; {amount} were asked.");
-            return Err(Refusal::precondition("BELOW_MINIMUM", message)
+            return Err(Refusal::precondition(Reason::BELOW_MINIMUM, message)
                 .with("minimum", least.amount())
                 .with("currency", currency));
         }
@@ -155,7 +155,7 @@ impl Invoice {
         }
         let message = "The invoice sells credit by bank transfer: only a transfer pays it, and what has come is credit already. \
                        What is open can be voided or credit-noted.";
-        Err(Refusal::precondition("TOP_UP_INVOICE", message).with("invoice", self.id))
+        Err(Refusal::precondition(Reason::TOP_UP_INVOICE, message).with("invoice", self.id))
     }
 
     /// What the next part of a transfer buys: the tax of what is still missing is that of a credit

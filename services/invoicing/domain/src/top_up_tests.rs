@@ -9,7 +9,7 @@ use crate::{
     tenant::TaxRule,
 };
 use chrono::{DateTime, NaiveDate, Utc};
-use payterms_kernel::{Currency, Id, IdSource, Money};
+use payterms_kernel::{Currency, Id, IdSource, Money, Reason};
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 use uuid::Uuid;
@@ -96,11 +96,11 @@ fn what_is_short_of_more_waits_and_lapses() {
         "it is never past due or reminded"
     );
     for refused in [invoice.write_off(NOW), invoice.reopen(usd(1), NOW, NOW)] {
-        assert_eq!(refused.unwrap_err().reason, "TOP_UP_INVOICE");
+        assert_eq!(refused.unwrap_err().reason, Reason::TOP_UP_INVOICE);
     }
     assert_eq!(
         invoice.credit(usd(12_001), NOW).unwrap_err().reason,
-        "CREDIT_NOTE_TOO_LARGE",
+        Reason::CREDIT_NOTE_TOO_LARGE,
         "what came is credit already"
     );
     let (amount, taxes) = invoice.lapse(NOW).unwrap().unwrap();
@@ -128,12 +128,12 @@ fn staff_sell_what_customers_are_not_offered() {
         taxed: true,
         valid_days: 0,
     };
-    assert_eq!(offer.must_sell(usd(20_000), true).unwrap_err().reason, "FEATURE_DISABLED");
+    assert_eq!(offer.must_sell(usd(20_000), true).unwrap_err().reason, Reason::FEATURE_DISABLED);
     assert!(offer.must_sell(usd(20_000), false).is_ok());
-    assert_eq!(offer.must_sell(usd(19_999), false).unwrap_err().reason, "BELOW_MINIMUM");
+    assert_eq!(offer.must_sell(usd(19_999), false).unwrap_err().reason, Reason::BELOW_MINIMUM);
     let on = Offer { prepayment: true, minimum: None, ..offer };
-    assert_eq!(on.must_sell(usd(1), true).unwrap_err().reason, "METHOD_NOT_OFFERED");
-    assert_eq!(on.must_sell(usd(1), false).unwrap_err().reason, "CURRENCY_NOT_OFFERED");
+    assert_eq!(on.must_sell(usd(1), true).unwrap_err().reason, Reason::METHOD_NOT_OFFERED);
+    assert_eq!(on.must_sell(usd(1), false).unwrap_err().reason, Reason::CURRENCY_NOT_OFFERED);
 }
 
 proptest! {

@@ -7,7 +7,7 @@ use crate::{
 };
 use chrono::{DateTime, NaiveDate, Utc};
 use payterms_kernel::{
-    Id, Money, Refusal,
+    Id, Money, Reason, Refusal,
     calendar::{PaymentTerm, month_end},
     money::MoneyError,
 };
@@ -119,7 +119,7 @@ impl Invoice {
         }
         let message = "The invoice bills a postpaid month: only a bank transfer pays it. Transfer the amount with the invoice's payment \
                        reference, or announce a transfer.";
-        Err(Refusal::precondition("TRANSFER_ONLY", message).with("invoice", self.id))
+        Err(Refusal::precondition(Reason::TRANSFER_ONLY, message).with("invoice", self.id))
     }
 }
 
@@ -174,6 +174,7 @@ mod tests {
     use super::{UsageMonth, Used, lines};
     use crate::{InvoiceState, Payment, PaymentState, payment::tests::invoices};
     use chrono::DateTime;
+    use payterms_kernel::Reason;
     use payterms_kernel::{Currency, Money, calendar::PaymentTerm};
     use uuid::Uuid;
 
@@ -251,7 +252,7 @@ mod tests {
             Source::BankDebit(Uuid::nil()),
             Source::Line(Uuid::nil()),
         ] {
-            assert_eq!(invoice.must_take(refused).unwrap_err().reason, "TRANSFER_ONLY");
+            assert_eq!(invoice.must_take(refused).unwrap_err().reason, Reason::TRANSFER_ONLY);
         }
         assert!(
             invoice.must_take(Source::Announced).is_ok()

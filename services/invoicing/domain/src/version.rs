@@ -8,7 +8,7 @@ use crate::{
     tenant::Tenant,
 };
 use chrono::{DateTime, NaiveDate, Utc};
-use payterms_kernel::{Id, Refusal};
+use payterms_kernel::{Id, Reason, Refusal};
 
 /// A version; it never changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,7 +89,7 @@ impl InvoiceVersion {
         if same_seller && (&read_now, last.2) == (&buyer, &mentions) {
             let message =
                 "The invoice carries the present business details already. Change them first.";
-            return Err(Refusal::precondition("DETAILS_UNCHANGED", message));
+            return Err(Refusal::precondition(Reason::DETAILS_UNCHANGED, message));
         }
         // In the European Union what is issued stays, and another document corrects it.
         let numbered = tenant.voids_by_credit_note().then(|| series.take(today));
@@ -128,6 +128,7 @@ mod tests {
     };
     use chrono::DateTime;
     use payterms_kernel::Id;
+    use payterms_kernel::Reason;
     use uuid::Uuid;
 
     #[test]
@@ -146,7 +147,7 @@ mod tests {
                 now,
             )
         };
-        assert_eq!(correct(&seller, &buyer, None).unwrap_err().reason, "DETAILS_UNCHANGED");
+        assert_eq!(correct(&seller, &buyer, None).unwrap_err().reason, Reason::DETAILS_UNCHANGED);
         buyer.legal_name = "Brightside Holdings".into();
         let second = correct(&seller, &buyer, None).unwrap();
         assert_eq!(
@@ -155,7 +156,7 @@ mod tests {
         );
         assert_eq!(
             correct(&seller, &buyer, Some(&second)).unwrap_err().reason,
-            "DETAILS_UNCHANGED"
+            Reason::DETAILS_UNCHANGED
         );
         seller.country = "FR".into();
         let third = correct(&seller, &buyer, Some(&second)).unwrap();
@@ -173,7 +174,7 @@ mod tests {
         buyer.billing_email.clear();
         assert_eq!(
             correct(&seller, &buyer, Some(&fourth)).unwrap_err().reason,
-            "PROFILE_INCOMPLETE"
+            Reason::PROFILE_INCOMPLETE
         );
     }
 
@@ -198,6 +199,6 @@ mod tests {
             )
         };
         assert_eq!(correct(&before).unwrap().seller.bank_details, "Bank 1");
-        assert_eq!(correct(&invoice).unwrap_err().reason, "DETAILS_UNCHANGED");
+        assert_eq!(correct(&invoice).unwrap_err().reason, Reason::DETAILS_UNCHANGED);
     }
 }

@@ -1,7 +1,7 @@
 //! Endpoints of webhooks: where a tenant's events go, and what signs them (docs/webhooks.md).
 
 use chrono::{DateTime, Utc};
-use payterms_kernel::{Id, Refusal};
+use payterms_kernel::{Id, Reason, Refusal};
 use uuid::Uuid;
 
 /// Endpoints of one tenant.
@@ -191,7 +191,7 @@ impl WebhookEndpoint {
             return Ok(());
         }
         Err(Refusal::precondition(
-            "WEBHOOK_ENDPOINT_DISABLED",
+            Reason::WEBHOOK_ENDPOINT_DISABLED,
             "The endpoint is disabled. Enable it first.",
         ))
     }
@@ -212,7 +212,8 @@ pub fn must_have_room(count: usize) -> Result<(), Refusal> {
     }
     let message =
         "The tenant has 16 endpoints. Delete one, or have one receiver distribute the events.";
-    Err(Refusal::precondition("TOO_MANY_WEBHOOK_ENDPOINTS", message).with("most", MOST_ENDPOINTS))
+    Err(Refusal::precondition(Reason::TOO_MANY_WEBHOOK_ENDPOINTS, message)
+        .with("most", MOST_ENDPOINTS))
 }
 
 #[cfg(test)]

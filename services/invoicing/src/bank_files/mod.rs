@@ -19,7 +19,7 @@ use payterms_bank_files::{
 };
 use payterms_chassis::bank_file::{Reading, bank_finding};
 use payterms_invoicing_domain::bank::{RefundOfCustomer, Shown, refund_references_in};
-use payterms_kernel::{Currency, Kind, Money, Refusal};
+use payterms_kernel::{Currency, Kind, Money, Reason, Refusal};
 use payterms_proto::common::v1::BankFinding;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
@@ -132,7 +132,7 @@ pub struct CameBackAs {
 }
 
 fn invalid(what: impl Into<String>) -> Refusal {
-    Refusal::new(Kind::Invalid, "BANK_FILE_INVALID", what)
+    Refusal::new(Kind::Invalid, Reason::BANK_FILE_INVALID, what)
 }
 
 /// Reads a file; no booking may be after the newest day.

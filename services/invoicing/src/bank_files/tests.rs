@@ -2,6 +2,7 @@
 
 use super::{ReadFile, read_bank_file};
 use payterms_chassis::bank_file::Reading;
+use payterms_kernel::Reason;
 
 const FILE: &str = include_str!("../../../../crates/suite/demo/statement.xml");
 
@@ -88,7 +89,7 @@ fn what_is_hostile_or_no_statement_is_refused_with_a_sentence() {
         deep.as_str(),
     ] {
         let refused = read(text.as_bytes()).unwrap_err();
-        assert_eq!(refused.reason, "BANK_FILE_INVALID", "{text}");
+        assert_eq!(refused.reason, Reason::BANK_FILE_INVALID, "{text}");
         assert!(refused.message.len() > 10, "{}", refused.message);
     }
     let unusable = read(file("<Ntry><Amt Ccy=\"EUR\">1.00</Amt></Ntry>").as_bytes()).unwrap_err();

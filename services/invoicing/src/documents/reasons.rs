@@ -8,11 +8,12 @@ use payterms_invoicing_domain::{
     top_up::{NOT_TRANSFERRED, TRANSFER_FEES, TRANSFER_TAKEN_BACK},
     transfer_refund::TRANSFERRED_BACK,
 };
+use payterms_kernel::Reason;
 
 /// Whether a collection failed because there was nothing to charge.
 #[must_use]
 pub fn is_without_method(code: &str) -> bool {
-    matches!(code, "COLLECTION_METHOD_REQUIRED" | "no_such_card")
+    *code == Reason::COLLECTION_METHOD_REQUIRED || code == "no_such_card"
 }
 
 impl Language {

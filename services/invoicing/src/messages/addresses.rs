@@ -2,16 +2,17 @@
 
 use payterms_chassis::Fields;
 use payterms_invoicing_domain::Address;
+use payterms_kernel::Reason;
 use payterms_proto::invoicing::v1 as pb;
 
 /// An address of a request.
 pub fn address(fields: &mut Fields, field: &str, address: &pb::Address) -> Address {
     let at = |name: &str| format!("{field}.{name}");
     if address.lines.is_empty() {
-        fields.wrong(&at("lines"), "FIELD_REQUIRED", "Write 1 to 5 lines.");
+        fields.wrong(&at("lines"), Reason::FIELD_REQUIRED, "Write 1 to 5 lines.");
     }
     if address.lines.len() > 5 {
-        fields.wrong(&at("lines"), "TOO_MANY_ITEMS", "Write at most 5 lines.");
+        fields.wrong(&at("lines"), Reason::TOO_MANY_ITEMS, "Write at most 5 lines.");
     }
     Address {
         lines: address

@@ -14,7 +14,7 @@ use payterms_invoicing_domain::{
     ApiKey,
     api_key::{ApiKeyState, Permission, Role},
 };
-use payterms_kernel::{Id, Refusal, TenantId};
+use payterms_kernel::{Id, Reason, Refusal, TenantId};
 use payterms_proto::invoicing::{peers::v1 as peers, v1 as pb};
 use std::collections::BTreeSet;
 use tonic::Request;
@@ -59,10 +59,10 @@ pub fn create_api_key(
 
 fn roles(fields: &mut Fields, numbers: &[i32]) -> Vec<Role> {
     if numbers.is_empty() {
-        fields.wrong("roles", "FIELD_REQUIRED", "Name 1 to 7 roles.");
+        fields.wrong("roles", Reason::FIELD_REQUIRED, "Name 1 to 7 roles.");
     }
     if numbers.len() > Role::ALL.len() {
-        fields.wrong("roles", "TOO_MANY_ITEMS", "Name at most 7 roles.");
+        fields.wrong("roles", Reason::TOO_MANY_ITEMS, "Name at most 7 roles.");
         return Vec::new();
     }
     let chosen = numbers.iter().enumerate().filter_map(|(place, number)| {
@@ -80,14 +80,14 @@ fn check_reach(fields: &mut Fields, roles: &[Role], has_customer: bool) {
     if of_customer > 0 && !has_customer {
         fields.wrong(
             "customer",
-            "FIELD_REQUIRED",
+            Reason::FIELD_REQUIRED,
             "Name the customer that the key acts for, or give it roles of the tenant.",
         );
     }
     if of_customer < roles.len() && has_customer {
         fields.wrong(
             "roles",
-            "ENUM_INVALID",
+            Reason::ENUM_INVALID,
             "A key for a customer has roles of a customer alone: CUSTOMER_ADMIN, BILLING_MANAGER, MEMBER.",
         );
     }
@@ -97,7 +97,7 @@ fn methods(fields: &mut Fields, patterns: &[String]) -> Vec<String> {
     if patterns.len() > MOST_METHODS {
         fields.wrong(
             "methods",
-            "TOO_MANY_ITEMS",
+            Reason::TOO_MANY_ITEMS,
             format!("Name at most {MOST_METHODS} methods; * at the end stands for many."),
         );
         return Vec::new();
@@ -111,7 +111,7 @@ fn methods(fields: &mut Fields, patterns: &[String]) -> Vec<String> {
         };
         if !access.as_ref().is_ok_and(|access| access.cells().any(|(path, _)| names(path))) {
             let sentence = "Write the name of a method, such as payterms.wallet.v1.PostingService/PostDebit, or the beginning of some and *.";
-            fields.wrong(&field, "METHOD_PATTERN_INVALID", sentence);
+            fields.wrong(&field, Reason::METHOD_PATTERN_INVALID, sentence);
         }
     }
     patterns.to_vec()
@@ -179,7 +179,7 @@ pub fn list_api_keys(
 pub fn resolve_api_key(request: Request<peers::ResolveApiKeyRequest>) -> Result<Vec<u8>, AppError> {
     let (mut fields, message) = Fields::open(request)?;
     if message.secret_hash.len() != HASH_BYTES {
-        fields.wrong("secret_hash", "FIELD_OUT_OF_RANGE", "Send the 32 bytes of a SHA-256.");
+        fields.wrong("secret_hash", Reason::FIELD_OUT_OF_RANGE, "Send the 32 bytes of a SHA-256.");
     }
     fields.finish()?;
     Ok(message.secret_hash.to_vec())

@@ -22,7 +22,7 @@ use payterms_invoicing_domain::{
     BankLine,
     bank::{Candidate, Dismissal, LineState, MOST_PARTS, SuggestReason},
 };
-use payterms_kernel::{Id, Refusal, TenantId};
+use payterms_kernel::{Id, Reason, Refusal, TenantId};
 use payterms_proto::invoicing::v1 as pb;
 use tonic::Request;
 
@@ -60,7 +60,11 @@ pub fn match_bank_line(
         invoices.push(invoice_ref(&fields, &invoice));
     } else {
         if !message.invoice.is_empty() {
-            fields.wrong("invoice", "DUPLICATE_ITEM", "Name invoices in one of the two fields.");
+            fields.wrong(
+                "invoice",
+                Reason::DUPLICATE_ITEM,
+                "Name invoices in one of the two fields.",
+            );
         }
         check_invoice_count(&mut fields, "invoices", message.invoices.len());
         for (index, name) in message.invoices.iter().take(MOST_INVOICES).enumerate() {
@@ -69,7 +73,7 @@ pub fn match_bank_line(
             foreign |= invoice.tenant != line.tenant;
             let reference = invoice_ref(&fields, &invoice);
             if invoices.iter().any(|other: &InvoiceRef| other.invoice == reference.invoice) {
-                fields.wrong(&field, "DUPLICATE_ITEM", "Name each invoice once.");
+                fields.wrong(&field, Reason::DUPLICATE_ITEM, "Name each invoice once.");
             }
             invoices.push(reference);
         }
@@ -89,7 +93,7 @@ fn return_bank_line(
     if !message.invoice.is_empty() || !message.invoices.is_empty() {
         fields.wrong(
             "returned_line",
-            "DUPLICATE_ITEM",
+            Reason::DUPLICATE_ITEM,
             "Name invoices, or the line that a return takes back.",
         );
     }
@@ -134,7 +138,7 @@ pub fn split_bank_line(
     let (mut fields, message) = Fields::open(request)?;
     let line = line_of(&mut fields, &message.name);
     if !(2..=MOST_PARTS).contains(&message.parts.len()) {
-        fields.wrong("parts", "FIELD_OUT_OF_RANGE", "Cut it into 2 to 20 parts.");
+        fields.wrong("parts", Reason::FIELD_OUT_OF_RANGE, "Cut it into 2 to 20 parts.");
     }
     let parts = message.parts.iter().take(MOST_PARTS).enumerate();
     let parts = parts

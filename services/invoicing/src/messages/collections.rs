@@ -10,7 +10,7 @@ use crate::commands::{
 };
 use payterms_chassis::{AppError, Call, Fields, fields::Digits, names::Name, render::timestamp};
 use payterms_invoicing_domain::{Block, BlockReason, Collection, CollectionState, Invoice};
-use payterms_kernel::{Id, Refusal};
+use payterms_kernel::{Id, Reason, Refusal};
 use payterms_proto::invoicing::{peers::v1 as peers, v1 as pb};
 use tonic::Request;
 
@@ -34,7 +34,7 @@ pub fn block_invoice(
     if matches!(reason, Some(BlockReason::PlanProposed | BlockReason::PlanActive)) {
         fields.wrong(
             "reason",
-            "ENUM_INVALID",
+            Reason::ENUM_INVALID,
             "Use DISPUTED or MANUAL: the others are set by payment plans.",
         );
     }
@@ -91,7 +91,7 @@ pub fn block_for_owner(
         if invoices.iter().any(|(other, _)| *other == id) {
             fields.wrong(
                 &format!("invoices[{place}].invoice"),
-                "DUPLICATE_ITEM",
+                Reason::DUPLICATE_ITEM,
                 "Name each invoice once.",
             );
         }

@@ -3,7 +3,7 @@
 use super::customers::customer_fields;
 use crate::commands::customers::{CustomerFields, ImportedCustomer};
 use payterms_chassis::{AppError, Call, Fields, Scope};
-use payterms_kernel::{Kind, Refusal};
+use payterms_kernel::{Kind, Reason, Refusal};
 use payterms_proto::invoicing::v1 as pb;
 use tonic::Request;
 
@@ -41,12 +41,12 @@ pub fn import_customers(
     if message.csv.is_empty() {
         fields.wrong(
             "csv",
-            "FIELD_REQUIRED",
+            Reason::FIELD_REQUIRED,
             "Send a file with a row of column names and a row for each customer.",
         );
     }
     if message.csv.len() > MOST_BYTES {
-        fields.wrong("csv", "FIELD_TOO_LONG", "Send at most 1 MiB; cut the file in two.");
+        fields.wrong("csv", Reason::FIELD_TOO_LONG, "Send at most 1 MiB; cut the file in two.");
     }
     let scope = fields.scope().clone();
     let call = fields.write(&message.request_id, tenant)?;
@@ -54,7 +54,7 @@ pub fn import_customers(
 }
 
 fn invalid(message: impl Into<String>) -> AppError {
-    Refusal::new(Kind::Invalid, "CSV_INVALID", message).into()
+    Refusal::new(Kind::Invalid, Reason::CSV_INVALID, message).into()
 }
 
 fn rows(scope: &Scope, file: &[u8]) -> Result<Vec<ImportedCustomer>, AppError> {

@@ -17,7 +17,7 @@ use payterms_invoicing_domain::{
     Contact, Customer, TaxNumberState, TaxTreatment, tax_number::Evidence,
     tax_number_form::form_fault,
 };
-use payterms_kernel::{Id, Marks, TenantId};
+use payterms_kernel::{Id, Marks, Reason, TenantId};
 use payterms_proto::invoicing::v1 as pb;
 use std::collections::BTreeMap;
 use tonic::Request;
@@ -37,7 +37,7 @@ pub fn customer_fields(
     };
     let locale = text(fields, "locale", &customer.locale, 10);
     if !matches!(locale.as_str(), "" | "en" | "fr") {
-        fields.wrong("customer.locale", "FIELD_INVALID_CHARS", "Use en or fr.");
+        fields.wrong("customer.locale", Reason::FIELD_INVALID_CHARS, "Use en or fr.");
     }
     // Where only one of both changes, the other one is known later.
     let fault = if used("country") && used("tax_id") && !customer.tax_id.is_empty() {
@@ -46,7 +46,7 @@ pub fn customer_fields(
         None
     };
     if let Some(fault) = fault {
-        fields.wrong("customer.tax_id", "TAX_NUMBER_INVALID", fault);
+        fields.wrong("customer.tax_id", Reason::TAX_NUMBER_INVALID, fault);
     }
     CustomerFields {
         legal_name: text(fields, "legal_name", &customer.legal_name, 200),
@@ -87,14 +87,14 @@ pub fn customer_fields(
 
 fn contacts(fields: &mut Fields, contacts: &[pb::Contact]) -> Vec<Contact> {
     if contacts.len() > 20 {
-        fields.wrong("customer.contacts", "TOO_MANY_ITEMS", "Name at most 20 contacts.");
+        fields.wrong("customer.contacts", Reason::TOO_MANY_ITEMS, "Name at most 20 contacts.");
         return Vec::new();
     }
     let mut parsed = Vec::with_capacity(contacts.len());
     for (place, contact) in contacts.iter().enumerate() {
         let at = |name: &str| format!("customer.contacts[{place}].{name}");
         if contact.email.is_empty() {
-            fields.wrong(&at("email"), "FIELD_REQUIRED", "Write the contact's mail address.");
+            fields.wrong(&at("email"), Reason::FIELD_REQUIRED, "Write the contact's mail address.");
         }
         parsed.push(Contact {
             name: fields.text(&at("name"), &contact.name, 0, 200),
@@ -112,7 +112,7 @@ pub fn create_customer(
     let (mut fields, message) = Fields::open(request)?;
     let tenant = fields.name("parent", &message.parent, &[]).tenant;
     if message.customer.is_none() {
-        fields.wrong("customer", "FIELD_REQUIRED", "Describe the customer.");
+        fields.wrong("customer", Reason::FIELD_REQUIRED, "Describe the customer.");
     }
     let customer = customer_fields(&mut fields, &message.customer.unwrap_or_default(), |_| true);
     Ok((fields.write(&message.request_id, tenant)?, customer))
@@ -172,7 +172,7 @@ pub fn verify_tax_number(
         Some(State::Verified) => TaxNumberState::Verified,
         Some(State::Invalid) => TaxNumberState::Invalid,
         Some(State::Unverified | State::Unspecified) => {
-            fields.wrong("state", "ENUM_INVALID", "Choose VERIFIED or INVALID.");
+            fields.wrong("state", Reason::ENUM_INVALID, "Choose VERIFIED or INVALID.");
             TaxNumberState::Unverified
         }
         None => TaxNumberState::Unverified,

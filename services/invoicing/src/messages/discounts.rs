@@ -6,7 +6,7 @@ use payterms_chassis::{
     render::{decimal, money},
 };
 use payterms_invoicing_domain::{Discount, Off};
-use payterms_kernel::Money;
+use payterms_kernel::{Money, Reason};
 use payterms_proto::invoicing::v1 as pb;
 use rust_decimal::Decimal;
 
@@ -24,7 +24,7 @@ pub fn discount(fields: &mut Fields, field: &str, discount: &pb::Discount) -> Di
             Off::Amount(fields.money(&format!("{field}.amount"), Some(amount), Digits::MinorUnit))
         }
         None => {
-            fields.wrong(field, "FIELD_REQUIRED", "Set percent or amount.");
+            fields.wrong(field, Reason::FIELD_REQUIRED, "Set percent or amount.");
             Off::Percent(Decimal::ONE)
         }
     };

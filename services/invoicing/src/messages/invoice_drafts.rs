@@ -9,7 +9,7 @@ use crate::commands::invoices::{CreateInvoice, DraftFields, InvoiceRef, UpdateIn
 use chrono::NaiveDate;
 use payterms_chassis::{AppError, Call, Fields, fields::Digits};
 use payterms_invoicing_domain::{Content, Line};
-use payterms_kernel::{Id, Marks, calendar::PaymentTerm};
+use payterms_kernel::{Id, Marks, Reason, calendar::PaymentTerm};
 use payterms_proto::invoicing::v1 as pb;
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
@@ -80,10 +80,10 @@ fn supply_date(
 
 fn lines(fields: &mut Fields, lines: &[pb::InvoiceLine]) -> Vec<Line> {
     if lines.is_empty() {
-        fields.wrong("invoice.lines", "FIELD_REQUIRED", "Write 1 to 500 lines.");
+        fields.wrong("invoice.lines", Reason::FIELD_REQUIRED, "Write 1 to 500 lines.");
     }
     if lines.len() > MOST_LINES {
-        fields.wrong("invoice.lines", "TOO_MANY_ITEMS", "Write at most 500 lines.");
+        fields.wrong("invoice.lines", Reason::TOO_MANY_ITEMS, "Write at most 500 lines.");
         return Vec::new();
     }
     lines.iter().enumerate().map(|(place, line)| parse_line(fields, place, line)).collect()
@@ -114,7 +114,7 @@ fn parse_line(fields: &mut Fields, place: usize, line: &pb::InvoiceLine) -> Line
         of_whole_discount: false,
     };
     if let Some(fault) = parsed.discount_fault() {
-        fields.wrong(&at("discount"), "DISCOUNT_INVALID", fault);
+        fields.wrong(&at("discount"), Reason::DISCOUNT_INVALID, fault);
     }
     parsed
 }
@@ -126,7 +126,7 @@ pub fn create_invoice(
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("parent", &message.parent, &["customers"]);
     if message.invoice.is_none() {
-        fields.wrong("invoice", "FIELD_REQUIRED", "Describe the invoice.");
+        fields.wrong("invoice", Reason::FIELD_REQUIRED, "Describe the invoice.");
     }
     let invoice = message.invoice.unwrap_or_default();
     let currency = fields.currency("invoice.currency_code", &invoice.currency_code);

@@ -199,7 +199,7 @@ fn without_etag(
 }
 
 fn draft_problem(Problem { reason, sentence }: &Problem) -> pb::invoice::DraftProblem {
-    pb::invoice::DraftProblem { reason: (*reason).to_owned(), sentence: sentence.clone() }
+    pb::invoice::DraftProblem { reason: (*reason).into(), sentence: sentence.clone() }
 }
 
 fn dated_amount(dated: &DatedAmount) -> pb::DatedAmount {

@@ -7,7 +7,7 @@ use crate::{
 };
 use payterms_chassis::{AppError, Call, Fields};
 use payterms_invoicing_domain::MailKind;
-use payterms_kernel::TenantId;
+use payterms_kernel::{Reason, TenantId};
 use payterms_proto::invoicing::v1 as pb;
 use tonic::Request;
 
@@ -18,7 +18,7 @@ fn template_ref(fields: &mut Fields, at: &str, (kind, locale): (i32, &str)) -> T
         .find(|each| Some(mail_kind(*each)) == message)
         .unwrap_or(MailKind::Receipt);
     if !matches!(locale, "en" | "fr") {
-        fields.wrong(&format!("{at}locale"), "FIELD_INVALID_CHARS", "Use en or fr.");
+        fields.wrong(&format!("{at}locale"), Reason::FIELD_INVALID_CHARS, "Use en or fr.");
     }
     TemplateRef { kind, language: Language::of(locale) }
 }
@@ -36,7 +36,7 @@ pub fn get_mail_template(
 
 fn template_text(fields: &mut Fields, template: Option<pb::MailTemplate>) -> TemplateText {
     if template.is_none() {
-        fields.wrong("mail_template", "FIELD_REQUIRED", "Write the template.");
+        fields.wrong("mail_template", Reason::FIELD_REQUIRED, "Write the template.");
     }
     let template = template.unwrap_or_default();
     let named = template_ref(fields, "mail_template.", (template.kind, &template.locale));

@@ -13,7 +13,7 @@ use payterms_chassis::{
     render::{term, timestamp},
 };
 use payterms_invoicing_domain::{Customer, MeteredService, ServiceState, metered::Terms};
-use payterms_kernel::{Id, TenantId, calendar::PaymentTerm};
+use payterms_kernel::{Id, Reason, TenantId, calendar::PaymentTerm};
 use payterms_proto::invoicing::v1 as pb;
 use tonic::Request;
 
@@ -35,7 +35,7 @@ pub fn enable_metered_service(
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("parent", &message.parent, &["customers"]);
     if message.metered_service.is_none() {
-        fields.wrong("metered_service", "FIELD_REQUIRED", "Describe the service.");
+        fields.wrong("metered_service", Reason::FIELD_REQUIRED, "Describe the service.");
     }
     let metered_service = message.metered_service.unwrap_or_default();
     let as_customer = fields.scope().grant == Grant::OwnCustomer;
@@ -76,7 +76,7 @@ fn billed_at_once(fields: &mut Fields, metered_service: &pb::MeteredService) -> 
     for (field, _) in set.into_iter().filter(|(_, set)| *set) {
         fields.wrong(
             field,
-            "TERMS_OF_TENANT",
+            Reason::TERMS_OF_TENANT,
             "Leave it out: the tenant sets the terms of a service.",
         );
     }

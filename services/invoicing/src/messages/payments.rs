@@ -12,7 +12,7 @@ use payterms_chassis::{
 use payterms_invoicing_domain::{
     Allocation, Customer, Invoice, Payment, PaymentState, Tender, TenderState, payment::Source,
 };
-use payterms_kernel::{Id, Marks, Money, Refusal, TenantId};
+use payterms_kernel::{Id, Marks, Money, Reason, Refusal, TenantId};
 use payterms_proto::invoicing::v1 as pb;
 use tonic::Request;
 use uuid::Uuid;
@@ -34,12 +34,12 @@ fn invoices(
     currency: &str,
 ) -> InvoicesToPay {
     if requested.len() > MOST_INVOICES {
-        fields.wrong("invoices", "TOO_MANY_ITEMS", "Name at most 100 invoices.");
+        fields.wrong("invoices", Reason::TOO_MANY_ITEMS, "Name at most 100 invoices.");
     }
     if !requested.is_empty() && !currency.is_empty() {
         fields.wrong(
             "currency_code",
-            "FIELD_OUT_OF_RANGE",
+            Reason::FIELD_OUT_OF_RANGE,
             "Leave it empty: the invoices have a currency.",
         );
     }
@@ -55,7 +55,7 @@ fn invoices(
         if parsed.iter().any(|(other, _)| *other == id) {
             fields.wrong(
                 &format!("invoices[{place}]{named}"),
-                "DUPLICATE_ITEM",
+                Reason::DUPLICATE_ITEM,
                 "Name each invoice once.",
             );
         }
@@ -71,10 +71,10 @@ fn tenders(
 ) -> (Vec<(Means, Option<Money>)>, bool) {
     use pb::tender_to_use::Source;
     if requested.is_empty() {
-        fields.wrong("tenders", "FIELD_REQUIRED", "Name 1 to 5 tenders.");
+        fields.wrong("tenders", Reason::FIELD_REQUIRED, "Name 1 to 5 tenders.");
     }
     if requested.len() > MOST_TENDERS {
-        fields.wrong("tenders", "TOO_MANY_ITEMS", "Name at most 5 tenders.");
+        fields.wrong("tenders", Reason::TOO_MANY_ITEMS, "Name at most 5 tenders.");
     }
     let (mut parsed, mut foreign): (Vec<(Means, Option<Money>)>, bool) = (Vec::new(), false);
     for (place, tender_to_use) in requested.iter().take(MOST_TENDERS).enumerate() {
@@ -95,7 +95,7 @@ fn tenders(
                 if requested.len() > 1 {
                     fields.wrong(
                         &at,
-                        "TENDERS_MISMATCH",
+                        Reason::TENDERS_MISMATCH,
                         "Announce a transfer alone; pay the rest by a payment of its own.",
                     );
                 }
@@ -104,14 +104,14 @@ fn tenders(
             Some(Source::Credit(false) | Source::BankTransfer(false)) | None => {
                 fields.wrong(
                     &format!("{at}.source"),
-                    "FIELD_REQUIRED",
+                    Reason::FIELD_REQUIRED,
                     "Set credit or bank_transfer to true, or name a payment method.",
                 );
                 Means::Credit
             }
         };
         if parsed.iter().any(|(other, _)| *other == means) {
-            fields.wrong(&at, "DUPLICATE_ITEM", "Name each source once.");
+            fields.wrong(&at, Reason::DUPLICATE_ITEM, "Name each source once.");
         }
         let amount = tender_to_use
             .amount
@@ -120,7 +120,7 @@ fn tenders(
         parsed.push((means, amount));
     }
     if parsed.iter().filter(|(_, amount)| amount.is_none()).count() > 1 {
-        fields.wrong("tenders", "FIELD_REQUIRED", "Set the amounts of all tenders but one.");
+        fields.wrong("tenders", Reason::FIELD_REQUIRED, "Set the amounts of all tenders but one.");
     }
     (parsed, foreign)
 }
@@ -179,7 +179,7 @@ pub fn create_payment(
 pub fn pay_later(request: Request<pb::PayLaterRequest>) -> Result<(Call, ToPay), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     if message.invoices.is_empty() {
-        fields.wrong("invoices", "FIELD_REQUIRED", "Name 1 to 100 invoices.");
+        fields.wrong("invoices", Reason::FIELD_REQUIRED, "Name 1 to 100 invoices.");
     }
     let named: Vec<_> = message
         .invoices
@@ -273,7 +273,7 @@ pub fn record_outside_payment(
     let (mut fields, message) = Fields::open(request)?;
     let parent = fields.name("parent", &message.parent, &["customers"]);
     if message.invoices.is_empty() {
-        fields.wrong("invoices", "FIELD_REQUIRED", "Name 1 to 100 invoices.");
+        fields.wrong("invoices", Reason::FIELD_REQUIRED, "Name 1 to 100 invoices.");
     }
     let (invoices, foreign) = invoices(&mut fields, &parent, (&message.invoices, ".invoice"), "");
     let amount = message

@@ -3,7 +3,7 @@
 use crate::commands::{customers::CustomerRef, invoices::InvoiceRef};
 use payterms_chassis::{Fields, call::Grant, names::Name};
 use payterms_invoicing_domain::Invoice;
-use payterms_kernel::Id;
+use payterms_kernel::{Id, Reason};
 
 /// The collections of an invoice's name.
 pub const INVOICE: &[&str] = &["customers", "invoices"];
@@ -36,10 +36,10 @@ pub fn invoice_of_customer(
 /// Refuses no invoice and too many.
 pub fn check_invoice_count(fields: &mut Fields, field: &str, count: usize) {
     if count == 0 {
-        fields.wrong(field, "FIELD_REQUIRED", "Name 1 to 100 invoices.");
+        fields.wrong(field, Reason::FIELD_REQUIRED, "Name 1 to 100 invoices.");
     }
     if count > MOST_INVOICES {
-        fields.wrong(field, "TOO_MANY_ITEMS", "Name at most 100 invoices.");
+        fields.wrong(field, Reason::TOO_MANY_ITEMS, "Name at most 100 invoices.");
     }
 }
 
@@ -55,7 +55,11 @@ pub fn invoices_of_customer(
     for (place, name) in names.iter().take(MOST_INVOICES).enumerate() {
         let (id, alien) = invoice_of_customer(fields, parent, &format!("{field}[{place}]"), name);
         if invoices.contains(&id) {
-            fields.wrong(&format!("{field}[{place}]"), "DUPLICATE_ITEM", "Name each invoice once.");
+            fields.wrong(
+                &format!("{field}[{place}]"),
+                Reason::DUPLICATE_ITEM,
+                "Name each invoice once.",
+            );
         }
         invoices.push(id);
         foreign |= alien;

@@ -2,13 +2,14 @@
 
 use payterms_chassis::Fields;
 use payterms_invoicing_domain::TaxRule;
+use payterms_kernel::Reason;
 use payterms_proto::invoicing::v1 as pb;
 use rust_decimal::Decimal;
 
 /// Tax rules, each for one country, category and whether the customer has a tax number.
 pub(super) fn tax_rules(fields: &mut Fields, rules: &[pb::TaxRule]) -> Vec<TaxRule> {
     if rules.len() > 300 {
-        fields.wrong("tenant.tax_rules", "TOO_MANY_ITEMS", "Send at most 300 rules.");
+        fields.wrong("tenant.tax_rules", Reason::TOO_MANY_ITEMS, "Send at most 300 rules.");
         return Vec::new();
     }
     let mut parsed: Vec<TaxRule> = Vec::new();
@@ -30,7 +31,7 @@ pub(super) fn tax_rules(fields: &mut Fields, rules: &[pb::TaxRule]) -> Vec<TaxRu
         if parsed.iter().any(|other| tax_rule_key(other) == tax_rule_key(&rule)) {
             fields.wrong(
                 &at,
-                "DUPLICATE_ITEM",
+                Reason::DUPLICATE_ITEM,
                 "Write one rule per country, category and with_tax_id.",
             );
         }
@@ -50,7 +51,7 @@ pub fn tax_category(fields: &mut Fields, field: &str, text: &str) -> String {
     if !text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_') {
         fields.wrong(
             field,
-            "FIELD_INVALID_CHARS",
+            Reason::FIELD_INVALID_CHARS,
             "Use lower-case letters, digits and underscores.",
         );
     }

@@ -4,7 +4,7 @@ use super::{addresses::address, tax_rules::tax_rules};
 use crate::commands::tenants::TenantFields;
 use payterms_chassis::{Fields, fields::Digits};
 use payterms_invoicing_domain::{Business, Dunning, PaymentNotice, bank::Automation};
-use payterms_kernel::Money;
+use payterms_kernel::{Money, Reason};
 use payterms_proto::invoicing::v1 as pb;
 
 /// A field is checked when it will be used.
@@ -24,7 +24,7 @@ pub(super) fn tenant_fields(
     if used("time_zone") && time_zone.parse::<chrono_tz::Tz>().is_err() {
         fields.wrong(
             "tenant.time_zone",
-            "TIME_ZONE_INVALID",
+            Reason::TIME_ZONE_INVALID,
             "Use a name of the IANA database such as Australia/Sydney.",
         );
     }
@@ -103,20 +103,28 @@ fn bank_automation(fields: &mut Fields, value: i32) -> Option<Automation> {
 fn dunning(fields: &mut Fields, dunning_settings: &pb::DunningSettings) -> Dunning {
     const MOST_STEPS: usize = 20;
     if dunning_settings.reminder_days.len() > MOST_STEPS {
-        fields.wrong("tenant.dunning.reminder_days", "TOO_MANY_ITEMS", "Remind at most 20 times.");
+        fields.wrong(
+            "tenant.dunning.reminder_days",
+            Reason::TOO_MANY_ITEMS,
+            "Remind at most 20 times.",
+        );
     }
     let mut reminder_days = Vec::new();
     for day in dunning_settings.reminder_days.iter().take(MOST_STEPS) {
         if !(-365..=365).contains(day) {
             fields.wrong(
                 "tenant.dunning.reminder_days",
-                "FIELD_OUT_OF_RANGE",
+                Reason::FIELD_OUT_OF_RANGE,
                 "Use -365 to 365 days from the due date.",
             );
         }
         let day = i16::try_from(*day).unwrap_or_default();
         if reminder_days.contains(&day) {
-            fields.wrong("tenant.dunning.reminder_days", "DUPLICATE_ITEM", "Write each day once.");
+            fields.wrong(
+                "tenant.dunning.reminder_days",
+                Reason::DUPLICATE_ITEM,
+                "Write each day once.",
+            );
         }
         reminder_days.push(day);
     }
@@ -140,7 +148,7 @@ fn business(fields: &mut Fields, business_details: &pb::BusinessDetails) -> Busi
     if !portal_url.is_empty() && !portal_url.starts_with("https://") {
         fields.wrong(
             &at("portal_url"),
-            "FIELD_INVALID_CHARS",
+            Reason::FIELD_INVALID_CHARS,
             "Use an address that begins with https://.",
         );
     }
@@ -179,7 +187,7 @@ fn figures(
         return Vec::new();
     }
     if amounts.len() > 50 {
-        fields.wrong(&field, "TOO_MANY_ITEMS", "Send at most 50 figures.");
+        fields.wrong(&field, Reason::TOO_MANY_ITEMS, "Send at most 50 figures.");
     }
     let mut parsed: Vec<Money> = Vec::new();
     for (place, figure) in amounts.iter().take(50).enumerate() {
@@ -187,7 +195,7 @@ fn figures(
         if parsed.iter().any(|other| other.currency() == figure.currency()) {
             fields.wrong(
                 &format!("{field}[{place}]"),
-                "DUPLICATE_ITEM",
+                Reason::DUPLICATE_ITEM,
                 "Write one figure per currency.",
             );
         }

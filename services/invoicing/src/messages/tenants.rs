@@ -8,7 +8,7 @@ use payterms_chassis::{
     render::{decimal, money, timestamp},
 };
 use payterms_invoicing_domain::{Business, CallLimits, PaymentNotice, Tenant, bank::Automation};
-use payterms_kernel::TenantId;
+use payterms_kernel::{Reason, TenantId};
 use payterms_proto::invoicing::{peers::v1 as peers, v1 as pb};
 use tonic::Request;
 
@@ -26,12 +26,12 @@ pub fn create_tenant(
     if id.is_err() {
         fields.wrong(
             "tenant_id",
-            "RESOURCE_NAME_INVALID",
+            Reason::RESOURCE_NAME_INVALID,
             "Use 3 to 40 lower-case letters, digits or inner dashes, a letter first.",
         );
     }
     if message.tenant.is_none() {
-        fields.wrong("tenant", "FIELD_REQUIRED", "Describe the tenant.");
+        fields.wrong("tenant", Reason::FIELD_REQUIRED, "Describe the tenant.");
     }
     let tenant = tenant_fields(&mut fields, &message.tenant.unwrap_or_default(), |_| true);
     let name = fields.name(
@@ -92,7 +92,7 @@ pub fn limit_tenant(
     if message.call_limits.is_none() {
         fields.wrong(
             "call_limits",
-            "FIELD_REQUIRED",
+            Reason::FIELD_REQUIRED,
             "Send the limits; empty ones are those of the gateways.",
         );
     }
@@ -115,15 +115,15 @@ pub fn get_call_limits(
 ) -> Result<Vec<String>, AppError> {
     let (mut fields, message) = Fields::open(request)?;
     match message.tenants.len() {
-        0 => fields.wrong("tenants", "FIELD_REQUIRED", "Name at least one tenant."),
+        0 => fields.wrong("tenants", Reason::FIELD_REQUIRED, "Name at least one tenant."),
         1..=MOST_TENANTS => {}
-        _ => fields.wrong("tenants", "TOO_MANY_ITEMS", "Name at most 500 tenants."),
+        _ => fields.wrong("tenants", Reason::TOO_MANY_ITEMS, "Name at most 500 tenants."),
     }
     for (place, slug) in message.tenants.iter().enumerate().take(MOST_TENANTS) {
         if slug.parse::<TenantId>().is_err() {
             fields.wrong(
                 &format!("tenants[{place}]"),
-                "RESOURCE_NAME_INVALID",
+                Reason::RESOURCE_NAME_INVALID,
                 "Use the slug of a tenant.",
             );
         }

@@ -4,7 +4,7 @@ use crate::commands::test_clocks::StartTestClock;
 use chrono::{DateTime, Utc};
 use payterms_chassis::{AppError, Call, Fields, render::timestamp};
 use payterms_invoicing_domain::{ClockState, TestClock};
-use payterms_kernel::TenantId;
+use payterms_kernel::{Reason, TenantId};
 use payterms_proto::invoicing::v1 as pb;
 use tonic::Request;
 
@@ -16,7 +16,7 @@ pub fn start_test_clock(
     let tenant = fields.name("parent", &message.parent, &[]).tenant;
     let now = fields.instant("now", message.now.as_ref());
     if now < DateTime::UNIX_EPOCH || now.timestamp() >= 253_370_764_800 {
-        fields.wrong("now", "TIME_OUT_OF_RANGE", "Use an instant of the years 1970 to 9998.");
+        fields.wrong("now", Reason::TIME_OUT_OF_RANGE, "Use an instant of the years 1970 to 9998.");
     }
     let seed = fields.text("seed", &message.seed, 0, 100);
     Ok((fields.write(&message.request_id, tenant)?, StartTestClock { now, seed }))

@@ -4,7 +4,7 @@ use super::addresses::{address, render_address};
 use crate::commands::top_ups::RaiseTopUp;
 use payterms_chassis::{AppError, Call, Fields, call::Grant, fields::Digits};
 use payterms_invoicing_domain::TopUp;
-use payterms_kernel::Id;
+use payterms_kernel::{Id, Reason};
 use payterms_proto::invoicing::v1 as pb;
 use tonic::Request;
 
@@ -16,7 +16,7 @@ pub fn raise_transfer_top_up(
     let parent = fields.name("parent", &message.parent, &["customers"]);
     let amount = fields.money("amount", message.amount.as_ref(), Digits::MinorUnit);
     if message.top_up.is_none() {
-        fields.wrong("top_up", "FIELD_REQUIRED", "Say whom the invoice is made out to.");
+        fields.wrong("top_up", Reason::FIELD_REQUIRED, "Say whom the invoice is made out to.");
     }
     let top_up = top_up(&mut fields, &message.top_up.unwrap_or_default());
     let as_customer = fields.scope().grant == Grant::OwnCustomer;
@@ -29,14 +29,14 @@ fn top_up(fields: &mut Fields, transfer_top_up: &pb::TransferTopUp) -> TopUp {
     if transfer_top_up.address.is_none() && transfer_top_up.company_id.is_empty() {
         fields.wrong(
             &at("address"),
-            "FIELD_REQUIRED",
+            Reason::FIELD_REQUIRED,
             "Give the company's address, or its id in a public register.",
         );
     }
     if transfer_top_up.email.is_empty() {
         fields.wrong(
             &at("email"),
-            "FIELD_REQUIRED",
+            Reason::FIELD_REQUIRED,
             "Write the address that the invoice is mailed to.",
         );
     }
@@ -46,7 +46,7 @@ fn top_up(fields: &mut Fields, transfer_top_up: &pb::TransferTopUp) -> TopUp {
     {
         fields.wrong(
             &at("phone"),
-            "FIELD_INVALID_CHARS",
+            Reason::FIELD_INVALID_CHARS,
             "Write the phone number with 5 to 15 digits, spaces and +-()./ only.",
         );
     }

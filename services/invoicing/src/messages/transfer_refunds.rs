@@ -14,7 +14,7 @@ use payterms_invoicing_domain::{
     Customer, TransferRefund,
     transfer_refund::{Credit, RefundState},
 };
-use payterms_kernel::{Id, TenantId};
+use payterms_kernel::{Id, Reason, TenantId};
 use payterms_proto::invoicing::v1 as pb;
 use tonic::Request;
 
@@ -51,7 +51,7 @@ pub fn refund_transfer(
     if account.chars().filter(char::is_ascii_alphanumeric).count() < 5 {
         fields.wrong(
             "account",
-            "FIELD_REQUIRED",
+            Reason::FIELD_REQUIRED,
             "Write the IBAN or account number, with at least 5 letters and digits.",
         );
     }

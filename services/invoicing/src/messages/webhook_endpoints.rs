@@ -13,7 +13,7 @@ use payterms_invoicing_domain::{
     WebhookEndpoint,
     webhook_endpoint::{DisabledReason, EndpointFields, EndpointState},
 };
-use payterms_kernel::{Id, TenantId};
+use payterms_kernel::{Id, Reason, TenantId};
 use payterms_proto::{
     common::peers::v1::{WebhookTargetChanged, webhook_target_changed::SealedSecret},
     invoicing::v1 as pb,
@@ -44,7 +44,7 @@ fn endpoint_fields(
         if let Some(wrong) =
             webhooks.rules.check(&endpoint.url).err().filter(|_| !endpoint.url.trim().is_empty())
         {
-            fields.wrong("webhook_endpoint.url", "WEBHOOK_ADDRESS_REFUSED", wrong);
+            fields.wrong("webhook_endpoint.url", Reason::WEBHOOK_ADDRESS_REFUSED, wrong);
         }
     }
     EndpointFields {
@@ -61,7 +61,7 @@ fn endpoint_fields(
 fn types(fields: &mut Fields, webhooks: &Webhooks, types: &[String]) -> Vec<String> {
     const FIELD: &str = "webhook_endpoint.types";
     if types.len() > MOST_TYPES {
-        fields.wrong(FIELD, "TOO_MANY_ITEMS", "Name at most 100 types.");
+        fields.wrong(FIELD, Reason::TOO_MANY_ITEMS, "Name at most 100 types.");
     }
     let mut named: Vec<String> = Vec::new();
     for (place, kind) in types.iter().enumerate().take(MOST_TYPES) {
@@ -69,11 +69,11 @@ fn types(fields: &mut Fields, webhooks: &Webhooks, types: &[String]) -> Vec<Stri
         if !webhooks.types.contains(kind) {
             fields.wrong(
                 &field,
-                "EVENT_TYPE_UNKNOWN",
+                Reason::EVENT_TYPE_UNKNOWN,
                 "There is no such type of event. Use types of the catalogue of events.",
             );
         } else if named.contains(kind) {
-            fields.wrong(&field, "DUPLICATE_ITEM", "Name each type once.");
+            fields.wrong(&field, Reason::DUPLICATE_ITEM, "Name each type once.");
         }
         named.push(kind.clone());
     }
@@ -88,7 +88,7 @@ pub fn create_webhook_endpoint(
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("parent", &message.parent, &[]);
     if message.webhook_endpoint.is_none() {
-        fields.wrong("webhook_endpoint", "FIELD_REQUIRED", "Describe the endpoint.");
+        fields.wrong("webhook_endpoint", Reason::FIELD_REQUIRED, "Describe the endpoint.");
     }
     let endpoint = message.webhook_endpoint.unwrap_or_default();
     let new = endpoint_fields(&mut fields, webhooks, &endpoint, |_| true);
@@ -104,7 +104,7 @@ pub fn update_webhook_endpoint(
     let (mut fields, message) = Fields::open(request)?;
     let paths = fields.mask(message.update_mask.as_ref(), &["url", "types", "description"]);
     if message.webhook_endpoint.is_none() {
-        fields.wrong("webhook_endpoint", "FIELD_REQUIRED", "Describe the endpoint.");
+        fields.wrong("webhook_endpoint", Reason::FIELD_REQUIRED, "Describe the endpoint.");
     }
     let wanted = message.webhook_endpoint.unwrap_or_default();
     let name = fields.name("webhook_endpoint.name", &wanted.name, ENDPOINT);

@@ -13,7 +13,7 @@ use payterms_chassis::{
     steps::{StepOutcome, Steps},
 };
 use payterms_invoicing_domain::{Customer, Invoice, Payment, deferral::line_of};
-use payterms_kernel::{Id, Money, TenantId, id::step_id};
+use payterms_kernel::{Id, Money, Reason, TenantId, id::step_id};
 use payterms_proto::credit::peers::v1::{
     AuthorizeForPaymentRequest, CaptureForPaymentRequest, CaptureForPaymentResponse,
     GetLineMeansRequest, GetLineMeansResponse, InvoiceToDefer, VoidForPaymentRequest,
@@ -27,8 +27,13 @@ const BUDGET: Duration = Duration::from_secs(10);
 
 /// Why a line gives nothing: what stands against a draw, or the payment was given up before. What
 /// was reserved is made owed or given back; no line can refuse that.
-const NOT_DRAWN: [&str; 5] =
-    ["CREDIT_LIMIT_EXCEEDED", "CURRENCY_MISMATCH", "DRAW_STATE", "INVOICE_IN_PLAN", "LINE_STATE"];
+const NOT_DRAWN: [Reason; 5] = [
+    Reason::CREDIT_LIMIT_EXCEEDED,
+    Reason::CURRENCY_MISMATCH,
+    Reason::DRAW_STATE,
+    Reason::INVOICE_IN_PLAN,
+    Reason::LINE_STATE,
+];
 
 fn steps<'a>(app: &'a App, tenant: &TenantId) -> Steps<'a, PaymentDrawServiceClient<PeerChannel>> {
     Steps::new(

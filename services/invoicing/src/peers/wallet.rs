@@ -21,7 +21,7 @@ use payterms_chassis::{
 use payterms_invoicing_domain::{
     Customer, Destination, Payment, RefundPart, TransferRefund, top_up::Offer,
 };
-use payterms_kernel::{Currency, Id, Money, TenantId, id::step_id};
+use payterms_kernel::{Currency, Id, Money, Reason, TenantId, id::step_id};
 use payterms_proto::wallet::{
     peers::v1::{
         GetPaymentMeansRequest, GetPaymentMeansResponse, HoldForPaymentRequest,
@@ -42,7 +42,7 @@ const BUDGET: Duration = Duration::from_secs(10);
 /// Why credit is not held: there is less than is asked for, or the payment was released before. No
 /// other step can be refused: a charge that is declined is a result, and what was begun is settled,
 /// released or given back.
-const NOT_HELD: [&str; 2] = ["INSUFFICIENT_FUNDS", "HOLD_STATE"];
+const NOT_HELD: [Reason; 2] = [Reason::INSUFFICIENT_FUNDS, Reason::HOLD_STATE];
 
 /// Credit that a payment has made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 use super::{bounds::STACK, on_stack, render, render_here, samples};
 use crate::documents::wording::Language;
 use payterms_invoicing_domain::MailKind;
+use payterms_kernel::Reason;
 
 /// A text of `count` repetitions between a head and a tail that is repeated as often.
 fn nested(head: &str, open: &str, inner: &str, close: &str, tail: &str, count: usize) -> String {
@@ -61,7 +62,7 @@ fn what_would_overflow_the_stack_is_refused_with_what_is_too_deep_and_its_line()
         for text in constructs(count).into_iter().filter(|text| text.len() < 100_000) {
             let refusal = render(("Hello", &text), &variables).unwrap_err();
             let shown: String = text.chars().take(40).collect();
-            assert_eq!(refusal.reason, "TEMPLATE_INVALID", "{shown}");
+            assert_eq!(refusal.reason, Reason::TEMPLATE_INVALID, "{shown}");
             assert!(
                 !refusal.message.contains("maximum recursion"),
                 "the bound stands before the parser: {shown}"
@@ -101,7 +102,7 @@ fn text_and_lists_that_double_are_refused() {
     ] {
         assert_eq!(
             render(("Hello", &text), &variables).unwrap_err().reason,
-            "TEMPLATE_INVALID",
+            Reason::TEMPLATE_INVALID,
             "{text}"
         );
     }

@@ -22,7 +22,7 @@ mod webhooks;
 use crate::documents::wording::Language;
 use minijinja::{Environment, UndefinedBehavior, syntax::SyntaxConfig};
 use payterms_invoicing_domain::MailKind;
-use payterms_kernel::{Kind, Refusal};
+use payterms_kernel::{Kind, Reason, Refusal};
 use serde_json::{Map, Value, json};
 use std::{io, thread};
 
@@ -252,7 +252,7 @@ fn on_stack<T: Send>(
         let thread = thread.map_err(|_| {
             Refusal::new(
                 Kind::Exhausted,
-                "OVERLOADED",
+                Reason::OVERLOADED,
                 "No thread is free to render a template. Retry.",
             )
         })?;
@@ -320,7 +320,7 @@ fn invalid(part: &'static str, error: &str) -> Refusal {
     let message = format!(
         "The {part} of the template cannot be rendered: {error}. Use the variables of its kind only."
     );
-    Refusal::precondition("TEMPLATE_INVALID", message).with("part", part)
+    Refusal::precondition(Reason::TEMPLATE_INVALID, message).with("part", part)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::{ours, render, samples};
 use crate::documents::wording::Language;
 use payterms_invoicing_domain::MailKind;
+use payterms_kernel::Reason;
 
 const OPTIONAL: [&str; 22] = [
     "advised",
@@ -56,12 +57,12 @@ fn every_mail_reads_well_in_both_languages_with_and_without_its_options() {
 fn a_template_sees_nothing_else_and_ends() {
     let variables = samples(MailKind::Receipt, Language::English);
     let refused = |text: &str| render(("Hello", text), &variables).unwrap_err();
-    assert_eq!(refused("{{ password }}").reason, "TEMPLATE_INVALID");
-    assert_eq!(refused("{% include \"/etc/passwd\" %}").reason, "TEMPLATE_INVALID");
+    assert_eq!(refused("{{ password }}").reason, Reason::TEMPLATE_INVALID);
+    assert_eq!(refused("{% include \"/etc/passwd\" %}").reason, Reason::TEMPLATE_INVALID);
     assert_eq!(
         refused("{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}")
             .reason,
-        "TEMPLATE_INVALID"
+        Reason::TEMPLATE_INVALID
     );
     let doubled = format!("{{% set a = number %}}{}", "{% set a = a ~ a %}".repeat(40));
     for grows in [
@@ -70,10 +71,10 @@ fn a_template_sees_nothing_else_and_ends() {
         "{{ [1, 2] + [3] }}",
         "{{ number|replace(\"R\", \"RRRR\") }}",
     ] {
-        assert_eq!(refused(grows).reason, "TEMPLATE_INVALID", "{grows}");
+        assert_eq!(refused(grows).reason, Reason::TEMPLATE_INVALID, "{grows}");
     }
     let long = format!("{{% for a in number %}}{}{{% endfor %}}", "x".repeat(20_000));
-    assert_eq!(refused(&long).reason, "TEMPLATE_INVALID");
+    assert_eq!(refused(&long).reason, Reason::TEMPLATE_INVALID);
     assert!(refused("one\n{% if %}").message.contains("line 2"));
     assert_eq!(render(("{{ seller }}\nBcc: x", "y"), &variables).unwrap().0, "Acme Telecom Bcc: x");
 }

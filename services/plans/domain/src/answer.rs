@@ -12,7 +12,7 @@ use crate::{
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 use payterms_kernel::{
-    Actor, Id, Kind, Money, Refusal,
+    Actor, Id, Kind, Money, Reason, Refusal,
     calendar::{day_in, start_of_day},
 };
 
@@ -33,7 +33,7 @@ pub fn answer_by(
 fn own_offer() -> Refusal {
     Refusal::new(
         Kind::Denied,
-        "SEPARATION_OF_DUTIES",
+        Reason::SEPARATION_OF_DUTIES,
         "Nobody answers what they have offered themselves. Ask a second person.",
     )
 }
@@ -73,7 +73,7 @@ impl Plan {
     fn must_be_in_time(&self, now: DateTime<Utc>) -> Result<(), Refusal> {
         match self.answer_by {
             Some(by) if by <= now => {
-                Err(Refusal::state("PLAN_STATE", "The plan", PlanState::Lapsed.name(), &[]))
+                Err(Refusal::state(Reason::PLAN_STATE, "The plan", PlanState::Lapsed.name(), &[]))
             }
             _ => Ok(()),
         }
@@ -208,7 +208,7 @@ impl Plan {
 #[must_use]
 pub fn amount_changed(open: Money, seen: Money) -> Refusal {
     let message = format!("{open} are open now; {seen} were seen. Look at the plan again.");
-    Refusal::precondition("PLAN_AMOUNT_CHANGED", message)
+    Refusal::precondition(Reason::PLAN_AMOUNT_CHANGED, message)
         .with("open", open.amount())
         .with("seen", seen.amount())
 }

@@ -4,7 +4,7 @@
 use crate::{on_time::undecided, plan::Plan};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use payterms_kernel::{
-    Money, Refusal,
+    Money, Reason, Refusal,
     ladder::{Ladder, Rung},
     money::MoneyError,
 };
@@ -12,12 +12,6 @@ use uuid::Uuid;
 
 /// How many days before its due date an instalment is announced to the customer.
 pub const NOTICE_DAYS: u64 = 3;
-
-/// Why nothing is collected: a dispute has taken the only method.
-pub const COLLECTION_WAITS: &str = "COLLECTION_WAITS";
-
-/// Why nothing can be collected: payments under way have reserved all that is open.
-pub const NOTHING_PAYABLE: &str = "NOTHING_PAYABLE";
 
 /// The newest attempt to collect, and when the next one is made.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -144,7 +138,7 @@ impl Plan {
         self.must_rest()?;
         if !self.state.is_running() {
             return Err(Refusal::state(
-                "PLAN_STATE",
+                Reason::PLAN_STATE,
                 "The plan",
                 self.state.name(),
                 &crate::edges::allowed(self.state),
@@ -161,7 +155,7 @@ impl Plan {
             _ if self.is_spared(today) => "WAITS",
             _ => return Ok(self.begin_attempt(id, today, now)?),
         };
-        Err(Refusal::state("COLLECTION_STATE", "The collection", state, &[]))
+        Err(Refusal::state(Reason::COLLECTION_STATE, "The collection", state, &[]))
     }
 
     /// Another method became the collection method: where collection has stopped after a failure,
@@ -283,9 +277,10 @@ impl Plan {
                 self.attempt.next_at = Some((*at).max(now));
                 self.attempt.waits = true;
             }
-            // A try that did not know of a dispute yet is no failed one.
+            // No failed try: payments under way had reserved all that is open, or a dispute that
+            // the try did not know of yet has taken the only method.
             Ended::Failed(reason)
-                if matches!(reason.as_str(), NOTHING_PAYABLE | COLLECTION_WAITS) =>
+                if *reason == Reason::NOTHING_PAYABLE || *reason == Reason::COLLECTION_WAITS =>
             {
                 self.attempt.next_at = Some(tomorrow)
             }

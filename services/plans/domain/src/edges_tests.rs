@@ -21,6 +21,7 @@ use crate::{
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::UTC;
+use payterms_kernel::Reason;
 use std::collections::BTreeSet;
 
 #[test]
@@ -41,7 +42,7 @@ fn every_edge_is_walked_and_every_other_is_refused() {
             } else {
                 assert_eq!(
                     (outcome.unwrap_err().reason, plan.state, plan.transitions.len()),
-                    ("PLAN_STATE", state, 0),
+                    (Reason::PLAN_STATE, state, 0),
                     "{state:?} {verb:?}"
                 );
             }

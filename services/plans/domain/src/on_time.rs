@@ -6,7 +6,7 @@ use crate::{
     plan::{Covered, Plan},
 };
 use chrono::{DateTime, Days, NaiveDate, Utc};
-use payterms_kernel::{Actor, Money, Refusal, dated, ladder::Ladder, money::MoneyError};
+use payterms_kernel::{Actor, Money, Reason, Refusal, dated, ladder::Ladder, money::MoneyError};
 
 /// The breaches of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -239,7 +239,7 @@ impl Plan {
         if self.open()?.is_positive() {
             return Ok(());
         }
-        Err(Refusal::state("PLAN_STATE", "The plan", self.state.name(), &[]))
+        Err(Refusal::state(Reason::PLAN_STATE, "The plan", self.state.name(), &[]))
     }
 
     /// A plan is active again: its instalments are worked out anew, what is due is collected, and

@@ -12,6 +12,7 @@ use crate::{
 };
 use chrono::TimeDelta;
 use chrono_tz::UTC;
+use payterms_kernel::Reason;
 
 /// The verbs of all changes of state.
 fn verbs(plan: &Plan) -> Vec<Verb> {
@@ -302,7 +303,7 @@ fn a_plan_in_grace_is_not_breached_before_the_third_day_and_collects_nothing() {
         assert_eq!((plan.state, plan.attempt.under_way), (PlanState::Active, false), "{hour}");
     }
     let by_hand = plan.retry_attempt(uuid::Uuid::from_u128(1), day("2026-02-06"), now).unwrap_err();
-    assert_eq!(by_hand.reason, "COLLECTION_STATE", "its customer hears of it first");
+    assert_eq!(by_hand.reason, Reason::COLLECTION_STATE, "its customer hears of it first");
     let third = at(day("2026-02-07"));
     assert_eq!(plan.evaluate(UTC, third), Ok(Evaluated::Collect), "it is tried before it is late");
     let id = uuid::Uuid::from_u128(1);
@@ -333,7 +334,7 @@ fn neither_a_breach_that_stands_nor_a_reversed_write_off_opens_a_completed_plan(
     plan.lifted(now);
     assert_eq!(
         (plan.state, plan.must_have_something_open().unwrap_err().reason),
-        (PlanState::Completed, "PLAN_STATE")
+        (PlanState::Completed, Reason::PLAN_STATE)
     );
     publish_figures(&mut plan, 0, 4_000, 0, now + TimeDelta::days(1));
     plan.evaluate(UTC, now + TimeDelta::days(1)).unwrap();

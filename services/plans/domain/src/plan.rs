@@ -10,7 +10,8 @@ use crate::{
 };
 use chrono::{DateTime, NaiveDate, Utc};
 use payterms_kernel::{
-    Actor, Currency, DatedAmount, Id, Kind as RefusalKind, Marks, Money, Refusal, money::MoneyError,
+    Actor, Currency, DatedAmount, Id, Kind as RefusalKind, Marks, Money, Reason, Refusal,
+    money::MoneyError,
 };
 
 /// The state of a plan.
@@ -263,7 +264,12 @@ impl Plan {
     /// `PLAN_STATE` if the verb is not allowed in this state.
     pub fn target(&self, verb: Verb) -> Result<PlanState, Refusal> {
         let refused = || {
-            Refusal::state("PLAN_STATE", "The plan", self.state.name(), &edges::allowed(self.state))
+            Refusal::state(
+                Reason::PLAN_STATE,
+                "The plan",
+                self.state.name(),
+                &edges::allowed(self.state),
+            )
         };
         edges::target(self.state, verb).ok_or_else(refused)
     }
@@ -278,7 +284,7 @@ impl Plan {
             return Ok(());
         }
         let message = "The plan's invoices are being blocked or unblocked. Retry in a moment.";
-        Err(Refusal::new(RefusalKind::Conflict, "CONCURRENT_UPDATE", message))
+        Err(Refusal::new(RefusalKind::Conflict, Reason::CONCURRENT_UPDATE, message))
     }
 
     /// Begins to block the invoices so that a verb can be done.

@@ -14,7 +14,7 @@ use crate::{
 };
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::UTC;
-use payterms_kernel::{Currency, Id, Money, Refusal, dated};
+use payterms_kernel::{Currency, Id, Money, Reason, Refusal, dated};
 use uuid::Uuid;
 
 pub(crate) fn usd(cents: i64) -> Money {
@@ -186,7 +186,7 @@ fn all_reasons_come_at_once() {
     let refused =
         try_propose(blocked, Schedule::Monthly { count: 3, day: 3 }, &settings()).unwrap_err();
     let figures = vec![("block_reason", "DISPUTED".to_owned()), ("owner", "a dispute".to_owned())];
-    assert_eq!((refused.reason, refused.metadata), ("INVOICE_BLOCKED", figures));
+    assert_eq!((refused.reason, refused.metadata), (Reason::INVOICE_BLOCKED, figures));
     assert!(refused.message.ends_with(
         "is blocked: DISPUTED. Only the block's owner lifts it; propose the invoice after that."
     ));
@@ -206,16 +206,16 @@ fn all_reasons_come_at_once() {
         "TOO_MANY_INSTALMENTS",
         "TOP_UP_INVOICE",
     ];
-    assert_eq!((refused.reason, names.as_slice()), ("FEATURE_DISABLED", all.as_slice()));
+    assert_eq!((refused.reason, names.as_slice()), (Reason::FEATURE_DISABLED, all.as_slice()));
     let soon =
         try_propose(facts(&[100]), Schedule::Deferral(day("2026-01-04")), &settings()).unwrap_err();
-    assert_eq!((soon.reason, soon.conditions[0].name), ("NOT_ELIGIBLE", "DATE_TOO_SOON"));
+    assert_eq!((soon.reason, soon.conditions[0].name), (Reason::NOT_ELIGIBLE, "DATE_TOO_SOON"));
     assert!(try_propose(facts(&[100]), Schedule::Deferral(day("2026-01-05")), &settings()).is_ok());
     assert_eq!(
         try_propose(facts(&[100]), Schedule::Deferral(day("2026-01-01")), &settings())
             .unwrap_err()
             .reason,
-        "DATE_IN_PAST"
+        Reason::DATE_IN_PAST
     );
     let dust =
         try_propose(facts(&[2]), Schedule::Monthly { count: 3, day: 3 }, &settings()).unwrap_err();
@@ -228,15 +228,15 @@ fn the_proposer_never_approves_and_what_was_seen_binds() {
     let mut plan = proposed();
     assert_eq!(
         plan.accept(Verb::Approve, who(Side::Customer), usd(10_000), now).unwrap_err().reason,
-        "SEPARATION_OF_DUTIES"
+        Reason::SEPARATION_OF_DUTIES
     );
     assert_eq!(
         plan.accept(Verb::Approve, who(Side::Tenant), usd(9_999), now).unwrap_err().reason,
-        "PLAN_AMOUNT_CHANGED"
+        Reason::PLAN_AMOUNT_CHANGED
     );
     plan.accept(Verb::Approve, who(Side::Tenant), usd(10_001), now).unwrap();
     let busy = plan.accept(Verb::Approve, who(Side::Tenant), usd(10_000), now).unwrap_err();
-    assert_eq!(busy.reason, "CONCURRENT_UPDATE", "one answer at a time");
+    assert_eq!(busy.reason, Reason::CONCURRENT_UPDATE, "one answer at a time");
     // 40.00 were paid while the answer was on its way: the last instalments are lowered.
     publish_figures(&mut plan, 0, 0, 4_000, now);
     block(&mut plan, now);
@@ -252,7 +252,7 @@ fn the_proposer_never_approves_and_what_was_seen_binds() {
             .accept(Verb::AcceptCounter, who(Side::Tenant), usd(10_000), now)
             .unwrap_err()
             .reason,
-        "SEPARATION_OF_DUTIES"
+        Reason::SEPARATION_OF_DUTIES
     );
 }
 

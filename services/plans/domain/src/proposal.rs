@@ -11,7 +11,7 @@ use crate::{
     settings::{Consequence, Kind, PlanSettings},
 };
 use chrono::{DateTime, NaiveDate, Utc};
-use payterms_kernel::{Actor, Condition, Currency, Id, Money, Refusal, Violation};
+use payterms_kernel::{Actor, Condition, Currency, Id, Money, Reason, Refusal, Violation};
 
 /// What blocks an invoice.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,13 +78,13 @@ impl Terms {
             }])
         };
         if matches!(schedule, Schedule::Deferral(date) if date <= today) {
-            return Err(wrong(".date", "DATE_IN_PAST", "Use a date after today."));
+            return Err(wrong(".date", Reason::DATE_IN_PAST, "Use a date after today."));
         }
         let dates = schedule.dates(today, settings.lead_days);
         let dates = dates.ok_or_else(|| {
             wrong(
                 "",
-                "SCHEDULE_INVALID",
+                Reason::SCHEDULE_INVALID,
                 "The dates leave the calendar. Ask for fewer instalments.",
             )
         })?;
@@ -162,16 +162,16 @@ impl Terms {
 }
 
 fn refuse(unmet: Vec<Condition>, invoices: &[Facts]) -> Result<(), Refusal> {
-    const REASONS: [&str; 9] = [
-        "FEATURE_DISABLED",
-        "INVOICE_STATE",
-        "TOP_UP_INVOICE",
-        "INVOICE_DEFERRED",
-        "TRANSFER_ONLY",
-        "CURRENCY_MISMATCH",
-        "INVOICE_BLOCKED",
-        "PAYMENT_PENDING",
-        "PROPOSAL_LIMIT",
+    const REASONS: [Reason; 9] = [
+        Reason::FEATURE_DISABLED,
+        Reason::INVOICE_STATE,
+        Reason::TOP_UP_INVOICE,
+        Reason::INVOICE_DEFERRED,
+        Reason::TRANSFER_ONLY,
+        Reason::CURRENCY_MISMATCH,
+        Reason::INVOICE_BLOCKED,
+        Reason::PAYMENT_PENDING,
+        Reason::PROPOSAL_LIMIT,
     ];
     if unmet.is_empty() {
         return Ok(());
@@ -181,7 +181,7 @@ fn refuse(unmet: Vec<Condition>, invoices: &[Facts]) -> Result<(), Refusal> {
     let reason = REASONS
         .into_iter()
         .find(|reason| unmet.iter().any(|condition| condition.name == *reason))
-        .unwrap_or("NOT_ELIGIBLE");
+        .unwrap_or(Reason::NOT_ELIGIBLE);
     let message = unmet
         .iter()
         .take(10)
@@ -214,32 +214,32 @@ impl Facts {
         } else {
             self.covered.number.as_str()
         };
-        let mut wrong = |name, description: String| {
+        let mut wrong = |reason: Reason, description: String| {
             unmet.push(Condition {
-                name,
+                name: reason.name(),
                 subject: self.name.clone(),
                 description: format!("{number} {description}"),
             });
         };
         if self.state != "OPEN" {
-            wrong("INVOICE_STATE", format!("is {}; propose open invoices.", self.state));
+            wrong(Reason::INVOICE_STATE, format!("is {}; propose open invoices.", self.state));
         }
         if self.top_up {
-            wrong("TOP_UP_INVOICE", "sells credit and asks for no debt.".to_owned());
+            wrong(Reason::TOP_UP_INVOICE, "sells credit and asks for no debt.".to_owned());
         }
         if self.deferred {
             wrong(
-                "INVOICE_DEFERRED",
+                Reason::INVOICE_DEFERRED,
                 "is deferred by a credit line whose programme allows no plans.".to_owned(),
             );
         }
         if self.transfer_only && collects {
             let why = "bills a postpaid month, which is paid by bank transfer; propose a plan without automatic collection.";
-            wrong("TRANSFER_ONLY", why.to_owned());
+            wrong(Reason::TRANSFER_ONLY, why.to_owned());
         }
         if self.covered.open.currency() != currency {
             wrong(
-                "CURRENCY_MISMATCH",
+                Reason::CURRENCY_MISMATCH,
                 format!(
                     "is in {}, another in {currency}; propose them apart.",
                     self.covered.open.currency()
@@ -251,17 +251,17 @@ impl Facts {
                 "is blocked: {}. Only the block's owner lifts it; propose the invoice after that.",
                 block.reason
             );
-            wrong("INVOICE_BLOCKED", why);
+            wrong(Reason::INVOICE_BLOCKED, why);
         }
         if self.pending.is_positive() {
             wrong(
-                "PAYMENT_PENDING",
+                Reason::PAYMENT_PENDING,
                 format!("has {} in a payment under way; wait for its end.", self.pending),
             );
         }
         if self.proposals >= settings.max_proposals {
             wrong(
-                "PROPOSAL_LIMIT",
+                Reason::PROPOSAL_LIMIT,
                 format!("was proposed {} times within 90 days.", self.proposals),
             );
         }
@@ -269,17 +269,17 @@ impl Facts {
     }
 
     /// The figures of a reason, as docs/errors.md lists them.
-    fn figures(&self, reason: &str) -> Vec<(&'static str, String)> {
+    fn figures(&self, reason: Reason) -> Vec<(&'static str, String)> {
         let invoice = || ("invoice", self.covered.invoice.to_string());
         match (reason, &self.block) {
-            ("INVOICE_BLOCKED", Some(block)) => {
+            (Reason::INVOICE_BLOCKED, Some(block)) => {
                 vec![("block_reason", block.reason.clone()), ("owner", block.owner.clone())]
             }
-            ("INVOICE_STATE", _) => vec![("state", self.state.clone())],
-            ("PAYMENT_PENDING", _) => {
+            (Reason::INVOICE_STATE, _) => vec![("state", self.state.clone())],
+            (Reason::PAYMENT_PENDING, _) => {
                 vec![invoice(), ("pending", self.pending.amount().to_string())]
             }
-            ("TOP_UP_INVOICE" | "TRANSFER_ONLY", _) => vec![invoice()],
+            (Reason::TOP_UP_INVOICE | Reason::TRANSFER_ONLY, _) => vec![invoice()],
             _ => Vec::new(),
         }
     }
@@ -325,7 +325,7 @@ pub fn propose(
     if !settings.allowed {
         let description = "The seller takes no proposals. Talk to the seller.".to_owned();
         unmet.push(Condition {
-            name: "FEATURE_DISABLED",
+            name: Reason::FEATURE_DISABLED.name(),
             subject: "proposals_allowed".to_owned(),
             description,
         });

@@ -5,7 +5,7 @@ use payterms_chassis::{
     AppError, names,
     render::{date_of, money_of},
 };
-use payterms_kernel::{Currency, DatedAmount, Id, Money};
+use payterms_kernel::{Currency, DatedAmount, Id, Money, Reason};
 use payterms_plans_domain::{
     Covered, Invoice,
     collection::Ended,
@@ -138,7 +138,7 @@ pub fn collection_refused(status: &Status) -> Ended {
         .get("from")
         .and_then(|seconds| seconds.parse().ok())
         .and_then(|seconds| DateTime::from_timestamp(seconds, 0));
-    match from.filter(|_| info.reason == "DEBIT_NOTICE_REQUIRED") {
+    match from.filter(|_| info.reason == Reason::DEBIT_NOTICE_REQUIRED) {
         Some(from) => Ended::From(from),
         None => Ended::Failed(info.reason.clone()),
     }

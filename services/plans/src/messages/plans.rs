@@ -14,7 +14,7 @@ use payterms_chassis::{
     names::Name,
     render::{date, money, timestamp},
 };
-use payterms_kernel::{Id, Marks, TenantId};
+use payterms_kernel::{Id, Marks, Reason, TenantId};
 use payterms_plans_domain::{
     Covered, DateRange, Instalment, Plan, PlanState,
     life::{BAND, NOTHING_OPEN, TIME_LIMIT},
@@ -35,10 +35,10 @@ fn proposal(
     note: &str,
 ) -> ProposePlan {
     if invoices.is_empty() {
-        fields.wrong("invoices", "FIELD_REQUIRED", "Name 1 to 100 invoices.");
+        fields.wrong("invoices", Reason::FIELD_REQUIRED, "Name 1 to 100 invoices.");
     }
     if invoices.len() > MOST_INVOICES {
-        fields.wrong("invoices", "TOO_MANY_ITEMS", "Name at most 100 invoices.");
+        fields.wrong("invoices", Reason::TOO_MANY_ITEMS, "Name at most 100 invoices.");
     }
     let mut ids = Vec::new();
     for (index, text) in invoices.iter().take(MOST_INVOICES).enumerate() {
@@ -50,12 +50,12 @@ fn proposal(
         if foreign && !name.ids.is_empty() && !parent.ids.is_empty() {
             fields.wrong(
                 &field,
-                "RESOURCE_NAME_INVALID",
+                Reason::RESOURCE_NAME_INVALID,
                 "A plan covers invoices of one customer: name those of the parent.",
             );
         }
         if ids.contains(&id) {
-            fields.wrong(&field, "DUPLICATE_ITEM", "Name each invoice once.");
+            fields.wrong(&field, Reason::DUPLICATE_ITEM, "Name each invoice once.");
         }
         ids.push(id);
     }
@@ -156,7 +156,7 @@ pub fn list_plans(request: Request<pb::ListPlansRequest>) -> Result<ListPlans, A
         fields.parent("parent", &message.parent, if of_tenant { &[] } else { &["customers"] });
     let mut states = Vec::new();
     if message.states.len() > PlanState::ALL.len() {
-        fields.wrong("states", "TOO_MANY_ITEMS", "Name each state once.");
+        fields.wrong("states", Reason::TOO_MANY_ITEMS, "Name each state once.");
     }
     for (index, number) in message.states.iter().take(PlanState::ALL.len()).enumerate() {
         let state = fields.choice::<pb::plan::State>(&format!("states[{index}]"), *number);

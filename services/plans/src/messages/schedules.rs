@@ -2,6 +2,7 @@
 
 use chrono::{NaiveDate, Weekday};
 use payterms_chassis::{Fields, render::date};
+use payterms_kernel::Reason;
 use payterms_plans_domain::{Schedule, schedule::MOST_INSTALMENTS};
 use payterms_proto::{google::r#type::DayOfWeek, plans::v1 as pb};
 
@@ -10,7 +11,7 @@ pub(super) fn schedule(fields: &mut Fields, message: Option<&pb::Schedule>) -> S
     use pb::schedule::{Interval, Kind};
     let nothing = Schedule::Deferral(NaiveDate::MIN);
     let Some(message) = message else {
-        fields.wrong("schedule", "FIELD_REQUIRED", "Say when is paid.");
+        fields.wrong("schedule", Reason::FIELD_REQUIRED, "Say when is paid.");
         return nothing;
     };
     let kind = fields.choice::<Kind>("schedule.kind", message.kind);
@@ -21,7 +22,7 @@ pub(super) fn schedule(fields: &mut Fields, message: Option<&pb::Schedule>) -> S
         fields.choice::<DayOfWeek>("schedule.day_of_week", message.day_of_week)
     };
     let mut wrong = |field: &str, description: &str| {
-        fields.wrong(&format!("schedule.{field}"), "SCHEDULE_INVALID", description)
+        fields.wrong(&format!("schedule.{field}"), Reason::SCHEDULE_INVALID, description)
     };
     if kind == Some(Kind::SingleDeferral) {
         if date.is_none() && message.date.is_none() {

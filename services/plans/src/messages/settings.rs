@@ -6,7 +6,7 @@ use crate::commands::{
     settings::{OfferedIntervals, OfferedKinds, UpdateSettings},
 };
 use payterms_chassis::{AppError, Call, Fields, call::Caller, etag, fields::Digits, render::money};
-use payterms_kernel::{Money, TenantId};
+use payterms_kernel::{Money, Reason, TenantId};
 use payterms_plans_domain::{
     Consequence, Kind, PlanSettings,
     settings::{ApprovalBand, RefusalBand},
@@ -136,16 +136,16 @@ fn choices<E: TryFrom<i32> + Into<i32> + Copy + PartialEq + std::fmt::Debug>(
 ) -> Vec<E> {
     let field = format!("plan_settings.{path}");
     if numbers.is_empty() {
-        fields.wrong(&field, "FIELD_REQUIRED", "Name one at least.");
+        fields.wrong(&field, Reason::FIELD_REQUIRED, "Name one at least.");
     }
     if numbers.len() > 2 {
-        fields.wrong(&field, "TOO_MANY_ITEMS", "Name each once.");
+        fields.wrong(&field, Reason::TOO_MANY_ITEMS, "Name each once.");
     }
     let mut chosen = Vec::new();
     for number in numbers.iter().take(2) {
         let choice = fields.choice::<E>(&field, *number);
         if choice.is_some_and(|choice| chosen.contains(&choice)) {
-            fields.wrong(&field, "DUPLICATE_ITEM", "Name each once.");
+            fields.wrong(&field, Reason::DUPLICATE_ITEM, "Name each once.");
         }
         chosen.extend(choice);
     }
@@ -154,7 +154,7 @@ fn choices<E: TryFrom<i32> + Into<i32> + Copy + PartialEq + std::fmt::Debug>(
 
 fn amounts(fields: &mut Fields, field: &str, messages: &[MoneyMessage]) -> Vec<Money> {
     if messages.len() > 50 {
-        fields.wrong(field, "TOO_MANY_ITEMS", "Send at most 50 amounts.");
+        fields.wrong(field, Reason::TOO_MANY_ITEMS, "Send at most 50 amounts.");
     }
     let mut parsed: Vec<Money> = Vec::new();
     for (index, message) in messages.iter().take(50).enumerate() {
@@ -162,7 +162,7 @@ fn amounts(fields: &mut Fields, field: &str, messages: &[MoneyMessage]) -> Vec<M
         if parsed.iter().any(|other| other.currency() == amount.currency()) {
             fields.wrong(
                 &format!("{field}[{index}]"),
-                "DUPLICATE_ITEM",
+                Reason::DUPLICATE_ITEM,
                 "Write one amount per currency.",
             );
         }
@@ -174,7 +174,11 @@ fn amounts(fields: &mut Fields, field: &str, messages: &[MoneyMessage]) -> Vec<M
 fn approval_band(fields: &mut Fields, message: &pb::ApprovalBand) -> ApprovalBand {
     const FIELD: &str = "plan_settings.approval_band";
     if message.amounts.is_empty() {
-        fields.wrong(&format!("{FIELD}.amounts"), "FIELD_REQUIRED", "Write one amount at least.");
+        fields.wrong(
+            &format!("{FIELD}.amounts"),
+            Reason::FIELD_REQUIRED,
+            "Write one amount at least.",
+        );
     }
     ApprovalBand {
         amounts: amounts(fields, &format!("{FIELD}.amounts"), &message.amounts),

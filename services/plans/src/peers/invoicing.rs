@@ -16,7 +16,7 @@ use payterms_chassis::{
     render::{date, money, timestamp},
     steps::{StepOutcome, Steps},
 };
-use payterms_kernel::{Id, Money, TenantId};
+use payterms_kernel::{Id, Money, Reason, TenantId};
 use payterms_plans_domain::{Customer, Invoice, Plan, life::Figures, proposal::Facts};
 use payterms_proto::invoicing::{
     peers::v1::{
@@ -24,7 +24,7 @@ use payterms_proto::invoicing::{
         owner_collection_service_client::OwnerCollectionServiceClient,
     },
     v1::{
-        BatchGetInvoicesRequest, GetCustomerRequest, GetPaymentRequest, Payment, block::Reason,
+        BatchGetInvoicesRequest, GetCustomerRequest, GetPaymentRequest, Payment, block,
         customer_service_client::CustomerServiceClient,
         invoice_service_client::InvoiceServiceClient, payment_service_client::PaymentServiceClient,
     },
@@ -37,22 +37,22 @@ const BUDGET: Duration = Duration::from_secs(10);
 
 /// The refusals that end an attempt to block: an invoice has changed since the plan was made. Other
 /// errors are retried.
-const NOT_BLOCKED: [&str; 5] = [
-    "INVOICE_BLOCKED",
-    "INVOICE_STATE",
-    "PAYMENT_PENDING",
-    "PLAN_AMOUNT_CHANGED",
-    "RESOURCE_NOT_FOUND",
+const NOT_BLOCKED: [Reason; 5] = [
+    Reason::INVOICE_BLOCKED,
+    Reason::INVOICE_STATE,
+    Reason::PAYMENT_PENDING,
+    Reason::PLAN_AMOUNT_CHANGED,
+    Reason::RESOURCE_NOT_FOUND,
 ];
 
 /// The refusals that end an attempt to collect. A missing customer is not one of them: invoicing
 /// never deletes customers, and the wallet's copy can only be late, so that error is retried.
-const NOT_COLLECTED: [&str; 5] = [
-    "COLLECTION_WAITS",
-    "DEBIT_NOTICE_REQUIRED",
-    "INVOICE_BLOCKED",
-    "NOTHING_PAYABLE",
-    "TRANSFER_ONLY",
+const NOT_COLLECTED: [Reason; 5] = [
+    Reason::COLLECTION_WAITS,
+    Reason::DEBIT_NOTICE_REQUIRED,
+    Reason::INVOICE_BLOCKED,
+    Reason::NOTHING_PAYABLE,
+    Reason::TRANSFER_ONLY,
 ];
 
 /// The breach of a plan.
@@ -166,7 +166,7 @@ impl<'a> Invoicing<'a> {
         &self,
         step: Uuid,
         plan: &Plan,
-        reason: Reason,
+        reason: block::Reason,
     ) -> Result<StepOutcome<Vec<(Id<Invoice>, Figures)>>, AppError> {
         let invoices = plan.covered.iter().map(|covered| InvoiceToBlock {
             invoice: format!("{}/invoices/{}", self.customer, covered.invoice),

@@ -1,6 +1,6 @@
 //! The wallet's copy of a customer, with only the fields that it needs. Invoicing owns customers.
 
-use payterms_kernel::{Condition, Id, Refusal};
+use payterms_kernel::{Condition, Id, Reason, Refusal};
 use rust_decimal::Decimal;
 
 /// A customer: no name and no address, only whether invoicing has them.
@@ -50,13 +50,13 @@ impl Customer {
             return Ok(());
         }
         let conditions = missing.iter().map(|name| Condition {
-            name: "PROFILE_INCOMPLETE",
+            name: Reason::PROFILE_INCOMPLETE.name(),
             subject: (*name).to_owned(),
             description: format!("Complete {name} in the customer's profile."),
         });
         let message =
             format!("The customer's profile lacks {}. Complete it first.", missing.join(", "));
-        Err(Refusal::precondition("PROFILE_INCOMPLETE", message)
+        Err(Refusal::precondition(Reason::PROFILE_INCOMPLETE, message)
             .with("missing", missing.join(","))
             .with_conditions(conditions.collect()))
     }

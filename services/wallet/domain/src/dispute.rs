@@ -10,7 +10,7 @@ use crate::{
     wallet::Wallet,
 };
 use chrono::{DateTime, NaiveDate, Utc};
-use payterms_kernel::{Id, Money, Refusal, money::MoneyError};
+use payterms_kernel::{Id, Money, Reason, Refusal, money::MoneyError};
 use uuid::Uuid;
 
 /// Where a dispute is in its life.
@@ -194,9 +194,12 @@ impl Dispute {
         }
         if self.state != DisputeState::Open {
             return match by {
-                Decider::Person(_) if self.state != outcome.state() => {
-                    Err(Refusal::state("DISPUTE_STATE", "The dispute", self.state.name(), &[]))
-                }
+                Decider::Person(_) if self.state != outcome.state() => Err(Refusal::state(
+                    Reason::DISPUTE_STATE,
+                    "The dispute",
+                    self.state.name(),
+                    &[],
+                )),
                 Decider::Person(_) | Decider::Provider => Ok(false),
             };
         }

@@ -3,7 +3,7 @@
 use super::{Decider, Dispute, DisputeState, Disputed, DisputesOfCharge, Outcome, ProviderDispute};
 use crate::chargeback::{self, TakenBack};
 use chrono::{DateTime, Utc};
-use payterms_kernel::{Currency, Id, Money};
+use payterms_kernel::{Currency, Id, Money, Reason};
 use uuid::Uuid;
 
 const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
@@ -56,7 +56,7 @@ fn whoever_decides_first_decides() {
             (first.state(), "We sent the proof.", None)
         );
         assert_eq!(dispute.decide(first, person(), NOW), Ok(false), "decided like this already");
-        assert_eq!(dispute.decide(other, person(), NOW).unwrap_err().reason, "DISPUTE_STATE");
+        assert_eq!(dispute.decide(other, person(), NOW).unwrap_err().reason, Reason::DISPUTE_STATE);
         assert_eq!(dispute.decide(other, Decider::Provider, NOW), Ok(false));
         assert_eq!(
             (dispute.state, dispute.told),
@@ -78,7 +78,7 @@ fn what_a_bank_returns_is_lost_from_the_start() {
     assert_eq!((dispute.state, dispute.ended_at), (DisputeState::Lost, Some(NOW)));
     assert_eq!(
         dispute.decide(Outcome::Won, Decider::Person(String::new()), NOW).unwrap_err().reason,
-        "DISPUTE_STATE"
+        Reason::DISPUTE_STATE
     );
 }
 

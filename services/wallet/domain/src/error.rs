@@ -1,6 +1,6 @@
 //! The refusals of the wallet, each with its reason and figures.
 
-use payterms_kernel::{Money, Refusal};
+use payterms_kernel::{Money, Reason, Refusal};
 
 /// Less is available than requested.
 #[must_use]
@@ -8,7 +8,7 @@ pub fn insufficient_funds(available: Money, requested: Money) -> Refusal {
     let message = format!(
         "The wallet has {available} available, {requested} were asked. Top it up, or ask for less."
     );
-    Refusal::precondition("INSUFFICIENT_FUNDS", message)
+    Refusal::precondition(Reason::INSUFFICIENT_FUNDS, message)
         .with("available", available.amount())
         .with("asked", requested.amount())
         .with("currency", requested.currency())
@@ -17,7 +17,7 @@ pub fn insufficient_funds(available: Money, requested: Money) -> Refusal {
 /// A lot whose kind or state does not allow the verb.
 #[must_use]
 pub fn lot_state(why: &str) -> Refusal {
-    Refusal::precondition("LOT_STATE", why)
+    Refusal::precondition(Reason::LOT_STATE, why)
 }
 
 /// An instant that must be in the future.
@@ -26,7 +26,7 @@ pub fn in_past(field: &'static str) -> Refusal {
     let description = "Name an instant later than now.".to_owned();
     Refusal::invalid(vec![payterms_kernel::Violation {
         field: field.into(),
-        reason: "TIME_IN_PAST",
+        reason: Reason::TIME_IN_PAST,
         description,
     }])
 }
@@ -37,7 +37,7 @@ pub fn out_of_range(field: &'static str, most: &str) -> Refusal {
     let description = format!("Name an instant at most {most} ahead.");
     Refusal::invalid(vec![payterms_kernel::Violation {
         field: field.into(),
-        reason: "TIME_OUT_OF_RANGE",
+        reason: Reason::TIME_OUT_OF_RANGE,
         description,
     }])
 }

@@ -11,7 +11,7 @@ use crate::{
     wallet::{Payer, Wallet},
 };
 use chrono::{DateTime, TimeDelta, Utc};
-use payterms_kernel::{Id, IdSource, Money, Refusal};
+use payterms_kernel::{Id, IdSource, Money, Reason, Refusal};
 use uuid::Uuid;
 
 /// The lifetime of a hold if the caller names none.
@@ -73,7 +73,7 @@ impl Hold {
     fn must_be_active(&self, now: DateTime<Utc>) -> Result<(), Refusal> {
         if self.payment.is_some() {
             let message = "The hold is for a payment of invoices, a refund or a transfer back, and only that ends it.";
-            return Err(Refusal::precondition("HOLD_OWNER", message));
+            return Err(Refusal::precondition(Reason::HOLD_OWNER, message));
         }
         let state = if self.state == HoldState::Active && self.expires_at <= now {
             HoldState::Expired
@@ -83,7 +83,7 @@ impl Hold {
         if state == HoldState::Active {
             return Ok(());
         }
-        Err(Refusal::state("HOLD_STATE", "The hold", state.name(), &[]))
+        Err(Refusal::state(Reason::HOLD_STATE, "The hold", state.name(), &[]))
     }
 }
 
@@ -173,7 +173,7 @@ fn over_captured(hold: &Hold, left: Money, asked: Money) -> Refusal {
     let message = format!(
         "The hold was placed for {held}; {captured} of it are captured and {left} are left. {asked} cannot be captured: capture at most what is left."
     );
-    Refusal::precondition("INSUFFICIENT_FUNDS", message)
+    Refusal::precondition(Reason::INSUFFICIENT_FUNDS, message)
         .with("held", held.amount())
         .with("captured", captured.amount())
         .with("available", left.amount())

@@ -26,6 +26,7 @@ pub mod method;
 pub mod method_setup;
 pub mod month;
 pub mod not_reversible;
+pub mod original;
 mod owed;
 pub mod posting;
 pub mod postpaid;

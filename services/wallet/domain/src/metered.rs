@@ -9,7 +9,7 @@ use crate::{
 };
 use chrono::{DateTime, Months, NaiveDate, Utc};
 use payterms_kernel::{
-    Condition, Currency, Id, IdSource, Money, Refusal, calendar::first_of_month,
+    Condition, Currency, Id, IdSource, Money, Reason, Refusal, calendar::first_of_month,
 };
 use uuid::Uuid;
 
@@ -115,14 +115,14 @@ fn must_be_open(service: &MeteredService) -> Result<(), Refusal> {
         }
         Access::Disabled => "The metered service is DISABLED. Enable it again to use it.",
     };
-    Err(Refusal::precondition("SERVICE_STATE", message).with("state", service.access.name()))
+    Err(Refusal::precondition(Reason::SERVICE_STATE, message).with("state", service.access.name()))
 }
 
 fn must_be_billable(terms: &Terms<'_>) -> Result<(), Refusal> {
     let method = terms.methods.collection.and_then(|id| terms.methods.get(id));
     let has_method = method.is_some_and(|method| method.must_be_usable(terms.today).is_ok());
     let missing = Condition {
-        name: "COLLECTION_METHOD_REQUIRED",
+        name: Reason::COLLECTION_METHOD_REQUIRED.name(),
         subject: "collection_method".to_owned(),
         description: "Save a card and choose it as the collection method.".to_owned(),
     };
@@ -135,7 +135,7 @@ fn must_be_billable(terms: &Terms<'_>) -> Result<(), Refusal> {
         }
         (Ok(()), false) => {
             let message = "There is no card to bill the service from. Choose a collection method.";
-            Err(Refusal::precondition("COLLECTION_METHOD_REQUIRED", message)
+            Err(Refusal::precondition(Reason::COLLECTION_METHOD_REQUIRED, message)
                 .with_conditions(vec![missing]))
         }
     }
@@ -154,6 +154,7 @@ mod tests {
     use super::{Access, MeteredService, Terms, record};
     use crate::{Customer, Methods, Wallet, usage::Use};
     use chrono::{DateTime, NaiveDate, Utc};
+    use payterms_kernel::Reason;
     use payterms_kernel::{Currency, Id, IdSource, Money};
     use rust_decimal::Decimal;
     use uuid::Uuid;
@@ -208,11 +209,11 @@ mod tests {
         let missing = on(&service, "2026-06-03").unwrap_err();
         assert_eq!(
             (missing.reason, missing.conditions.len()),
-            ("PROFILE_INCOMPLETE", 2),
+            (Reason::PROFILE_INCOMPLETE, 2),
             "address and method at once"
         );
         service.access = Access::Suspended;
-        assert_eq!(on(&service, "2026-06-03").unwrap_err().reason, "SERVICE_STATE");
+        assert_eq!(on(&service, "2026-06-03").unwrap_err().reason, Reason::SERVICE_STATE);
         // The month that a use belongs to: its own, or the open one if that is closed.
         let month = |used_on: &str| super::first_of_month(day(used_on)).max(service.open_month);
         assert_eq!(

@@ -7,7 +7,7 @@ use crate::{
     wallet::Wallet,
 };
 use chrono::{DateTime, Utc};
-use payterms_kernel::{Id, Money, Refusal, money::MoneyError};
+use payterms_kernel::{Id, Money, Reason, Refusal, money::MoneyError};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
@@ -53,7 +53,7 @@ pub fn reverse_metered(
     let quantity = order.quantity.unwrap_or(left);
     if quantity > left {
         let message = format!("A quantity of {left} can still be reversed. Ask for at most that.");
-        return Err(Refusal::precondition("REVERSAL_TOO_LARGE", message).with("left", left));
+        return Err(Refusal::precondition(Reason::REVERSAL_TOO_LARGE, message).with("left", left));
     }
     let so_far = original.reversed.checked_add(quantity).ok_or(MoneyError::Overflow)?;
     let due = if so_far == record.quantity {
@@ -79,6 +79,7 @@ mod tests {
     use super::{MeteredOrder, MeteredOriginal, reverse_metered};
     use crate::{UsageRecord, Wallet};
     use chrono::{DateTime, Utc};
+    use payterms_kernel::Reason;
     use payterms_kernel::{Currency, Id, Money};
     use rust_decimal::Decimal;
     use uuid::Uuid;
@@ -126,7 +127,7 @@ mod tests {
                 .map(|reversal| reversal.amount)
         };
         assert_eq!((reversed(0, Some(1)), reversed(1, None)), (Ok(usd(10)), Ok(usd(20))));
-        assert_eq!(reversed(1, Some(3)).unwrap_err().reason, "REVERSAL_TOO_LARGE");
-        assert_eq!(reversed(3, None).unwrap_err().reason, "ALREADY_REVERSED");
+        assert_eq!(reversed(1, Some(3)).unwrap_err().reason, Reason::REVERSAL_TOO_LARGE);
+        assert_eq!(reversed(3, None).unwrap_err().reason, Reason::ALREADY_REVERSED);
     }
 }

@@ -2,7 +2,7 @@
 //! docs/domain/wallet.md#two-pointers).
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
-use payterms_kernel::{Id, Refusal};
+use payterms_kernel::{Id, Reason, Refusal};
 
 /// The kind of a method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -91,9 +91,11 @@ impl PaymentMethod {
     pub fn must_be_usable(&self, day: NaiveDate) -> Result<(), Refusal> {
         match (self.active, self.is_unexpired(day)) {
             (true, true) => Ok(()),
-            (false, _) => Err(Refusal::state("METHOD_STATE", "The payment method", "REMOVED", &[])),
+            (false, _) => {
+                Err(Refusal::state(Reason::METHOD_STATE, "The payment method", "REMOVED", &[]))
+            }
             (true, false) => Err(Refusal::state(
-                "METHOD_STATE",
+                Reason::METHOD_STATE,
                 "The payment method",
                 "EXPIRED",
                 &["RemovePaymentMethod"],
@@ -156,7 +158,7 @@ impl PaymentMethod {
         self.must_be_chargeable(day)?;
         if self.charged_back {
             return Err(Refusal::state(
-                "METHOD_STATE",
+                Reason::METHOD_STATE,
                 "The payment method",
                 "CHARGED_BACK",
                 &["StartMethodSetup"],
@@ -167,7 +169,7 @@ impl PaymentMethod {
 }
 
 fn no_credit_line(message: &str) -> Refusal {
-    Refusal::precondition("CREDIT_LINE_NOT_ALLOWED", message)
+    Refusal::precondition(Reason::CREDIT_LINE_NOT_ALLOWED, message)
 }
 
 /// A customer's active methods, newest first, and the two pointers.
@@ -211,7 +213,7 @@ impl Methods {
     pub fn put_aside(&mut self, line: Id<PaymentMethod>, day: NaiveDate) -> Result<(), Refusal> {
         if !self.active.iter().any(|method| method.qualifies(day)) {
             let message = "The customer has saved no card or bank account that could take the line's place. Save one first.";
-            return Err(Refusal::precondition("OTHER_METHOD_REQUIRED", message));
+            return Err(Refusal::precondition(Reason::OTHER_METHOD_REQUIRED, message));
         }
         self.remove(line, day);
         Ok(())

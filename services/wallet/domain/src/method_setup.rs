@@ -5,7 +5,7 @@ use crate::{
     method::{MethodKind, PaymentMethod},
 };
 use chrono::{DateTime, TimeDelta, Utc};
-use payterms_kernel::{Id, Refusal};
+use payterms_kernel::{Id, Reason, Refusal};
 
 /// The lifetime of a hosted page that nobody uses.
 pub const SETUP_HOURS: i64 = 24;
@@ -125,7 +125,7 @@ impl MethodSetup {
         self.hosted_url.clear();
         if self.kind == MethodKind::Card && !BRANDS.contains(&card.brand.as_str()) {
             self.state = SetupState::Failed;
-            "CARD_BRAND_NOT_ACCEPTED".clone_into(&mut self.failure_reason);
+            self.failure_reason = Reason::CARD_BRAND_NOT_ACCEPTED.into();
             return None;
         }
         self.state = SetupState::Active;

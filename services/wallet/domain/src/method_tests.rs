@@ -2,7 +2,7 @@
 
 use super::{MethodKind, Methods, PaymentMethod};
 use chrono::{DateTime, NaiveDate};
-use payterms_kernel::Id;
+use payterms_kernel::{Id, Reason};
 
 fn card(n: u128, expire_year: i32) -> PaymentMethod {
     PaymentMethod {
@@ -51,7 +51,7 @@ fn a_line_is_the_purchase_default_and_never_collects() {
     let mut methods = Methods::default();
     methods.switch_on(&line);
     assert_eq!((methods.purchase_default, methods.collection), (Some(line.id), None));
-    assert_eq!(methods.put_aside(line.id, day).unwrap_err().reason, "OTHER_METHOD_REQUIRED");
+    assert_eq!(methods.put_aside(line.id, day).unwrap_err().reason, Reason::OTHER_METHOD_REQUIRED);
     methods.add(card.clone());
     assert_eq!((methods.purchase_default, methods.collection), (Some(line.id), Some(card.id)));
     methods.remove(card.id, day);
@@ -65,11 +65,11 @@ fn a_line_is_the_purchase_default_and_never_collects() {
     assert_eq!((methods.purchase_default, methods.get(line.id)), (Some(card.id), None));
     assert_eq!(
         line.must_be_collectable(day).unwrap_err().reason,
-        "METHOD_STATE",
+        Reason::METHOD_STATE,
         "it is put aside"
     );
     let line = PaymentMethod { active: true, ..line };
-    assert_eq!(line.must_be_collectable(day).unwrap_err().reason, "CREDIT_LINE_NOT_ALLOWED");
+    assert_eq!(line.must_be_collectable(day).unwrap_err().reason, Reason::CREDIT_LINE_NOT_ALLOWED);
     assert_eq!(line.must_be_usable(day), Ok(()));
 }
 

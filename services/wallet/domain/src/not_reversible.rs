@@ -2,7 +2,7 @@
 //! (docs/domain/wallet.md#not-reversible).
 
 use crate::{UsageRecord, ledger::TransferKind};
-use payterms_kernel::Refusal;
+use payterms_kernel::{Reason, Refusal};
 
 /// How what a transfer of another kind moved goes back: the verb, and a sentence where the verb
 /// alone does not say it. No verb: there is none, and the sentence says why.
@@ -65,9 +65,9 @@ pub fn must_be_reversible(kind: TransferKind) -> Result<(), Refusal> {
     match instead(kind) {
         None => Ok(()),
         Some((verb, "")) => Err(not_reversible(verb)),
-        Some(("", why)) => Err(Refusal::precondition("NOT_REVERSIBLE", why)),
+        Some(("", why)) => Err(Refusal::precondition(Reason::NOT_REVERSIBLE, why)),
         Some((verb, sentence)) => {
-            Err(Refusal::precondition("NOT_REVERSIBLE", sentence).with("verb", verb))
+            Err(Refusal::precondition(Reason::NOT_REVERSIBLE, sentence).with("verb", verb))
         }
     }
 }
@@ -77,14 +77,14 @@ pub fn must_be_reversible(kind: TransferKind) -> Result<(), Refusal> {
 pub fn not_reversible(verb: &str) -> Refusal {
     let message =
         format!("Only debits, captures, uses and fees are reversed. Use {verb} for this.");
-    Refusal::precondition("NOT_REVERSIBLE", message).with("verb", verb)
+    Refusal::precondition(Reason::NOT_REVERSIBLE, message).with("verb", verb)
 }
 
 /// The id of a use where that of a transfer is needed, or the other way round: which verb takes it,
 /// and with what.
 #[must_use]
 pub fn reversed_otherwise(record: &UsageRecord) -> Refusal {
-    let refusal = |message: String| Refusal::precondition("NOT_REVERSIBLE", message);
+    let refusal = |message: String| Refusal::precondition(Reason::NOT_REVERSIBLE, message);
     match (record.metered.is_some(), record.transfer) {
         (true, _) => {
             let message = "A metered service bills this use, which took no credit. Reverse it with ReverseMeteredUse, by its name.";
@@ -106,6 +106,7 @@ pub fn reversed_otherwise(record: &UsageRecord) -> Refusal {
 mod tests {
     use super::must_be_reversible;
     use crate::ledger::TransferKind;
+    use payterms_kernel::Reason;
 
     #[test]
     fn a_refusal_names_the_verb_or_says_that_there_is_none() {
@@ -121,7 +122,7 @@ mod tests {
         ] {
             let refusal = must_be_reversible(kind).unwrap_err();
             assert!(
-                refusal.reason == "NOT_REVERSIBLE" && refusal.message.contains(verb),
+                refusal.reason == Reason::NOT_REVERSIBLE && refusal.message.contains(verb),
                 "{refusal:?}"
             );
             assert_eq!(refusal.metadata, [("verb", verb.to_owned())]);

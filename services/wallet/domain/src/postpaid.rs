@@ -3,7 +3,9 @@
 
 use crate::{customer::Customer, settings::WalletSettings, wallet::Wallet};
 use chrono::{DateTime, Months, NaiveDate, Utc};
-use payterms_kernel::{Id, Money, Refusal, Violation, calendar::first_of_month, money::MoneyError};
+use payterms_kernel::{
+    Id, Money, Reason, Refusal, Violation, calendar::first_of_month, money::MoneyError,
+};
 
 /// Months that an agreement commits to.
 pub const MONTHS: u32 = 12;
@@ -57,7 +59,7 @@ impl Terms {
         if self.commitment.compare(least)?.is_lt() {
             let message =
                 format!("The least monthly commitment is {least}; {} were named.", self.commitment);
-            return Err(Refusal::precondition("BELOW_MINIMUM", message)
+            return Err(Refusal::precondition(Reason::BELOW_MINIMUM, message)
                 .with("minimum", least.amount())
                 .with("currency", least.currency()));
         }
@@ -65,7 +67,7 @@ impl Terms {
             let description = "Name a limit that is not below the monthly commitment.".to_owned();
             return Err(Refusal::invalid(vec![Violation {
                 field: "limit".into(),
-                reason: "FIELD_OUT_OF_RANGE",
+                reason: Reason::FIELD_OUT_OF_RANGE,
                 description,
             }]));
         }
@@ -156,7 +158,7 @@ impl Agreement {
             return Ok(());
         }
         Err(Refusal::state(
-            "POSTPAID_STATE",
+            Reason::POSTPAID_STATE,
             "The agreement",
             self.state.name(),
             self.state.allowed(),
@@ -186,7 +188,7 @@ impl Agreement {
         if wallet.owed.is_positive() {
             let message =
                 format!("{} are owed from before. Let the balance be repaired first.", wallet.owed);
-            return Err(Refusal::precondition("BALANCE_NEGATIVE", message)
+            return Err(Refusal::precondition(Reason::BALANCE_NEGATIVE, message)
                 .with("owed", wallet.owed.amount()));
         }
         let current_month = first_of_month(today);
@@ -292,7 +294,7 @@ fn missing(commitment: Money, used: Money) -> Result<Money, MoneyError> {
 pub fn must_not_be_postpaid(wallet: &Wallet) -> Result<(), Refusal> {
     let message = "The wallet is postpaid: its months are invoiced and paid by transfer, and auto-recharge is off.";
     if wallet.overdraft.is_some() {
-        Err(Refusal::precondition("POSTPAID_ACTIVE", message))
+        Err(Refusal::precondition(Reason::POSTPAID_ACTIVE, message))
     } else {
         Ok(())
     }

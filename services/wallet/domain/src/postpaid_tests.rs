@@ -8,7 +8,7 @@ use crate::{
     posting::{self, Debit},
 };
 use chrono::{DateTime, Months, NaiveDate, Utc};
-use payterms_kernel::{Currency, Id, IdSource, Money};
+use payterms_kernel::{Currency, Id, IdSource, Money, Reason};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
@@ -105,7 +105,7 @@ fn the_rest_of_the_commitment_is_due_when_it_is_terminated() {
     let again = agreement
         .terminate(&mut customer_wallet, usage(day("2026-07-01"), aud("0")), String::new(), NOW)
         .unwrap_err();
-    assert_eq!(again.reason, "POSTPAID_STATE");
+    assert_eq!(again.reason, Reason::POSTPAID_STATE);
     let mut early = active(&mut customer_wallet, "2026-06-15");
     let figures = early
         .terminate(&mut customer_wallet, usage(day("2026-06-01"), aud("400")), String::new(), NOW)
@@ -122,15 +122,15 @@ fn figures_must_fit_and_nothing_may_be_owed() {
             .unwrap_err()
             .reason
     };
-    assert_eq!(why("999.99", "3000"), "BELOW_MINIMUM");
-    assert_eq!(why("1000", "999.99"), "FIELD_OUT_OF_RANGE");
+    assert_eq!(why("999.99", "3000"), Reason::BELOW_MINIMUM);
+    assert_eq!(why("1000", "999.99"), Reason::FIELD_OUT_OF_RANGE);
     let usd = Money::parse(Currency::parse("USD").unwrap(), "5000").unwrap();
     let other =
         Wallet::open(Id::from_uuid(Uuid::nil()), Id::from_uuid(Uuid::nil()), usd.currency(), NOW);
     let terms = Terms { commitment: usd, limit: usd };
     let refused =
         Agreement::ask(Id::from_uuid(Uuid::nil()), &other, &settings, terms, NOW).unwrap_err();
-    assert_eq!(refused.reason, "CURRENCY_NOT_OFFERED");
+    assert_eq!(refused.reason, Reason::CURRENCY_NOT_OFFERED);
     let mut owing = wallet();
     let fee = Debit {
         amount: aud("1"),
@@ -151,7 +151,10 @@ fn figures_must_fit_and_nothing_may_be_owed() {
             NOW,
         )
         .unwrap_err();
-    assert_eq!((refused.reason, agreement.state), ("BALANCE_NEGATIVE", AgreementState::Requested));
+    assert_eq!(
+        (refused.reason, agreement.state),
+        (Reason::BALANCE_NEGATIVE, AgreementState::Requested)
+    );
 }
 
 #[test]
@@ -170,6 +173,6 @@ fn use_goes_down_to_the_limit_after_the_credit_that_is_there() {
             .map(|posting| posting.balance_after)
     };
     assert_eq!(take("2999.5"), Ok(aud("2999.5").negated()));
-    assert_eq!(take("0.6").unwrap_err().reason, "INSUFFICIENT_FUNDS");
+    assert_eq!(take("0.6").unwrap_err().reason, Reason::INSUFFICIENT_FUNDS);
     assert_eq!(take("0.5"), Ok(aud("3000").negated()), "I3: not below the limit");
 }

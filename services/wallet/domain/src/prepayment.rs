@@ -2,7 +2,7 @@
 //! (docs/domain/wallet.md#prepayment).
 
 use crate::{method::MethodKind, settings::WalletSettings};
-use payterms_kernel::{Condition, Refusal, Violation};
+use payterms_kernel::{Condition, Reason, Refusal, Violation};
 
 impl WalletSettings {
     /// The conditions of prepayment that do not hold, all of them.
@@ -41,9 +41,8 @@ impl WalletSettings {
         if !broken.is_empty() {
             let names: Vec<_> = broken.iter().map(|condition| condition.name).collect();
             let message = format!("Prepayment cannot be turned on: {}.", names.join(", "));
-            return Err(
-                Refusal::precondition("PREPAYMENT_CONDITIONS", message).with_conditions(broken)
-            );
+            return Err(Refusal::precondition(Reason::PREPAYMENT_CONDITIONS, message)
+                .with_conditions(broken));
         }
         let offered = if offered.is_empty() && self.methods.len() == 1 {
             self.methods.clone()
@@ -55,13 +54,13 @@ impl WalletSettings {
             let description = format!("Name some of the chosen methods: {chosen}.");
             return Err(Refusal::invalid(vec![Violation {
                 field: "methods".into(),
-                reason: "FIELD_REQUIRED",
+                reason: Reason::FIELD_REQUIRED,
                 description,
             }]));
         }
         if offered.iter().any(|kind| !self.methods.contains(kind)) {
             return Err(Refusal::precondition(
-                "METHOD_NOT_OFFERED",
+                Reason::METHOD_NOT_OFFERED,
                 "Offer only methods that the tenant has chosen.",
             ));
         }
@@ -99,13 +98,13 @@ impl WalletSettings {
     pub fn must_sell_by(&self, kind: MethodKind) -> Result<(), Refusal> {
         if !self.prepayment {
             return Err(Refusal::precondition(
-                "FEATURE_DISABLED",
+                Reason::FEATURE_DISABLED,
                 "The tenant has not turned prepayment on.",
             ));
         }
         if !self.prepayment_methods.contains(&kind) {
             return Err(Refusal::precondition(
-                "METHOD_NOT_OFFERED",
+                Reason::METHOD_NOT_OFFERED,
                 "The tenant does not offer this kind of method for prepayment.",
             ));
         }
@@ -124,6 +123,7 @@ impl WalletSettings {
 #[cfg(test)]
 mod tests {
     use crate::{MethodKind, WalletSettings, settings::tests::connected};
+    use payterms_kernel::Reason;
 
     #[test]
     fn all_broken_conditions_come_in_one_answer() {
@@ -162,6 +162,9 @@ mod tests {
         settings.invoices_hidden = true;
         assert_eq!(settings.turn_off_if_broken(), Some("INVOICES_HIDDEN"));
         assert!(!settings.prepayment);
-        assert_eq!(settings.must_sell_by(MethodKind::Card).unwrap_err().reason, "FEATURE_DISABLED");
+        assert_eq!(
+            settings.must_sell_by(MethodKind::Card).unwrap_err().reason,
+            Reason::FEATURE_DISABLED
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::dispute::DisputeState;
 use chrono::{DateTime, Utc};
-use payterms_kernel::{Money, Refusal};
+use payterms_kernel::{Money, Reason, Refusal};
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
@@ -231,9 +231,8 @@ impl ProviderDifference {
         if self.state != DifferenceState::Open {
             let message =
                 "The difference is not open: it is gone by itself, or somebody has settled it.";
-            return Err(
-                Refusal::precondition("DIFFERENCE_STATE", message).with("state", self.state.name())
-            );
+            return Err(Refusal::precondition(Reason::DIFFERENCE_STATE, message)
+                .with("state", self.state.name()));
         }
         (self.state, self.settles_itself, self.updated_at) = (DifferenceState::Settled, false, now);
         (self.explanation, self.settled_by) = (explanation.to_owned(), by.to_owned());
@@ -248,6 +247,7 @@ mod tests {
     };
     use crate::dispute::DisputeState::{self, Lost, Open, Won};
     use chrono::{DateTime, TimeDelta, Utc};
+    use payterms_kernel::Reason;
     use payterms_kernel::{Currency, Money};
     use uuid::Uuid;
 
@@ -328,7 +328,7 @@ mod tests {
         difference.settle("ann", "It was meant so.", at(3)).unwrap();
         assert_eq!(
             difference.settle("bob", "Again.", at(4)).unwrap_err().reason,
-            "DIFFERENCE_STATE"
+            Reason::DIFFERENCE_STATE
         );
         assert!(!difference.found_again(&one, false, at(5)));
         assert_eq!(
@@ -340,7 +340,7 @@ mod tests {
         difference.gone(at(7));
         assert_eq!(
             difference.settle("bob", "It is gone.", at(8)).unwrap_err().reason,
-            "DIFFERENCE_STATE"
+            Reason::DIFFERENCE_STATE
         );
         assert!(
             difference.found_again(&other, true, at(9)) && difference.settles_itself,

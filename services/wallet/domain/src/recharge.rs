@@ -4,16 +4,16 @@
 //! Triggers only mark a wallet. A wallet has at most one open recharge; when it ends, the rules are
 //! evaluated again. So many triggers at once cannot charge twice.
 
-pub use crate::recharge_rules::{MonthFigures, Rules, Then, Wanted};
+pub use crate::recharge_rules::{MonthFigures, NotCharged, Rules, Then, Wanted};
 
 use crate::{
-    recharge_rules::{CEILING, multiple, times},
+    recharge_rules::{multiple, times},
     top_up::{TopUp, TopUpState},
     wallet::Wallet,
 };
 use chrono::{DateTime, Utc};
 use payterms_kernel::{
-    Id, Money, Refusal,
+    Id, Money, Reason, Refusal,
     ladder::{AUTHENTICATION_REQUIRED, Ladder, Rung},
 };
 
@@ -111,7 +111,7 @@ impl AutoRecharge {
     pub fn must_have_rules(&self) -> Result<(), Refusal> {
         if self.rules.is_none() {
             return Err(Refusal::state(
-                "RECHARGE_STATE",
+                Reason::RECHARGE_STATE,
                 "Auto-recharge",
                 "OFF",
                 &["UpdateAutoRecharge"],
@@ -151,7 +151,7 @@ impl AutoRecharge {
         if wanted(after)?.compare(wanted(before)?)?.is_gt() {
             let message = "Auto-recharge would buy the credit again. Remove its rules with RemoveAutoRecharge first, or let the customer \
                            change them with UpdateAutoRecharge.";
-            return Err(Refusal::precondition("RECHARGE_WOULD_FOLLOW", message));
+            return Err(Refusal::precondition(Reason::RECHARGE_WOULD_FOLLOW, message));
         }
         Ok(())
     }
@@ -246,15 +246,15 @@ impl AutoRecharge {
     /// Records that a recharge could not be made. One that would exceed the ceiling is retried when
     /// the next month begins. Returns whether the customer was told of this already: of a month's
     /// ceiling once.
-    pub fn refused(&mut self, refusal: &Refusal, times: Instants) -> bool {
-        let is_told =
-            refusal.reason == CEILING && self.ceiling_told_until == Some(times.next_month);
-        if refusal.reason == CEILING {
+    pub fn not_charged(&mut self, why: &NotCharged, times: Instants) -> bool {
+        let is_ceiling = matches!(why, NotCharged::Ceiling);
+        let is_told = is_ceiling && self.ceiling_told_until == Some(times.next_month);
+        if is_ceiling {
             self.ceiling_told_until = Some(times.next_month);
-            refusal.reason.clone_into(&mut self.failure);
+            why.failure().clone_into(&mut self.failure);
             self.retry_at = Some(times.next_month);
         } else {
-            self.fail(refusal.reason, refusal.reason, times);
+            self.fail(why.failure(), why.failure(), times);
         }
         self.version = self.version.saturating_add(1);
         is_told

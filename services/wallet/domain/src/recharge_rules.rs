@@ -3,10 +3,39 @@
 
 use crate::wallet::Wallet;
 use chrono::NaiveDate;
-use payterms_kernel::{Condition, Money, Refusal, Violation, money::MoneyError};
+use payterms_kernel::{Condition, Money, Reason, Refusal, Violation, money::MoneyError};
 
-/// The failure of a recharge that the month's ceiling leaves no room for.
-pub(crate) const CEILING: &str = "CEILING";
+/// Why a recharge is not charged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotCharged {
+    /// The month's ceiling leaves no room for it: no refusal of a call, since nobody called.
+    Ceiling,
+    /// A top-up of the same amount would be refused.
+    Refused(Refusal),
+}
+
+impl NotCharged {
+    /// What the rule shows as its failure.
+    #[must_use]
+    pub fn failure(&self) -> &'static str {
+        match self {
+            Self::Ceiling => "CEILING",
+            Self::Refused(refusal) => refusal.reason.name(),
+        }
+    }
+}
+
+impl From<Refusal> for NotCharged {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<MoneyError> for NotCharged {
+    fn from(error: MoneyError) -> Self {
+        Self::Refused(error.into())
+    }
+}
 
 /// What a threshold recharge does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +84,7 @@ impl Rules {
         let wrong = figures.into_iter().flatten().filter_map(|(field, amount)| {
             let refusal = wallet.takes(amount).err()?;
             let condition = Condition {
-                name: refusal.reason,
+                name: refusal.reason.name(),
                 subject: format!("auto_recharge.{field}"),
                 description: refusal.message.clone(),
             };
@@ -70,7 +99,7 @@ impl Rules {
         let description = "Name a balance above the threshold.".to_owned();
         let wrong = Violation {
             field: "auto_recharge.threshold_up_to".to_owned(),
-            reason: "FIELD_OUT_OF_RANGE",
+            reason: Reason::FIELD_OUT_OF_RANGE,
             description,
         };
         Ok(target.compare(below)?.is_le().then_some(wrong))
@@ -119,7 +148,7 @@ impl Rules {
         ];
         let mut add = |description: String| {
             let field = "auto_recharge.monthly_ceiling".to_owned();
-            wrong.push(Violation { field, reason: "FIELD_OUT_OF_RANGE", description });
+            wrong.push(Violation { field, reason: Reason::FIELD_OUT_OF_RANGE, description });
         };
         for (name, credit) in figures.into_iter().filter_map(|(name, figure)| Some((name, figure?)))
         {
@@ -222,17 +251,17 @@ impl Rules {
     /// recharges of the month have charged or may still charge.
     ///
     /// # Errors
-    /// `CEILING`, which is shown as the reason of the failure; those of `charge`.
+    /// `Ceiling`; those of `charge`.
     pub fn fit(
         &self,
         charged: Money,
         wanted: Wanted,
         charge: impl Fn(Money) -> Result<Money, Refusal>,
-    ) -> Result<Money, Refusal> {
+    ) -> Result<Money, NotCharged> {
         let amount = charge(wanted.credit)?;
         let Some(ceiling) = self.ceiling_in_force(&charge)? else { return Ok(amount) };
         let fits =
-            |amount: Money| Ok::<_, Refusal>(charged.plus(amount)?.compare(ceiling)?.is_le());
+            |amount: Money| Ok::<_, MoneyError>(charged.plus(amount)?.compare(ceiling)?.is_le());
         if fits(amount)? {
             return Ok(amount);
         }
@@ -251,10 +280,7 @@ impl Rules {
                 }
             }
         }
-        best.ok_or_else(|| {
-            let message = format!("Charging {amount} would pass the ceiling of {ceiling} a month; {charged} are charged already.");
-            Refusal::precondition(CEILING, message)
-        })
+        best.ok_or(NotCharged::Ceiling)
     }
 }
 

@@ -1,9 +1,9 @@
 //! What rules require, what the ceiling leaves of it, and when a stop ends.
 
-use super::{AutoRecharge, Change, Instants, Rules, Then, Wanted};
+use super::{AutoRecharge, Change, Instants, NotCharged, Rules, Then, Wanted};
 use crate::wallet::Wallet;
 use chrono::DateTime;
-use payterms_kernel::{Currency, Id, Money};
+use payterms_kernel::{Currency, Id, Money, Reason};
 
 fn aud(text: &str) -> Money {
     Money::parse(Currency::parse("AUD").unwrap(), text).unwrap()
@@ -83,7 +83,7 @@ fn one_trigger_makes_one_charge_and_the_ceiling_leaves_a_smaller_multiple() {
     ] {
         let fit = rules(ceiling).fit(aud(charged), whole, untaxed);
         assert_eq!(fit.as_ref().ok().copied(), expected.map(aud), "{ceiling:?} {charged}");
-        assert!(fit.is_ok() || fit.is_err_and(|refusal| refusal.reason == "CEILING"));
+        assert!(fit.is_ok() || fit == Err(NotCharged::Ceiling));
     }
     // What is charged counts, tax and minimum included: 20.00 of credit are 22.00, 40.00 are 44.00.
     let taxed = |credit: Money| {
@@ -94,8 +94,8 @@ fn one_trigger_makes_one_charge_and_the_ceiling_leaves_a_smaller_multiple() {
     assert_eq!(rules(None).ceiling_in_force(taxed), Ok(Some(aud("330"))));
     let plain = Wanted { credit: aud("100"), step: None };
     assert_eq!(
-        rules(Some("60")).fit(aud("0"), plain, untaxed).unwrap_err().reason,
-        "CEILING",
+        rules(Some("60")).fit(aud("0"), plain, untaxed),
+        Err(NotCharged::Ceiling),
         "a target is not cut"
     );
     let repairs = Rules { repair_negative: true, ..Rules::default() };
@@ -139,8 +139,12 @@ fn a_ceiling_that_no_charge_fits_is_refused_with_every_reason() {
     assert_eq!(rules("55").must_aim_above_threshold(), Ok(()));
 }
 
-fn refused(recharge: &mut AutoRecharge, reason: &'static str, times: Instants) {
-    let _ = recharge.refused(&payterms_kernel::Refusal::precondition(reason, "x"), times);
+fn refused(recharge: &mut AutoRecharge, failure: &str, times: Instants) {
+    if failure == NotCharged::Ceiling.failure() {
+        let _ = recharge.not_charged(&NotCharged::Ceiling, times);
+    } else {
+        recharge.fail(failure, failure, times);
+    }
 }
 
 /// A month of 31 days that began so many days after the epoch.
@@ -182,7 +186,7 @@ fn a_stop_ends_with_the_month_unless_only_a_person_can_end_it() {
 #[test]
 fn a_retry_where_nothing_failed_changes_nothing() {
     let mut recharge = AutoRecharge::default();
-    assert_eq!(recharge.retry().unwrap_err().reason, "RECHARGE_STATE", "there are no rules");
+    assert_eq!(recharge.retry().unwrap_err().reason, Reason::RECHARGE_STATE, "there are no rules");
     recharge.rules.repair_negative = true;
     let before = recharge.clone();
     assert_eq!((recharge.retry(), recharge.retry_due()), (Ok(()), false));
@@ -319,25 +323,26 @@ fn a_months_ceiling_is_told_once() {
         month_began: day(began),
         next_month: day(next),
     };
-    let ceiling = payterms_kernel::Refusal::precondition("CEILING", "x");
+    let ceiling = NotCharged::Ceiling;
     let mut auto_recharge = AutoRecharge::default();
     let january = month("2026-01-10", "2026-01-01", "2026-02-01");
-    assert!(!auto_recharge.refused(&ceiling, january));
+    assert!(!auto_recharge.not_charged(&ceiling, january));
     assert!(auto_recharge.end_stop(Change::CreditBought), "the rules are looked at again");
-    assert!(auto_recharge.refused(&ceiling, january), "nothing else is true than before");
+    assert!(auto_recharge.not_charged(&ceiling, january), "nothing else is true than before");
     assert!(
         auto_recharge.retry_due()
-            && !auto_recharge.refused(&ceiling, month("2026-02-01", "2026-02-01", "2026-03-01")),
+            && !auto_recharge
+                .not_charged(&ceiling, month("2026-02-01", "2026-02-01", "2026-03-01")),
         "another month"
     );
     auto_recharge.set(Rules::default());
     assert!(
-        !auto_recharge.refused(&ceiling, month("2026-02-02", "2026-02-01", "2026-03-01")),
+        !auto_recharge.not_charged(&ceiling, month("2026-02-02", "2026-02-01", "2026-03-01")),
         "other rules"
     );
     assert!(
-        !auto_recharge.refused(
-            &payterms_kernel::Refusal::precondition("COLLECTION_METHOD_REQUIRED", "x"),
+        !auto_recharge.not_charged(
+            &payterms_kernel::Refusal::precondition(Reason::COLLECTION_METHOD_REQUIRED, "x").into(),
             january
         ),
         "another reason"

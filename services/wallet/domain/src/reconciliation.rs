@@ -3,7 +3,7 @@
 
 use crate::provider_difference::RecordKind;
 use chrono::{DateTime, TimeDelta, Utc};
-use payterms_kernel::{Refusal, Violation};
+use payterms_kernel::{Reason, Refusal, Violation};
 use uuid::Uuid;
 
 /// The longest period of one reconciliation.
@@ -33,7 +33,7 @@ impl Period {
         let wrong = |field: &str, description: &str| {
             Refusal::invalid(vec![Violation {
                 field: field.to_owned(),
-                reason: "TIME_OUT_OF_RANGE",
+                reason: Reason::TIME_OUT_OF_RANGE,
                 description: description.to_owned(),
             }])
         };
@@ -139,6 +139,7 @@ impl Listed {
 mod tests {
     use super::Period;
     use chrono::{DateTime, TimeDelta, Utc};
+    use payterms_kernel::Reason;
 
     fn at(hour: i64) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + TimeDelta::hours(hour)
@@ -158,7 +159,7 @@ mod tests {
         ] {
             assert_eq!(
                 Period::of(at(from), to.map(at), now).unwrap_err().reason,
-                "TIME_OUT_OF_RANGE",
+                Reason::TIME_OUT_OF_RANGE,
                 "{from} {to:?}"
             );
         }

@@ -11,7 +11,7 @@ use crate::{
     wallet::{NewLot, Wallet},
 };
 use chrono::{DateTime, TimeDelta, Utc};
-use payterms_kernel::{Id, IdSource, Money, Refusal, money::MoneyError};
+use payterms_kernel::{Id, IdSource, Money, Reason, Refusal, money::MoneyError};
 use uuid::Uuid;
 
 /// Where a refund is.
@@ -113,7 +113,9 @@ pub fn credit_again(
     }
     if !left.is_zero() {
         let message = "The payment has taken less credit than is to be given back.";
-        return Err(Refusal::precondition("REFUND_TOO_LARGE", message).with("left", left.amount()));
+        return Err(
+            Refusal::precondition(Reason::REFUND_TOO_LARGE, message).with("left", left.amount())
+        );
     }
     refund.end(RefundState::Credited, now);
     Ok(lots)
@@ -192,6 +194,7 @@ mod tests {
         wallet::Wallet,
     };
     use chrono::{DateTime, TimeDelta, Utc};
+    use payterms_kernel::Reason;
     use payterms_kernel::{Currency, Id, IdSource, Money};
     use uuid::Uuid;
 
@@ -258,7 +261,7 @@ mod tests {
             "the purchased part, taken last, first"
         );
         assert_eq!(refund(400, 500, &mut wallet), Ok((2, RefundState::Credited)));
-        assert_eq!(refund(101, 900, &mut wallet).unwrap_err().reason, "REFUND_TOO_LARGE");
+        assert_eq!(refund(101, 900, &mut wallet).unwrap_err().reason, Reason::REFUND_TOO_LARGE);
         let granted: Vec<_> =
             wallet.lots.iter().filter(|lot| lot.kind == LotKind::Granted).collect();
         assert_eq!(

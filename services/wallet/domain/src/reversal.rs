@@ -7,14 +7,12 @@ use crate::{
     lot::{Lot, TaxKind},
     month::Funding,
     not_reversible::must_be_reversible,
+    original::{Original, Taken},
     wallet::{Payer, Wallet},
 };
 use chrono::{DateTime, Utc};
-use payterms_kernel::{Id, IdSource, Money, Refusal, Violation, money::MoneyError, rounding};
+use payterms_kernel::{Id, IdSource, Money, Reason, Refusal, Violation};
 use rust_decimal::Decimal;
-
-/// Decimals of a quantity.
-const QUANTITY_DIGITS: u32 = 6;
 
 /// What was reversed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,60 +60,6 @@ pub struct Part {
     pub amount: Money,
 }
 
-/// What one lot, or the debt, paid of a transfer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Taken {
-    /// The transfer.
-    pub by: Id<Transfer>,
-    /// The lot; `None` for the debt.
-    pub lot: Option<Lot>,
-    /// What is not given back yet.
-    pub left: Money,
-    /// The sequence of its entry.
-    pub sequence: i64,
-    /// When it was recorded, which decides its month.
-    pub recorded_at: DateTime<Utc>,
-    /// The label under which it accrued.
-    pub label: String,
-    /// Whether an invoice bills it, since its month is closed: that invoice's credit note gives it
-    /// back.
-    pub billed: bool,
-}
-
-/// The use that a transfer is of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UseOf {
-    /// How much was used.
-    pub quantity: Decimal,
-    /// The price of one.
-    pub unit_price: Money,
-    /// How much of it is reversed already.
-    pub reversed: Decimal,
-}
-
-/// The transfer to reverse.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Original {
-    /// The transfer.
-    pub transfer: Id<Transfer>,
-    /// Its kind.
-    pub kind: TransferKind,
-    /// How much it took.
-    pub amount: Money,
-    /// What it took, in the order of consumption.
-    pub taken: Vec<Taken>,
-    /// What lots paid later of what it left owing, in that order.
-    pub settled: Vec<Taken>,
-    /// What still stands of what it left owing.
-    pub unpaid: Money,
-    /// Whether what it left owing accrued to a postpaid agreement.
-    pub postpaid: bool,
-    /// The use, where it is one.
-    pub used: Option<UseOf>,
-    /// When it took effect.
-    pub effective_at: DateTime<Utc>,
-}
-
 /// A reversal to make.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
@@ -160,12 +104,12 @@ pub struct Lowered {
 
 /// A use or transfer of which nothing is left to reverse.
 pub(crate) fn already_reversed() -> Refusal {
-    Refusal::precondition("ALREADY_REVERSED", "All of it is reversed already.")
+    Refusal::precondition(Reason::ALREADY_REVERSED, "All of it is reversed already.")
 }
 
 fn too_large(left: Money) -> Refusal {
     let message = format!("{left} of it can still be reversed. Ask for at most that.");
-    Refusal::precondition("REVERSAL_TOO_LARGE", message)
+    Refusal::precondition(Reason::REVERSAL_TOO_LARGE, message)
         .with("left", left.amount())
         .with("currency", left.currency())
 }
@@ -184,7 +128,7 @@ pub(crate) fn effective(
         "Name an instant that is neither before the original nor in the future.".to_owned();
     Err(Refusal::invalid(vec![Violation {
         field: "effective_time".into(),
-        reason: "TIME_OUT_OF_RANGE",
+        reason: Reason::TIME_OUT_OF_RANGE,
         description,
     }]))
 }
@@ -277,24 +221,6 @@ pub fn reverse(
         recorded_at,
     };
     Ok((reversal, lowered))
-}
-
-impl UseOf {
-    /// The quantity that belongs to what is reversed of an amount; the last reversal takes the
-    /// rest.
-    fn share(&self, whole: Money, so_far: Money) -> Result<Decimal, MoneyError> {
-        if so_far == whole {
-            return self.quantity.checked_sub(self.reversed).ok_or(MoneyError::Overflow);
-        }
-        let product = self.quantity.checked_mul(so_far.amount()).ok_or(MoneyError::Overflow)?;
-        let exact = product.checked_div(whole.amount()).ok_or(MoneyError::Overflow)?;
-        let due = rounding::half_away(exact, QUANTITY_DIGITS).min(self.quantity);
-        Ok(due
-            .checked_sub(self.reversed)
-            .ok_or(MoneyError::Overflow)?
-            .max(Decimal::ZERO)
-            .normalize())
-    }
 }
 
 /// A reversal in the making.

@@ -1,14 +1,15 @@
 //! Whatever paid, a reversal leaves the books as if nothing had been taken.
 
-use super::{NotReversed, Order, Original, Taken, UseOf, reverse};
+use super::{NotReversed, Order, reverse};
 use crate::{
     Account, LotKind, TaxKind, TransferKind, Wallet,
+    original::{Original, Taken, UseOf},
     posting::{self, Debit, Posting},
     restore::DebtOf,
     wallet::{LotFunding, NewLot},
 };
 use chrono::{DateTime, TimeDelta, Utc};
-use payterms_kernel::{Currency, Id, IdSource, Money};
+use payterms_kernel::{Currency, Id, IdSource, Money, Reason};
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -263,16 +264,16 @@ fn what_cannot_be_reversed_is_refused() {
         Err(NotReversed::Refused(refusal)) => refusal,
         other => panic!("{other:?}"),
     };
-    assert_eq!(refused(&whole, order(Some(11))).reason, "REVERSAL_TOO_LARGE");
+    assert_eq!(refused(&whole, order(Some(11))).reason, Reason::REVERSAL_TOO_LARGE);
     let dated =
         |seconds| Order { effective_at: Some(NOW + TimeDelta::seconds(seconds)), ..order(None) };
     for seconds in [-1, 1] {
-        assert_eq!(refused(&whole, dated(seconds)).violations[0].reason, "TIME_OUT_OF_RANGE");
+        assert_eq!(refused(&whole, dated(seconds)).violations[0].reason, Reason::TIME_OUT_OF_RANGE);
     }
     let lot = whole.taken[0].lot.as_ref().unwrap().id;
     let done =
         original(&wallet, &known, &posting, &BTreeMap::from([((posting.transfer, Some(lot)), 10)]));
-    assert_eq!(refused(&done, order(None)).reason, "ALREADY_REVERSED");
+    assert_eq!(refused(&done, order(None)).reason, Reason::ALREADY_REVERSED);
 }
 
 #[test]

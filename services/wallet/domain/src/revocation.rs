@@ -8,7 +8,7 @@ use crate::{
     wallet::{Payer, Wallet},
 };
 use chrono::{DateTime, Utc};
-use payterms_kernel::{Id, IdSource, Kind, Money, Refusal};
+use payterms_kernel::{Id, IdSource, Kind, Money, Reason, Refusal};
 
 /// Where a revocation is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,7 +136,7 @@ fn must_suffice(left: Money, amount: Money) -> Result<(), Refusal> {
     let message = format!(
         "{left} of the lot are free now, {amount} are to be revoked. Propose at most what is free."
     );
-    Err(Refusal::precondition("REVOCATION_TOO_LARGE", message)
+    Err(Refusal::precondition(Reason::REVOCATION_TOO_LARGE, message)
         .with("left", left.amount())
         .with("amount", amount.amount()))
 }
@@ -193,7 +193,7 @@ impl Revocation {
             return Ok(());
         }
         Err(Refusal::state(
-            "REVOCATION_STATE",
+            Reason::REVOCATION_STATE,
             "The revocation",
             self.state.name(),
             self.state.allowed(),
@@ -216,7 +216,7 @@ impl Revocation {
         self.must_be(RevocationState::Proposed)?;
         if self.proposed_by == decision.by {
             let message = "Nobody decides what they have proposed themselves. Ask a second person.";
-            return Err(Refusal::new(Kind::Denied, "SEPARATION_OF_DUTIES", message));
+            return Err(Refusal::new(Kind::Denied, Reason::SEPARATION_OF_DUTIES, message));
         }
         if decision.approve {
             must_suffice(free(wallet, self.lot, now)?, self.amount)?;

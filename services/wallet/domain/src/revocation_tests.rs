@@ -8,7 +8,7 @@ use crate::{
     wallet::{LotFunding, NewLot},
 };
 use chrono::{DateTime, TimeDelta, Utc};
-use payterms_kernel::{Currency, Id, IdSource, Money};
+use payterms_kernel::{Currency, Id, IdSource, Money, Reason};
 use uuid::Uuid;
 
 const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
@@ -75,7 +75,7 @@ fn two_people_withhold_it_and_one_gives_it_back() {
     assert_eq!(wallet.posted, usd(50_00), "a proposal takes nothing");
     assert_eq!(
         revocation.decide(&mut wallet, &mut ids(), by("ann", true), NOW).unwrap_err().reason,
-        "SEPARATION_OF_DUTIES"
+        Reason::SEPARATION_OF_DUTIES
     );
     revocation.decide(&mut wallet, &mut ids(), by("bob", true), NOW).unwrap();
     assert_eq!(
@@ -84,7 +84,7 @@ fn two_people_withhold_it_and_one_gives_it_back() {
     );
     assert_eq!(
         revocation.decide(&mut wallet, &mut ids(), by("eve", false), NOW).unwrap_err().reason,
-        "REVOCATION_STATE"
+        Reason::REVOCATION_STATE
     );
     let lot = wallet.lots[0].clone();
     revocation.restore(&mut wallet, &mut ids(), (&lot, "It was no fraud.".into()), NOW).unwrap();
@@ -94,7 +94,7 @@ fn two_people_withhold_it_and_one_gives_it_back() {
     );
     assert_eq!(
         revocation.restore(&mut wallet, &mut ids(), (&lot, String::new()), NOW).unwrap_err().reason,
-        "REVOCATION_STATE"
+        Reason::REVOCATION_STATE
     );
     assert!(wallet.transfers.iter().all(|transfer| transfer.is_balanced().unwrap()));
 }
@@ -104,7 +104,7 @@ fn what_holds_pin_or_was_granted_stays() {
     let mut pinned = wallet(LotKind::Purchased, None);
     let order = Authorization { amount: usd(30_00), expires_at: None, description: String::new() };
     hold::authorize(&mut pinned, &mut ids(), order, NOW).unwrap();
-    assert_eq!(proposed(&pinned, Some(20_01)).unwrap_err().reason, "REVOCATION_TOO_LARGE");
+    assert_eq!(proposed(&pinned, Some(20_01)).unwrap_err().reason, Reason::REVOCATION_TOO_LARGE);
     let mut revocation = proposed(&pinned, None).unwrap();
     assert_eq!(revocation.amount, usd(20_00));
     let debit = Debit {
@@ -116,7 +116,7 @@ fn what_holds_pin_or_was_granted_stays() {
     posting::debit(&mut pinned, &mut ids(), debit, NOW).unwrap();
     assert_eq!(
         revocation.decide(&mut pinned, &mut ids(), by("bob", true), NOW).unwrap_err().reason,
-        "REVOCATION_TOO_LARGE"
+        Reason::REVOCATION_TOO_LARGE
     );
     let rest = Debit {
         amount: usd(19_99),
@@ -128,12 +128,15 @@ fn what_holds_pin_or_was_granted_stays() {
     let nothing = revocation.decide(&mut pinned, &mut ids(), by("bob", true), NOW).unwrap_err();
     assert_eq!(
         (nothing.reason, &nothing.metadata[0]),
-        ("REVOCATION_TOO_LARGE", &("left", "0".to_owned())),
+        (Reason::REVOCATION_TOO_LARGE, &("left", "0".to_owned())),
         "nothing at all"
     );
     revocation.decide(&mut pinned, &mut ids(), by("bob", false), NOW).unwrap();
     assert_eq!((revocation.state, pinned.posted), (RevocationState::Refused, usd(30_00)));
-    assert_eq!(proposed(&wallet(LotKind::Granted, None), None).unwrap_err().reason, "LOT_STATE");
+    assert_eq!(
+        proposed(&wallet(LotKind::Granted, None), None).unwrap_err().reason,
+        Reason::LOT_STATE
+    );
 }
 
 #[test]

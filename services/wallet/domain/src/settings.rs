@@ -8,7 +8,7 @@ use crate::{
 use chrono::{DateTime, Days, Utc};
 use chrono_tz::Tz;
 use payterms_kernel::{
-    Currency, Money, Refusal,
+    Currency, Money, Reason, Refusal,
     calendar::{day_in, start_of_day},
 };
 
@@ -123,7 +123,7 @@ impl WalletSettings {
     pub fn must_be_connected_to(&self, provider: &str) -> Result<(), Refusal> {
         if provider == "stripe" && self.stripe.is_none() {
             return Err(Refusal::precondition(
-                "STRIPE_NOT_CONNECTED",
+                Reason::STRIPE_NOT_CONNECTED,
                 "Connect an account at Stripe first, with ConnectStripe.",
             ));
         }
@@ -144,9 +144,8 @@ impl WalletSettings {
         self.must_be_connected_to("stripe")?;
         if !in_use.is_empty() {
             let message = "The account is still needed: wait for what is under way, and let customers choose other collection methods.";
-            return Err(
-                Refusal::precondition("STRIPE_IN_USE", message).with("in_use", in_use.join(" "))
-            );
+            return Err(Refusal::precondition(Reason::STRIPE_IN_USE, message)
+                .with("in_use", in_use.join(" ")));
         }
         self.former_stripe = self.stripe_account();
         self.stripe = None;
@@ -181,8 +180,8 @@ impl WalletSettings {
         let message = format!(
             "More than {limit} takes a second person{together}. An owner of the tenant gives it back."
         );
-        let refusal =
-            Refusal::precondition("SECOND_PERSON_REQUIRED", message).with("limit", limit.amount());
+        let refusal = Refusal::precondition(Reason::SECOND_PERSON_REQUIRED, message)
+            .with("limit", limit.amount());
         Err(refusal.with("amount", sum.amount()).with("so_far", so_far.amount()))
     }
 
@@ -216,7 +215,7 @@ impl WalletSettings {
     pub fn postpaid_minimum(&self, currency: Currency) -> Result<Money, Refusal> {
         self.postpaid_minimums.iter().find(|minimum| minimum.currency() == currency).copied().ok_or_else(|| {
             let message = format!("The tenant has set no least commitment in {currency}, so nothing is postpaid in it.");
-            Refusal::precondition("CURRENCY_NOT_OFFERED", message).with("currency", currency)
+            Refusal::precondition(Reason::CURRENCY_NOT_OFFERED, message).with("currency", currency)
         })
     }
 
@@ -233,7 +232,7 @@ impl WalletSettings {
             let message = format!(
                 "The tenant has set no least amount in {currency}, so nothing is sold in it."
             );
-            Refusal::precondition("CURRENCY_NOT_OFFERED", message).with("currency", currency)
+            Refusal::precondition(Reason::CURRENCY_NOT_OFFERED, message).with("currency", currency)
         })
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     wallet::{LotFunding, NewLot, Wallet},
 };
 use chrono::{DateTime, Utc};
-use payterms_kernel::{Id, IdSource, Money, Refusal, money::MoneyError};
+use payterms_kernel::{Id, IdSource, Money, Reason, Refusal, money::MoneyError};
 use uuid::Uuid;
 
 /// Whether the invoices of a payment charge tax.
@@ -99,12 +99,12 @@ pub fn held_before(hold: &Hold, amount: Money) -> Result<(), Refusal> {
             REFUSED,
             "The wallet had less than the payment asked for when it was held.",
         )),
-        _ => Err(Refusal::state("HOLD_STATE", "The payment's hold", hold.state.name(), &[])),
+        _ => Err(Refusal::state(Reason::HOLD_STATE, "The payment's hold", hold.state.name(), &[])),
     }
 }
 
 /// The description of a marker for a hold that was refused.
-pub const REFUSED: &str = "INSUFFICIENT_FUNDS";
+pub const REFUSED: Reason = Reason::INSUFFICIENT_FUNDS;
 
 fn blank(
     wallet: &Wallet,
@@ -155,7 +155,7 @@ pub fn capture(
         HoldState::Active => {}
         HoldState::Captured => return Ok(()),
         HoldState::Voided | HoldState::Expired => {
-            return Err(Refusal::state("HOLD_STATE", "The hold", hold.state.name(), &[]));
+            return Err(Refusal::state(Reason::HOLD_STATE, "The hold", hold.state.name(), &[]));
         }
     }
     let mut sides = Vec::with_capacity(hold.pins.len().saturating_add(1));

@@ -9,7 +9,7 @@ use crate::{
     wallet::{LotFunding, NewLot},
 };
 use chrono::{DateTime, Utc};
-use payterms_kernel::{Currency, Id, IdSource, Money};
+use payterms_kernel::{Currency, Id, IdSource, Money, Reason};
 use proptest::prelude::*;
 use uuid::Uuid;
 
@@ -74,7 +74,7 @@ fn credit_that_was_taxed_when_bought_pays_no_taxed_invoice() {
     );
     let refused =
         hold(&mut wallet, &mut ids, payment(usd(701), InvoiceTax::Taxed), NOW).unwrap_err();
-    assert_eq!(refused.reason, "INSUFFICIENT_FUNDS");
+    assert_eq!(refused.reason, Reason::INSUFFICIENT_FUNDS);
     let mut held = hold(&mut wallet, &mut ids, payment(usd(700), InvoiceTax::Taxed), NOW).unwrap();
     assert_eq!(available_for(&wallet, InvoiceTax::Taxed, NOW).unwrap(), usd(0));
     capture(&mut wallet, &mut held, &mut ids, NOW).unwrap();
@@ -113,13 +113,16 @@ fn released_is_released_and_a_late_hold_is_refused() {
         (available_for(&wallet, InvoiceTax::Untaxed, NOW).unwrap(), held.state),
         (usd(1_000), HoldState::Voided)
     );
-    assert_eq!(capture(&mut wallet, &mut held, &mut ids, NOW).unwrap_err().reason, "HOLD_STATE");
+    assert_eq!(
+        capture(&mut wallet, &mut held, &mut ids, NOW).unwrap_err().reason,
+        Reason::HOLD_STATE
+    );
     let marker = never_held(&wallet, &mut ids, Uuid::nil(), "", NOW);
-    assert_eq!(held_before(&marker, usd(400)).unwrap_err().reason, "HOLD_STATE");
-    let refused = never_held(&wallet, &mut ids, Uuid::nil(), REFUSED, NOW);
+    assert_eq!(held_before(&marker, usd(400)).unwrap_err().reason, Reason::HOLD_STATE);
+    let refused = never_held(&wallet, &mut ids, Uuid::nil(), REFUSED.name(), NOW);
     assert_eq!(
         held_before(&refused, usd(400)).unwrap_err().reason,
-        "INSUFFICIENT_FUNDS",
+        Reason::INSUFFICIENT_FUNDS,
         "once refused, always refused"
     );
     let mut held =

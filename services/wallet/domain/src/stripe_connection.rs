@@ -1,7 +1,7 @@
 //! A tenant's account at Stripe (docs/domain/wallet.md#stripe-connection).
 
 use chrono::{DateTime, Utc};
-use payterms_kernel::Refusal;
+use payterms_kernel::{Reason, Refusal};
 
 /// An account at Stripe, in one of its modes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,7 +97,7 @@ impl StripeAccount {
             return Ok(());
         }
         let message = "Payment methods are saved at another account or in the other mode of Stripe. Use a key of that account and mode.";
-        Err(Refusal::precondition("STRIPE_ACCOUNT_DIFFERS", message)
+        Err(Refusal::precondition(Reason::STRIPE_ACCOUNT_DIFFERS, message)
             .with("account", &self.account)
             .with("live", self.live))
     }
@@ -106,6 +106,7 @@ impl StripeAccount {
 #[cfg(test)]
 mod tests {
     use super::{KeyKind, StripeAccount, is_account, is_webhook_secret, key_kind};
+    use payterms_kernel::Reason;
 
     #[test]
     fn a_key_says_whether_money_moves() {
@@ -145,7 +146,10 @@ mod tests {
         );
         assert_eq!(one.may_become(&one, true), Ok(()));
         assert_eq!(one.may_become(&other, false), Ok(()));
-        assert_eq!(one.may_become(&other, true).unwrap_err().reason, "STRIPE_ACCOUNT_DIFFERS");
-        assert_eq!(one.may_become(&live, true).unwrap_err().reason, "STRIPE_ACCOUNT_DIFFERS");
+        assert_eq!(
+            one.may_become(&other, true).unwrap_err().reason,
+            Reason::STRIPE_ACCOUNT_DIFFERS
+        );
+        assert_eq!(one.may_become(&live, true).unwrap_err().reason, Reason::STRIPE_ACCOUNT_DIFFERS);
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     wallet::{LotFunding, NewLot, Wallet},
 };
 use chrono::{DateTime, NaiveDate, Utc};
-use payterms_kernel::{Id, IdSource, Marks, Money, Refusal, money::MoneyError, rounding};
+use payterms_kernel::{Id, IdSource, Marks, Money, Reason, Refusal, money::MoneyError, rounding};
 use rust_decimal::Decimal;
 
 /// Where a top-up is in its lifecycle.
@@ -195,7 +195,7 @@ pub fn ask(
     let least = terms.settings.minimum(terms.method.kind, wallet.currency)?;
     if amount.compare(least)?.is_lt() {
         let message = format!("The least top-up is {least}; {amount} were asked.");
-        return Err(Refusal::precondition("BELOW_MINIMUM", message)
+        return Err(Refusal::precondition(Reason::BELOW_MINIMUM, message)
             .with("minimum", least.amount())
             .with("currency", least.currency()));
     }

@@ -12,7 +12,7 @@ use crate::{
     wallet::Wallet,
 };
 use chrono::{DateTime, Utc};
-use payterms_kernel::{Id, IdSource, Money, Refusal, money::MoneyError, rounding};
+use payterms_kernel::{Id, IdSource, Money, Reason, Refusal, money::MoneyError, rounding};
 
 /// Where a refund of a top-up is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,7 +131,9 @@ pub fn ask(
         let message = format!(
             "{left} of the top-up's credit can be refunded: what is spent, held or owed cannot."
         );
-        return Err(Refusal::precondition("REFUND_TOO_LARGE", message).with("left", left.amount()));
+        return Err(
+            Refusal::precondition(Reason::REFUND_TOO_LARGE, message).with("left", left.amount())
+        );
     }
     let bought = top_up.amount.minus(top_up.tax)?;
     let so_far = top_up.refunded_credit.plus(credit)?;
@@ -182,7 +184,7 @@ pub fn ask(
 fn must_be_refundable(top_up: &TopUp, dispute: Option<&Dispute>) -> Result<(), Refusal> {
     let refused = |why: &str, allowed: &str| {
         let message = format!("The top-up is {}: {why}.", top_up.state.name());
-        Err(Refusal::precondition("TOP_UP_STATE", message)
+        Err(Refusal::precondition(Reason::TOP_UP_STATE, message)
             .with("state", top_up.state.name())
             .with("allowed", allowed))
     };
@@ -239,7 +241,7 @@ fn must_be_confirmed(dispute: &Dispute) -> Result<(), Refusal> {
              refund. Refund it once provider_outcome of the dispute is {recorded}."
         ),
     };
-    Err(Refusal::precondition("DISPUTE_NOT_CONFIRMED", message).with("recorded", recorded))
+    Err(Refusal::precondition(Reason::DISPUTE_NOT_CONFIRMED, message).with("recorded", recorded))
 }
 
 /// The share of a tax that belongs to a part of the credit.

@@ -9,7 +9,7 @@ use crate::{
     top_up::{Charged, ProviderCharge, Source, charged},
 };
 use chrono::{DateTime, Utc};
-use payterms_kernel::{Currency, Id, IdSource, Money};
+use payterms_kernel::{Currency, Id, IdSource, Money, Reason};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
@@ -132,11 +132,11 @@ fn what_is_spent_held_or_owed_stays_and_only_whole_minor_units_go_back() {
     assert_eq!(refundable(&top_up, None, &wallet, NOW), Ok(aud("25.00")));
     let refused = ask((&mut top_up, None), &mut wallet, &mut ids(2), request(Some("25.01")), NOW)
         .unwrap_err();
-    assert_eq!(refused.reason, "REFUND_TOO_LARGE");
+    assert_eq!(refused.reason, Reason::REFUND_TOO_LARGE);
     top_up.state = TopUpState::ChargedBack;
     assert_eq!(
         ask((&mut top_up, None), &mut wallet, &mut ids(3), request(None), NOW).unwrap_err().reason,
-        "TOP_UP_STATE"
+        Reason::TOP_UP_STATE
     );
 }
 
@@ -203,19 +203,19 @@ fn what_the_issuer_left_of_a_lost_charge_goes_back_with_the_rest_of_the_tax() {
         if !by_bank {
             assert_eq!(
                 asked(&mut top_up, &dispute, &mut wallet, None).unwrap_err().reason,
-                "TOP_UP_STATE",
+                Reason::TOP_UP_STATE,
                 "it is open"
             );
             dispute.decide(Outcome::Lost, Decider::Person("It is true.".to_owned()), NOW).unwrap();
             let refused = asked(&mut top_up, &dispute, &mut wallet, None).unwrap_err();
-            assert_eq!(refused.reason, "DISPUTE_NOT_CONFIRMED", "{}", refused.message);
+            assert_eq!(refused.reason, Reason::DISPUTE_NOT_CONFIRMED, "{}", refused.message);
             dispute.decide(Outcome::Lost, Decider::Provider, NOW).unwrap();
         }
         // More was bought meanwhile: only what is left of this purchase goes back.
         assert_eq!(refundable(&top_up, Some(&dispute), &wallet, NOW), Ok(aud("30")));
         assert_eq!(
             asked(&mut top_up, &dispute, &mut wallet, Some("30.01")).unwrap_err().reason,
-            "REFUND_TOO_LARGE"
+            Reason::REFUND_TOO_LARGE
         );
         for (credit, tax) in [(Some("10"), "1"), (None, "2")] {
             let (mut top_up_refund, mut hold) =
@@ -235,7 +235,7 @@ fn what_the_issuer_left_of_a_lost_charge_goes_back_with_the_rest_of_the_tax() {
         assert_eq!(account(&wallet, Account::ProviderClearing), aud("0"));
         let nothing = asked(&mut top_up, &dispute, &mut wallet, None).unwrap_err();
         assert!(
-            nothing.reason == "TOP_UP_STATE" && nothing.message.contains("nothing is left"),
+            nothing.reason == Reason::TOP_UP_STATE && nothing.message.contains("nothing is left"),
             "{}",
             nothing.message
         );
@@ -251,11 +251,11 @@ fn a_won_dispute_that_the_provider_has_not_decided_so_takes_no_refund_yet() {
     let mut asked = |dispute: &Dispute| {
         ask((&mut top_up, Some(dispute)), &mut wallet, &mut ids(1), request(Some("10")), NOW)
     };
-    assert_eq!(asked(&dispute).unwrap_err().reason, "DISPUTE_NOT_CONFIRMED");
+    assert_eq!(asked(&dispute).unwrap_err().reason, Reason::DISPUTE_NOT_CONFIRMED);
     let contradicted = Dispute { told: Some(Outcome::Lost), ..dispute.clone() };
     let refused = asked(&contradicted).unwrap_err();
     assert!(
-        refused.reason == "DISPUTE_NOT_CONFIRMED" && refused.message.contains("says LOST"),
+        refused.reason == Reason::DISPUTE_NOT_CONFIRMED && refused.message.contains("says LOST"),
         "{}",
         refused.message
     );

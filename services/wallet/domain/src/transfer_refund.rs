@@ -12,17 +12,17 @@ use crate::{
     wallet::Wallet,
 };
 use chrono::{DateTime, Utc};
-use payterms_kernel::{Id, IdSource, Money, Refusal};
+use payterms_kernel::{Id, IdSource, Money, Reason, Refusal};
 use uuid::Uuid;
 
 /// Why credit is not reserved, and what is said when the same is asked again.
-const REFUSALS: [(&str, &str); 2] = [
+const REFUSALS: [(Reason, &str); 2] = [
     (
-        "REFUND_TOO_LARGE",
+        Reason::REFUND_TOO_LARGE,
         "Less of the credit was left than was to go back. Ask for a new refund of at most what is left.",
     ),
     (
-        "RECHARGE_WOULD_FOLLOW",
+        Reason::RECHARGE_WOULD_FOLLOW,
         "Auto-recharge would have bought the credit again. Remove its rules with RemoveAutoRecharge first, or let the customer change them \
          with UpdateAutoRecharge.",
     ),
@@ -60,7 +60,9 @@ pub fn reserve(
         let message = format!(
             "{left} of the credit that the transfer had become can go back: what is spent, held or owed cannot."
         );
-        return Err(Refusal::precondition("REFUND_TOO_LARGE", message).with("left", left.amount()));
+        return Err(
+            Refusal::precondition(Reason::REFUND_TOO_LARGE, message).with("left", left.amount())
+        );
     }
     let before = wallet.clone();
     let pins = hold::pin(wallet, credit, now, |candidate| Some(candidate.id) == order.lot)?;
@@ -93,10 +95,10 @@ pub fn stays_refused(refusal: &Refusal) -> bool {
 pub fn reserved_before(hold: &Hold, credit: Money) -> Result<(), Refusal> {
     match hold.state {
         HoldState::Active | HoldState::Captured if hold.amount == credit => Ok(()),
-        _ => match REFUSALS.iter().find(|(reason, _)| *reason == hold.description) {
-            Some((reason, message)) => Err(Refusal::precondition(reason, *message)),
+        _ => match REFUSALS.iter().find(|(reason, _)| hold.description == *reason) {
+            Some((reason, message)) => Err(Refusal::precondition(*reason, *message)),
             None => Err(Refusal::state(
-                "HOLD_STATE",
+                Reason::HOLD_STATE,
                 "What is reserved for the transfer",
                 hold.state.name(),
                 &[],
@@ -138,7 +140,7 @@ pub fn book(
         HoldState::Captured => return Ok(false),
         HoldState::Voided | HoldState::Expired => {
             return Err(Refusal::state(
-                "HOLD_STATE",
+                Reason::HOLD_STATE,
                 "What is reserved for the transfer",
                 hold.state.name(),
                 &[],

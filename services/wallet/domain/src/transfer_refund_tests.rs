@@ -8,7 +8,7 @@ use crate::{
     settlement::{self, Arrived, CreditBought, never_held},
 };
 use chrono::{DateTime, TimeDelta, Utc};
-use payterms_kernel::{Currency, Id, IdSource, Money};
+use payterms_kernel::{Currency, Id, IdSource, Money, Reason};
 use uuid::Uuid;
 
 const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
@@ -37,11 +37,7 @@ fn bought(tax: &str, expires_at: Option<DateTime<Utc>>) -> (Wallet, Option<Id<Lo
     (wallet, lot)
 }
 
-fn take(
-    wallet: &mut Wallet,
-    lot: Option<Id<Lot>>,
-    credit: Option<&str>,
-) -> Result<Hold, &'static str> {
+fn take(wallet: &mut Wallet, lot: Option<Id<Lot>>, credit: Option<&str>) -> Result<Hold, Reason> {
     let order = TransferBack { refund: REFUND, lot, credit: credit.map(aud) };
     reserve(wallet, &AutoRecharge::default(), &mut ids("back"), order, NOW)
         .map_err(|refusal| refusal.reason)
@@ -78,7 +74,7 @@ fn what_is_reserved_is_sent_back_once_with_its_tax() {
     assert_eq!(reserved_before(&hold, aud("150")).map_err(|refusal| refusal.reason), Ok(()));
     assert_eq!(
         reserved_before(&hold, aud("149")).map_err(|refusal| refusal.reason),
-        Err("HOLD_STATE")
+        Err(Reason::HOLD_STATE)
     );
     for first in [true, false] {
         let booked =
@@ -105,9 +101,9 @@ fn only_what_is_left_of_the_own_lot_goes_back() {
     for (spent, held, ask, answer) in [
         ("0", "0", None, Ok("200")),
         ("12.345678", "0", None, Ok("187.65")),
-        ("0", "30", Some("171"), Err("REFUND_TOO_LARGE")),
+        ("0", "30", Some("171"), Err(Reason::REFUND_TOO_LARGE)),
         ("0", "30", Some("170"), Ok("170")),
-        ("200", "0", None, Err("REFUND_TOO_LARGE")),
+        ("200", "0", None, Err(Reason::REFUND_TOO_LARGE)),
     ] {
         let (mut wallet, lot) = bought("20", None);
         if spent != "0" {
@@ -126,13 +122,13 @@ fn only_what_is_left_of_the_own_lot_goes_back() {
     let (mut wallet, _) = bought("20", None);
     assert_eq!(
         take(&mut wallet, None, None).map(|hold| hold.amount),
-        Err("REFUND_TOO_LARGE"),
+        Err(Reason::REFUND_TOO_LARGE),
         "other credit stays"
     );
     let (mut over, lot) = bought("20", Some(NOW));
     assert_eq!(
         take(&mut over, lot, None).map(|hold| hold.amount),
-        Err("REFUND_TOO_LARGE"),
+        Err(Reason::REFUND_TOO_LARGE),
         "it has expired"
     );
 }
@@ -150,12 +146,12 @@ fn what_is_not_sent_is_free_again_and_pays_what_is_owed_first() {
     );
     assert_eq!(
         reserved_before(&freed, aud("200")).map_err(|refusal| refusal.reason),
-        Err("HOLD_STATE"),
+        Err(Reason::HOLD_STATE),
         "it comes too late"
     );
     let mut late = freed;
     let booked = book(&mut wallet, &mut late, &mut ids("out"), (PAYMENT, aud("20"), ""), NOW);
-    assert_eq!(booked.map_err(|refusal| refusal.reason), Err("HOLD_STATE"));
+    assert_eq!(booked.map_err(|refusal| refusal.reason), Err(Reason::HOLD_STATE));
     let never = release(&mut wallet, None, PAYMENT, &mut ids("never"), NOW).unwrap();
     assert_eq!(
         (never.state, never.payment),
@@ -172,11 +168,11 @@ fn a_refusal_stays_the_answer() {
     let recharge = AutoRecharge { rules, ..AutoRecharge::default() };
     let order = |credit: &str| TransferBack { refund: REFUND, lot, credit: Some(aud(credit)) };
     let refused = reserve(&mut wallet, &recharge, &mut ids("a"), order("101"), NOW).unwrap_err();
-    assert_eq!((refused.reason, stays_refused(&refused)), ("RECHARGE_WOULD_FOLLOW", true));
-    let marker = never_held(&wallet, &mut ids("m"), REFUND, refused.reason, NOW);
+    assert_eq!((refused.reason, stays_refused(&refused)), (Reason::RECHARGE_WOULD_FOLLOW, true));
+    let marker = never_held(&wallet, &mut ids("m"), REFUND, refused.reason.name(), NOW);
     assert_eq!(
         reserved_before(&marker, aud("101")).map_err(|refusal| refusal.reason),
-        Err("RECHARGE_WOULD_FOLLOW")
+        Err(Reason::RECHARGE_WOULD_FOLLOW)
     );
     let (mut wallet, lot) = bought("20", None);
     let order = TransferBack { refund: REFUND, lot, credit: Some(aud("100")) };

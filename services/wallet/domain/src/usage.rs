@@ -7,7 +7,7 @@ use crate::{
     wallet::Wallet,
 };
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use payterms_kernel::{Id, IdSource, Money, Refusal, calendar::first_of_month};
+use payterms_kernel::{Id, IdSource, Money, Reason, Refusal, calendar::first_of_month};
 use rust_decimal::Decimal;
 
 /// The age up to which usage is accepted: older months are invoiced.
@@ -79,13 +79,13 @@ pub(crate) fn dated(used: &Use, now: DateTime<Utc>) -> Result<DateTime<Utc>, Ref
     let used_at = used.used_at.unwrap_or(now);
     if used_at < now - TimeDelta::days(MOST_DAYS_OLD) {
         return Err(Refusal::precondition(
-            "USAGE_TOO_OLD",
+            Reason::USAGE_TOO_OLD,
             "Usage is taken for the last 35 days only.",
         ));
     }
     if used_at > now + TimeDelta::minutes(MOST_MINUTES_AHEAD) {
         return Err(Refusal::precondition(
-            "USAGE_IN_FUTURE",
+            Reason::USAGE_IN_FUTURE,
             "The usage is dated more than 5 minutes ahead. Correct the sender's clock.",
         ));
     }

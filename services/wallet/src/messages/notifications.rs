@@ -2,6 +2,7 @@
 
 use crate::commands::notifications::Notification;
 use payterms_chassis::{AppError, Fields};
+use payterms_kernel::Reason;
 use payterms_proto::wallet::peers::v1::ReceiveNotificationRequest;
 use tonic::Request;
 
@@ -14,7 +15,7 @@ pub fn receive_notification(
     fields.text("provider", &message.provider, 1, 40);
     fields.token("signature", &message.signature, 1, 1_000);
     if message.body.len() > 65_536 {
-        fields.wrong("body", "FIELD_TOO_LONG", "Send at most 64 KiB.");
+        fields.wrong("body", Reason::FIELD_TOO_LONG, "Send at most 64 KiB.");
     }
     fields.finish()?;
     Ok(Notification {

@@ -9,7 +9,7 @@ use crate::commands::{
     },
 };
 use payterms_chassis::{AppError, Call, Fields, fields::Digits, names::Name};
-use payterms_kernel::{Currency, Id, Money, Refusal};
+use payterms_kernel::{Currency, Id, Money, Reason, Refusal};
 use payterms_proto::{
     google::r#type::Money as MoneyMessage,
     wallet::{peers::v1 as peers, v1 as pb},
@@ -135,7 +135,7 @@ pub fn refund_payment(
     if charge_step.is_none() && !message.charge_request_id.is_empty() {
         fields.wrong(
             "charge_request_id",
-            "REQUEST_ID_INVALID",
+            Reason::REQUEST_ID_INVALID,
             "Give the UUID of the step that charged, or leave it empty.",
         );
     }
@@ -164,7 +164,7 @@ pub fn return_transfer(
     if surplus.is_some_and(|surplus| surplus.compare(amount).is_ok_and(Ordering::is_gt)) {
         fields.wrong(
             "surplus",
-            "AMOUNT_OUT_OF_RANGE",
+            Reason::AMOUNT_OUT_OF_RANGE,
             "No more can have become credit than had arrived.",
         );
     }
@@ -197,7 +197,11 @@ fn credit_bought(
     let tax_kind =
         if kind == Some(pb::TaxKind::TaxedSale) { TaxKind::TaxedSale } else { TaxKind::Deposit };
     if amount.compare(arrived).is_ok_and(Ordering::is_gt) {
-        fields.wrong("bought", "AMOUNT_OUT_OF_RANGE", "No more can be bought than has arrived.");
+        fields.wrong(
+            "bought",
+            Reason::AMOUNT_OUT_OF_RANGE,
+            "No more can be bought than has arrived.",
+        );
     }
     Some(CreditBought {
         amount,

@@ -13,7 +13,7 @@ use payterms_chassis::{
     fields::Digits,
     render::{money, timestamp},
 };
-use payterms_kernel::{Id, Money};
+use payterms_kernel::{Id, Money, Reason};
 use payterms_proto::{google::r#type::Money as MoneyMessage, wallet::v1 as pb};
 use payterms_wallet_domain::{Lot, Posting, TransferKind};
 use tonic::Request;
@@ -83,10 +83,10 @@ pub fn post_debits(request: Request<pb::PostDebitsRequest>) -> Result<Vec<Parsed
     let (mut fields, message) = Fields::open(request)?;
     let scope = Scope { method: POST_DEBIT.to_owned(), ..fields.scope().clone() };
     if message.debits.is_empty() {
-        fields.wrong("debits", "FIELD_REQUIRED", "Send 1 to 500 debits.");
+        fields.wrong("debits", Reason::FIELD_REQUIRED, "Send 1 to 500 debits.");
     }
     if message.debits.len() > MOST_DEBITS {
-        fields.wrong("debits", "TOO_MANY_ITEMS", "Send at most 500 debits.");
+        fields.wrong("debits", Reason::TOO_MANY_ITEMS, "Send at most 500 debits.");
     }
     fields.finish()?;
     let parse_debit = |message: pb::PostDebitRequest| {

@@ -11,6 +11,7 @@ use payterms_chassis::{
     fields::Digits,
     render::{date, money, timestamp},
 };
+use payterms_kernel::Reason;
 use payterms_proto::wallet::v1::{self as pb, auto_recharge::ThresholdRecharge};
 use payterms_wallet_domain::{
     AutoRecharge,
@@ -56,7 +57,7 @@ pub fn update_auto_recharge(
     if below.is_some() != then.is_some() {
         fields.wrong(
             "auto_recharge.threshold_recharge",
-            "FIELD_REQUIRED",
+            Reason::FIELD_REQUIRED,
             "Set a threshold and what it does, or neither.",
         );
     }

@@ -15,7 +15,7 @@ use payterms_chassis::{
     page::Page,
     render::{decimal, money, timestamp},
 };
-use payterms_kernel::Id;
+use payterms_kernel::{Id, Reason};
 use payterms_proto::wallet::v1 as pb;
 use payterms_wallet_domain::{
     Reversal,
@@ -36,7 +36,7 @@ fn id(fields: &mut Fields, field: &str, text: &str) -> Uuid {
     if found.is_none() {
         fields.wrong(
             field,
-            "RESOURCE_NAME_INVALID",
+            Reason::RESOURCE_NAME_INVALID,
             "Send the id as it was answered: a UUID with dashes.",
         );
     }

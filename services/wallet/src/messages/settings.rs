@@ -15,7 +15,7 @@ use payterms_chassis::{
     net::outside::AddressRules,
     render::{money, timestamp},
 };
-use payterms_kernel::{Money, TenantId};
+use payterms_kernel::{Money, Reason, TenantId};
 use payterms_proto::{
     google::r#type::Money as MoneyMessage,
     wallet::v1::{self as pb, payment_method::Kind},
@@ -63,7 +63,7 @@ pub fn update_wallet_settings(
     if used("provider") && !matches!(new.provider.as_str(), "" | "simulator" | "stripe") {
         fields.wrong(
             "wallet_settings.provider",
-            "FIELD_INVALID_CHARS",
+            Reason::FIELD_INVALID_CHARS,
             "Use stripe, simulator, or nothing.",
         );
     }
@@ -114,12 +114,12 @@ fn parse_kinds(fields: &mut Fields, field: &str, numbers: &[i32]) -> Vec<MethodK
     for number in numbers.iter().take(10) {
         let kind = method_kind(fields, field, *number, &OFFERED);
         if kind.is_some_and(|kind| kinds.contains(&kind)) {
-            fields.wrong(field, "DUPLICATE_ITEM", "Name each kind once.");
+            fields.wrong(field, Reason::DUPLICATE_ITEM, "Name each kind once.");
         }
         kinds.extend(kind);
     }
     if numbers.len() > 10 {
-        fields.wrong(field, "TOO_MANY_ITEMS", "Name at most 10 kinds.");
+        fields.wrong(field, Reason::TOO_MANY_ITEMS, "Name at most 10 kinds.");
     }
     kinds
 }
@@ -127,7 +127,7 @@ fn parse_kinds(fields: &mut Fields, field: &str, numbers: &[i32]) -> Vec<MethodK
 fn parse_routes(fields: &mut Fields, messages: &[pb::ProviderRoute]) -> Vec<ProviderRoute> {
     let field = "wallet_settings.provider_routes";
     if messages.len() > 50 {
-        fields.wrong(field, "TOO_MANY_ITEMS", "Send at most 50 routes.");
+        fields.wrong(field, Reason::TOO_MANY_ITEMS, "Send at most 50 routes.");
         return Vec::new();
     }
     let mut parsed: Vec<ProviderRoute> = Vec::new();
@@ -144,7 +144,7 @@ fn parse_routes(fields: &mut Fields, messages: &[pb::ProviderRoute]) -> Vec<Prov
         if !matches!(message.provider.as_str(), "simulator" | "stripe") {
             fields.wrong(
                 &format!("{field}[{index}].provider"),
-                "FIELD_INVALID_CHARS",
+                Reason::FIELD_INVALID_CHARS,
                 "Use stripe or simulator.",
             );
         }
@@ -154,7 +154,7 @@ fn parse_routes(fields: &mut Fields, messages: &[pb::ProviderRoute]) -> Vec<Prov
         if messages.iter().take(index).any(same) {
             fields.wrong(
                 &format!("{field}[{index}]"),
-                "DUPLICATE_ITEM",
+                Reason::DUPLICATE_ITEM,
                 "Write one route per kind and currency.",
             );
         }
@@ -170,7 +170,7 @@ fn parse_routes(fields: &mut Fields, messages: &[pb::ProviderRoute]) -> Vec<Prov
 fn parse_minimums(fields: &mut Fields, messages: &[pb::Minimum]) -> Vec<(MethodKind, Money)> {
     let field = "wallet_settings.minimums";
     if messages.len() > 50 {
-        fields.wrong(field, "TOO_MANY_ITEMS", "Send at most 50 minimums.");
+        fields.wrong(field, Reason::TOO_MANY_ITEMS, "Send at most 50 minimums.");
         return Vec::new();
     }
     let mut parsed: Vec<(MethodKind, Money)> = Vec::new();
@@ -187,7 +187,7 @@ fn parse_minimums(fields: &mut Fields, messages: &[pb::Minimum]) -> Vec<(MethodK
         {
             fields.wrong(
                 &format!("{field}[{index}]"),
-                "DUPLICATE_ITEM",
+                Reason::DUPLICATE_ITEM,
                 "Write one minimum per kind and currency.",
             );
         }
@@ -199,7 +199,7 @@ fn parse_minimums(fields: &mut Fields, messages: &[pb::Minimum]) -> Vec<(MethodK
 fn parse_commitments(fields: &mut Fields, messages: &[MoneyMessage]) -> Vec<Money> {
     let field = "wallet_settings.postpaid_minimums";
     if messages.len() > 50 {
-        fields.wrong(field, "TOO_MANY_ITEMS", "Send at most 50 minimums.");
+        fields.wrong(field, Reason::TOO_MANY_ITEMS, "Send at most 50 minimums.");
     }
     let mut parsed: Vec<Money> = Vec::new();
     for (index, message) in messages.iter().take(50).enumerate() {
@@ -207,7 +207,7 @@ fn parse_commitments(fields: &mut Fields, messages: &[MoneyMessage]) -> Vec<Mone
         if parsed.iter().any(|other| other.currency() == least.currency()) {
             fields.wrong(
                 &format!("{field}[{index}]"),
-                "DUPLICATE_ITEM",
+                Reason::DUPLICATE_ITEM,
                 "Write one minimum per currency.",
             );
         }
@@ -225,13 +225,13 @@ pub fn connect_stripe(
     let secret_key = fields.token("secret_key", &message.secret_key, 1, 255);
     let kind = key_kind(&secret_key);
     if kind.is_none() && !secret_key.is_empty() {
-        fields.wrong("secret_key", "FIELD_INVALID_CHARS", "Use a secret or restricted key whole, as Stripe shows it: sk_test_, sk_live_, rk_test_ or rk_live_, then at least ten letters and digits.");
+        fields.wrong("secret_key", Reason::FIELD_INVALID_CHARS, "Use a secret or restricted key whole, as Stripe shows it: sk_test_, sk_live_, rk_test_ or rk_live_, then at least ten letters and digits.");
     }
     let webhook_secret = fields.token("webhook_secret", &message.webhook_secret, 1, 255);
     if !webhook_secret.is_empty() && !is_webhook_secret(&webhook_secret) {
         fields.wrong(
             "webhook_secret",
-            "FIELD_INVALID_CHARS",
+            Reason::FIELD_INVALID_CHARS,
             "Use the signing secret of the endpoint whole, as Stripe shows it: whsec_, then at least ten letters and digits.",
         );
     }
@@ -239,7 +239,7 @@ pub fn connect_stripe(
     if !connected_account.is_empty() && !is_account(&connected_account) {
         fields.wrong(
             "connected_account",
-            "FIELD_INVALID_CHARS",
+            Reason::FIELD_INVALID_CHARS,
             "Use the id of a connected account, such as acct_1A2b, or nothing.",
         );
     }
@@ -247,7 +247,7 @@ pub fn connect_stripe(
     if !return_url.is_empty()
         && let Err(sentence) = AddressRules::default().check(&return_url)
     {
-        fields.wrong("return_url", "FIELD_INVALID_CHARS", sentence);
+        fields.wrong("return_url", Reason::FIELD_INVALID_CHARS, sentence);
     }
     let call = fields.write(&message.request_id, tenant)?;
     let (live, key_ending) = kind.map(|kind| (kind.live, kind.ending)).unwrap_or_default();

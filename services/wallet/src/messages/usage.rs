@@ -4,6 +4,7 @@ use super::{
     names::{WALLET, list_of_wallets, wallet_ref},
     wallets::RECORD_TIME,
 };
+use payterms_kernel::Reason;
 // What was reversed of a record stands in tables of its own, which the store reads as one.
 use crate::{
     commands::{
@@ -66,10 +67,10 @@ pub fn record_usages(
     let (mut fields, message) = Fields::open(request)?;
     let scope = fields.scope().clone();
     if message.records.is_empty() {
-        fields.wrong("records", "FIELD_REQUIRED", "Send 1 to 500 uses.");
+        fields.wrong("records", Reason::FIELD_REQUIRED, "Send 1 to 500 uses.");
     }
     if message.records.len() > MOST_USES {
-        fields.wrong("records", "TOO_MANY_ITEMS", "Send at most 500 uses.");
+        fields.wrong("records", Reason::TOO_MANY_ITEMS, "Send at most 500 uses.");
     }
     fields.finish()?;
     let parse_use = |message: pb::RecordUsageRequest| {

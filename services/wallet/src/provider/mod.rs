@@ -6,7 +6,7 @@ pub mod stripe;
 
 use chrono::{DateTime, Utc};
 use payterms_chassis::{AppError, error::not_yet};
-use payterms_kernel::{Id, Money, TenantId};
+use payterms_kernel::{Id, Money, Reason, TenantId};
 use payterms_wallet_domain::{
     Customer, MethodKind, MethodSetup, dispute::ProviderDispute, method_setup::SavedCard,
     refund::Refunded,
@@ -39,7 +39,7 @@ const REJECTED: &str = "rejected_by_provider";
 pub fn unanswered(unknown: Unknown) -> AppError {
     tracing::warn!(error = %unknown, "the payment provider does not answer");
     not_yet(
-        "PROVIDER_UNAVAILABLE",
+        Reason::PROVIDER_UNAVAILABLE,
         "The payment provider does not answer. Retry with the same request id.",
     )
 }

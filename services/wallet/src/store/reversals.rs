@@ -11,8 +11,9 @@ use payterms_chassis::{
 use payterms_kernel::{Id, Money, TenantId};
 use payterms_wallet_domain::{
     Lot, Reversal, Transfer, TransferKind, UsageRecord, Wallet,
+    original::Taken,
     restore::DebtOf,
-    reversal::{Part, Reversed, Taken},
+    reversal::{Part, Reversed},
 };
 use rust_decimal::{Decimal, prelude::ToPrimitive};
 use sea_orm::{ConnectionTrait, QueryResult, Value};

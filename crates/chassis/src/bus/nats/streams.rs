@@ -8,7 +8,7 @@ use async_nats::jetstream::{
     context::{ConsumerInfoErrorKind, GetStreamErrorKind},
     stream::{self, DiscardPolicy, RetentionPolicy, StorageType, Stream},
 };
-use payterms_kernel::{Clock, SystemClock};
+use payterms_kernel::{Clock, Reason, SystemClock};
 use std::{collections::BTreeMap, time::Duration};
 
 /// How far back the broker knows the ids of messages. What is published again later is on the
@@ -43,13 +43,13 @@ impl From<Fault> for AppError {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Away(why) => {
-                not_yet("UNAVAILABLE", &format!("The broker does not take events: {why}."))
+                not_yet(Reason::UNAVAILABLE, &format!("The broker does not take events: {why}."))
             }
             Fault::Gone(why) => {
-                not_yet("UNAVAILABLE", &format!("The stream is not on the broker: {why}."))
+                not_yet(Reason::UNAVAILABLE, &format!("The stream is not on the broker: {why}."))
             }
             Fault::Lost(why) => {
-                not_yet("UNAVAILABLE", &format!("The stream has lost events: {why}."))
+                not_yet(Reason::UNAVAILABLE, &format!("The stream has lost events: {why}."))
             }
             Fault::Outbox(error) => error,
         }

@@ -26,7 +26,7 @@ use payterms_credit_domain::{
     line::Offer,
     link::broken,
 };
-use payterms_kernel::{Actor, Money, Refusal, calendar::day_in};
+use payterms_kernel::{Actor, Money, Reason, Refusal, calendar::day_in};
 use sha2::{Digest, Sha256};
 
 /// Decides on what was read of linked accounts and on what was uploaded; or gives the application
@@ -56,14 +56,14 @@ pub(super) async fn decide_by_policy(
             application.give_back(now);
             let message =
                 "The bank is still collecting, or does not answer. Submit again in some minutes.";
-            return Ok(Some(not_yet("BANK_DATA_NOT_READY", message)));
+            return Ok(Some(not_yet(Reason::BANK_DATA_NOT_READY, message)));
         }
     }
     let data = bank_data(tx, application, programme).await?;
     if data.coverage().accounts == 0 && !application.is_decided_by_sight() {
         application.give_back(now);
         let message = "Link an account, or upload a statement of one in the programme's currency, or a scan of it, first.";
-        return Ok(Some(Refusal::precondition("BANK_DATA_REQUIRED", message).into()));
+        return Ok(Some(Refusal::precondition(Reason::BANK_DATA_REQUIRED, message).into()));
     }
     evaluate_policy(tx, (application, programme), &data, now).await?;
     Ok(None)
@@ -171,7 +171,7 @@ async fn evaluate_policy(
                 }
                 // What stands against a line now is for a person to look at.
                 Err(AppError::Refused(refusal)) => {
-                    tracing::info!(reason = refusal.reason, "an approval goes to a person");
+                    tracing::info!(reason = refusal.reason.name(), "an approval goes to a person");
                     application.refer(now);
                 }
                 Err(error) => return Err(error),

@@ -12,7 +12,7 @@ use crate::{
 };
 use payterms_chassis::{Answer, AppError, Call};
 use payterms_credit_domain::{LinkState, link::broken};
-use payterms_kernel::Refusal;
+use payterms_kernel::{Reason, Refusal};
 use payterms_proto::credit::v1::ConfirmBankLinkResponse;
 
 /// Takes the accounts in that the applicant opened.
@@ -40,7 +40,7 @@ pub async fn confirm_bank_link(
     if page == Some(PageState::Pending) {
         let message =
             "The applicant is not through with the bank's page. Finish there, then confirm again.";
-        return Err(Refusal::precondition("BANK_LINK_PENDING", message).into());
+        return Err(Refusal::precondition(Reason::BANK_LINK_PENDING, message).into());
     }
     let mut tx = app.db.begin(call).await?;
     let (mut application, programme) = lock_application(&tx, &command.application).await?;

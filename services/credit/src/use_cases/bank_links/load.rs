@@ -7,12 +7,12 @@ use crate::{
 };
 use payterms_chassis::{AppError, WriteTx, error::not_yet, jobs::DueRow, names};
 use payterms_credit_domain::{Application, BankLink};
-use payterms_kernel::{Id, Refusal, TenantId};
+use payterms_kernel::{Id, Reason, Refusal, TenantId};
 
 /// The provider does not answer, and may be asked again.
 pub(super) fn unanswered(error: &Unknown) -> AppError {
     tracing::warn!(%error, "a provider of bank data does not answer");
-    not_yet("PROVIDER_UNAVAILABLE", "The provider of bank data does not answer. Try again.")
+    not_yet(Reason::PROVIDER_UNAVAILABLE, "The provider of bank data does not answer. Try again.")
 }
 
 /// A link of an application that is locked.

@@ -12,7 +12,7 @@ use crate::{
 };
 use payterms_chassis::{Answer, AppError, Call, kill};
 use payterms_credit_domain::DrawState;
-use payterms_kernel::Refusal;
+use payterms_kernel::{Reason, Refusal};
 use payterms_proto::credit::peers::v1::CaptureForPaymentResponse;
 
 /// Makes all that the payment has reserved owed, due by the term from the day that it is for the
@@ -34,7 +34,7 @@ pub async fn capture_for_payment(
     let mut draws = draws_of_payment(&tx, &line, payment).await?;
     if draws.is_empty() || draws.iter().any(|draw| draw.state == DrawState::Voided) {
         return Err(Refusal::state(
-            "DRAW_STATE",
+            Reason::DRAW_STATE,
             "The payment's draw",
             DrawState::Voided.name(),
             &[],

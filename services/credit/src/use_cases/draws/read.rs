@@ -82,7 +82,7 @@ pub async fn get_line_means(
     Ok(GetLineMeansResponse {
         state: line_state(line.state).into(),
         available: Some(money(available)),
-        barred_reason: barred.as_ref().map(|refusal| refusal.reason.to_owned()).unwrap_or_default(),
+        barred_reason: barred.as_ref().map(|refusal| refusal.reason.into()).unwrap_or_default(),
         barred_message: barred.map(|refusal| refusal.message).unwrap_or_default(),
         planned_invoice: in_plan
             .as_ref()

@@ -11,7 +11,7 @@ use crate::{
     },
 };
 use payterms_chassis::{Answer, AppError, Call, kill};
-use payterms_kernel::Refusal;
+use payterms_kernel::{Reason, Refusal};
 use payterms_proto::credit::peers::v1::VoidForPaymentResponse;
 
 /// Gives back what the payment has reserved; what is captured stays so.
@@ -37,8 +37,12 @@ pub async fn void_for_payment(
         publish_line(&mut tx, &mut line, DrawChanges { draws, entries, advised: None }).await?;
     }
     let message = "The payment was given up before it drew.";
-    ended_payments::insert(&tx, payment.payment, &Refusal::precondition("DRAW_STATE", message))
-        .await?;
+    ended_payments::insert(
+        &tx,
+        payment.payment,
+        &Refusal::precondition(Reason::DRAW_STATE, message),
+    )
+    .await?;
     kill::point("draw.before_void");
     tx.commit(VoidForPaymentResponse {}).await
 }

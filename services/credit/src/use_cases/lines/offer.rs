@@ -10,7 +10,7 @@ use crate::{
 };
 use payterms_chassis::{Answer, AppError, Call, WriteTx};
 use payterms_credit_domain::{Customer, Line, Programme, line::Offer};
-use payterms_kernel::{Kind, Refusal, Side};
+use payterms_kernel::{Kind, Reason, Refusal, Side};
 use payterms_proto::credit::v1::OfferLineResponse;
 
 /// Offers a line to a customer who has not applied.
@@ -62,7 +62,7 @@ pub(crate) async fn new_line(
             "The customer has a line in {} already. Change its limit, or close it first.",
             programme.currency
         );
-        return Err(Refusal::new(Kind::Precondition, "LINE_EXISTS", message)
+        return Err(Refusal::new(Kind::Precondition, Reason::LINE_EXISTS, message)
             .with("credit_line", name)
             .into());
     }
@@ -71,7 +71,7 @@ pub(crate) async fn new_line(
     {
         let message =
             "Something is owed again on a line of the customer that is over. Let it be paid first.";
-        return Err(Refusal::precondition("LINE_IN_USE", message)
+        return Err(Refusal::precondition(Reason::LINE_IN_USE, message)
             .with("credit_line", line_name(&tenant, &old))
             .into());
     }

@@ -3,7 +3,7 @@
 use crate::{commands::policies::PolicyRef, store::policies};
 use payterms_chassis::{AppError, WriteTx};
 use payterms_credit_domain::{Policy, PolicyState};
-use payterms_kernel::Refusal;
+use payterms_kernel::{Reason, Refusal};
 use sea_orm::ConnectionTrait;
 
 /// The policy that a request names.
@@ -29,7 +29,7 @@ pub(crate) fn must_decide(policy: &Policy) -> Result<(), Refusal> {
     match policy.state {
         PolicyState::Published => Ok(()),
         PolicyState::Draft => Err(Refusal::state(
-            "POLICY_STATE",
+            Reason::POLICY_STATE,
             "The policy",
             policy.state.name(),
             &["PublishPolicy"],

@@ -12,7 +12,7 @@ use crate::{
 use chrono::{DateTime, Utc};
 use payterms_chassis::AppError;
 use payterms_credit_domain::{Application, Customer, Line, Programme, application::cool_down};
-use payterms_kernel::{Condition, Id, Refusal, TenantId};
+use payterms_kernel::{Condition, Id, Reason, Refusal, TenantId};
 use payterms_proto::credit::v1::GetCreditOptionsResponse;
 use sea_orm::ConnectionTrait;
 use uuid::Uuid;
@@ -82,7 +82,7 @@ impl Standing {
         against.extend(until.map(|until| cool_down(until, programme)));
         against.extend(self.live.iter().find(|line| line.currency() == programme.currency).map(
             |line| Condition {
-                name: "LINE_EXISTS",
+                name: Reason::LINE_EXISTS.name(),
                 subject: line_name(tenant, line),
                 description: format!("The customer has a line in {} already.", programme.currency),
             },

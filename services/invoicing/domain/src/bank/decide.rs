@@ -7,7 +7,7 @@ use crate::{
     invoice::{Invoice, InvoiceState},
 };
 use chrono::{DateTime, Utc};
-use payterms_kernel::{Id, IdSource, Money, Refusal, Violation};
+use payterms_kernel::{Id, IdSource, Money, Reason, Refusal, Violation};
 
 impl BankLine {
     /// Says that it is a booking of its own; it is evaluated like any other then.
@@ -33,7 +33,7 @@ impl BankLine {
         for invoice in invoices {
             if invoice.state == InvoiceState::Draft {
                 return Err(Refusal::state(
-                    "INVOICE_STATE",
+                    Reason::INVOICE_STATE,
                     "The invoice",
                     invoice.state.name(),
                     &["FinalizeInvoice"],
@@ -42,9 +42,8 @@ impl BankLine {
             Money::zero(invoice.currency).compare(self.shown.amount)?;
             if invoice.customer != customer {
                 let message = "The invoices are of several customers. Split the line and match each part to one of them.";
-                return Err(
-                    Refusal::precondition("SEVERAL_CUSTOMERS", message).with("invoice", invoice.id)
-                );
+                return Err(Refusal::precondition(Reason::SEVERAL_CUSTOMERS, message)
+                    .with("invoice", invoice.id));
             }
         }
         self.decide(LineState::Matched);
@@ -105,7 +104,7 @@ impl BankLine {
             );
             return Err(Refusal::invalid(vec![Violation {
                 field: "parts".to_owned(),
-                reason: "PARTS_MISMATCH",
+                reason: Reason::PARTS_MISMATCH,
                 description: message,
             }]));
         }

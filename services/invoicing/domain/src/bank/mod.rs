@@ -22,7 +22,7 @@ use crate::{
     transfer_refund::TransferRefund,
 };
 use chrono::{DateTime, NaiveDate, Utc};
-use payterms_kernel::{Id, IdSource, Money, Refusal};
+use payterms_kernel::{Id, IdSource, Money, Reason, Refusal};
 use uuid::Uuid;
 
 /// Parts that a line can be split into.
@@ -203,7 +203,7 @@ impl BankLine {
             return Ok(());
         }
         Err(Refusal::state(
-            "BANK_LINE_STATE",
+            Reason::BANK_LINE_STATE,
             "The bank line",
             self.state.name(),
             self.state.allowed(),

@@ -9,7 +9,7 @@ use crate::{
     top_up::Bought,
 };
 use chrono::{DateTime, Utc};
-use payterms_kernel::{IdSource, Money, Refusal, money::MoneyError};
+use payterms_kernel::{IdSource, Money, Reason, Refusal, money::MoneyError};
 
 /// What a transfer is short of, with its part of each rate, where a credit note takes it off.
 pub type Short = Option<(Money, Vec<TaxAmount>)>;
@@ -17,7 +17,7 @@ pub type Short = Option<(Money, Vec<TaxAmount>)>;
 /// The payment of a line is not made yet, or under way.
 pub(super) fn pending() -> Refusal {
     Refusal::precondition(
-        "PAYMENT_PENDING",
+        Reason::PAYMENT_PENDING,
         "The payment of the line is under way. Try again in a moment.",
     )
 }
@@ -129,7 +129,7 @@ impl Payment {
             .ok_or_else(Refusal::not_found)?;
         if self.allocations.iter().any(|allocation| allocation.refunded.is_positive()) {
             let message = "A part of the payment was given back. What the line paid cannot be taken back whole any more.";
-            return Err(Refusal::precondition("PAYMENT_REFUNDED", message));
+            return Err(Refusal::precondition(Reason::PAYMENT_REFUNDED, message));
         }
         let surplus = self.surplus.min(line.shown.amount)?;
         let from_invoices = line.shown.amount.minus(surplus)?;

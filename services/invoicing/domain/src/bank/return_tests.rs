@@ -5,7 +5,7 @@ use super::{
     tests::{NOW, ids, line, payment_of, usd},
 };
 use crate::{InvoiceState, payment::tests::invoices};
-use payterms_kernel::Id;
+use payterms_kernel::{Id, Reason};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
@@ -165,7 +165,7 @@ fn what_the_returned_line_paid_is_open_again_and_the_line_stays_returned() {
     );
     assert_eq!(
         by.clone().undo_return(&mut original).unwrap_err().reason,
-        "PAYMENT_PENDING",
+        Reason::PAYMENT_PENDING,
         "the wallet has not booked it back"
     );
     original.unmatched();
@@ -173,7 +173,7 @@ fn what_the_returned_line_paid_is_open_again_and_the_line_stays_returned() {
         (original.state, original.returned_by, original.payment),
         (LineState::Returned, Some(by.id), None)
     );
-    assert_eq!(original.match_to(&[&open[0]]).unwrap_err().reason, "BANK_LINE_STATE");
+    assert_eq!(original.match_to(&[&open[0]]).unwrap_err().reason, Reason::BANK_LINE_STATE);
     by.undo_return(&mut original).unwrap();
     assert_eq!((by.state, by.returned_line), (LineState::Unmatched, None));
     assert_eq!((original.state, original.returned_by), (LineState::Unmatched, None));
@@ -213,7 +213,7 @@ fn a_line_that_has_not_paid_is_returned_at_once_and_one_that_cannot_be_is_for_a_
         assert_eq!((original.state, original.returned_by), (LineState::Returned, Some(by.id)));
         assert_eq!(
             original.take_back(&by, &mut ids(), nothing()).unwrap_err().reason,
-            "BANK_LINE_STATE",
+            Reason::BANK_LINE_STATE,
             "once"
         );
     }
@@ -228,7 +228,10 @@ fn a_line_that_has_not_paid_is_returned_at_once_and_one_that_cannot_be_is_for_a_
     let (mut payment, _) = matched.pay(&mut ids(), &mut open, usd(0), NOW).unwrap();
     let taking =
         Taking { payment: Some(&mut payment), invoices: &mut open, collect_at: NOW, now: NOW };
-    assert_eq!(matched.take_back(&by, &mut ids(), taking).unwrap_err().reason, "PAYMENT_PENDING");
+    assert_eq!(
+        matched.take_back(&by, &mut ids(), taking).unwrap_err().reason,
+        Reason::PAYMENT_PENDING
+    );
     by.return_line(&matched).unwrap();
     by.original_not_returnable();
     assert_eq!(
@@ -242,14 +245,26 @@ fn a_line_that_has_not_paid_is_returned_at_once_and_one_that_cannot_be_is_for_a_
 fn a_return_pays_nothing_and_a_credit_takes_nothing_back() {
     let open = invoices(&[10_000]);
     let returned = || known(99, -10_000, ("2026-03-31", "", "", ""));
-    assert_eq!(returned().match_to(&[&open[0]]).unwrap_err().reason, "BANK_LINE_DIRECTION");
-    assert_eq!(returned().credit_to(open[0].customer).unwrap_err().reason, "BANK_LINE_DIRECTION");
+    assert_eq!(returned().match_to(&[&open[0]]).unwrap_err().reason, Reason::BANK_LINE_DIRECTION);
+    assert_eq!(
+        returned().credit_to(open[0].customer).unwrap_err().reason,
+        Reason::BANK_LINE_DIRECTION
+    );
     assert_eq!(
         returned().split(&mut ids(), (&[usd(-5_000), usd(-5_000)], None), NOW).unwrap_err().reason,
-        "BANK_LINE_DIRECTION"
+        Reason::BANK_LINE_DIRECTION
     );
-    assert_eq!(line(10_000).return_line(&line(10_000)).unwrap_err().reason, "BANK_LINE_DIRECTION");
-    assert_eq!(returned().return_line(&returned()).unwrap_err().reason, "BANK_LINE_DIRECTION");
-    assert_eq!(returned().return_line(&line(9_999)).unwrap_err().reason, "RETURN_AMOUNT_DIFFERS");
+    assert_eq!(
+        line(10_000).return_line(&line(10_000)).unwrap_err().reason,
+        Reason::BANK_LINE_DIRECTION
+    );
+    assert_eq!(
+        returned().return_line(&returned()).unwrap_err().reason,
+        Reason::BANK_LINE_DIRECTION
+    );
+    assert_eq!(
+        returned().return_line(&line(9_999)).unwrap_err().reason,
+        Reason::RETURN_AMOUNT_DIFFERS
+    );
     returned().dismiss(Dismissal::Other, "a fee".into()).unwrap();
 }

@@ -4,7 +4,7 @@
 use super::{BankLine, LineState, SuggestReason, Undo, pay};
 use crate::{invoice::Invoice, payment::Payment};
 use chrono::{DateTime, Days, Utc};
-use payterms_kernel::{Id, IdSource, Money, Refusal};
+use payterms_kernel::{Id, IdSource, Money, Reason, Refusal};
 use std::collections::BTreeSet;
 
 /// Days within which a bank takes a credit back: the eight weeks of a direct debit, and some.
@@ -119,7 +119,7 @@ impl BankLine {
             return Ok(());
         }
         let message = "By this line the bank takes a credit back: it pays nothing. Name the line that it takes back, or dismiss it.";
-        Err(Refusal::precondition("BANK_LINE_DIRECTION", message))
+        Err(Refusal::precondition(Reason::BANK_LINE_DIRECTION, message))
     }
 
     fn suggest_originals(&mut self, reason: SuggestReason, lines: Vec<Id<Self>>) {
@@ -136,7 +136,7 @@ impl BankLine {
         self.must_be_undecided()?;
         if !self.is_return() || original.is_return() {
             let message = "Only a return takes a line back, and only one by which money came in.";
-            return Err(Refusal::precondition("BANK_LINE_DIRECTION", message));
+            return Err(Refusal::precondition(Reason::BANK_LINE_DIRECTION, message));
         }
         if !self.shown.amount.plus(original.shown.amount)?.is_zero() {
             let message = format!(
@@ -144,7 +144,7 @@ impl BankLine {
                 self.shown.amount.negated(),
                 original.shown.amount
             );
-            return Err(Refusal::precondition("RETURN_AMOUNT_DIFFERS", message));
+            return Err(Refusal::precondition(Reason::RETURN_AMOUNT_DIFFERS, message));
         }
         self.decide(LineState::Matched);
         self.returned_line = Some(original.id);

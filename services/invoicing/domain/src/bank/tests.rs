@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{Customer, Invoice, InvoiceState, Payment, TenderState, payment::tests::invoices};
 use chrono::{DateTime, Utc};
-use payterms_kernel::{Currency, Id, IdSource, Money};
+use payterms_kernel::{Currency, Id, IdSource, Money, Reason};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
@@ -50,7 +50,7 @@ fn what_arrives_pays_what_it_can_and_the_rest_is_credit() {
             (paid, payment.surplus, open[0].open().unwrap()),
             (allocated, usd(cents - allocated), usd(left))
         );
-        assert_eq!(line.match_to(&[&open[0]]).unwrap_err().reason, "BANK_LINE_STATE");
+        assert_eq!(line.match_to(&[&open[0]]).unwrap_err().reason, Reason::BANK_LINE_STATE);
     }
     assert_eq!(open[0].state, InvoiceState::Paid);
 }
@@ -86,7 +86,7 @@ fn what_a_line_paid_is_taken_back_whole_and_it_can_be_matched_anew() {
     );
     assert_eq!(
         line.match_to(&[&open[0]]).unwrap_err().reason,
-        "BANK_LINE_STATE",
+        Reason::BANK_LINE_STATE,
         "until the wallet has booked it back"
     );
     line.unmatched();
@@ -102,22 +102,22 @@ fn nothing_is_taken_back_under_way_or_after_a_refund() {
     matched.match_to(&[&open[0]]).unwrap();
     assert_eq!(
         matched.unmatch(&mut ids(), None, &mut open, (NOW, NOW)).unwrap_err().reason,
-        "PAYMENT_PENDING"
+        Reason::PAYMENT_PENDING
     );
     let (mut payment, _) = matched.pay(&mut ids(), &mut open, usd(0), NOW).unwrap();
     assert_eq!(
         matched.unmatch(&mut ids(), Some(&mut payment), &mut open, (NOW, NOW)).unwrap_err().reason,
-        "PAYMENT_PENDING"
+        Reason::PAYMENT_PENDING
     );
     ended(&mut payment, &mut open);
     payment.allocations[0].refunded = usd(100);
     assert_eq!(
         matched.unmatch(&mut ids(), Some(&mut payment), &mut open, (NOW, NOW)).unwrap_err().reason,
-        "PAYMENT_REFUNDED"
+        Reason::PAYMENT_REFUNDED
     );
     assert_eq!(
         line(1).unmatch(&mut ids(), None, &mut open, (NOW, NOW)).unwrap_err().reason,
-        "BANK_LINE_STATE"
+        Reason::BANK_LINE_STATE
     );
 }
 
@@ -196,7 +196,7 @@ fn what_is_doubtful_is_for_a_person() {
 fn a_person_splits_dismisses_and_credits() {
     let mut whole = line(10_000);
     let wrong = whole.split(&mut ids(), (&[usd(6_000), usd(3_000)], None), NOW).unwrap_err();
-    assert_eq!(wrong.violations[0].reason, "PARTS_MISMATCH");
+    assert_eq!(wrong.violations[0].reason, Reason::PARTS_MISMATCH);
     let parts = whole.split(&mut ids(), (&[usd(6_000), usd(4_000)], None), NOW).unwrap();
     assert!(
         parts
@@ -206,7 +206,7 @@ fn a_person_splits_dismisses_and_credits() {
     assert_ne!(parts[0].shown.reference, parts[1].shown.reference);
     assert_eq!(
         whole.dismiss(Dismissal::Other, "x".into()).unwrap_err().reason,
-        "BANK_LINE_STATE",
+        Reason::BANK_LINE_STATE,
         "its parts stand for it"
     );
 
@@ -248,7 +248,7 @@ fn a_suspected_duplicate_pays_nothing_until_a_person_says_what_it_is() {
     let refused = line.credit_to(Id::from_uuid(Uuid::nil())).unwrap_err();
     assert_eq!(
         (refused.reason, refused.message.contains("ConfirmBankLine")),
-        ("BANK_LINE_STATE", true),
+        (Reason::BANK_LINE_STATE, true),
         "{}",
         refused.message
     );

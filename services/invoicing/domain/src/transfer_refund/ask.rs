@@ -7,7 +7,7 @@ use crate::{
     payment::{Payment, PaymentState},
 };
 use chrono::{DateTime, Utc};
-use payterms_kernel::{Id, IdSource, Money, Refusal, money::MoneyError, rounding};
+use payterms_kernel::{Id, IdSource, Money, Reason, Refusal, money::MoneyError, rounding};
 
 /// What is to go back.
 #[derive(Debug)]
@@ -46,11 +46,11 @@ fn must_be_the_payers(
         let message = "The bank did not say from which account the money came, and it goes back only there. Say in account_evidence how \
                        you know the account, such as by a letter of the payer's bank: a second person confirms it. Or leave it as credit: \
                        ApplyCredit pays invoices with it.";
-        return Err(Refusal::precondition("PAYER_ACCOUNT_UNKNOWN", message));
+        return Err(Refusal::precondition(Reason::PAYER_ACCOUNT_UNKNOWN, message));
     }
     if line.shown.payer_key != account.key {
         let message = "The money came from another account, and goes back only there. Write the account that the bank statement shows.";
-        return Err(Refusal::precondition("PAYER_ACCOUNT_DIFFERS", message));
+        return Err(Refusal::precondition(Reason::PAYER_ACCOUNT_DIFFERS, message));
     }
     Ok(())
 }
@@ -89,7 +89,7 @@ pub fn may_go_back(
 ) -> Result<(Money, Money), Refusal> {
     if payment.state == PaymentState::Processing {
         return Err(Refusal::precondition(
-            "PAYMENT_PENDING",
+            Reason::PAYMENT_PENDING,
             "The payment is under way. Try again in a moment.",
         ));
     }
@@ -137,9 +137,8 @@ impl TransferRefund {
             let message = format!(
                 "{left} of the credit that the transfer had become is left to go back. Ask for at most that."
             );
-            return Err(
-                Refusal::precondition("REFUND_TOO_LARGE", message).with("left", left.amount())
-            );
+            return Err(Refusal::precondition(Reason::REFUND_TOO_LARGE, message)
+                .with("left", left.amount()));
         }
         let tax = if all == whole { tax } else { share(tax, all, whole)? }
             .minus(tax_so_far)?

@@ -15,7 +15,7 @@ use crate::{
 };
 use chrono::{DateTime, NaiveDate, Utc};
 pub use edges::{RefundState, RefundVerb};
-use payterms_kernel::{Id, Kind, Money, Refusal, money::MoneyError};
+use payterms_kernel::{Id, Kind, Money, Reason, Refusal, money::MoneyError};
 use uuid::Uuid;
 
 /// Why a credit note takes off what was transferred back.
@@ -111,14 +111,14 @@ pub fn line_of(payment: &Payment) -> Option<Id<BankLine>> {
 pub fn no_transfer_credit() -> Refusal {
     let message = "No credit of the payment came by bank transfer in this way. Name a payment of a bank line, and whether it bought the \
                    credit (TOP_UP) or brought it beyond its invoices (SURPLUS, as money on account does).";
-    Refusal::precondition("TRANSFER_CREDIT_REQUIRED", message)
+    Refusal::precondition(Reason::TRANSFER_CREDIT_REQUIRED, message)
 }
 
 /// Refuses a payment whose transfer does not stand for it any more.
 #[must_use]
 pub fn taken_back() -> Refusal {
     let message = "The transfer of the payment was taken back, and its credit with it. Name the payment that its bank line makes now.";
-    Refusal::precondition("BANK_LINE_STATE", message)
+    Refusal::precondition(Reason::BANK_LINE_STATE, message)
 }
 
 impl TransferRefund {
@@ -134,7 +134,7 @@ impl TransferRefund {
     fn go(&mut self, verb: RefundVerb, now: DateTime<Utc>) -> Result<(), Refusal> {
         self.state = edges::target(self.state, verb).ok_or_else(|| {
             Refusal::state(
-                "TRANSFER_REFUND_STATE",
+                Reason::TRANSFER_REFUND_STATE,
                 "The transfer back",
                 self.state.name(),
                 &edges::allowed(self.state),
@@ -169,7 +169,7 @@ impl TransferRefund {
         confirmed.go(RefundVerb::Confirm, now)?;
         if self.asked_by == by {
             let message = "Nobody confirms an account that they have entered themselves. Ask a second person.";
-            return Err(Refusal::new(Kind::Denied, "SEPARATION_OF_DUTIES", message));
+            return Err(Refusal::new(Kind::Denied, Reason::SEPARATION_OF_DUTIES, message));
         }
         *self = confirmed;
         Ok(())
@@ -261,7 +261,7 @@ pub fn must_not_go_back(refunds: &[TransferRefund]) -> Result<(), Refusal> {
     } else {
         "A part of the payment is to be transferred back to its payer. Cancel that with CancelRefund first, or mark it as sent."
     };
-    Err(Refusal::precondition("PAYMENT_REFUNDED", message)
+    Err(Refusal::precondition(Reason::PAYMENT_REFUNDED, message)
         .with("transfer_refund", transfer_refund.id))
 }
 

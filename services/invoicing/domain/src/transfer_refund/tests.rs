@@ -16,7 +16,7 @@ use crate::{
     top_up::TopUp,
 };
 use chrono::{DateTime, Utc};
-use payterms_kernel::{Currency, Id, IdSource, Money};
+use payterms_kernel::{Currency, Id, IdSource, Money, Reason};
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 use uuid::Uuid;
@@ -89,7 +89,7 @@ fn ask(
     cents: i64,
     key: &str,
     earlier: &[TransferRefund],
-) -> Result<TransferRefund, &'static str> {
+) -> Result<TransferRefund, Reason> {
     let back = ToGoBack {
         payment: &held.1,
         line: &held.0,
@@ -164,13 +164,16 @@ fn it_goes_to_the_account_that_the_money_came_from_and_nowhere_else() {
     let held = paid(5_000, "payer", &mut []);
     assert_eq!(
         ask(&held, Credit::Surplus, 2_000, "other", &[]).unwrap_err(),
-        "PAYER_ACCOUNT_DIFFERS"
+        Reason::PAYER_ACCOUNT_DIFFERS
     );
-    assert_eq!(ask(&held, Credit::Surplus, 2_000, "", &[]).unwrap_err(), "PAYER_ACCOUNT_DIFFERS");
+    assert_eq!(
+        ask(&held, Credit::Surplus, 2_000, "", &[]).unwrap_err(),
+        Reason::PAYER_ACCOUNT_DIFFERS
+    );
     let unknown = paid(5_000, "", &mut []);
     assert_eq!(
         ask(&unknown, Credit::Surplus, 2_000, "", &[]).unwrap_err(),
-        "PAYER_ACCOUNT_UNKNOWN"
+        Reason::PAYER_ACCOUNT_UNKNOWN
     );
     let made = ask(&held, Credit::Surplus, 2_000, "payer", &[]).unwrap();
     assert!(made.reference.starts_with("RF") && made.reference.len() == 18, "{}", made.reference);
@@ -183,19 +186,19 @@ fn only_what_a_transfer_had_become_goes_back() {
     let held = paid(12_000, "payer", &mut debts);
     assert_eq!(
         ask(&held, Credit::TopUp, 1_000, "payer", &[]).unwrap_err(),
-        "TRANSFER_CREDIT_REQUIRED",
+        Reason::TRANSFER_CREDIT_REQUIRED,
         "it bought nothing"
     );
     assert_eq!(
         ask(&held, Credit::Surplus, 2_001, "payer", &[]).unwrap_err(),
-        "REFUND_TOO_LARGE",
+        Reason::REFUND_TOO_LARGE,
         "invoices keep what is theirs"
     );
     let first = ask(&held, Credit::Surplus, 1_500, "payer", &[]).unwrap();
     let earlier = [first];
     assert_eq!(
         ask(&held, Credit::Surplus, 501, "payer", &earlier).unwrap_err(),
-        "REFUND_TOO_LARGE"
+        Reason::REFUND_TOO_LARGE
     );
     let given_up = [TransferRefund { state: RefundState::Cancelled, ..earlier[0].clone() }];
     assert!(ask(&held, Credit::Surplus, 2_000, "payer", &given_up).is_ok());
@@ -203,7 +206,7 @@ fn only_what_a_transfer_had_become_goes_back() {
     unmatching.0.unmatch(&mut ids(9), Some(&mut unmatching.1), &mut debts, (NOW, NOW)).unwrap();
     assert_eq!(
         ask(&unmatching, Credit::Surplus, 100, "payer", &[]).unwrap_err(),
-        "BANK_LINE_STATE"
+        Reason::BANK_LINE_STATE
     );
 }
 
@@ -215,7 +218,7 @@ fn what_went_back_keeps_the_line_from_being_taken_back() {
         let kept = must_not_go_back(&[TransferRefund { state, ..made.clone() }])
             .map_err(|refusal| refusal.reason);
         let free = matches!(state, RefundState::Cancelled | RefundState::Refused);
-        assert_eq!(kept, if free { Ok(()) } else { Err("PAYMENT_REFUNDED") }, "{state:?}");
+        assert_eq!(kept, if free { Ok(()) } else { Err(Reason::PAYMENT_REFUNDED) }, "{state:?}");
     }
 }
 

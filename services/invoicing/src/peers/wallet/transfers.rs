@@ -8,7 +8,7 @@ use payterms_chassis::{
     steps::StepOutcome,
 };
 use payterms_invoicing_domain::{TransferRefund, top_up::Bought, transfer_refund::Credit};
-use payterms_kernel::{Currency, Money};
+use payterms_kernel::{Currency, Money, Reason};
 use payterms_proto::wallet::{
     peers::v1::{
         BookTransferRefundRequest, QuoteTransferRefundRequest, RecordTransferRequest,
@@ -19,7 +19,7 @@ use payterms_proto::wallet::{
 };
 
 /// Why the credit of a transfer back is not reserved: it is gone, or would be bought again.
-const NOT_RESERVED: [&str; 2] = ["REFUND_TOO_LARGE", "RECHARGE_WOULD_FOLLOW"];
+const NOT_RESERVED: [Reason; 2] = [Reason::REFUND_TOO_LARGE, Reason::RECHARGE_WOULD_FOLLOW];
 
 impl Wallet<'_> {
     /// Books what arrived by bank transfer: it pays invoices, but for what it buys. Answers what

@@ -11,7 +11,7 @@ use payterms_invoicing_domain::{
     ApiKey,
     api_key::{MOST_KEYS, check_end},
 };
-use payterms_kernel::Refusal;
+use payterms_kernel::{Reason, Refusal};
 use payterms_proto::invoicing::v1::CreateApiKeyResponse;
 
 /// Creates a key. The stored answer has no secret, so that nobody reads it from there: the first
@@ -42,7 +42,7 @@ pub async fn create_api_key(
         let message = format!(
             "The tenant has {MOST_KEYS} active keys. Revoke some that are not used any more."
         );
-        return Err(Refusal::precondition("API_KEY_LIMIT", message)
+        return Err(Refusal::precondition(Reason::API_KEY_LIMIT, message)
             .with("limit", MOST_KEYS)
             .into());
     }

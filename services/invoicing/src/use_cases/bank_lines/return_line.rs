@@ -23,7 +23,7 @@ use payterms_invoicing_domain::{
     bank::{Compared, LineState, Taking, find_original},
     transfer_refund::must_not_go_back,
 };
-use payterms_kernel::{Id, Refusal};
+use payterms_kernel::{Id, Reason, Refusal};
 use payterms_proto::invoicing::v1::MatchBankLineResponse;
 use std::collections::BTreeSet;
 
@@ -31,7 +31,7 @@ use std::collections::BTreeSet;
 pub const FLOW: &str = "bank_line_returned";
 
 /// Why a line cannot be taken back by itself: a person decides then.
-const NOT_RETURNABLE: [&str; 2] = ["PAYMENT_REFUNDED", "BANK_LINE_STATE"];
+const NOT_RETURNABLE: [Reason; 2] = [Reason::PAYMENT_REFUNDED, Reason::BANK_LINE_STATE];
 
 /// Finds the lines that stored returns take back; each that has one is enqueued for its flow.
 pub(super) async fn evaluate_returns(

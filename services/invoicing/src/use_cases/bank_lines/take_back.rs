@@ -19,7 +19,7 @@ use payterms_invoicing_domain::{
     top_up::TRANSFER_TAKEN_BACK,
 };
 use payterms_kernel::{
-    Id, Refusal, TenantId,
+    Id, Reason, Refusal, TenantId,
     calendar::{day_in, start_of_day},
 };
 
@@ -156,9 +156,9 @@ pub(super) async fn publish_taken_back(
             // What is gone is taken back whether or not the tenant may sell again: without a tax
             // rule staff raise it later. This reason alone, which is found before anything is
             // written: any other would leave a part of the invoice behind.
-            Err(AppError::Refused(refusal)) if refusal.reason == "TAX_UNKNOWN" => {
+            Err(AppError::Refused(refusal)) if refusal.reason == Reason::TAX_UNKNOWN => {
                 tracing::warn!(
-                    reason = refusal.reason,
+                    reason = refusal.reason.name(),
                     "no new invoice asks for a top-up that was taken back"
                 );
             }

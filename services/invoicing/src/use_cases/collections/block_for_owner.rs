@@ -9,7 +9,7 @@ use crate::{
 };
 use payterms_chassis::{Answer, AppError, Call, WriteTx};
 use payterms_invoicing_domain::{Block, BlockReason, Invoice};
-use payterms_kernel::{Money, Refusal};
+use payterms_kernel::{Money, Reason, Refusal};
 use payterms_proto::invoicing::peers::v1::{BlockForOwnerResponse, UnblockForOwnerResponse};
 use std::slice::from_ref;
 
@@ -68,7 +68,9 @@ fn must_be_as_expected(
             "A payment under way has reserved {} of an invoice. Wait for its end.",
             invoice.pending
         );
-        return Err(Refusal::precondition("PAYMENT_PENDING", message).with("invoice", invoice.id));
+        return Err(
+            Refusal::precondition(Reason::PAYMENT_PENDING, message).with("invoice", invoice.id)
+        );
     }
     let open = invoice.open()?;
     let most = match expected {
@@ -79,7 +81,7 @@ fn must_be_as_expected(
     if open.compare(most)?.is_gt() {
         let message =
             format!("{open} are open on an invoice; {most} were expected. Look at the plan again.");
-        return Err(Refusal::precondition("PLAN_AMOUNT_CHANGED", message)
+        return Err(Refusal::precondition(Reason::PLAN_AMOUNT_CHANGED, message)
             .with("invoice", invoice.id)
             .with("open", open.amount()));
     }

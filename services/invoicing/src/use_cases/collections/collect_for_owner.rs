@@ -15,7 +15,7 @@ use payterms_invoicing_domain::{
     collection::NOTICE_DAYS,
     payment::{self, PaymentRequest, Source},
 };
-use payterms_kernel::{Money, Refusal};
+use payterms_kernel::{Money, Reason, Refusal};
 use payterms_proto::{
     invoicing::peers::v1::CollectForOwnerResponse,
     wallet::v1::{PaymentMethod, payment_method::Kind},
@@ -73,7 +73,7 @@ pub async fn collect_for_owner(
 fn waits_for_dispute(dispute: &str) -> Refusal {
     let message = "A charge of the only payment method that could be charged is disputed. Nothing is collected before that is decided, or another \
                    collection method is chosen.";
-    Refusal::precondition("COLLECTION_WAITS", message).with("dispute", dispute)
+    Refusal::precondition(Reason::COLLECTION_WAITS, message).with("dispute", dispute)
 }
 
 /// The invoices of which something is payable, and what is collected of them.
@@ -102,7 +102,7 @@ fn payable_for_owner(
     if !due.is_positive() {
         let message =
             "Nothing of these invoices can be paid now: they are paid, or a payment is under way.";
-        return Err(Refusal::precondition("NOTHING_PAYABLE", message).into());
+        return Err(Refusal::precondition(Reason::NOTHING_PAYABLE, message).into());
     }
     let amount = collect.amount.min(due)?;
     Ok(PaymentRequest {
@@ -130,7 +130,7 @@ fn must_be_notified(
     let message = format!(
         "A bank account is debited {NOTICE_DAYS} days after the notice at the earliest: from {from}."
     );
-    Err(Refusal::precondition("DEBIT_NOTICE_REQUIRED", message)
+    Err(Refusal::precondition(Reason::DEBIT_NOTICE_REQUIRED, message)
         .with("from", timestamp(from).seconds)
         .into())
 }

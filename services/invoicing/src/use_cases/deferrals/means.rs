@@ -7,7 +7,7 @@ use crate::{
 };
 use payterms_chassis::{AppError, render::money_of};
 use payterms_invoicing_domain::{Payment, deferral::line_of};
-use payterms_kernel::{Kind as RefusalKind, Money, Refusal, money::MoneyError};
+use payterms_kernel::{Kind as RefusalKind, Money, Reason, Refusal, money::MoneyError};
 use payterms_proto::wallet::{
     peers::v1::GetPaymentMeansResponse,
     v1::{PaymentMethod, payment_method::Kind},
@@ -56,16 +56,20 @@ pub async fn find_line_means(
         .and_then(money_of)
         .ok_or_else(|| AppError::Fault("means without an amount".to_owned()))?;
     let state = means.state().as_str_name().trim_start_matches("STATE_").to_owned();
-    let barred = match means.barred_reason.as_str() {
-        "" => None,
-        "CONCURRENT_UPDATE" => {
-            Some(Refusal::new(RefusalKind::Conflict, "CONCURRENT_UPDATE", means.barred_message))
-        }
-        "INVOICE_IN_PLAN" => {
-            let refusal = Refusal::precondition("INVOICE_IN_PLAN", means.barred_message);
+    let barred = match Reason::named(&means.barred_reason) {
+        None if means.barred_reason.is_empty() => None,
+        Some(Reason::CONCURRENT_UPDATE) => Some(Refusal::new(
+            RefusalKind::Conflict,
+            Reason::CONCURRENT_UPDATE,
+            means.barred_message,
+        )),
+        Some(Reason::INVOICE_IN_PLAN) => {
+            let refusal = Refusal::precondition(Reason::INVOICE_IN_PLAN, means.barred_message);
             Some(refusal.with("invoice", means.planned_invoice).with("plan", means.plan))
         }
-        _ => Some(Refusal::precondition("LINE_STATE", means.barred_message).with("state", state)),
+        _ => Some(
+            Refusal::precondition(Reason::LINE_STATE, means.barred_message).with("state", state),
+        ),
     };
     Ok(Some(LineMeans { available, barred }))
 }
@@ -107,7 +111,7 @@ pub fn must_have_line(payment: &Payment, means: Option<&LineMeans>) -> Result<()
     let available = means.available;
     if missing_on_line(payment, Some(means))?.is_some() {
         let message = format!("{available} can be drawn on the line; {asked} were asked.");
-        return Err(Refusal::precondition("CREDIT_LIMIT_EXCEEDED", message)
+        return Err(Refusal::precondition(Reason::CREDIT_LIMIT_EXCEEDED, message)
             .with("available", available.amount())
             .with("asked", asked.amount())
             .into());

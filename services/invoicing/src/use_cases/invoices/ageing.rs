@@ -8,7 +8,7 @@ use crate::{
     store::ageing::{self, Aged},
 };
 use payterms_chassis::AppError;
-use payterms_kernel::{Refusal, Violation};
+use payterms_kernel::{Reason, Refusal, Violation};
 use payterms_proto::invoicing::v1 as pb;
 
 /// A page of what customers owe now, or owed at the end of a past day.
@@ -24,7 +24,7 @@ pub async fn list_ageing(app: &App, list: &ListAgeing) -> Result<pb::ListAgeingR
             format!("What will be open is not known. Name today, {today}, or an earlier day.");
         return Err(Refusal::invalid(vec![Violation {
             field: "as_of".to_owned(),
-            reason: "DATE_IN_FUTURE",
+            reason: Reason::DATE_IN_FUTURE,
             description,
         }])
         .into());

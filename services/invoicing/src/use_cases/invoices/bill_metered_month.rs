@@ -65,7 +65,10 @@ pub async fn bill_metered_month(
     invoice.bills(service.id, month);
     invoices::save_draft(tx.conn(), &tenant, &invoice).await?;
     if let Err(refusal) = buyer.must_have_billing_profile() {
-        tracing::warn!(reason = refusal.reason, "the bill of a metered service stays a draft");
+        tracing::warn!(
+            reason = refusal.reason.name(),
+            "the bill of a metered service stays a draft"
+        );
         return Ok(());
     }
     issue_draft(tx, &mut invoice, (&seller, &buyer)).await?;

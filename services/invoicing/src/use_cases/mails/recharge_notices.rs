@@ -9,7 +9,7 @@ use payterms_chassis::{
     render::{date_of, money_of},
 };
 use payterms_invoicing_domain::MailKind;
-use payterms_kernel::{Id, calendar::day_in};
+use payterms_kernel::{Id, Reason, calendar::day_in};
 use payterms_proto::{
     google::r#type::Money as Amount,
     wallet::v1::{AutoRecharge, PaymentMethod},
@@ -38,7 +38,7 @@ pub async fn mail_recharge_failed(
     let customer = Id::from_uuid(name.id(0));
     // The mail of the dispute says that nothing is charged until it is decided, and what the
     // customer can do.
-    if reason == "COLLECTION_METHOD_REQUIRED" && waits_for_a_dispute(tx, customer).await? {
+    if reason == Reason::COLLECTION_METHOD_REQUIRED && waits_for_a_dispute(tx, customer).await? {
         return Ok(());
     }
     let kind = if reason == "REQUIRES_ACTION" {

@@ -8,7 +8,7 @@ use crate::{
 };
 use payterms_chassis::{AppError, WriteTx, flow};
 use payterms_invoicing_domain::{Customer, Mail, MailKind, Tenant, mail::Attachment};
-use payterms_kernel::{Id, TenantId};
+use payterms_kernel::{Id, Reason, TenantId};
 use payterms_proto::wallet::v1::{PaymentMethod, payment_method::Kind};
 use serde_json::Value;
 
@@ -141,7 +141,7 @@ async fn words(
         mails::template(tx.conn(), tenant, (kind, language.code())).await?
     {
         match templates::render((&subject, &text), variables) {
-            Err(refusal) if refusal.reason == "TEMPLATE_INVALID" => {}
+            Err(refusal) if refusal.reason == Reason::TEMPLATE_INVALID => {}
             other => return Ok(other?),
         }
         tracing::warn!(kind = kind.name(), "a tenant's template cannot be rendered; ours is used");

@@ -9,7 +9,7 @@ use crate::{
 };
 use payterms_chassis::{AppError, render::money_of};
 use payterms_invoicing_domain::{Payment, payment::Source};
-use payterms_kernel::{Currency, Money, Refusal};
+use payterms_kernel::{Currency, Money, Reason, Refusal};
 use payterms_proto::wallet::{
     peers::v1::GetPaymentMeansResponse,
     v1::{PaymentMethod, payment_method::Kind as MethodKind},
@@ -63,7 +63,7 @@ pub fn source_of(means: Means, known: &GetPaymentMeansResponse) -> Result<Source
             let message = "The purchase default is no credit line. An admin or billing manager makes it that first.";
             return default
                 .and_then(source)
-                .ok_or_else(|| Refusal::precondition("LINE_NOT_DEFAULT", message).into());
+                .ok_or_else(|| Refusal::precondition(Reason::LINE_NOT_DEFAULT, message).into());
         }
     };
     let Some(method) = method else {
@@ -74,7 +74,7 @@ pub fn source_of(means: Means, known: &GetPaymentMeansResponse) -> Result<Source
             .and_then(source)
             .ok_or_else(|| {
                 let message = "The customer has saved no payment method. Save one, or name one.";
-                Refusal::precondition("COLLECTION_METHOD_REQUIRED", message).into()
+                Refusal::precondition(Reason::COLLECTION_METHOD_REQUIRED, message).into()
             });
     };
     let same = |source: &Source| matches!(source, Source::Card(id) | Source::BankDebit(id) | Source::Line(id) if *id == method);
@@ -141,7 +141,7 @@ pub fn too_little_credit(free: FreeCredit, taxed: bool, asked: Money) -> Refusal
             "The wallet has {for_these} for these invoices; {asked} were asked. Top it up, or pay the rest otherwise."
         )
     };
-    Refusal::precondition("INSUFFICIENT_FUNDS", message)
+    Refusal::precondition(Reason::INSUFFICIENT_FUNDS, message)
         .with("available", for_these.amount())
         .with("asked", asked.amount())
 }

@@ -7,7 +7,7 @@ use crate::{
 };
 use payterms_chassis::{AppError, WriteTx};
 use payterms_invoicing_domain::{Customer, Invoice, Payment};
-use payterms_kernel::{Id, Refusal, TenantId};
+use payterms_kernel::{Id, Reason, Refusal, TenantId};
 use sea_orm::ConnectionTrait;
 
 /// Passes a result on; a refusal about one of these invoices names it, and `PAYMENT_PENDING` the
@@ -43,7 +43,7 @@ pub async fn name_pending_of<T, C: ConnectionTrait>(
         .iter()
         .filter(|invoice| text.as_ref().is_none_or(|id| *id == invoice.id.to_string()))
         .collect();
-    if refusal.reason == "PAYMENT_PENDING" {
+    if refusal.reason == Reason::PAYMENT_PENDING {
         let ids: Vec<_> = about.iter().map(|invoice| invoice.id).collect();
         if let Some(payment) = payments::oldest_pending(conn, tenant, &ids).await? {
             refusal = refusal.with("payment", name_of_payment(tenant, payment.0, payment.1));
@@ -67,7 +67,7 @@ pub fn name_payment<T>(
     result: Result<T, Refusal>,
 ) -> Result<T, Refusal> {
     result.map_err(|refusal| match payment {
-        Some((customer, payment)) if refusal.reason == "PAYMENT_PENDING" => {
+        Some((customer, payment)) if refusal.reason == Reason::PAYMENT_PENDING => {
             refusal.with("payment", name_of_payment(tenant, customer, payment))
         }
         _ => refusal,

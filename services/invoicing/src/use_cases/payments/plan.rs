@@ -13,7 +13,7 @@ use payterms_invoicing_domain::{
     Invoice, InvoiceState, Payment,
     payment::{self, PaymentRequest, Source},
 };
-use payterms_kernel::{Money, Refusal, Violation};
+use payterms_kernel::{Money, Reason, Refusal, Violation};
 use payterms_proto::wallet::peers::v1::GetPaymentMeansResponse;
 
 /// Locks the invoices that are to be paid.
@@ -59,7 +59,7 @@ pub async fn plan_payment(
             "Name each source once; an empty method is the purchase default.".to_owned();
         return Err(Refusal::invalid(vec![Violation {
             field: "tenders".into(),
-            reason: "DUPLICATE_ITEM",
+            reason: Reason::DUPLICATE_ITEM,
             description,
         }])
         .into());

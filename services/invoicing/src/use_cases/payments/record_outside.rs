@@ -13,7 +13,7 @@ use crate::{
 use chrono::NaiveDate;
 use payterms_chassis::{Answer, AppError, Call, marks::must_be_free};
 use payterms_invoicing_domain::{Invoice, InvoiceState, Payment};
-use payterms_kernel::{Refusal, Violation};
+use payterms_kernel::{Reason, Refusal, Violation};
 use payterms_proto::invoicing::v1::RecordOutsidePaymentResponse;
 
 /// Records what was paid elsewhere.
@@ -68,7 +68,7 @@ fn must_have_come(day: NaiveDate, today: NaiveDate) -> Result<(), Refusal> {
     );
     Err(Refusal::invalid(vec![Violation {
         field: "receive_date".to_owned(),
-        reason: "DATE_IN_FUTURE",
+        reason: Reason::DATE_IN_FUTURE,
         description,
     }]))
 }

@@ -9,7 +9,7 @@ use payterms_chassis::{
     names,
 };
 use payterms_invoicing_domain::PaymentState;
-use payterms_kernel::Id;
+use payterms_kernel::{Id, Reason};
 use std::time::Duration;
 
 /// Resumes a payment whose card took its time; the subject is the payment's id.
@@ -42,7 +42,7 @@ pub async fn resume_payment(app: &App, row: &DueRow) -> Result<(), AppError> {
         return Ok(());
     };
     if app.flows.is_open(&tx, drive::FLOW, id).await? {
-        return Err(not_yet("UNAVAILABLE", "The payment's driver is still at work."));
+        return Err(not_yet(Reason::UNAVAILABLE, "The payment's driver is still at work."));
     }
     if !take(&tx, row).await? {
         return Ok(());

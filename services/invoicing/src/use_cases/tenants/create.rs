@@ -7,7 +7,7 @@ use crate::{
 };
 use payterms_chassis::{Answer, AppError, Call};
 use payterms_invoicing_domain::{CallLimits, Tenant, bank::Automation};
-use payterms_kernel::{Currency, Kind, Money, Refusal};
+use payterms_kernel::{Currency, Kind, Money, Reason, Refusal};
 use payterms_proto::invoicing::v1::CreateTenantResponse;
 
 /// Registers a tenant.
@@ -25,7 +25,9 @@ pub async fn create_tenant(
     }
     if tenants::lock(tx.conn(), &call.tenant).await?.is_some() {
         let message = format!("There is a tenant {} already. Choose another id.", call.tenant);
-        return Err(Refusal::new(Kind::AlreadyExists, "RESOURCE_ALREADY_EXISTS", message).into());
+        return Err(
+            Refusal::new(Kind::AlreadyExists, Reason::RESOURCE_ALREADY_EXISTS, message).into()
+        );
     }
     let now = tx.now();
     let tenant = Tenant {

@@ -10,7 +10,7 @@ use crate::{
 };
 use payterms_chassis::{Answer, AppError, Call, WriteTx, etag, jobs::schedule, tenants as states};
 use payterms_invoicing_domain::{Tenant, bank::Automation};
-use payterms_kernel::{Kind, Refusal};
+use payterms_kernel::{Kind, Reason, Refusal};
 use payterms_proto::invoicing::v1::UpdateTenantResponse;
 
 /// Changes the fields that `paths` name.
@@ -32,7 +32,7 @@ pub async fn update_tenant(
     etag::check(&new.etag, tenant.version)?;
     if paths.iter().any(|path| path == "approval_limits") && !call.caller.has("OWNER") {
         let message = "What takes a second person is set by owners alone.";
-        return Err(Refusal::new(Kind::Denied, "ROLE_REQUIRED", message).into());
+        return Err(Refusal::new(Kind::Denied, Reason::ROLE_REQUIRED, message).into());
     }
     let before = tenant.clone();
     for path in paths {

@@ -9,7 +9,7 @@ use crate::{
 };
 use payterms_chassis::{Answer, AppError, Call};
 use payterms_invoicing_domain::TestClock;
-use payterms_kernel::Refusal;
+use payterms_kernel::{Reason, Refusal};
 use payterms_proto::invoicing::v1::StartTestClockResponse;
 
 /// Gives a tenant a test clock: it stands at its instant in every service when this answers.
@@ -29,11 +29,11 @@ pub async fn start_test_clock(
     }
     if !tenant.sandbox {
         let message = "Only a sandbox tenant has a test clock. Create one with sandbox set.";
-        return Err(Refusal::precondition("CLOCK_NOT_SANDBOX", message).into());
+        return Err(Refusal::precondition(Reason::CLOCK_NOT_SANDBOX, message).into());
     }
     if let Some(clock) = test_clocks::lock(tx.conn(), &call.tenant).await? {
         return Err(Refusal::state(
-            "CLOCK_STATE",
+            Reason::CLOCK_STATE,
             "The test clock",
             clock.state.name(),
             &["AdvanceTestClock"],

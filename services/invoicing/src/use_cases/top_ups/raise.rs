@@ -19,7 +19,7 @@ use crate::{
 use chrono::Days;
 use payterms_chassis::{Answer, AppError, Call, WriteTx, jobs::schedule};
 use payterms_invoicing_domain::{Customer, Invoice, Tenant, TopUp};
-use payterms_kernel::{Money, Refusal, calendar::start_of_day};
+use payterms_kernel::{Money, Reason, Refusal, calendar::start_of_day};
 use payterms_proto::invoicing::v1::{Invoice as InvoiceMessage, RaiseTransferTopUpResponse};
 
 /// Raises the invoice.
@@ -43,7 +43,7 @@ pub async fn raise_transfer_top_up(
     if tenant.business.bank_details.is_empty() {
         let message =
             "The tenant has not said where transfers go. Set business.bank_details of the tenant.";
-        return Err(Refusal::precondition("BANK_DETAILS_REQUIRED", message).into());
+        return Err(Refusal::precondition(Reason::BANK_DETAILS_REQUIRED, message).into());
     }
     let top_up = TopUp { taxed: offer.taxed, ..raise.top_up.clone() };
     let rendered =

@@ -24,7 +24,7 @@ use payterms_invoicing_domain::{
     CreditNote, TransferRefund,
     transfer_refund::{Credit, RefundState, TRANSFERRED_BACK, went_out::goes_from},
 };
-use payterms_kernel::{Id, Refusal, Violation};
+use payterms_kernel::{Id, Reason, Refusal, Violation};
 use payterms_proto::invoicing::v1::{CancelRefundResponse, MarkRefundSentResponse};
 use prost::Message;
 use uuid::Uuid;
@@ -97,7 +97,7 @@ fn must_have_gone(
         );
         return Err(Refusal::invalid(vec![Violation {
             field: "sent_date".to_owned(),
-            reason: "DATE_IN_PAST",
+            reason: Reason::DATE_IN_PAST,
             description,
         }]));
     }
@@ -109,7 +109,7 @@ fn must_have_gone(
     );
     Err(Refusal::invalid(vec![Violation {
         field: "sent_date".to_owned(),
-        reason: "DATE_IN_FUTURE",
+        reason: Reason::DATE_IN_FUTURE,
         description,
     }]))
 }

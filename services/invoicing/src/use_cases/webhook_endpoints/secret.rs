@@ -13,7 +13,7 @@ use payterms_chassis::{
     webhooks::{Secret, targets},
 };
 use payterms_invoicing_domain::WebhookEndpoint;
-use payterms_kernel::{Id, Refusal, TenantId};
+use payterms_kernel::{Id, Reason, Refusal, TenantId};
 use payterms_proto::invoicing::v1 as pb;
 use uuid::Uuid;
 
@@ -23,7 +23,11 @@ use uuid::Uuid;
 /// `WEBHOOKS_OFF` where the installation has none.
 pub fn key(app: &App) -> Result<&Seal, AppError> {
     let message = "This installation sends no webhooks. Read events with EventService.";
-    Ok(app.webhooks.seal.as_ref().ok_or_else(|| Refusal::precondition("WEBHOOKS_OFF", message))?)
+    Ok(app
+        .webhooks
+        .seal
+        .as_ref()
+        .ok_or_else(|| Refusal::precondition(Reason::WEBHOOKS_OFF, message))?)
 }
 
 /// Makes a secret and seals it.

@@ -9,7 +9,7 @@ use crate::{
     use_cases::actor,
 };
 use payterms_chassis::{Answer, AppError, Call};
-use payterms_kernel::Refusal;
+use payterms_kernel::{Reason, Refusal};
 use payterms_plans_domain::{Side, Verb};
 use prost::Message;
 
@@ -41,7 +41,7 @@ pub async fn reinstate_plan<A: Message + Default>(
         let block =
             if other.state.is_running() { "PAYMENT_PLAN_ACTIVE" } else { "PAYMENT_PLAN_PROPOSED" };
         let owner = plan_name(&call.tenant, other.customer, other.id);
-        return Err(Refusal::precondition("INVOICE_BLOCKED", message)
+        return Err(Refusal::precondition(Reason::INVOICE_BLOCKED, message)
             .with("block_reason", block)
             .with("owner", owner)
             .into());

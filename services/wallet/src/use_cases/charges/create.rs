@@ -17,7 +17,7 @@ use payterms_chassis::{
     flow::{self, Lease},
     kill,
 };
-use payterms_kernel::{Id, Refusal};
+use payterms_kernel::{Id, Reason, Refusal};
 use payterms_proto::wallet::peers::v1::ChargeForPaymentResponse;
 use payterms_wallet_domain::{Charge, ChargeState, PaymentMethod, WalletSettings};
 
@@ -77,7 +77,7 @@ pub async fn charge_for_payment(
     };
     let settings = settings::hold(tx.conn(), &call.tenant).await?;
     if let Err(reason) = usable(app, (chosen.as_ref(), &settings), today) {
-        charge.fail(reason.to_owned());
+        charge.fail(reason.into());
     }
     let rendered = publish_charge(&mut tx, &named.customer, &charge).await?;
     if charge.state == ChargeState::Failed {
@@ -95,12 +95,12 @@ fn usable(
     app: &App,
     (method, settings): (Option<&PaymentMethod>, &WalletSettings),
     today: NaiveDate,
-) -> Result<(), &'static str> {
-    let method = method.ok_or("COLLECTION_METHOD_REQUIRED")?;
+) -> Result<(), Reason> {
+    let method = method.ok_or(Reason::COLLECTION_METHOD_REQUIRED)?;
     method.must_be_chargeable(today).map_err(|refusal| refusal.reason)?;
     let is_connected = app.provider(&method.provider).is_ok()
         && settings.must_be_connected_to(&method.provider).is_ok();
-    if is_connected { Ok(()) } else { Err("METHOD_NOT_OFFERED") }
+    if is_connected { Ok(()) } else { Err(Reason::METHOD_NOT_OFFERED) }
 }
 
 /// Drives the flow to its close.

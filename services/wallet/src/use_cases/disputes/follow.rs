@@ -8,7 +8,7 @@ use crate::{
     store::{charges, disputes, top_ups},
 };
 use payterms_chassis::{AppError, error::not_yet};
-use payterms_kernel::{Id, TenantId};
+use payterms_kernel::{Id, Reason, TenantId};
 use payterms_wallet_domain::{
     Dispute, DisputeState,
     dispute::{DisputesOfCharge, Outcome, ProviderDispute},
@@ -130,7 +130,7 @@ pub(super) struct ProviderAnswer<'a> {
 #[must_use]
 pub fn unrecorded() -> AppError {
     not_yet(
-        "UNAVAILABLE",
+        Reason::UNAVAILABLE,
         "The charge is not recorded yet, or a refund of it is under way. Send the notification again.",
     )
 }

@@ -23,7 +23,7 @@ use chrono::Days;
 use payterms_chassis::{
     AppError, Call, WriteTx, error::not_yet, jobs::schedule, kill, render::money,
 };
-use payterms_kernel::{Id, TenantId, calendar::start_of_day};
+use payterms_kernel::{Id, Reason, TenantId, calendar::start_of_day};
 use payterms_proto::wallet::v1::{ChargedBack, TopUpChanged};
 use payterms_wallet_domain::{
     Charge, ChargeState, Dispute, PaymentMethod, TopUp, TopUpState,
@@ -50,7 +50,7 @@ async fn is_to_open(
         && known.0.last().map(|last| last.id) != provider_answer.last
     {
         return Err(not_yet(
-            "UNAVAILABLE",
+            Reason::UNAVAILABLE,
             "Another dispute of the charge was recorded meanwhile. Send the notification again.",
         ));
     }

@@ -6,7 +6,7 @@ use crate::{
 };
 use chrono::NaiveDate;
 use payterms_chassis::{AppError, WriteTx};
-use payterms_kernel::{Id, Refusal};
+use payterms_kernel::{Id, Reason, Refusal};
 use payterms_wallet_domain::{Dispute, Methods, PaymentMethod};
 use sea_orm::ConnectionTrait;
 
@@ -22,7 +22,7 @@ pub(super) async fn active_method(
     methods::find(tx.conn(), &named.customer.tenant, named.customer.customer, named.method)
         .await?
         .ok_or_else(Refusal::not_found)?;
-    Err(Refusal::state("METHOD_STATE", "The payment method", "REMOVED", &[]).into())
+    Err(Refusal::state(Reason::METHOD_STATE, "The payment method", "REMOVED", &[]).into())
 }
 
 /// The open dispute that a customer's collection waits for on a day

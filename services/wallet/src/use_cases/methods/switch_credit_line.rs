@@ -13,7 +13,7 @@ use crate::{
     },
 };
 use payterms_chassis::{Answer, AppError, Call, kill};
-use payterms_kernel::Refusal;
+use payterms_kernel::{Reason, Refusal};
 use payterms_proto::wallet::peers::v1::SwitchCreditLineResponse;
 use payterms_wallet_domain::{MethodKind, PaymentMethod};
 
@@ -39,7 +39,7 @@ pub async fn switch_credit_line(
         .is_some_and(|last| last.number > number || (last.number == number && last.refused))
     {
         let message = "This switch of the line was refused, or a later one came. Begin anew.";
-        return Err(Refusal::precondition("OTHER_METHOD_REQUIRED", message).into());
+        return Err(Refusal::precondition(Reason::OTHER_METHOD_REQUIRED, message).into());
     }
     let now = tx.now();
     let today = tx.today();

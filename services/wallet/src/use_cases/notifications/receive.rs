@@ -11,7 +11,7 @@ use crate::{
     },
 };
 use payterms_chassis::AppError;
-use payterms_kernel::{Kind, Refusal};
+use payterms_kernel::{Kind, Reason, Refusal};
 use payterms_proto::wallet::peers::v1::ReceiveNotificationResponse;
 
 /// Receives a notification.
@@ -22,7 +22,8 @@ pub async fn receive_notification(
     app: &App,
     notification: &Notification,
 ) -> Result<ReceiveNotificationResponse, AppError> {
-    let wrong = |text: &str| AppError::from(Refusal::new(Kind::Denied, "PROVIDER_SIGNATURE", text));
+    let wrong =
+        |text: &str| AppError::from(Refusal::new(Kind::Denied, Reason::PROVIDER_SIGNATURE, text));
     let provider =
         app.provider(&notification.provider).map_err(|_| wrong("There is no such provider."))?;
     let read = provider

@@ -35,7 +35,7 @@ pub async fn hold_for_payment(
                 &locked.wallet,
                 tx.ids(),
                 named.payment,
-                settlement::REFUSED,
+                settlement::REFUSED.name(),
                 now,
             );
             holds::save(&tx, locked.wallet.id, &marker).await?;

@@ -25,7 +25,7 @@ use payterms_chassis::{
     kill,
     render::money,
 };
-use payterms_kernel::{Id, Money, Refusal, id::step_id};
+use payterms_kernel::{Id, Money, Reason, Refusal, id::step_id};
 use payterms_proto::wallet::{peers::v1::RefundPaymentResponse, v1::PaymentRefunded};
 use payterms_wallet_domain::{
     Charge, ChargeState, Lot, Refund, RefundState, TransferKind, chargeback,
@@ -190,7 +190,7 @@ async fn charge_of(tx: &WriteTx, command: &RefundPayment) -> Result<Option<Charg
     let left = charge.amount.minus(before)?;
     if left.compare(command.amount)?.is_lt() {
         let message = format!("Only {left} is left of the charge.");
-        return Err(Refusal::precondition("REFUND_TOO_LARGE", message)
+        return Err(Refusal::precondition(Reason::REFUND_TOO_LARGE, message)
             .with("left", left.amount())
             .into());
     }

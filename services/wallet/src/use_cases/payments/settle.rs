@@ -14,7 +14,7 @@ use crate::{
     },
 };
 use payterms_chassis::{Answer, AppError, Call, WriteTx};
-use payterms_kernel::{Id, Money, Refusal};
+use payterms_kernel::{Id, Money, Reason, Refusal};
 use payterms_proto::wallet::{peers::v1::SettlePaymentResponse, v1::PaymentSettled};
 use payterms_wallet_domain::{
     Charge, ChargeState, Wallet,
@@ -40,8 +40,9 @@ pub async fn settle_payment(
     let mut captured = Money::zero(named.currency);
     if *credit {
         let held = holds::of_payment(tx.conn(), &call.tenant, named.payment).await?;
-        let mut hold =
-            held.ok_or_else(|| Refusal::state("HOLD_STATE", "The payment's hold", "MISSING", &[]))?;
+        let mut hold = held.ok_or_else(|| {
+            Refusal::state(Reason::HOLD_STATE, "The payment's hold", "MISSING", &[])
+        })?;
         settlement::capture(&mut locked.wallet, &mut hold, tx.ids(), now)?;
         captured = hold.captured;
         holds::save(&tx, locked.wallet.id, &hold).await?;

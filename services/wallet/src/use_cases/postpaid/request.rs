@@ -8,7 +8,7 @@ use crate::{
     use_cases::wallets::load::lock_wallet,
 };
 use payterms_chassis::{Answer, AppError, Call};
-use payterms_kernel::Refusal;
+use payterms_kernel::{Reason, Refusal};
 use payterms_proto::wallet::v1::RequestPostpaidResponse;
 use payterms_wallet_domain::postpaid::Agreement;
 
@@ -28,7 +28,7 @@ pub async fn request_postpaid(
     }
     if let Some(live) = postpaid::live(tx.conn(), &call.tenant, locked.wallet.id).await? {
         return Err(Refusal::state(
-            "POSTPAID_STATE",
+            Reason::POSTPAID_STATE,
             "An agreement of the wallet",
             live.state.name(),
             &[],

@@ -11,10 +11,10 @@ use crate::{
     use_cases::top_ups::save::begin_top_up,
 };
 use payterms_chassis::{AppError, WriteTx, flow::Lease, jobs::DueRow, kill};
-use payterms_kernel::{Refusal, calendar::day_in};
+use payterms_kernel::{Reason, Refusal, calendar::day_in};
 use payterms_wallet_domain::{
     AutoRecharge, TopUp, Wallet,
-    recharge::{Rules, Wanted},
+    recharge::{NotCharged, Rules, Wanted},
     top_up::{self, Source, Terms},
 };
 
@@ -54,8 +54,8 @@ async fn begin_recharge(
             publish_recharge(tx, wallet, recharge).await?;
             Ok(Some(lease))
         }
-        Err(refusal) => {
-            let is_told = recharge.refused(&refusal, instants(tx));
+        Err(why) => {
+            let is_told = recharge.not_charged(&why, instants(tx));
             publish_refused_recharge(tx, wallet, recharge, is_told).await?;
             Ok(None)
         }
@@ -69,12 +69,12 @@ async fn evaluate_rules(
     wallet: &Wallet,
     rules: &Rules,
     wanted: Wanted,
-) -> Result<Result<TopUp, Refusal>, AppError> {
+) -> Result<Result<TopUp, NotCharged>, AppError> {
     let (now, zone) = (tx.now(), tx.time().zone);
     // What is read of them below stays so until the charge is stored.
     settings::hold(tx.conn(), &tx.call().tenant).await?;
     let loaded = RechargeTerms::load(tx.conn(), &tx.call().tenant, wallet, (zone, now)).await?;
-    let Some(method) = &loaded.method else { return Ok(Err(no_collection_method())) };
+    let Some(method) = &loaded.method else { return Ok(Err(no_collection_method().into())) };
     let terms = Terms {
         settings: &loaded.settings,
         customer: &loaded.customer,
@@ -85,7 +85,7 @@ async fn evaluate_rules(
         loaded.customer.must_have_tax()?;
         loaded.settings.minimum(method.kind, wallet.currency)?;
         let amount = rules.fit(loaded.charged, wanted, |credit| loaded.charge(credit))?;
-        top_up::ask(wallet, tx.ids(), &terms, amount, Source::AutoRecharge, now)
+        Ok(top_up::ask(wallet, tx.ids(), &terms, amount, Source::AutoRecharge, now)?)
     })();
     Ok(top_up)
 }
@@ -94,7 +94,7 @@ async fn evaluate_rules(
 #[must_use]
 pub fn no_collection_method() -> Refusal {
     Refusal::precondition(
-        "COLLECTION_METHOD_REQUIRED",
+        Reason::COLLECTION_METHOD_REQUIRED,
         "There is no card to charge without a person present. Choose a collection method.",
     )
 }

@@ -18,7 +18,7 @@ use payterms_chassis::{
     flow::{self, Lease},
     kill,
 };
-use payterms_kernel::Refusal;
+use payterms_kernel::{Reason, Refusal};
 use payterms_proto::wallet::v1::ReconcileProviderResponse;
 use payterms_wallet_domain::{
     provider_difference::{DifferenceState, ProviderDifference, RecordKind},
@@ -52,7 +52,7 @@ pub async fn reconcile_provider(
     let period = Period::of(command.from, command.to, tx.time().real)?;
     if store::running(tx.conn(), &call.tenant).await?.is_some() {
         let message = "Another reconciliation is under way: see ListProviderReconciliations, and try again when it has ended.";
-        return Err(Refusal::precondition("RECONCILIATION_RUNNING", message).into());
+        return Err(Refusal::precondition(Reason::RECONCILIATION_RUNNING, message).into());
     }
     let lease = begin_reconciliation(app, &mut tx, period, false).await?;
     tx.commit_intent(lease.intent).await?;

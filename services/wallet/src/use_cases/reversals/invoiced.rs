@@ -8,7 +8,7 @@ use crate::store::{
 };
 use chrono::NaiveDate;
 use payterms_chassis::{AppError, WriteTx};
-use payterms_kernel::{Money, Refusal};
+use payterms_kernel::{Money, Reason, Refusal};
 use payterms_wallet_domain::{MeteredService, Wallet, month, month::Funding};
 
 /// The most lines by price of a metered month's invoice; the line after them has the rest.
@@ -76,14 +76,14 @@ fn usage_invoiced(
         let message = format!(
             "The month {month} is closed and goes to an invoice. Credit line {line} of that with CreateCreditNote.{credit}"
         );
-        return Refusal::precondition("USAGE_INVOICED", message)
+        return Refusal::precondition(Reason::USAGE_INVOICED, message)
             .with("month", month)
             .with("line", line);
     };
     let message = format!(
         "The month {month} is closed: invoice {number} bills it in line {line}. Credit it there with CreateCreditNote.{credit}"
     );
-    Refusal::precondition("USAGE_INVOICED", message)
+    Refusal::precondition(Reason::USAGE_INVOICED, message)
         .with("month", month)
         .with("line", line)
         .with("invoice", name)

@@ -20,8 +20,8 @@ use payterms_wallet_domain::{
     Lot, Reversal, TaxKind, Transfer, TransferKind, Wallet,
     month::{self, Funding},
     not_reversible::{must_be_reversible, not_reversible, reversed_otherwise},
+    original::{Original, Taken, UseOf},
     restore::DebtOf,
-    reversal::{Original, Taken, UseOf},
     settings::Together,
 };
 use std::collections::{BTreeMap, btree_map::Entry};

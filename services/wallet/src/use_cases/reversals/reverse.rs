@@ -26,7 +26,8 @@ use payterms_proto::wallet::v1::{ReverseTransferResponse, TransferReversed};
 use payterms_wallet_domain::{
     Wallet,
     month::Funding,
-    reversal::{self, Lowered, NotReversed, Original},
+    original::Original,
+    reversal::{self, Lowered, NotReversed},
 };
 use std::collections::BTreeMap;
 

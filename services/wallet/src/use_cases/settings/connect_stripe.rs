@@ -9,7 +9,7 @@ use crate::{
     use_cases::reconciliations::reconcile_nightly::schedule_nights,
 };
 use payterms_chassis::{Answer, AppError, Call};
-use payterms_kernel::Refusal;
+use payterms_kernel::{Reason, Refusal};
 use payterms_proto::wallet::v1::ConnectStripeResponse;
 use payterms_wallet_domain::StripeConnection;
 
@@ -29,7 +29,7 @@ pub async fn connect_stripe(
         AccountFault::Unknown(unknown) => unanswered(unknown),
         AccountFault::Denied => {
             let message = "Stripe does not accept the key, or it may not act for the account. Copy it from Stripe's dashboard again.";
-            Refusal::precondition("STRIPE_KEY_REFUSED", message).into()
+            Refusal::precondition(Reason::STRIPE_KEY_REFUSED, message).into()
         }
     })?;
     let mut tx = app.db.begin(call).await?;

@@ -14,7 +14,7 @@ use payterms_chassis::{
     jobs::schedule,
     kill,
 };
-use payterms_kernel::{Id, Refusal, id::step_id};
+use payterms_kernel::{Id, Reason, Refusal, id::step_id};
 use payterms_proto::wallet::v1::{MethodSetupChanged, StartMethodSetupResponse};
 use payterms_wallet_domain::{MethodSetup, method_setup::SetupState};
 
@@ -44,7 +44,7 @@ pub async fn start_method_setup(
     settings.must_be_connected_to(provider)?;
     if !app.provider(provider)?.takes(*kind, &customer.country) {
         let message = "The tenant's payment provider does not save this kind of method.";
-        return Err(Refusal::precondition("METHOD_NOT_OFFERED", message)
+        return Err(Refusal::precondition(Reason::METHOD_NOT_OFFERED, message)
             .with("provider", provider)
             .into());
     }

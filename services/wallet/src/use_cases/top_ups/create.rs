@@ -17,7 +17,7 @@ use payterms_chassis::{
     kill,
     marks::must_be_free,
 };
-use payterms_kernel::{Id, Refusal};
+use payterms_kernel::{Id, Reason, Refusal};
 use payterms_proto::wallet::v1::CreateTopUpResponse;
 use payterms_wallet_domain::top_up::{self, Source, Terms};
 use uuid::Uuid;
@@ -52,7 +52,7 @@ pub async fn create_top_up(
             .purchase_default
             .ok_or_else(|| {
                 Refusal::precondition(
-                    "COLLECTION_METHOD_REQUIRED",
+                    Reason::COLLECTION_METHOD_REQUIRED,
                     "The customer has saved no payment method. Save one, or name one.",
                 )
             })?,

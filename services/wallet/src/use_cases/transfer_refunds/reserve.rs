@@ -41,7 +41,8 @@ pub async fn reserve_transfer_refund(
         Err(refusal) if stays_refused(&refusal) => {
             // The refusal is stored: a later driver must get the same answer, even if credit has
             // come meanwhile.
-            let marker = never_held(&locked.wallet, tx.ids(), order.refund, refusal.reason, now);
+            let marker =
+                never_held(&locked.wallet, tx.ids(), order.refund, refusal.reason.name(), now);
             holds::save(&tx, locked.wallet.id, &marker).await?;
             tx.commit_rows().await?;
             return Err(refusal.into());

@@ -7,7 +7,7 @@ use crate::{
     store::{customers, wallets},
 };
 use payterms_chassis::{Answer, AppError, Call, WriteTx, marks::must_be_free};
-use payterms_kernel::{Currency, Id, Kind, Marks, Refusal};
+use payterms_kernel::{Currency, Id, Kind, Marks, Reason, Refusal};
 use payterms_proto::wallet::v1::{OpenWalletResponse, WalletOpened};
 use payterms_wallet_domain::{Customer, Wallet};
 
@@ -32,7 +32,7 @@ pub async fn open_wallet(
     {
         let name = name_of(&call.tenant, &existing);
         let message = format!("The customer has a wallet in {currency}: {name}. Use it.");
-        return Err(Refusal::new(Kind::AlreadyExists, "RESOURCE_ALREADY_EXISTS", message)
+        return Err(Refusal::new(Kind::AlreadyExists, Reason::RESOURCE_ALREADY_EXISTS, message)
             .with("name", name)
             .into());
     }
