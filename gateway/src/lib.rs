@@ -134,7 +134,8 @@ const GATEWAY_SERVICES: [&str; 4] = [
 pub async fn start(
     keys: &std::path::Path,
     network: &Network,
-    (listeners, port): (Listeners, Port),
+    listeners: Listeners,
+    port: Port,
     options: &GatewayOptions,
     stop: CancellationToken,
 ) -> Result<Running, String> {
@@ -176,7 +177,7 @@ pub async fn start(
     let limits = Arc::new(Limits::new(&options.limits));
     limits.follow(clients.clone(), stop.clone());
     limits::show_in_metrics();
-    let router = route::Router::new(callers, access, signer, pools, (versions.clone(), limits));
+    let router = route::Router::new(callers, access, signer, pools, versions.clone(), limits);
     let guard = router.clone();
     let gathered =
         Routes::new(AccountServiceServer::new(account::Accounts { peers: clients, versions }))
@@ -223,7 +224,7 @@ pub fn main() -> ExitCode {
 pub fn main_with(arguments: Vec<OsString>) -> ExitCode {
     let options = match config::read::<Options>(PROGRAM, arguments) {
         Ok(options) => options,
-        Err(refused) => return config::explain(refused),
+        Err((text, code)) => return config::explain(&text, code),
     };
     let outcome = tokio::runtime::Runtime::new()
         .map_err(|error| error.to_string())
@@ -291,7 +292,7 @@ async fn run_gateway(options: Options) -> Result<(), String> {
     let port = Port::new(options.common.ages, guard);
     scraped::serve_metrics(&telemetry, &stop).await?;
     let running =
-        start(&options.common.keys, &network, (listeners, port), &options.gateway, stop).await?;
+        start(&options.common.keys, &network, listeners, port, &options.gateway, stop).await?;
     tracing::info!(service = "gateway", address = %running.address, "serves");
     running.ended().await
 }

@@ -51,7 +51,8 @@ pub struct Router {
 /// messages occupy no more memory by way of such a method.
 async fn receive_whole(
     kind: Kind,
-    (request, most): (Request, usize),
+    request: Request,
+    most: usize,
     known: &Checked,
     limits: &Limits,
 ) -> Result<(Request, UnderWay), Box<Status>> {
@@ -91,7 +92,8 @@ impl Router {
         access: AccessTable,
         signer: Signer,
         services: Pools,
-        (versions, limits): (Arc<Versions>, Arc<Limits>),
+        versions: Arc<Versions>,
+        limits: Arc<Limits>,
     ) -> Self {
         Self {
             callers,
@@ -138,7 +140,7 @@ impl Router {
             (request, known.standing(&self.limits).begin(kind, 1)?)
         } else {
             let most = self.access.largest_message(&path);
-            receive_whole(kind, (request, most), &known, &self.limits).await?
+            receive_whole(kind, request, most, &known, &self.limits).await?
         };
         let token = self.signer.internal(service, &known.caller).map_err(|error| {
             tracing::error!(%error, "an internal token could not be signed");
@@ -171,7 +173,7 @@ impl Router {
             Counted { standing: known.standing(&self.limits).clone(), under_way, is_translated };
         let answered = async move {
             let answer = versions
-                .send((&pool, lane), &known.caller, request, until)
+                .send(&pool, lane, &known.caller, request, until)
                 .await
                 .map_err(|error| Box::new(no_answer(&service, &error, fault)))?;
             // The connection is shared, so an answer that this caller does not read must not stay
@@ -262,7 +264,7 @@ impl Router {
             _ => Kind::Calls,
         };
         let (request, under_way) =
-            receive_whole(kind, (request, body::MESSAGE), known, &self.limits).await?;
+            receive_whole(kind, request, body::MESSAGE, known, &self.limits).await?;
         let counted =
             Counted { standing: known.standing(&self.limits).clone(), under_way, is_translated };
         // In a task of its own, as calls that are passed on: it counts until it has ended, though

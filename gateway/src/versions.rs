@@ -98,7 +98,8 @@ impl Versions {
     /// No replica answers.
     pub async fn send(
         &self,
-        (pool, lane): (&Pool, Lane),
+        pool: &Pool,
+        lane: Lane,
         caller: &Caller,
         mut request: Request<Body>,
         until: Instant,

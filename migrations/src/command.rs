@@ -121,7 +121,7 @@ async fn run(options: Options) -> Result<(), String> {
         match schema {
             Schema::UpToDate => println!("{service}: up to date"),
             Schema::Newer(step) => {
-                println!("{service}: of a newer release ({step}); nothing was changed")
+                println!("{service}: of a newer release ({step}); nothing was changed");
             }
         }
     }

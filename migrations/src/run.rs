@@ -68,7 +68,7 @@ pub async fn migrate_postgres(db: &DatabaseConnection, service: &str) -> Result<
     let schema = loop {
         match migrate_once(db, service).await {
             Err(error) if is_in_use(&error) && attempts < ATTEMPTS => {
-                tokio::time::sleep(PAUSE).await
+                tokio::time::sleep(PAUSE).await;
             }
             outcome => break outcome?,
         }

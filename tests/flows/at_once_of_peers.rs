@@ -7,6 +7,7 @@ use crate::{
     wallets::grant,
 };
 use payterms_chassis::sql;
+use payterms_proto::invoicing::v1::Invoice;
 use payterms_proto::{
     credit::{
         peers::v1::{
@@ -81,8 +82,8 @@ pub(crate) async fn the_steps_of_peers(world: &World) {
         ..Default::default()
     };
     invoicing.settlements().return_transfer(back).await.unwrap();
-    a_transfer_back(&invoicing, &parent, (&payment(), "made")).await;
-    a_transfer_back(&invoicing, &parent, (&payment(), "given up")).await;
+    a_transfer_back(&invoicing, &parent, &payment(), "made").await;
+    a_transfer_back(&invoicing, &parent, &payment(), "given up").await;
     let (credit, first, second) =
         (world.peer("invoicing", "credit"), shop.invoice(100).await, shop.invoice(50).await);
     for captured in [true, false] {
@@ -113,29 +114,7 @@ pub(crate) async fn the_steps_of_peers(world: &World) {
                 .unwrap();
         }
     }
-    let owner = format!("{parent}/plans/{}", request_id());
-    let block = BlockForOwnerRequest {
-        request_id: request_id(),
-        parent: parent.clone(),
-        owner: owner.clone(),
-        reason: Reason::PaymentPlanActive.into(),
-        invoices: vec![InvoiceToBlock {
-            invoice: second.name.clone(),
-            expected_open: None,
-            nothing_open: false,
-        }],
-    };
-    plans.owner_collections().block_for_owner(block).await.unwrap();
-    let collect = CollectForOwnerRequest {
-        request_id: request_id(),
-        parent: parent.clone(),
-        owner,
-        invoices: vec![second.name],
-        amount: usd(50),
-        reference: request_id(),
-        ..CollectForOwnerRequest::default()
-    };
-    plans.owner_collections().collect_for_owner(collect).await.unwrap();
+    a_block_and_a_collection(&plans, &parent, second).await;
     let off = TurnOffPrepaymentRequest {
         request_id: request_id(),
         name: "tenants/acme/walletSettings".into(),
@@ -155,8 +134,35 @@ pub(crate) async fn the_steps_of_peers(world: &World) {
     a_mail_that_failed(world, &shop).await;
 }
 
+/// A plan blocks an invoice and collects it.
+async fn a_block_and_a_collection(plans: &Session, parent: &str, invoice: Invoice) {
+    let owner = format!("{parent}/plans/{}", request_id());
+    let block = BlockForOwnerRequest {
+        request_id: request_id(),
+        parent: parent.to_owned(),
+        owner: owner.clone(),
+        reason: Reason::PaymentPlanActive.into(),
+        invoices: vec![InvoiceToBlock {
+            invoice: invoice.name.clone(),
+            expected_open: None,
+            nothing_open: false,
+        }],
+    };
+    plans.owner_collections().block_for_owner(block).await.unwrap();
+    let collect = CollectForOwnerRequest {
+        request_id: request_id(),
+        parent: parent.to_owned(),
+        owner,
+        invoices: vec![invoice.name],
+        amount: usd(50),
+        reference: request_id(),
+        ..CollectForOwnerRequest::default()
+    };
+    plans.owner_collections().collect_for_owner(collect).await.unwrap();
+}
+
 /// The steps of a transfer back, of credit that a transfer has bought.
-async fn a_transfer_back(invoicing: &Session, parent: &str, (payment, end): (&str, &str)) {
+async fn a_transfer_back(invoicing: &Session, parent: &str, payment: &str, end: &str) {
     let parent = parent.to_owned();
     let transfer = RecordTransferRequest {
         request_id: request_id(),

@@ -39,7 +39,7 @@ on_both!(
 );
 
 pub(crate) async fn account(world: &World, admin: &Session, customer: &str, token: &str) -> String {
-    shop::save(admin, &world.suite.gateway, customer, (Kind::BankDebit, token))
+    shop::save(admin, &world.suite.gateway, customer, Kind::BankDebit, token)
         .await
         .unwrap()
         .unwrap()
@@ -54,7 +54,7 @@ async fn an_account_is_saved_with_its_mandate_and_buys_credit_when_it_settles(wo
         (world.someone("OWNER", None), world.someone("CUSTOMER_ADMIN", Some(&customer)));
     shop::open(&owner, "acme").await.unwrap();
     assert!(
-        shop::save(&admin, &world.suite.gateway, &customer, (Kind::BankDebit, "tok_visa"))
+        shop::save(&admin, &world.suite.gateway, &customer, Kind::BankDebit, "tok_visa")
             .await
             .is_err(),
         "no card on this page"

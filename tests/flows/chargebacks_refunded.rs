@@ -125,19 +125,21 @@ pub(crate) async fn a_refund_that_comes_after_it_gives_nothing_back(world: &Worl
 /// of tax, the issuer takes the rest: 30.00 of credit and 3.00 of tax, of which the wallet has
 /// 20.00.
 async fn it_waits_for_a_refund_that_succeeds(world: &World) {
-    waits_for_a_refund(world, "tok_refund_late", (top_up_refund::State::Succeeded, 33, 1)).await;
+    waits_for_a_refund(world, "tok_refund_late", top_up_refund::State::Succeeded, 33, 1).await;
 }
 
 /// The card does not take the refund: the issuer takes 50.00 of credit and all of the tax, and the
 /// wallet has 40.00.
 async fn it_waits_for_a_refund_that_fails(world: &World) {
-    waits_for_a_refund(world, "tok_refund_fails_late", (top_up_refund::State::Failed, 55, 0)).await;
+    waits_for_a_refund(world, "tok_refund_fails_late", top_up_refund::State::Failed, 55, 0).await;
 }
 
 async fn waits_for_a_refund(
     world: &World,
     token: &str,
-    (ends, taken, notes): (top_up_refund::State, i64, usize),
+    ends: top_up_refund::State,
+    taken: i64,
+    notes: usize,
 ) {
     shop(world).await;
     business(world, acme()).await;

@@ -158,7 +158,7 @@ async fn a_failed_try_says_when_the_next_is_and_from_what(world: &World) {
 }
 
 /// A transfer of so much that names an invoice, booked on a day.
-async fn arrives(desk: &Desk, (units, day): (&str, &str), invoice: &Invoice) -> BankLine {
+async fn arrives(desk: &Desk, units: &str, day: &str, invoice: &Invoice) -> BankLine {
     let text = format!("Invoice {}", invoice.number);
     let file = String::from_utf8(camt(&[(units, &text, &format!("{day}-{units}"))]))
         .unwrap()
@@ -172,7 +172,7 @@ async fn what_is_transferred_all_the_same_becomes_credit(world: &World) {
     advance(world, DUE + 60).await;
     until_invoice(&desk.owner, &desk.invoice, |invoice| invoice.state() == State::Paid).await;
     // Made on the day before, it is booked before the charge, or after it.
-    let line = arrives(&desk, ("100.00", "2026-01-30"), &desk.invoice).await;
+    let line = arrives(&desk, "100.00", "2026-01-30", &desk.invoice).await;
     let (line, payment) = paid(&desk.owner, &line.name).await;
     assert_eq!(
         (line.state(), payment.surplus.clone()),
@@ -192,7 +192,7 @@ async fn what_is_transferred_all_the_same_becomes_credit(world: &World) {
     assert!(words.contains(&said), "{words}");
     // Weeks later it is a question for a person.
     advance(world, DUE + 20 * DAY).await;
-    let late = arrives(&desk, ("100.00", "2026-02-19"), &desk.invoice).await;
+    let late = arrives(&desk, "100.00", "2026-02-19", &desk.invoice).await;
     assert_eq!(
         (late.state(), late.suggest_reasons),
         (LineState::Suggested, vec![SuggestReason::InvoiceNotOpen.into()])
@@ -203,7 +203,7 @@ async fn what_is_transferred_all_the_same_becomes_credit(world: &World) {
 async fn a_transfer_that_arrives_before_lowers_the_charge(world: &World) {
     let desk = desk(world, Some("tok_visa")).await;
     advance(world, DUE - 3_600).await;
-    let line = arrives(&desk, ("40.00", "2026-01-30"), &desk.invoice).await;
+    let line = arrives(&desk, "40.00", "2026-01-30", &desk.invoice).await;
     paid(&desk.owner, &line.name).await;
     advance(world, DUE + 60).await;
     until_invoice(&desk.owner, &desk.invoice, |invoice| invoice.state() == State::Paid).await;

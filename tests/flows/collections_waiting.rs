@@ -104,12 +104,7 @@ async fn waiting(world: &World) -> (Desk, String, Dispute) {
 }
 
 /// The provider decides, on 10 February.
-async fn decided(
-    world: &World,
-    desk: &Desk,
-    (charge, outcome): (&str, &str),
-    state: dispute::State,
-) {
+async fn decided(world: &World, desk: &Desk, charge: &str, outcome: &str, state: dispute::State) {
     decide(&world.suite.simulator, charge, outcome).await;
     disputed(&desk.admin, state).await;
     advance(world, DUE + 10 * DAY + 60).await;
@@ -121,7 +116,7 @@ async fn planned(desk: &Desk) -> String {
 
 async fn an_invoice_waits_until_the_only_card_stands_again(world: &World) {
     let (desk, charge, _) = waiting(world).await;
-    decided(world, &desk, (&charge, "won"), dispute::State::Won).await;
+    decided(world, &desk, &charge, "won", dispute::State::Won).await;
     let invoice =
         until_invoice(&desk.owner, &desk.invoice, |invoice| invoice.block.is_none()).await;
     assert_eq!(next_attempt(&invoice), Some(DUE + 11 * DAY), "the next day");
@@ -143,7 +138,7 @@ async fn an_invoice_waits_until_the_only_card_stands_again(world: &World) {
 
 async fn an_invoice_that_waited_in_vain_is_tried_after_notice(world: &World) {
     let (desk, charge, _) = waiting(world).await;
-    decided(world, &desk, (&charge, "lost"), dispute::State::Lost).await;
+    decided(world, &desk, &charge, "lost", dispute::State::Lost).await;
     let invoice =
         until_invoice(&desk.owner, &desk.invoice, |invoice| invoice.block.is_none()).await;
     assert_eq!(next_attempt(&invoice), Some(DUE + 12 * DAY), "the second day after the mail");
@@ -230,7 +225,7 @@ async fn waiting_plan(world: &World) -> (Desk, String, String) {
 
 /// The plan and the explanation of its invoice say the day that the mail has said, and no other
 /// mail says another.
-async fn planned_for(desk: &Desk, plan: &str, (day, at): (&str, i64)) {
+async fn planned_for(desk: &Desk, plan: &str, day: &str, at: i64) {
     let next = plans::plan(&desk.admin, plan)
         .await
         .collection
@@ -253,7 +248,7 @@ async fn instalments_wait_until_the_only_card_stands_again(world: &World) {
     let said =
         ["We will collect it on 23 March 2026 from your card ending in 4242", "66.67\u{a0}USD"];
     assert!(said.iter().all(|part| words.contains(part)), "{words}");
-    planned_for(&desk, &plan, ("2026-03-23", plans::MIDNIGHT + 81 * DAY)).await;
+    planned_for(&desk, &plan, "2026-03-23", plans::MIDNIGHT + 81 * DAY).await;
     advance(world, plans::MIDNIGHT + 81 * DAY + 60).await;
     let paid = plans::knows(&desk.admin, &plan, &plans::usd(33, 33)).await;
     assert_eq!((paid.state(), paid.breach_count), (PlanState::Active, 0));
@@ -287,7 +282,7 @@ async fn instalments_that_waited_in_vain_are_tried_after_notice_before_a_breach(
         ),
         "{words}"
     );
-    planned_for(&desk, &plan, ("2026-03-24", plans::MIDNIGHT + 82 * DAY)).await;
+    planned_for(&desk, &plan, "2026-03-24", plans::MIDNIGHT + 82 * DAY).await;
     advance(world, plans::MIDNIGHT + 82 * DAY - 1).await;
     assert!(mails(&desk.owner, MailKind::InstalmentFailed).await.is_empty());
     advance(world, plans::MIDNIGHT + 82 * DAY + 60).await;

@@ -44,11 +44,11 @@ async fn every_method_refuses_every_role_without_a_row(world: &World) {
             match (granted, refused) {
                 (Some(Grant::Tenant | Grant::OwnCustomer), Ok(_)) => {}
                 (Some(_), Err(status)) => {
-                    assert_ne!(status.code(), Code::PermissionDenied, "{path} as {role}")
+                    assert_ne!(status.code(), Code::PermissionDenied, "{path} as {role}");
                 }
                 (None, Ok(_)) => panic!("{path} lets {role} in"),
                 (None, Err(status)) if inner => {
-                    assert_eq!(status.code(), Code::Unimplemented, "{path}")
+                    assert_eq!(status.code(), Code::Unimplemented, "{path}");
                 }
                 (None, Err(status)) => {
                     assert_eq!(
@@ -101,16 +101,16 @@ async fn every_method_refuses_roles_that_an_issuer_may_not_assert(world: &World)
                 let refused = answer.err().map(|status| reason(&status)).unwrap_or_default();
                 match (has_key, may) {
                     (false, _) => {
-                        assert_eq!(refused, "TOKEN_INVALID", "{path}: {issuer} as {role}")
+                        assert_eq!(refused, "TOKEN_INVALID", "{path}: {issuer} as {role}");
                     }
                     (true, false) => {
-                        assert_eq!(refused, "ROLE_REQUIRED", "{path}: {issuer} as {role}")
+                        assert_eq!(refused, "ROLE_REQUIRED", "{path}: {issuer} as {role}");
                     }
                     (true, true) if role == "PEER" => {
-                        assert_ne!(refused, "ROLE_REQUIRED", "{path}: {issuer} as {role}")
+                        assert_ne!(refused, "ROLE_REQUIRED", "{path}: {issuer} as {role}");
                     }
                     (true, true) => {
-                        assert_ne!(refused, "TOKEN_INVALID", "{path}: {issuer} as {role}")
+                        assert_ne!(refused, "TOKEN_INVALID", "{path}: {issuer} as {role}");
                     }
                 }
             }

@@ -137,24 +137,7 @@ async fn an_open_dispute_blocks_and_a_lost_one_is_collected_after_notice(world: 
         reason(&desk.owner.collections().block_invoice(refused).await.unwrap_err()),
         "INVOICE_BLOCKED"
     );
-    let opened = mails_of(&desk.owner, MailKind::DisputeOpened, 1).await.remove(0);
-    let words = text(&desk.owner, &opened).await;
-    assert!(
-        words.contains("100.00")
-            && words.contains("nothing was received for it")
-            && words.contains("card ending in 4444"),
-        "{words}"
-    );
-    let report = mails_of(&desk.owner, MailKind::DisputeReported, 1).await.remove(0);
-    assert!(
-        report.customer.is_empty() && text(&desk.owner, &report).await.contains("20 January 2026")
-    );
-    let explain = ExplainInvoiceRequest { name: desk.invoice.name.clone() };
-    let told = desk.admin.invoices().explain_invoice(explain).await.unwrap().into_inner();
-    assert!(
-        told.facts.iter().any(|fact| fact.sentence.contains("disputed at its issuer")),
-        "{told:?}"
-    );
+    an_open_dispute_is_named(&desk).await;
     // Past its due date nothing happens while it is open.
     advance(world, DUE + 10 * DAY).await;
     let still = read(&desk.owner, &desk.invoice.name).await.unwrap();
@@ -211,6 +194,28 @@ async fn an_open_dispute_blocks_and_a_lost_one_is_collected_after_notice(world: 
     );
     assert_eq!(mails(&desk.owner, MailKind::DisputeLost).await.len(), 1);
     all_holds(world).await;
+}
+
+/// Customer and tenant have their mails, and the explanation names it.
+async fn an_open_dispute_is_named(desk: &Desk) {
+    let opened = mails_of(&desk.owner, MailKind::DisputeOpened, 1).await.remove(0);
+    let words = text(&desk.owner, &opened).await;
+    assert!(
+        words.contains("100.00")
+            && words.contains("nothing was received for it")
+            && words.contains("card ending in 4444"),
+        "{words}"
+    );
+    let report = mails_of(&desk.owner, MailKind::DisputeReported, 1).await.remove(0);
+    assert!(
+        report.customer.is_empty() && text(&desk.owner, &report).await.contains("20 January 2026")
+    );
+    let explain = ExplainInvoiceRequest { name: desk.invoice.name.clone() };
+    let told = desk.admin.invoices().explain_invoice(explain).await.unwrap().into_inner();
+    assert!(
+        told.facts.iter().any(|fact| fact.sentence.contains("disputed at its issuer")),
+        "{told:?}"
+    );
 }
 
 async fn a_payment_that_is_won_after_it_was_paid_otherwise_becomes_credit(world: &World) {

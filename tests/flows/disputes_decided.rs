@@ -10,14 +10,15 @@ use crate::{
     invariants,
     invoices::read,
     mails::{mails, mails_of, text},
-    payments::{by, till},
+    payments::{Till, by, till},
     rig::until,
     top_ups::{buy, card},
 };
 use payterms_proto::{
     invoicing::v1::{MailKind, invoice::State},
     wallet::v1::{
-        GetDisputeRequest, LoseDisputeRequest, WinDisputeRequest, dispute, payment_method::Kind,
+        Dispute, GetDisputeRequest, LoseDisputeRequest, WinDisputeRequest, dispute,
+        payment_method::Kind,
     },
 };
 use payterms_suite::{
@@ -32,6 +33,24 @@ on_both!(
     a_debit_that_a_bank_returns_is_final,
     the_tenant_is_told_where_the_provider_decides_otherwise,
 );
+
+fn win(name: &str) -> WinDisputeRequest {
+    WinDisputeRequest {
+        request_id: request_id(),
+        name: name.into(),
+        explanation: "The bank has written to us.".into(),
+        ..Default::default()
+    }
+}
+
+fn lose(name: &str) -> LoseDisputeRequest {
+    LoseDisputeRequest {
+        request_id: request_id(),
+        name: name.into(),
+        explanation: "We sent no proof in time.".into(),
+        ..Default::default()
+    }
+}
 
 /// Where the provider tells nothing, people decide; what it tells later is noted.
 pub(crate) async fn people_decide_where_the_provider_does_not_tell(world: &World) {
@@ -57,30 +76,7 @@ pub(crate) async fn people_decide_where_the_provider_does_not_tell(world: &World
     let of_top_up = open.iter().find(|own| own.top_up == bought.name).unwrap().clone();
     let of_payment = open.iter().find(|own| !own.payment.is_empty()).unwrap().clone();
     until_invoice(&till.owner, &till.invoice, |own| own.block.is_some()).await;
-    let (id, win_why, lose_why) =
-        (request_id, "The bank has written to us.", "We sent no proof in time.");
-    let win = |name: &str| WinDisputeRequest {
-        request_id: id(),
-        name: name.into(),
-        explanation: win_why.into(),
-        ..Default::default()
-    };
-    let lose = |name: &str| LoseDisputeRequest {
-        request_id: id(),
-        name: name.into(),
-        explanation: lose_why.into(),
-        ..Default::default()
-    };
-    let staff = world.someone("STAFF", None);
-    assert_eq!(
-        staff.disputes().win_dispute(win(&of_top_up.name)).await.unwrap_err().code(),
-        Code::PermissionDenied
-    );
-    let foreign = of_top_up.name.replace(&till.customer, &world.customer("acme", "GB").await);
-    assert_eq!(
-        till.owner.disputes().win_dispute(win(&foreign)).await.unwrap_err().code(),
-        Code::NotFound
-    );
+    the_tenant_alone_decides(world, &till, &of_top_up).await;
     let won = till
         .owner
         .disputes()
@@ -153,18 +149,28 @@ pub(crate) async fn people_decide_where_the_provider_does_not_tell(world: &World
     all_holds(world).await;
 }
 
+/// Staff may not decide, and nobody a dispute of another customer.
+async fn the_tenant_alone_decides(world: &World, till: &Till, of_top_up: &Dispute) {
+    let staff = world.someone("STAFF", None);
+    assert_eq!(
+        staff.disputes().win_dispute(win(&of_top_up.name)).await.unwrap_err().code(),
+        Code::PermissionDenied
+    );
+    let foreign = of_top_up.name.replace(&till.customer, &world.customer("acme", "GB").await);
+    assert_eq!(
+        till.owner.disputes().win_dispute(win(&foreign)).await.unwrap_err().code(),
+        Code::NotFound
+    );
+}
+
 async fn a_debit_that_a_bank_returns_is_final(world: &World) {
     let desk = desk(world, Some("tok_visa")).await;
     let simulator = world.suite.simulator.clone();
-    let account = shops::save(
-        &desk.admin,
-        &world.suite.gateway,
-        &desk.customer,
-        (Kind::BankDebit, "tok_bank"),
-    )
-    .await
-    .unwrap()
-    .unwrap();
+    let account =
+        shops::save(&desk.admin, &world.suite.gateway, &desk.customer, Kind::BankDebit, "tok_bank")
+            .await
+            .unwrap()
+            .unwrap();
     pay_by(&desk.admin, &desk.customer, &desk.invoice, &account).await;
     advance(world, START + 3 * DAY).await;
     assert_eq!(read(&desk.owner, &desk.invoice.name).await.unwrap().state(), State::Paid);

@@ -80,7 +80,8 @@ fn credited(receipt: &Receipt) -> Vec<(i64, i64)> {
 async fn until_credited(
     owner: &Session,
     customer: &str,
-    (receipts, notes): (usize, usize),
+    receipts: usize,
+    notes: usize,
 ) -> Vec<Receipt> {
     let read = async || Ok(receipts_of(owner, customer, receipts).await);
     let mut found = until(read, |receipts| {
@@ -136,7 +137,7 @@ async fn each_purchase_has_its_own_credit_and_card_again(world: &World) {
     let refunds: Vec<serde_json::Value> =
         reqwest::get(format!("{simulator}/v1/acme/refunds")).await.unwrap().json().await.unwrap();
     assert!(refunds.len() == 1 && refunds[0]["charge"] == master_charge.as_str(), "{refunds:?}");
-    let receipts = until_credited(&owner, &customer, (3, 2)).await;
+    let receipts = until_credited(&owner, &customer, 3, 2).await;
     let of = |top_up: &TopUp| {
         receipts
             .iter()
@@ -170,17 +171,17 @@ async fn a_refund_corrects_the_receipts_that_stand(world: &World) {
     disputed(&owner, dispute::State::Open).await;
     decide(&simulator, &charge, "won").await;
     disputed(&owner, dispute::State::Won).await;
-    until_credited(&owner, &customer, (2, 1)).await;
+    until_credited(&owner, &customer, 2, 1).await;
     let some = refund(&owner, &top_up, amount("USD", 10, 0)).await.unwrap();
     assert_eq!((some.credit, some.tax), (amount("USD", 10, 0), amount("USD", 1, 0)));
-    let receipts = until_credited(&owner, &customer, (2, 2)).await;
+    let receipts = until_credited(&owner, &customer, 2, 2).await;
     assert_eq!(
         (credited(&receipts[0]), credited(&receipts[1])),
         (vec![(20, 2)], vec![(10, 1)]),
         "the newest first"
     );
     refund(&owner, &top_up, None).await.unwrap();
-    let receipts = until_credited(&owner, &customer, (2, 4)).await;
+    let receipts = until_credited(&owner, &customer, 2, 4).await;
     assert_eq!(
         (credited(&receipts[0]), credited(&receipts[1])),
         (vec![(20, 2), (30, 3)], vec![(10, 1), (10, 1)])
@@ -239,7 +240,7 @@ async fn what_the_issuer_left_of_a_lost_purchase_goes_back(world: &World) {
         (given.state(), given.credit, given.tax),
         (top_up_refund::State::Succeeded, amount("USD", 30, 0), amount("USD", 3, 0))
     );
-    let receipts = until_credited(&owner, &customer, (1, 2)).await;
+    let receipts = until_credited(&owner, &customer, 1, 2).await;
     assert_eq!(
         (credited(&receipts[0]), posted(&admin, &wallet).await),
         (vec![(20, 2), (30, 3)], amount("USD", 0, 0))

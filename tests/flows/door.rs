@@ -40,7 +40,8 @@ pub(crate) async fn connect(gateway: SocketAddr) -> Sender {
 /// Calls a method of the gateway with a body of these pieces.
 pub(crate) async fn call(
     sender: &Sender,
-    (gateway, token): (SocketAddr, &str),
+    gateway: SocketAddr,
+    token: &str,
     method: &str,
     pieces: impl Stream<Item = Bytes> + Send + 'static,
 ) -> hyper::Result<http::Response<Incoming>> {
@@ -70,7 +71,7 @@ async fn half_sent_calls(gateway: SocketAddr, token: &str, count: usize) {
         let (sender, token) = (sender.clone(), token.to_owned());
         let begin = stream::iter([Bytes::from_static(&[0, 0, 0])]).chain(stream::pending());
         tokio::spawn(async move {
-            call(&sender, (gateway, &token), "wallet.v1.PostingService/PostDebit", begin).await
+            call(&sender, gateway, &token, "wallet.v1.PostingService/PostDebit", begin).await
         });
     }
 }
@@ -103,28 +104,29 @@ async fn a_refusal_ends_with_its_headers() {
         name: format!("tenants/acme/customers/{}/wallets/{}", request_id(), request_id()),
     };
     let refusals = [
-        call(&sender, (gateway, &token), "wallet.v1.WalletService/GetWallet", framed(&nobody))
-            .await,
+        call(&sender, gateway, &token, "wallet.v1.WalletService/GetWallet", framed(&nobody)).await,
         call(
             &sender,
-            (gateway, &token),
+            gateway,
+            &token,
             "wallet.v1.WalletService/GetWallet",
             framed(&GetWalletRequest::default()),
         )
         .await,
-        call(&sender, (gateway, &token), "wallet.v1.WalletService/GetNothing", framed(&nobody))
-            .await,
-        call(&sender, (gateway, ""), "wallet.v1.WalletService/GetWallet", framed(&nobody)).await,
+        call(&sender, gateway, &token, "wallet.v1.WalletService/GetNothing", framed(&nobody)).await,
+        call(&sender, gateway, "", "wallet.v1.WalletService/GetWallet", framed(&nobody)).await,
         call(
             &sender,
-            (gateway, &token),
+            gateway,
+            &token,
             "gateway.v1.AccountService/GetAccountOverview",
             framed(&nobody),
         )
         .await,
         call(
             &sender,
-            (gateway, &token),
+            gateway,
+            &token,
             "invoicing.v1.DocumentService/DownloadDocuments",
             framed(&DownloadDocumentsRequest::default()),
         )

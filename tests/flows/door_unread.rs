@@ -58,13 +58,8 @@ async fn large_messages_that_drip_hold_up_their_sender_alone() {
             Some((Bytes::from_static(&[0]), ()))
         });
         tokio::spawn(async move {
-            call(
-                &sender,
-                (gateway, &token),
-                "invoicing.v1.MailService/ListMails",
-                begin.chain(drips),
-            )
-            .await
+            call(&sender, gateway, &token, "invoicing.v1.MailService/ListMails", begin.chain(drips))
+                .await
         });
     }
     let owner = world.of_tenant("globex", "OWNER", None);
@@ -101,7 +96,8 @@ async fn answers_that_nobody_reads_hold_up_their_caller_alone() {
     let calls = (0..900).map(|_| {
         call(
             &sender,
-            (gateway, &token),
+            gateway,
+            &token,
             "invoicing.v1.MailTemplateService/GetMailTemplate",
             framed(&get("acme")),
         )
@@ -142,7 +138,8 @@ async fn lists_of_events_that_nobody_reads_hold_up_their_caller_alone() {
     let lists = (0..100).map(|_| {
         call(
             &sender,
-            (gateway, &token),
+            gateway,
+            &token,
             "gateway.v1.EventService/ListEvents",
             framed(&all_of(&customer)),
         )
@@ -180,7 +177,7 @@ async fn streams_that_nobody_reads_end_and_hold_up_their_caller_alone() {
     let sender = connect(gateway).await;
     let method = "invoicing.v1.DocumentService/DownloadDocuments";
     let streams =
-        (0..60).map(|_| call(&sender, (gateway, &token), method, framed(&all(&till.customer))));
+        (0..60).map(|_| call(&sender, gateway, &token, method, framed(&all(&till.customer))));
     let mut streams = futures::future::try_join_all(streams).await.unwrap();
     streams.retain(|answer| !answer.headers().contains_key("grpc-status"));
     assert_eq!(streams.len(), 48, "the others were refused");

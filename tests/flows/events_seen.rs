@@ -29,7 +29,7 @@ async fn everybody_sees_what_they_may_read(world: &World) {
     let owner = world.someone("OWNER", None);
     grant(world, &wallet, amount("USD", 5, 0), 0).await;
     issued(&owner, draft(&customer, "USD", vec![line("Seats", amount("USD", 20, 0))])).await;
-    let payment = on_account(&owner, &customer, ("A", "80.00", PAYER)).await;
+    let payment = on_account(&owner, &customer, "A", "80.00", PAYER).await;
     refund(&world.someone("ADMIN", None), ask(&payment, Credit::Surplus, amount("USD", 5, 0)))
         .await
         .unwrap();

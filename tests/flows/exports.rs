@@ -1,14 +1,14 @@
 //! The exports by which books are compared.
 
 use crate::{
-    payments::{credit, till},
+    payments::{Till, credit, till},
     usage::used,
 };
 use payterms_proto::{
     invoicing::v1::{ExportInvoicesRequest, ExportPaymentsRequest},
     wallet::v1::{ExportEntriesRequest, ExportUsageRecordsRequest, RecordUsageStreamRequest},
 };
-use payterms_suite::client::amount;
+use payterms_suite::{Session, client::amount};
 use payterms_testkit::{World, on_both, reason};
 use std::collections::BTreeSet;
 use tokio_stream::StreamExt;
@@ -72,7 +72,29 @@ async fn an_export_sends_all_and_goes_on_after_an_interruption(world: &World) {
         "PAGE_TOKEN_INVALID",
         "a token is good for its filter alone"
     );
+    entries_invoices_and_payments_are_exported(&till, &service).await;
+    let curl = crate::plain_http::Curl::of(world, "OWNER", None);
+    let body = format!(r#"{{"parent":"{wallets}","filter":"product = voice"}}"#);
+    let answer = curl
+        .post(
+            "payterms.wallet.v1.UsageService/ExportUsageRecords",
+            "application/connect+json",
+            crate::plain_http::envelope(0, &body),
+        )
+        .send()
+        .await
+        .unwrap();
+    let text = String::from_utf8_lossy(&answer.bytes().await.unwrap()).into_owned();
+    assert_eq!(
+        text.matches("\"usageRecords\":").count(),
+        2,
+        "two messages in JSON: {}",
+        text.chars().take(200).collect::<String>()
+    );
+}
 
+/// Each list has its export, for those alone who may read it.
+async fn entries_invoices_and_payments_are_exported(till: &Till, service: &Session) {
     let request = ExportEntriesRequest {
         parent: format!("{}/wallets/-", till.customer),
         ..Default::default()
@@ -124,23 +146,5 @@ async fn an_export_sends_all_and_goes_on_after_an_interruption(world: &World) {
     assert_eq!(
         reason(&till.owner.invoices().export_invoices(missing).await.unwrap_err()),
         "RESOURCE_NOT_FOUND"
-    );
-    let curl = crate::plain_http::Curl::of(world, "OWNER", None);
-    let body = format!(r#"{{"parent":"{wallets}","filter":"product = voice"}}"#);
-    let answer = curl
-        .post(
-            "payterms.wallet.v1.UsageService/ExportUsageRecords",
-            "application/connect+json",
-            crate::plain_http::envelope(0, &body),
-        )
-        .send()
-        .await
-        .unwrap();
-    let text = String::from_utf8_lossy(&answer.bytes().await.unwrap()).into_owned();
-    assert_eq!(
-        text.matches("\"usageRecords\":").count(),
-        2,
-        "two messages in JSON: {}",
-        text.chars().take(200).collect::<String>()
     );
 }

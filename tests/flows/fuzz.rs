@@ -61,7 +61,7 @@ impl<'a> Mutator<'a> {
         let at = range.start;
         match self.below(7) {
             0 if !text.is_empty() => {
-                text[at.min(range.end.saturating_sub(1))] = self.random.random()
+                text[at.min(range.end.saturating_sub(1))] = self.random.random();
             }
             1 => drop(text.drain(range)),
             2 => {
@@ -120,6 +120,6 @@ pub(crate) fn feed(
             .spawn_scoped(scope, all)
             .unwrap()
             .join()
-            .unwrap()
+            .unwrap();
     });
 }

@@ -152,7 +152,7 @@ async fn entries_and_usage_are_found_over_all_customers(world: &World) {
     );
     let member = world.someone("MEMBER", Some(&customer));
     assert_eq!(entries(&member, everyone, "", "").await.unwrap(), of_wallet, "a member's own");
-    usage_is_found(world, (&owner, &member), (&wallet, &other)).await;
+    usage_is_found(world, &owner, &member, &wallet, &other).await;
     let bad = entries(&owner, everyone, "amount > 1", "amount").await.unwrap_err();
     assert_eq!(violations(&bad), ["filter: FILTER_INVALID", "order_by: ORDER_BY_INVALID"]);
     world.tenant("globex").await;
@@ -169,8 +169,10 @@ async fn entries_and_usage_are_found_over_all_customers(world: &World) {
 
 async fn usage_is_found(
     world: &World,
-    (owner, member): (&Session, &Session),
-    (wallet, other): (&str, &str),
+    owner: &Session,
+    member: &Session,
+    wallet: &str,
+    other: &str,
 ) {
     let everyone = "tenants/acme/customers/-/wallets/-";
     let request = ListUsageRecordsRequest {

@@ -70,7 +70,7 @@ pub(crate) async fn broken_rules(
     for rule in rules_of(service).iter().filter(|_| !tenants.is_empty()) {
         let (first, last) = rule.all_keys();
         let found = rule
-            .broken_in(&conn, &tenants, (&first, &last))
+            .broken_in(&conn, &tenants, &first, &last)
             .await
             .unwrap_or_else(|error| panic!("{}: {error}", rule.sentence));
         broken.extend(

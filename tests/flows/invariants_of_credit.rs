@@ -30,7 +30,7 @@ async fn what_does_not_agree_is_seen(world: &World) {
     let invoice = credit.invoice(100).await;
     credit.pay(&[&invoice], vec![by("", None)]).await.unwrap();
     credit_agrees(world).await;
-    let at = (world.folder.path(), world.postgres.as_deref());
+    let (data, postgres) = (world.folder.path(), world.postgres.as_deref());
     let (database_connection, c) = world.rows("credit").await;
     let (invoicing, i) = world.rows("invoicing").await;
     let breaks = async |conn: &DatabaseConnection,
@@ -38,7 +38,7 @@ async fn what_does_not_agree_is_seen(world: &World) {
                         (there, back): (&str, &str),
                         invariant: &str| {
         conn.execute_unprepared(&format!("UPDATE {table} SET {there}")).await.unwrap();
-        let wrong = differences(at, (&database_connection, &c), (&invoicing, &i)).await;
+        let wrong = differences(data, postgres, &database_connection, &c, &invoicing, &i).await;
         assert!(wrong.contains(invariant), "{there}: {wrong:?}");
         conn.execute_unprepared(&format!("UPDATE {table} SET {back}")).await.unwrap();
     };
@@ -84,7 +84,7 @@ async fn what_does_not_agree_is_seen(world: &World) {
     };
     assert_eq!(collects("purchase_default_id").await.len(), 1, "a line that is collected by");
     assert_eq!(collects("NULL").await, Vec::<String>::new());
-    assert_eq!(differences(at, (&database_connection, &c), (&invoicing, &i)).await, "");
+    assert_eq!(differences(data, postgres, &database_connection, &c, &invoicing, &i).await, "");
 }
 
 /// Credit agrees with itself and with invoicing.
@@ -98,7 +98,7 @@ pub async fn credit_agrees_in(data: &Path, postgres: Option<&str>) {
     let (invoicing, i) = rows_of("invoicing", data, postgres).await;
     let mut wrong = String::new();
     for _ in 0..200 {
-        wrong = differences((data, postgres), (&credit, &c), (&invoicing, &i)).await;
+        wrong = differences(data, postgres, &credit, &c, &invoicing, &i).await;
         if wrong.is_empty() {
             break;
         }
@@ -115,9 +115,12 @@ pub async fn credit_agrees_in(data: &Path, postgres: Option<&str>) {
 
 /// What does not agree; empty where all does.
 async fn differences(
-    (data, postgres): (&Path, Option<&str>),
-    (credit, c): (&DatabaseConnection, &str),
-    (invoicing, i): (&DatabaseConnection, &str),
+    data: &Path,
+    postgres: Option<&str>,
+    credit: &DatabaseConnection,
+    c: &str,
+    invoicing: &DatabaseConnection,
+    i: &str,
 ) -> String {
     let mut wrong = selected(
         credit,

@@ -17,13 +17,13 @@ async fn what_does_not_agree_is_seen(world: &World) {
     let (desk, plan) = proposed(world, None).await;
     approve(&world.someone("STAFF", None), &plan, plan.open.clone()).await.unwrap();
     plans_agree(world).await;
-    let at = (world.folder.path(), world.postgres.as_deref());
+    let (data, postgres) = (world.folder.path(), world.postgres.as_deref());
     let (plans, p) = world.rows("plans").await;
     let (invoicing, i) = world.rows("invoicing").await;
     let breaks =
         async |conn: &DatabaseConnection, (there, back): (String, String), invariant: &str| {
             conn.execute_unprepared(&there).await.unwrap();
-            let wrong = differences(at, (&plans, &p), (&invoicing, &i)).await;
+            let wrong = differences(data, postgres, &plans, &p, &invoicing, &i).await;
             assert!(wrong.contains(invariant), "{there}: {wrong:?}");
             conn.execute_unprepared(&back).await.unwrap();
         };
@@ -52,7 +52,12 @@ async fn what_does_not_agree_is_seen(world: &World) {
     )
     .await;
     breaks(&plans, (one("due_on = '2027-01-01'"), one("due_on = '2026-01-31'")), "I23").await;
-    assert_eq!(differences(at, (&plans, &p), (&invoicing, &i)).await, "", "{}", desk.customer);
+    assert_eq!(
+        differences(data, postgres, &plans, &p, &invoicing, &i).await,
+        "",
+        "{}",
+        desk.customer
+    );
 }
 
 /// Plans agree with invoicing.
@@ -66,7 +71,7 @@ pub async fn plans_agree_in(data: &Path, postgres: Option<&str>) {
     let (invoicing, i) = rows_of("invoicing", data, postgres).await;
     let mut wrong = String::new();
     for _ in 0..200 {
-        wrong = differences((data, postgres), (&plans, &p), (&invoicing, &i)).await;
+        wrong = differences(data, postgres, &plans, &p, &invoicing, &i).await;
         if wrong.is_empty() {
             break;
         }
@@ -80,9 +85,12 @@ pub async fn plans_agree_in(data: &Path, postgres: Option<&str>) {
 
 /// What does not agree; empty where all does.
 async fn differences(
-    (data, postgres): (&Path, Option<&str>),
-    (plans, p): (&DatabaseConnection, &str),
-    (invoicing, i): (&DatabaseConnection, &str),
+    data: &Path,
+    postgres: Option<&str>,
+    plans: &DatabaseConnection,
+    p: &str,
+    invoicing: &DatabaseConnection,
+    i: &str,
 ) -> String {
     let sent = "('PROPOSED', 'COUNTERED', 'ACTIVE', 'IN_GRACE')";
     let followed = "('PROPOSED', 'COUNTERED', 'ACTIVE', 'IN_GRACE', 'BREACHED', 'COMPLETED')";

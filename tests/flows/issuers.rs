@@ -189,7 +189,7 @@ async fn all_in_one_process_reads_keys_at_an_address_as_the_gateway_does() {
         "--jwks-every-seconds=1".to_owned(),
     ];
     let at = free_address();
-    let process = Process::suite_with(BINARY, folder.path(), (at, free_address()), &options).await;
+    let process = Process::suite_with(BINARY, folder.path(), at, free_address(), &options).await;
     let door = Door { at, _process: process };
     let operator = claims(&json!({ "tenant": null, "roles": ["OPERATOR"] }));
     let list = async |key: &IssuerKey| {

@@ -33,19 +33,19 @@ const POINTS: [(&str, i64); 3] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_method_is_tried_once_whoever_dies_on_sqlite() {
-    for point in POINTS {
-        Box::pin(tried(point, false)).await;
+    for (point, until_when) in POINTS {
+        Box::pin(tried(point, until_when, false)).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_method_is_tried_once_whoever_dies_on_postgres() {
-    for point in POINTS {
-        Box::pin(tried(point, true)).await;
+    for (point, until_when) in POINTS {
+        Box::pin(tried(point, until_when, true)).await;
     }
 }
 
-async fn tried((point, until_when): (&'static str, i64), on_postgres: bool) {
+async fn tried(point: &'static str, until_when: i64, on_postgres: bool) {
     let Some(mut rig) = rig::start(on_postgres).await else { return };
     let owner = rig.someone("OWNER", None);
     let start = StartTestClockRequest {
@@ -116,21 +116,21 @@ const WAITS: [(&str, i64); 3] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_waited_for_a_dispute_goes_on_once_whoever_dies_on_sqlite() {
-    for point in WAITS {
-        Box::pin(waited(point, false)).await;
+    for (point, until_when) in WAITS {
+        Box::pin(waited(point, until_when, false)).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_waited_for_a_dispute_goes_on_once_whoever_dies_on_postgres() {
-    for point in WAITS {
-        Box::pin(waited(point, true)).await;
+    for (point, until_when) in WAITS {
+        Box::pin(waited(point, until_when, true)).await;
     }
 }
 
 /// A purchase by the only card is disputed before an invoice is due, and the dispute is won a day
 /// later.
-async fn waited((point, until_when): (&'static str, i64), on_postgres: bool) {
+async fn waited(point: &'static str, until_when: i64, on_postgres: bool) {
     let Some(mut rig) = rig::start(on_postgres).await else { return };
     let owner = rig.someone("OWNER", None);
     let start = StartTestClockRequest {

@@ -94,15 +94,19 @@ async fn a_line_survives_a_kill_of_any_service_on_postgres() {
 async fn all(on_postgres: bool) {
     let paid = PAID.into_iter().map(|point| (point, "tok_visa"));
     let declined = DECLINED.into_iter().map(|point| (point, "tok_declined"));
-    let pays = paid.chain(declined).map(|(point, token)| pays_later(point, token, on_postgres));
+    let pays = paid
+        .chain(declined)
+        .map(|((service, point), token)| pays_later(service, point, token, on_postgres));
     futures::stream::iter(pays).for_each_concurrent(AT_ONCE, |scenario| scenario).await;
     let bought = PURCHASED
         .into_iter()
         .map(|point| (point, true))
         .chain(VOIDED.into_iter().map(|point| (point, false)));
-    let bought = bought.map(|(point, captured)| buys(point, captured, on_postgres));
+    let bought =
+        bought.map(|((service, point), captured)| buys(service, point, captured, on_postgres));
     futures::stream::iter(bought).for_each_concurrent(AT_ONCE, |scenario| scenario).await;
-    let switched = ACTIVATED.into_iter().map(|point| switches_on(point, on_postgres));
+    let switched =
+        ACTIVATED.into_iter().map(|(service, point)| switches_on(service, point, on_postgres));
     futures::stream::iter(switched).for_each_concurrent(AT_ONCE, |scenario| scenario).await;
 }
 
@@ -120,7 +124,7 @@ async fn methods(people: &People) -> Vec<PaymentMethod> {
     retry(found).await.into_inner().payment_methods
 }
 
-async fn switches_on((service, point): (&'static str, &'static str), on_postgres: bool) {
+async fn switches_on(service: &'static str, point: &'static str, on_postgres: bool) {
     let Some(rig) = rig::start(on_postgres).await else { return };
     let (people, line) = prepare(&rig, "tok_visa").await;
     let mut services = Services::of(rig).await;
@@ -152,11 +156,7 @@ async fn switches_on((service, point): (&'static str, &'static str), on_postgres
 }
 
 /// 100 = 30 credit + 50 card + 20 line.
-async fn pays_later(
-    (service, point): (&'static str, &'static str),
-    token: &str,
-    on_postgres: bool,
-) {
+async fn pays_later(service: &'static str, point: &'static str, token: &str, on_postgres: bool) {
     let Some(rig) = rig::start(on_postgres).await else { return };
     let (people, line) = prepare(&rig, token).await;
     let activate = ActivateLineRequest { request_id: request_id(), name: line.name.clone() };
@@ -199,7 +199,7 @@ async fn pays_later(
     };
     let payment: Payment = retry(pay).await;
     assert_eq!(retry(pay).await, payment, "{point}: one answer");
-    ended(&people, (&payment, &invoice, &line), (point, token == "tok_visa")).await;
+    ended(&people, &payment, &invoice, &line, point, token == "tok_visa").await;
     if token == "tok_visa" {
         assert_eq!(services.rig().charges().await, ["50"], "{point}: the provider charged once");
     }
@@ -211,7 +211,7 @@ async fn pays_later(
 
 /// Buys for 20 without an invoice: whoever dies, there is one answer to each request, and one
 /// invoice or none.
-async fn buys((service, point): (&'static str, &'static str), captured: bool, on_postgres: bool) {
+async fn buys(service: &'static str, point: &'static str, captured: bool, on_postgres: bool) {
     let Some(rig) = rig::start(on_postgres).await else { return };
     let (people, line) = prepare(&rig, "tok_visa").await;
     let activate = ActivateLineRequest { request_id: request_id(), name: line.name.clone() };
@@ -283,8 +283,11 @@ async fn buys((service, point): (&'static str, &'static str), captured: bool, on
 
 async fn ended(
     people: &People,
-    (payment, invoice, line): (&Payment, &Invoice, &CreditLine),
-    (point, paid): (&str, bool),
+    payment: &Payment,
+    invoice: &Invoice,
+    line: &CreditLine,
+    point: &str,
+    paid: bool,
 ) {
     let read = async || {
         let get = GetInvoiceRequest { name: invoice.name.clone() };

@@ -49,7 +49,7 @@ async fn kills(on_postgres: bool) {
 
 /// The issuer takes the charge back and decides; whoever dies, the provider tells again, in
 /// whatever order.
-async fn dies_at(rig: &mut Rig, point: &'static str, (charge, outcome): (&str, &'static str)) {
+async fn dies_at(rig: &mut Rig, point: &'static str, charge: &str, outcome: &'static str) {
     let simulator = rig.simulator();
     let (at, id) = (simulator.clone(), charge.to_owned());
     rig.die_at(point, async move {
@@ -73,7 +73,7 @@ async fn paid(point: &'static str, outcome: &'static str, on_postgres: bool) {
     let (people, invoice) = crate::kills_of_payments::prepare(&rig, "tok_visa").await;
     pay_by(&people.admin, &people.customer, &invoice, "").await;
     let charge = charges(&rig.simulator()).await.remove(0);
-    dies_at(&mut rig, point, (&charge, outcome)).await;
+    dies_at(&mut rig, point, &charge, outcome).await;
     let owner = rig.someone("OWNER", None);
     let (ended, kind, state) = match outcome {
         "won" => (dispute::State::Won, MailKind::DisputeWon, State::Paid),
@@ -105,7 +105,7 @@ async fn bought(point: &'static str, on_postgres: bool) {
         .await
         .unwrap();
     let charge = charges(&rig.simulator()).await.remove(0);
-    dies_at(&mut rig, point, (&charge, "won")).await;
+    dies_at(&mut rig, point, &charge, "won").await;
     let owner = rig.someone("OWNER", None);
     disputed(&owner, dispute::State::Won).await;
     let mailed = async || Ok(mails(&owner, MailKind::DisputeWon).await);
@@ -137,21 +137,21 @@ const SPLIT: [(&str, &str); 5] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refund_that_a_dispute_splits_is_made_once_on_sqlite() {
-    for point in SPLIT {
-        Box::pin(split(point, false)).await;
+    for (service, point) in SPLIT {
+        Box::pin(split(service, point, false)).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refund_that_a_dispute_splits_is_made_once_on_postgres() {
-    for point in SPLIT {
-        Box::pin(split(point, true)).await;
+    for (service, point) in SPLIT {
+        Box::pin(split(service, point, true)).await;
     }
 }
 
 /// 80.00 of 100.00 are to go back when the issuer takes 60.00: 40.00 become credit, and where the
 /// dispute is won the other 40.00 too, which its mail says.
-async fn split(point: (&'static str, &'static str), on_postgres: bool) {
+async fn split(service: &'static str, point: &'static str, on_postgres: bool) {
     let Some(rig) = rig::start(on_postgres).await else { return };
     let (people, invoice) = crate::kills_of_payments::prepare(&rig, "tok_visa").await;
     pay_by(&people.admin, &people.customer, &invoice, "").await;
@@ -170,7 +170,7 @@ async fn split(point: (&'static str, &'static str), on_postgres: bool) {
         take_part(&simulator, &charge, 60).await;
         disputed(&owner, dispute::State::Open).await;
     };
-    services.die_twice(("invoicing", "refund.after_intent"), act, issuer, point).await;
+    services.die_twice("invoicing", "refund.after_intent", act, issuer, service, point).await;
     let send = async || {
         owner.invoices().create_credit_note(note.clone()).await.map(tonic::Response::into_inner)
     };

@@ -45,14 +45,14 @@ const COLLECTION: [(&str, &str); 8] = [
 #[tokio::test(flavor = "multi_thread")]
 async fn an_instalment_is_collected_once_whoever_is_killed_on_sqlite() {
     futures::stream::iter(COLLECTION)
-        .for_each_concurrent(AT_ONCE, |point| collected(point, false))
+        .for_each_concurrent(AT_ONCE, |(service, point)| collected(service, point, false))
         .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_instalment_is_collected_once_whoever_is_killed_on_postgres() {
     futures::stream::iter(COLLECTION)
-        .for_each_concurrent(AT_ONCE, |point| collected(point, true))
+        .for_each_concurrent(AT_ONCE, |(service, point)| collected(service, point, true))
         .await;
 }
 
@@ -81,7 +81,7 @@ async fn advance_until_ready(owner: &Session, request: &AdvanceTestClockRequest)
     until(read, ready).await;
 }
 
-async fn collected((service, point): (&'static str, &'static str), on_postgres: bool) {
+async fn collected(service: &'static str, point: &'static str, on_postgres: bool) {
     let Some(rig) = rig::start(on_postgres).await else { return };
     let (people, invoices) = prepare(&rig).await;
     let (owner, staff) = (rig.someone("OWNER", None), rig.someone("STAFF", None));

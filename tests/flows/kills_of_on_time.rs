@@ -10,21 +10,24 @@ use crate::{
     invoices::{draft, issued, line},
     kills_of_plans::{AT_ONCE, blocks},
     plans::{allow, monthly, proposal, verbs},
-    rig::{self, Services, retry, until},
+    rig::{self, People, Services, retry, until},
 };
 use futures::StreamExt;
 use payterms_proto::{
     google::r#type::Date,
     invoicing::v1::{
-        AdvanceTestClockRequest, GetTestClockRequest, InvoiceToPay, ListPaymentsRequest,
+        AdvanceTestClockRequest, GetTestClockRequest, Invoice, InvoiceToPay, ListPaymentsRequest,
         RecordOutsidePaymentRequest, StartTestClockRequest, UnapplyPaymentRequest, block::Reason,
         test_clock,
     },
     plans::v1::{
-        ApprovePlanRequest, GetPlanRequest, PlanSettings, ProposePlanRequest, plan::State,
+        ApprovePlanRequest, GetPlanRequest, Plan, PlanSettings, ProposePlanRequest, plan::State,
     },
 };
-use payterms_suite::client::{amount, request_id};
+use payterms_suite::{
+    Session,
+    client::{amount, request_id},
+};
 
 /// What makes a plan active again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,19 +69,22 @@ const POINTS: [(Change, &str, &str); 10] = [
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plan_becomes_active_again_once_whoever_is_killed_on_sqlite() {
     futures::stream::iter(POINTS)
-        .for_each_concurrent(AT_ONCE, |point| scenario(point, false))
+        .for_each_concurrent(AT_ONCE, |(change, service, point)| {
+            scenario(change, service, point, false)
+        })
         .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plan_becomes_active_again_once_whoever_is_killed_on_postgres() {
-    futures::stream::iter(POINTS).for_each_concurrent(AT_ONCE, |point| scenario(point, true)).await;
+    futures::stream::iter(POINTS)
+        .for_each_concurrent(AT_ONCE, |(change, service, point)| {
+            scenario(change, service, point, true)
+        })
+        .await;
 }
 
-async fn scenario(
-    (change, service, point): (Change, &'static str, &'static str),
-    on_postgres: bool,
-) {
+async fn scenario(change: Change, service: &'static str, point: &'static str, on_postgres: bool) {
     let Some(rig) = rig::start(on_postgres).await else { return };
     let people = rig.prepare("tok_visa").await;
     let (owner, staff) = (rig.someone("OWNER", None), rig.someone("STAFF", None));
@@ -96,21 +102,7 @@ async fn scenario(
             .await
     };
     let invoices = [bill(100).await, bill(20).await];
-    // 60.00 on 10 January and on 10 February, paid by hand.
-    let request = proposal(&people.customer, &[&invoices[0], &invoices[1]], monthly(2, 10));
-    let request = ProposePlanRequest { collect_automatically: false, ..request };
-    let plan = retry(async || people.admin.plans().propose_plan(request.clone()).await)
-        .await
-        .into_inner()
-        .plan
-        .unwrap();
-    let yes = ApprovePlanRequest {
-        request_id: request_id(),
-        name: plan.name.clone(),
-        total_seen: plan.open.clone(),
-        etag: String::new(),
-    };
-    staff.plans().approve_plan(yes).await.unwrap();
+    let plan = agreed(&people, &staff, &invoices).await;
     let read =
         async || people.admin.plans().get_plan(GetPlanRequest { name: plan.name.clone() }).await;
     let becomes = async |state: State| {
@@ -139,34 +131,9 @@ async fn scenario(
     if change == Change::Reopen {
         owner.payments().record_outside_payment(pay(120, None)).await.unwrap();
         becomes(State::Completed).await;
-        let list = ListPaymentsRequest { parent: people.customer.clone(), ..Default::default() };
-        unapply.payment = owner
-            .payments()
-            .list_payments(list)
-            .await
-            .unwrap()
-            .into_inner()
-            .payments
-            .remove(0)
-            .name;
+        unapply.payment = what_paid_it(&owner, &people.customer).await;
     } else {
-        let to = AdvanceTestClockRequest {
-            request_id: request_id(),
-            name: clock.clone(),
-            target_time: at(START + 16 * DAY),
-        };
-        retry(async || owner.clock().advance_test_clock(to.clone()).await).await;
-        let stands = async || {
-            owner.clock().get_test_clock(GetTestClockRequest { name: clock.clone() }).await
-        };
-        until(stands, |answer| {
-            answer
-                .get_ref()
-                .test_clock
-                .as_ref()
-                .is_some_and(|test_clock| test_clock.state() == test_clock::State::Ready)
-        })
-        .await;
+        days_of_grace_end(&owner, &clock).await;
         becomes(State::Breached).await;
     }
     let mut services = Services::of(rig).await;
@@ -204,4 +171,49 @@ async fn scenario(
     invariants::hold_in(data, postgres).await;
     plans_agree_in(data, postgres).await;
     invariants::books_agree_in(data, postgres).await;
+}
+
+/// The name of the customer's payment.
+async fn what_paid_it(owner: &Session, customer: &str) -> String {
+    let list = ListPaymentsRequest { parent: customer.to_owned(), ..Default::default() };
+    owner.payments().list_payments(list).await.unwrap().into_inner().payments.remove(0).name
+}
+
+/// The first instalment is breached.
+async fn days_of_grace_end(owner: &Session, clock: &str) {
+    let to = AdvanceTestClockRequest {
+        request_id: request_id(),
+        name: clock.to_owned(),
+        target_time: at(START + 16 * DAY),
+    };
+    retry(async || owner.clock().advance_test_clock(to.clone()).await).await;
+    let stands =
+        async || owner.clock().get_test_clock(GetTestClockRequest { name: clock.to_owned() }).await;
+    until(stands, |answer| {
+        answer
+            .get_ref()
+            .test_clock
+            .as_ref()
+            .is_some_and(|test_clock| test_clock.state() == test_clock::State::Ready)
+    })
+    .await;
+}
+
+/// 60.00 on 10 January and on 10 February, paid by hand.
+async fn agreed(people: &People, staff: &Session, invoices: &[Invoice; 2]) -> Plan {
+    let request = proposal(&people.customer, &[&invoices[0], &invoices[1]], monthly(2, 10));
+    let request = ProposePlanRequest { collect_automatically: false, ..request };
+    let plan = retry(async || people.admin.plans().propose_plan(request.clone()).await)
+        .await
+        .into_inner()
+        .plan
+        .unwrap();
+    let yes = ApprovePlanRequest {
+        request_id: request_id(),
+        name: plan.name.clone(),
+        total_seen: plan.open.clone(),
+        etag: String::new(),
+    };
+    staff.plans().approve_plan(yes).await.unwrap();
+    plan
 }

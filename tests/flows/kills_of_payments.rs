@@ -66,8 +66,10 @@ async fn all(on_postgres: bool) {
         (("invoicing", "payment.after_charge"), "tok_lost_answer"),
     ];
     let declined = DECLINED.into_iter().map(|point| (point, "tok_declined"));
-    let scenarios =
-        paid.chain(lost).chain(declined).map(|(point, token)| scenario(point, token, on_postgres));
+    let scenarios = paid
+        .chain(lost)
+        .chain(declined)
+        .map(|((service, point), token)| scenario(service, point, token, on_postgres));
     futures::stream::iter(scenarios).for_each_concurrent(AT_ONCE, |scenario| scenario).await;
 }
 
@@ -101,7 +103,7 @@ pub(crate) fn pays(people: &People, invoice: &Invoice) -> CreatePaymentRequest {
     }
 }
 
-async fn scenario((service, point): (&'static str, &'static str), token: &str, on_postgres: bool) {
+async fn scenario(service: &'static str, point: &'static str, token: &str, on_postgres: bool) {
     let Some(rig) = rig::start(on_postgres).await else { return };
     let (people, invoice) = prepare(&rig, token).await;
     let mut services = Services::of(rig).await;

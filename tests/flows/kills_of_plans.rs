@@ -84,13 +84,17 @@ pub(crate) const AT_ONCE: usize = 3;
 #[tokio::test(flavor = "multi_thread")]
 async fn plans_survive_a_kill_of_either_service_on_sqlite() {
     futures::stream::iter(POINTS)
-        .for_each_concurrent(AT_ONCE, |point| scenario(point, false))
+        .for_each_concurrent(AT_ONCE, |(verb, service, point)| {
+            scenario(verb, service, point, false)
+        })
         .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn plans_survive_a_kill_of_either_service_on_postgres() {
-    futures::stream::iter(POINTS).for_each_concurrent(AT_ONCE, |point| scenario(point, true)).await;
+    futures::stream::iter(POINTS)
+        .for_each_concurrent(AT_ONCE, |(verb, service, point)| scenario(verb, service, point, true))
+        .await;
 }
 
 pub(crate) async fn prepare(rig: &Rig) -> (People, [Invoice; 2]) {
@@ -117,7 +121,7 @@ pub(crate) async fn blocks(rig: &Rig, invoices: &[Invoice; 2]) -> [Option<(Reaso
     [block(&invoices[0].name).await, block(&invoices[1].name).await]
 }
 
-async fn scenario((verb, service, point): (Verb, &'static str, &'static str), on_postgres: bool) {
+async fn scenario(verb: Verb, service: &'static str, point: &'static str, on_postgres: bool) {
     let Some(rig) = rig::start(on_postgres).await else { return };
     let (people, invoices) = prepare(&rig).await;
     let request = proposal(&people.customer, &[&invoices[0], &invoices[1]], monthly(3, 28));

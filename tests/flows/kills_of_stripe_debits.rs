@@ -204,7 +204,7 @@ impl Debited {
     }
 }
 
-async fn scheme((turn, scheme): (usize, [&'static str; 3]), on_postgres: bool) {
+async fn scheme(turn: usize, scheme: [&'static str; 3], on_postgres: bool) {
     let Some(mut desk) = Debited::start(scheme, on_postgres).await else { return };
     let in_turn = |points: &[&'static str], turn: usize| points[turn % points.len()];
     let mut paid = Vec::new();
@@ -260,7 +260,8 @@ async fn scheme((turn, scheme): (usize, [&'static str; 3]), on_postgres: bool) {
 }
 
 async fn a_debit_survives_a_kill(on_postgres: bool) {
-    let schemes = SCHEMES.into_iter().enumerate().map(|own| scheme(own, on_postgres));
+    let schemes =
+        SCHEMES.into_iter().enumerate().map(|(turn, debit)| scheme(turn, debit, on_postgres));
     futures::stream::iter(schemes).for_each_concurrent(AT_ONCE, |own| own).await;
 }
 

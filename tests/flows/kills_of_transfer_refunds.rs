@@ -127,7 +127,7 @@ async fn stage_of(account: &str, from: Credit, on_postgres: bool) -> Option<Stag
             .unwrap();
         paid(&owner, &imported.bank_lines[0].name).await.1
     } else {
-        on_account(&owner, &people.customer, ("K", "80.00", account)).await
+        on_account(&owner, &people.customer, "K", "80.00", account).await
     };
     Some(Stage { rig, owner, customer: people.admin, wallet: people.wallet, payment })
 }

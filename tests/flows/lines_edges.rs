@@ -1,5 +1,5 @@
 //! What a line must not do: come back after its end, be restored by a block, be switched by a
-//! driver whose turn is over.
+//! driver whose turn is over, or for a customer who is not known yet.
 
 use crate::{
     chargebacks::{charges, take_back},
@@ -25,7 +25,8 @@ use payterms_testkit::{World, on_both, reason};
 on_both!(
     what_is_over_stays_over,
     a_block_brings_no_consequence_and_undoes_none,
-    a_late_driver_changes_nothing
+    a_late_driver_changes_nothing,
+    a_switch_waits_for_the_copy_of_its_customer
 );
 
 pub(crate) async fn what_is_over_stays_over(world: &World) {
@@ -133,4 +134,19 @@ pub(crate) async fn a_late_driver_changes_nothing(world: &World) {
     assert_eq!(credit.pointers().await.0, Some(Kind::CreditLine));
     switch(To::Off, 3).await.unwrap();
     assert_eq!(credit.pointers().await.0, Some(Kind::Card));
+}
+
+/// Credit may know a customer before the wallet does: the step is asked again, and is no fault.
+async fn a_switch_waits_for_the_copy_of_its_customer(world: &World) {
+    let credit = active(world, 100).await;
+    let customer = credit.customer.rsplit('/').next().unwrap().to_owned();
+    let request = SwitchCreditLineRequest {
+        request_id: request_id(),
+        credit_line: credit.line.name.replace(&customer, &request_id()),
+        to: To::On.into(),
+        number: 1,
+    };
+    let peer = world.peer("credit", "wallet");
+    let early = peer.line_methods().switch_credit_line(request).await.unwrap_err();
+    assert_eq!(reason(&early), "COPY_BEHIND");
 }

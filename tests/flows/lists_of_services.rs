@@ -10,8 +10,8 @@ use crate::{
 };
 use payterms_proto::{
     invoicing::v1::{
-        CreateCreditNoteRequest, InvoiceToPay, ListCreditNotesRequest, ListPaymentsRequest,
-        ListReceiptsRequest, RecordOutsidePaymentRequest,
+        CreateCreditNoteRequest, CreditNote, InvoiceToPay, ListCreditNotesRequest,
+        ListPaymentsRequest, ListReceiptsRequest, Payment, RecordOutsidePaymentRequest,
     },
     wallet::v1::ListTopUpsRequest,
 };
@@ -105,49 +105,7 @@ async fn payments_and_credit_notes_are_found_over_all_customers(world: &World) {
     world.tenant("acme").await;
     let owner = world.someone("OWNER", None);
     let customers = [world.customer("acme", "GB").await, world.customer("acme", "GB").await];
-    let (mut paid, mut credited, mut invoices) = (Vec::new(), Vec::new(), Vec::new());
-    for (place, customer) in customers.iter().enumerate() {
-        let made =
-            issued(&owner, draft(customer, "USD", vec![line("Plan", amount("USD", 100, 0))])).await;
-        let units = 10 * (i64::try_from(place).unwrap() + 1);
-        let pay = RecordOutsidePaymentRequest {
-            request_id: request_id(),
-            parent: customer.clone(),
-            invoices: vec![InvoiceToPay { invoice: made.name.clone(), amount: None }],
-            amount: amount("USD", units, 0),
-            reference: "Cash".into(),
-            receive_date: None,
-            ..Default::default()
-        };
-        paid.push(
-            owner
-                .payments()
-                .record_outside_payment(pay)
-                .await
-                .unwrap()
-                .into_inner()
-                .payment
-                .unwrap(),
-        );
-        let (parent, explanation) = (made.name.clone(), "Discount".to_owned());
-        let note = CreateCreditNoteRequest {
-            request_id: request_id(),
-            parent,
-            amount: amount("USD", units + 1, 0),
-            explanation,
-        };
-        credited.push(
-            owner
-                .invoices()
-                .create_credit_note(note)
-                .await
-                .unwrap()
-                .into_inner()
-                .credit_note
-                .unwrap(),
-        );
-        invoices.push(made.name);
-    }
+    let (paid, credited, invoices) = paid_and_credited(&owner, &customers).await;
     let everyone = "tenants/acme/customers/-";
     let [first, second] = [0, 1].map(|place| vec![paid[place].name.clone()]);
     let both = |a: &[String], b: &[String]| a.iter().chain(b).cloned().collect::<Vec<_>>();
@@ -206,6 +164,57 @@ async fn payments_and_credit_notes_are_found_over_all_customers(world: &World) {
         "Order by one of create_time, update_time, effective_date, with \" desc\" after it for the largest first."
     );
     invariants::hold(world).await;
+}
+
+/// An invoice for each customer, with a payment and a credit note; the invoices by name.
+async fn paid_and_credited(
+    owner: &Session,
+    customers: &[String; 2],
+) -> (Vec<Payment>, Vec<CreditNote>, Vec<String>) {
+    let (mut paid, mut credited, mut invoices) = (Vec::new(), Vec::new(), Vec::new());
+    for (place, customer) in customers.iter().enumerate() {
+        let made =
+            issued(owner, draft(customer, "USD", vec![line("Plan", amount("USD", 100, 0))])).await;
+        let units = 10 * (i64::try_from(place).unwrap() + 1);
+        let pay = RecordOutsidePaymentRequest {
+            request_id: request_id(),
+            parent: customer.clone(),
+            invoices: vec![InvoiceToPay { invoice: made.name.clone(), amount: None }],
+            amount: amount("USD", units, 0),
+            reference: "Cash".into(),
+            receive_date: None,
+            ..Default::default()
+        };
+        paid.push(
+            owner
+                .payments()
+                .record_outside_payment(pay)
+                .await
+                .unwrap()
+                .into_inner()
+                .payment
+                .unwrap(),
+        );
+        let (parent, explanation) = (made.name.clone(), "Discount".to_owned());
+        let note = CreateCreditNoteRequest {
+            request_id: request_id(),
+            parent,
+            amount: amount("USD", units + 1, 0),
+            explanation,
+        };
+        credited.push(
+            owner
+                .invoices()
+                .create_credit_note(note)
+                .await
+                .unwrap()
+                .into_inner()
+                .credit_note
+                .unwrap(),
+        );
+        invoices.push(made.name);
+    }
+    (paid, credited, invoices)
 }
 
 async fn top_ups_and_receipts_are_found_over_all_customers(world: &World) {

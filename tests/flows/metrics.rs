@@ -38,7 +38,7 @@ impl Measured {
         let options =
             [&[format!("--metrics={metrics}"), "--figures-seconds=1".to_owned()], more].concat();
         let suite =
-            Process::suite(binary, folder.path(), (gateway, provider), postgres, None, &options)
+            Process::suite(binary, folder.path(), gateway, provider, postgres, None, &options)
                 .await;
         Self { metrics, gateway, folder, _processes: (simulator, suite) }
     }

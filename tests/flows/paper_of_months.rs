@@ -47,8 +47,8 @@ async fn a_month_names_what_was_used_and_goes_in_one_mail(world: &World) {
     let usd = world.wallet(&desk.customer, "USD").await;
     card(world, &desk.admin, &desk.customer, "tok_visa").await;
     desk.admin.top_ups().create_top_up(buy(&usd, "", amount("USD", 50, 0))).await.unwrap();
-    used(&desk.service, &usd, ("calls", "3", nanos("USD", 1, 2_345_000))).await.unwrap();
-    used(&desk.service, &usd, ("calls", "2", amount("USD", 2, 0))).await.unwrap();
+    used(&desk.service, &usd, "calls", "3", nanos("USD", 1, 2_345_000)).await.unwrap();
+    used(&desk.service, &usd, "calls", "2", amount("USD", 2, 0)).await.unwrap();
     let debit = |description: &str, money| PostDebitRequest {
         request_id: request_id(),
         wallet: usd.clone(),
@@ -104,7 +104,7 @@ async fn a_month_names_what_was_used_and_goes_in_one_mail(world: &World) {
     );
     mails_of(&desk.owner, MailKind::InvoiceIssued, 1).await;
     // Without a mail of the month, what the turn issues is mailed by itself that day.
-    used(&desk.service, &usd, ("texts", "1", amount("USD", 5, 0))).await.unwrap();
+    used(&desk.service, &usd, "texts", "1", amount("USD", 5, 0)).await.unwrap();
     advance(world, first_of(3) + 3 * 3_600).await;
     let all = mails(&desk.owner, MailKind::Statement).await;
     assert_eq!(all.len(), 2, "the month before was invoiced in February");
@@ -128,9 +128,7 @@ async fn a_postpaid_decision_is_mailed_and_its_months_take_transfers_only(world:
             && words.contains("3,000.00\u{a0}AUD"),
         "{words}"
     );
-    used(&desk.service, &desk.wallet, ("calls", "100", nanos("AUD", 2, 501_230_000)))
-        .await
-        .unwrap();
+    used(&desk.service, &desk.wallet, "calls", "100", nanos("AUD", 2, 501_230_000)).await.unwrap();
     // Nothing else was invoiced in January: the month's invoice is mailed by itself, two hours
     // after the turn.
     advance(world, first_of(2) + 3_600).await;

@@ -147,7 +147,7 @@ fn templates() {
     let samples: Vec<&[u8]> = ours.into_iter().chain(more).collect();
     feed(&samples, &TEMPLATE_WORDS, &TEMPLATE_NESTS, |text| {
         let text = String::from_utf8_lossy(text);
-        if let Err(refusal) = templates::render(("Hello", &text), &variables) {
+        if let Err(refusal) = templates::render("Hello", &text, &variables) {
             assert_eq!(refusal.reason, Reason::TEMPLATE_INVALID);
             assert!(!refusal.message.contains("engine failed"), "{}: {text}", refusal.message);
         }
@@ -362,6 +362,6 @@ fn texts_on_documents() {
             .spawn_scoped(scope, print)
             .unwrap()
             .join()
-            .unwrap()
+            .unwrap();
     });
 }

@@ -1,5 +1,5 @@
 //! Clients that others wrote, over plain HTTP: pages of browsers, the published clients of Connect
-//! and gRPC-Web, the five stories as JSON, and the tools that judge the contract as OpenAPI.
+//! and gRPC-Web, the five stories as JSON, and the tools that judge the contract as `OpenAPI`.
 
 use crate::{
     clients, invariants,

@@ -298,7 +298,7 @@ async fn each_edge_is_mailed_to_whom_it_concerns(world: &World) {
 async fn a_plan_over_a_postpaid_month_waits_for_transfers(world: &World) {
     let desk = postpaid::desk(world).await;
     desk.approved().await;
-    postpaid::used(&desk.service, &desk.wallet, ("calls", "100", amount("AUD", 20, 0)))
+    postpaid::used(&desk.service, &desk.wallet, "calls", "100", amount("AUD", 20, 0))
         .await
         .unwrap();
     advance(world, postpaid::first_of(2) + 3 * 3_600).await;

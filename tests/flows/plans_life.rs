@@ -131,7 +131,7 @@ async fn a_new_method_is_tried_once_for_a_plan(world: &World) {
 
 async fn a_bank_account_is_told_and_waited_for(world: &World) {
     let (desk, plan) = proposed(world, None).await;
-    shop::save(&desk.admin, &world.suite.gateway, &desk.customer, (Kind::BankDebit, "tok_bank"))
+    shop::save(&desk.admin, &world.suite.gateway, &desk.customer, Kind::BankDebit, "tok_bank")
         .await
         .unwrap()
         .unwrap();
@@ -271,7 +271,7 @@ async fn plans_show_by_state_date_and_in_the_overview(world: &World) {
 /// A plan of 100.00 on 10 January, collected from a bank account.
 async fn debited(world: &World, token: &str) -> (Desk, Plan) {
     let desk = crate::collections::desk(world, None).await;
-    shop::save(&desk.admin, &world.suite.gateway, &desk.customer, (Kind::BankDebit, token))
+    shop::save(&desk.admin, &world.suite.gateway, &desk.customer, Kind::BankDebit, token)
         .await
         .unwrap()
         .unwrap();

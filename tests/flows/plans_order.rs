@@ -85,7 +85,7 @@ const INVOICING: (&str, &str) = ("plans", "invoicing");
 const PLANS: (&str, &str) = ("invoicing", "plans");
 
 /// Waits until a query has a row in a service's own rows.
-async fn there_is(service: &str, (data, postgres): (&Path, Option<&str>), query: &str) {
+async fn there_is(service: &str, data: &Path, postgres: Option<&str>, query: &str) {
     let (conn, s) = rows_of(service, data, postgres).await;
     let query = query.replace("{s}", &s);
     for _ in 0..400 {
@@ -98,7 +98,7 @@ async fn there_is(service: &str, (data, postgres): (&Path, Option<&str>), query:
 }
 
 /// All that became of the plans, as their events tell it.
-async fn changes((data, postgres): (&Path, Option<&str>)) -> Vec<String> {
+async fn changes(data: &Path, postgres: Option<&str>) -> Vec<String> {
     let (conn, s) = rows_of("plans", data, postgres).await;
     let select =
         format!("SELECT data FROM {s}outbox WHERE aggregate_type = 'plan' ORDER BY version");
@@ -179,17 +179,17 @@ async fn played(
     staff.plans().approve_plan(yes).await.unwrap();
     advance(&owner, days[0]).await;
     let services = Services::on_lines(rig, &[INVOICING, PLANS]).await;
-    let at = (services.rig().data(), services.rig().postgres.as_deref());
+    let (data, postgres) = (services.rig().data(), services.rig().postgres.as_deref());
     let (to_invoicing, to_plans) =
         (services.line(INVOICING.0, INVOICING.1), services.line(PLANS.0, PLANS.1));
     let open = format!("SELECT flow AS told FROM {{s}}intent_lease WHERE flow = '{flow}'");
     let goes_on = async {
-        there_is("plans", at, &open).await;
+        there_is("plans", data, postgres, &open).await;
         match first {
             // Invoicing does its part, and its answer is lost until plans have its events.
             First::Events => {
-                there_is("invoicing", at, done).await;
-                there_is("invoicing", at, ALL_RECEIVED).await;
+                there_is("invoicing", data, postgres, done).await;
+                there_is("invoicing", data, postgres, ALL_RECEIVED).await;
                 to_invoicing.heals().await;
             }
             // The flow cannot reach invoicing; then it can, and no event comes back until it is
@@ -200,7 +200,7 @@ async fn played(
                 let closed = format!(
                     "SELECT aggregate_type AS told FROM {{s}}outbox WHERE NOT EXISTS ({open})"
                 );
-                there_is("plans", at, &closed).await;
+                there_is("plans", data, postgres, &closed).await;
                 to_plans.heals().await;
             }
         }
@@ -208,9 +208,9 @@ async fn played(
     let place = if first == First::Events { Place::Answer } else { Place::Start };
     to_invoicing.breaks((0, place, Cut::Fin)).await;
     tokio::join!(advance(&owner, days[1]), goes_on);
-    plans_agree_in(at.0, at.1).await;
-    hold_in(at.0, at.1).await;
-    Some(changes(at).await)
+    plans_agree_in(data, postgres).await;
+    hold_in(data, postgres).await;
+    Some(changes(data, postgres).await)
 }
 
 async fn whatever_comes_first(on_postgres: bool) {
@@ -226,7 +226,7 @@ async fn whatever_comes_first(on_postgres: bool) {
 }
 
 /// The run of the tenant's clock that a service is in.
-async fn run_in(service: &str, (data, postgres): (&Path, Option<&str>)) -> String {
+async fn run_in(service: &str, data: &Path, postgres: Option<&str>) -> String {
     let (conn, s) = rows_of(service, data, postgres).await;
     let run = selected(
         &conn,
@@ -243,12 +243,13 @@ async fn run_in(service: &str, (data, postgres): (&Path, Option<&str>)) -> Strin
 /// Nobody else would record how the debit ended.
 async fn ends_before_it_is_recorded(
     token: &str,
-    (ends, failures): (plan::State, i32),
+    ends: plan::State,
+    failures: i32,
     on_postgres: bool,
 ) {
     let Some(rig) = rig::start(on_postgres).await else { return };
     let people = rig.prepare("tok_visa").await;
-    shop::save(&people.admin, &rig.gateway, &people.customer, (Kind::BankDebit, token))
+    shop::save(&people.admin, &rig.gateway, &people.customer, Kind::BankDebit, token)
         .await
         .unwrap()
         .unwrap();
@@ -298,21 +299,22 @@ async fn ends_before_it_is_recorded(
     let held = services
         .hold_answers("plans", "invoicing", "/payterms.invoicing.v1.PaymentService/GetPayment")
         .await;
-    let stores = (services.rig().data(), services.rig().postgres.as_deref());
+    let (data, postgres) = (services.rig().data(), services.rig().postgres.as_deref());
     let debit_ends = async {
         held.holds_one().await;
         assert_eq!(held.answered(), 1);
         // The bank answers after 48 hours, which pass for the wallet alone: the clocks of the
         // others wait for the flow.
         let wallet = services.at("wallet");
-        turn(wallet, (stores.0, &run_in("wallet", stores).await), START + 12 * DAY).await;
+        turn(wallet, data, &run_in("wallet", data, postgres).await, START + 12 * DAY).await;
         there_is(
             "invoicing",
-            stores,
+            data,
+            postgres,
             "SELECT state AS told FROM {s}payments WHERE state <> 'PROCESSING'",
         )
         .await;
-        there_is("invoicing", stores, ALL_RECEIVED).await;
+        there_is("invoicing", data, postgres, ALL_RECEIVED).await;
         held.release();
     };
     tokio::join!(advance(&owner, 9), debit_ends);
@@ -330,12 +332,12 @@ async fn ends_before_it_is_recorded(
     assert!(held.answered() > 1, "it was asked again");
     // The other services come to where the wallet is.
     advance(&owner, 13).await;
-    plans_agree_in(stores.0, stores.1).await;
-    hold_in(stores.0, stores.1).await;
+    plans_agree_in(data, postgres).await;
+    hold_in(data, postgres).await;
 }
 
 /// Turns a tenant's clock in one service, as invoicing does it.
-async fn turn(service: SocketAddr, (data, run_id): (&Path, &str), now: i64) {
+async fn turn(service: SocketAddr, data: &Path, run_id: &str, now: i64) {
     let signer = Signer::read(&data.join("keys"), "invoicing", Arc::new(SystemClock)).unwrap();
     let token = signer.internal("wallet", &person("acme", "PEER", None)).unwrap();
     let due = RunDueRequest {
@@ -353,14 +355,14 @@ async fn turn(service: SocketAddr, (data, run_id): (&Path, &str), now: i64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_debit_that_ends_before_it_is_recorded_is_asked_for_again_on_sqlite() {
-    Box::pin(ends_before_it_is_recorded("tok_bank", (plan::State::Completed, 0), false)).await;
-    Box::pin(ends_before_it_is_recorded("tok_bank_refused", (plan::State::Active, 1), false)).await;
+    Box::pin(ends_before_it_is_recorded("tok_bank", plan::State::Completed, 0, false)).await;
+    Box::pin(ends_before_it_is_recorded("tok_bank_refused", plan::State::Active, 1, false)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_debit_that_ends_before_it_is_recorded_is_asked_for_again_on_postgres() {
-    Box::pin(ends_before_it_is_recorded("tok_bank", (plan::State::Completed, 0), true)).await;
-    Box::pin(ends_before_it_is_recorded("tok_bank_refused", (plan::State::Active, 1), true)).await;
+    Box::pin(ends_before_it_is_recorded("tok_bank", plan::State::Completed, 0, true)).await;
+    Box::pin(ends_before_it_is_recorded("tok_bank_refused", plan::State::Active, 1, true)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

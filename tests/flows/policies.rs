@@ -1,6 +1,9 @@
 //! Policies of credit: tested on cases and on past applications, published, and never changed then.
 
-use crate::{applications::desk, lines::usd};
+use crate::{
+    applications::{Desk, desk},
+    lines::usd,
+};
 use payterms_proto::{
     credit::v1::{
         BackTestPolicyRequest, CreatePolicyRequest, GetPolicyRequest, ListPoliciesRequest, Outcome,
@@ -36,21 +39,7 @@ pub(crate) async fn a_policy_is_published_once_its_cases_pass_and_never_changes(
         (draft.terms.clone(), policy::State::Published),
         "it begins as the standard one"
     );
-    // Wrong in many ways, all told at once.
-    let mut wrong = draft.clone();
-    let terms = wrong.terms.as_mut().unwrap();
-    terms.refer_at = terms.approve_at + 1;
-    terms.scorecard[0].bins.swap(0, 1);
-    let code = terms.rules[0].code.clone();
-    terms.rules[1].code = code;
-    let update =
-        UpdatePolicyRequest { request_id: request_id(), policy: Some(wrong), ..Default::default() };
-    let refused = desk.owner.policies().update_policy(update).await.unwrap_err();
-    assert_eq!(
-        (refused.code(), payterms_testkit::violations(&refused).len()),
-        (Code::InvalidArgument, 4),
-        "{refused:?}"
-    );
+    all_that_is_wrong_is_named(&desk, &draft).await;
     // Approves from more points than its cases have: it is not published.
     let mut strict = draft.clone();
     strict.terms.as_mut().unwrap().approve_at = 900;
@@ -122,6 +111,11 @@ pub(crate) async fn a_policy_is_published_once_its_cases_pass_and_never_changes(
         (tested.outcome(), tested.would_be(), tested.limit_would_be.clone()),
         (Outcome::Refer, Outcome::Approve, usd(6_400))
     );
+    it_decides_from_now_on(&desk, &draft, &name).await;
+}
+
+/// What was decided before stays as it was.
+async fn it_decides_from_now_on(desk: &Desk, draft: &Policy, application: &str) {
     // From now on it decides; what was decided stays as it was.
     let programme = Programme {
         name: desk.programme.name.clone(),
@@ -139,7 +133,7 @@ pub(crate) async fn a_policy_is_published_once_its_cases_pass_and_never_changes(
     let replayed = desk
         .owner
         .applications()
-        .replay_decision(ReplayDecisionRequest { name: name.clone() })
+        .replay_decision(ReplayDecisionRequest { name: application.to_owned() })
         .await
         .unwrap()
         .into_inner();
@@ -152,5 +146,23 @@ pub(crate) async fn a_policy_is_published_once_its_cases_pass_and_never_changes(
         desk.owner.policies().list_policies(list).await.unwrap().into_inner().policies.len(),
         3,
         "both versions of the standard policy, and ours"
+    );
+}
+
+/// Wrong in many ways, all told at once.
+async fn all_that_is_wrong_is_named(desk: &Desk, draft: &Policy) {
+    let mut wrong = draft.clone();
+    let terms = wrong.terms.as_mut().unwrap();
+    terms.refer_at = terms.approve_at + 1;
+    terms.scorecard[0].bins.swap(0, 1);
+    let code = terms.rules[0].code.clone();
+    terms.rules[1].code = code;
+    let update =
+        UpdatePolicyRequest { request_id: request_id(), policy: Some(wrong), ..Default::default() };
+    let refused = desk.owner.policies().update_policy(update).await.unwrap_err();
+    assert_eq!(
+        (refused.code(), payterms_testkit::violations(&refused).len()),
+        (Code::InvalidArgument, 4),
+        "{refused:?}"
     );
 }

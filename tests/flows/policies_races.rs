@@ -94,10 +94,10 @@ async fn published(world: &World, people: &[Session]) {
     for (answer, name) in futures::future::join_all(calls).await.into_iter().map(Result::unwrap) {
         match answer {
             Ok(answer) => {
-                answers.entry(name).or_default().push(answer.into_inner().policy.unwrap().number)
+                answers.entry(name).or_default().push(answer.into_inner().policy.unwrap().number);
             }
             Err(status) => {
-                assert_eq!(payterms_testkit::reason(&status), "POLICY_STATE", "{status:?}")
+                assert_eq!(payterms_testkit::reason(&status), "POLICY_STATE", "{status:?}");
             }
         }
     }

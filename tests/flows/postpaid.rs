@@ -89,7 +89,9 @@ pub(crate) fn nanos(currency: &str, units: i64, nanos: i32) -> Option<Money> {
 pub(crate) async fn used(
     service: &Session,
     wallet: &str,
-    (product, quantity, price): (&str, &str, Option<Money>),
+    product: &str,
+    quantity: &str,
+    price: Option<Money>,
 ) -> Result<(), Status> {
     let record = RecordUsageRequest {
         request_id: request_id(),
@@ -173,9 +175,9 @@ async fn a_month_that_deposits_paid_is_invoiced_with_tax_and_paid_already(world:
     grant(world, &usd, amount("USD", 5, 0), 0).await;
     // Granted credit and deposits have the same priority; what is granted is taken first, and is no
     // invoice's.
-    used(&desk.service, &usd, ("calls", "1", amount("USD", 5, 0))).await.unwrap();
-    used(&desk.service, &usd, ("calls", "3", nanos("USD", 1, 2_345_000))).await.unwrap();
-    used(&desk.service, &usd, ("texts", "1", nanos("USD", 0, 4_000_000))).await.unwrap();
+    used(&desk.service, &usd, "calls", "1", amount("USD", 5, 0)).await.unwrap();
+    used(&desk.service, &usd, "calls", "3", nanos("USD", 1, 2_345_000)).await.unwrap();
+    used(&desk.service, &usd, "texts", "1", nanos("USD", 0, 4_000_000)).await.unwrap();
     let fee = PostFeeRequest {
         request_id: request_id(),
         wallet: usd.clone(),
@@ -237,7 +239,7 @@ async fn a_month_that_deposits_paid_is_invoiced_with_tax_and_paid_already(world:
 async fn credit_pays_of_a_mix_of_invoices_what_it_may(world: &World) {
     let desk = desk(world).await;
     desk.approved().await;
-    used(&desk.service, &desk.wallet, ("calls", "100", amount("AUD", 2, 0))).await.unwrap();
+    used(&desk.service, &desk.wallet, "calls", "100", amount("AUD", 2, 0)).await.unwrap();
     advance(world, first_of(2) + 3 * 3_600).await;
     let month = invoices_of(&desk.admin, &desk.customer).await.remove(0);
     assert!(month.usage_month.is_some());
@@ -357,7 +359,7 @@ async fn killed(point: &'static str, on_postgres: bool) {
     let admin = rig.someone("CUSTOMER_ADMIN", Some(&customer));
     shop::save_card(&admin, rig.gateway, &customer, "tok_visa").await.unwrap().unwrap();
     admin.top_ups().create_top_up(buy(&wallet, "", amount("USD", 50, 0))).await.unwrap();
-    used(&service, &wallet, ("calls", "3", nanos("USD", 1, 2_345_000))).await.unwrap();
+    used(&service, &wallet, "calls", "3", nanos("USD", 1, 2_345_000)).await.unwrap();
     let advance = AdvanceTestClockRequest {
         request_id: request_id(),
         name: "tenants/acme/testClock".into(),

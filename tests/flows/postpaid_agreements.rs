@@ -38,12 +38,9 @@ async fn a_postpaid_month_is_invoiced_at_its_commitment_at_least_and_twelve_end_
         Some((1, 1)),
         "today is a first in Sydney"
     );
-    used(&desk.service, &desk.wallet, ("calls", "100", nanos("AUD", 2, 501_230_000)))
-        .await
-        .unwrap();
-    let over = used(&desk.service, &desk.wallet, ("calls", "1", amount("AUD", 2_750, 0)))
-        .await
-        .unwrap_err();
+    used(&desk.service, &desk.wallet, "calls", "100", nanos("AUD", 2, 501_230_000)).await.unwrap();
+    let over =
+        used(&desk.service, &desk.wallet, "calls", "1", amount("AUD", 2_750, 0)).await.unwrap_err();
     assert_eq!(reason(&over), "INSUFFICIENT_FUNDS", "down to the limit only");
     assert_eq!(posted(&desk.owner, &desk.wallet).await, nanos("AUD", -250, -123_000_000));
     let recharge = AutoRecharge {
@@ -104,7 +101,7 @@ async fn a_postpaid_month_is_invoiced_at_its_commitment_at_least_and_twelve_end_
         import(&desk.owner, camt_in("AUD", &[("1100.00", &january.number, "P1")])).await.unwrap();
     paid(&desk.owner, &answer.bank_lines[0].name).await;
     assert_eq!(read(&desk.owner, &january.name).await.unwrap().state(), State::Paid);
-    used(&desk.service, &desk.wallet, ("calls", "1", amount("AUD", 1_200, 50))).await.unwrap();
+    used(&desk.service, &desk.wallet, "calls", "1", amount("AUD", 1_200, 50)).await.unwrap();
     advance(world, first_of(3)).await;
     let february = invoices_of(&desk.admin, &desk.customer).await.remove(0);
     assert_eq!(
@@ -122,7 +119,7 @@ async fn a_postpaid_month_is_invoiced_at_its_commitment_at_least_and_twelve_end_
     let ended = desk.agreement(&agreement.name).await;
     assert_eq!((ended.state(), ended.billed_month_count), (postpaid_agreement::State::Ended, 12));
     let after =
-        used(&desk.service, &desk.wallet, ("calls", "1", amount("AUD", 1, 0))).await.unwrap_err();
+        used(&desk.service, &desk.wallet, "calls", "1", amount("AUD", 1, 0)).await.unwrap_err();
     assert_eq!(reason(&after), "INSUFFICIENT_FUNDS");
     advance(world, first_of(15)).await;
     assert_eq!(invoices_of(&desk.admin, &desk.customer).await.len(), 12);
@@ -139,14 +136,14 @@ pub(crate) async fn a_termination_invoices_the_rest_of_the_commitment(world: &Wo
         Some((2, 1)),
         "the next first"
     );
-    used(&desk.service, &desk.wallet, ("calls", "1", amount("AUD", 40, 0))).await.unwrap();
+    used(&desk.service, &desk.wallet, "calls", "1", amount("AUD", 40, 0)).await.unwrap();
     advance(world, first_of(2)).await;
     assert_eq!(
         invoices_of(&desk.admin, &desk.customer).await[0].net,
         amount("AUD", 40, 0),
         "not a committed month yet"
     );
-    used(&desk.service, &desk.wallet, ("calls", "1", amount("AUD", 400, 0))).await.unwrap();
+    used(&desk.service, &desk.wallet, "calls", "1", amount("AUD", 400, 0)).await.unwrap();
     let end = TerminatePostpaidRequest {
         request_id: request_id(),
         name: agreement.name.clone(),
@@ -283,7 +280,7 @@ async fn somebody_decides_and_figures_must_fit(world: &World) {
         (amount("AUD", 1_500, 0), amount("AUD", 2_000, 0))
     );
     // Credit that is there is used first, and new credit does not pay what accrues.
-    used(&desk.service, &desk.wallet, ("calls", "1", amount("AUD", 8, 0))).await.unwrap();
+    used(&desk.service, &desk.wallet, "calls", "1", amount("AUD", 8, 0)).await.unwrap();
     grant(world, &desk.wallet, amount("AUD", 100, 0), 0).await;
     assert_eq!(posted(&desk.owner, &desk.wallet).await, amount("AUD", 97, 0));
     invariants::hold(world).await;

@@ -196,45 +196,8 @@ pub(crate) async fn every_difference_is_named(world: &World) {
         (vec![missing, other_amount, of_charge, of_refund], vec![of_dispute])
     );
 
-    let settle = |name: &str| SettleProviderDifferenceRequest {
-        request_id: request_id(),
-        name: name.to_owned(),
-        explanation: "Ann gave it back by phone.".to_owned(),
-        ..Default::default()
-    };
-    let settled = owner
-        .reconciliations()
-        .settle_provider_difference(settle(&open[3].name))
-        .await
-        .unwrap()
-        .into_inner();
-    assert_eq!(settled.provider_difference.unwrap().state(), State::Settled);
-    let again = owner
-        .reconciliations()
-        .settle_provider_difference(settle(&open[3].name))
-        .await
-        .unwrap_err();
-    assert_eq!(reason(&again), "DIFFERENCE_STATE");
-    assert_eq!(counts(&reconciled(&owner, last_hour()).await.unwrap())[3], 4, "it is still there");
-    assert_eq!(
-        named(&differences(&owner, State::Settled).await),
-        [of_refund],
-        "and not a person's matter any more"
-    );
-
-    for (request, field) in [
-        (
-            ReconcileProviderRequest { start_time: Some(second(-32 * 86_400)), ..last_hour() },
-            "start_time",
-        ),
-        (ReconcileProviderRequest { end_time: Some(second(-7_200)), ..last_hour() }, "start_time"),
-        (ReconcileProviderRequest { end_time: Some(second(600)), ..last_hour() }, "end_time"),
-    ] {
-        assert_eq!(
-            violations(&reconciled(&owner, request).await.unwrap_err()),
-            [format!("{field}: TIME_OUT_OF_RANGE")]
-        );
-    }
+    a_person_settles(&owner, &open[3], of_refund).await;
+    periods_that_cannot_be_are_refused(&owner).await;
     world.stripe.fail("GET /v1/balance_transactions", Fault::Forbidden);
     let failed = reconciled(&owner, last_hour()).await.unwrap();
     assert_eq!(
@@ -262,6 +225,56 @@ pub(crate) async fn every_difference_is_named(world: &World) {
             (counts(&patient)[3], world.stripe.faults_left()),
             (4, 0),
             "{fault:?} is waited for"
+        );
+    }
+}
+
+/// A difference that a person has settled is no matter of anybody any more, once.
+async fn a_person_settles(
+    owner: &Session,
+    difference: &ProviderDifference,
+    shown: (Record, Kind, &str),
+) {
+    let settle = |name: &str| SettleProviderDifferenceRequest {
+        request_id: request_id(),
+        name: name.to_owned(),
+        explanation: "Ann gave it back by phone.".to_owned(),
+        ..Default::default()
+    };
+    let settled = owner
+        .reconciliations()
+        .settle_provider_difference(settle(&difference.name))
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(settled.provider_difference.unwrap().state(), State::Settled);
+    let again = owner
+        .reconciliations()
+        .settle_provider_difference(settle(&difference.name))
+        .await
+        .unwrap_err();
+    assert_eq!(reason(&again), "DIFFERENCE_STATE");
+    assert_eq!(counts(&reconciled(owner, last_hour()).await.unwrap())[3], 4, "it is still there");
+    assert_eq!(
+        named(&differences(owner, State::Settled).await),
+        [shown],
+        "and not a person's matter any more"
+    );
+}
+
+/// At most 31 days, none of them to come.
+async fn periods_that_cannot_be_are_refused(owner: &Session) {
+    for (request, field) in [
+        (
+            ReconcileProviderRequest { start_time: Some(second(-32 * 86_400)), ..last_hour() },
+            "start_time",
+        ),
+        (ReconcileProviderRequest { end_time: Some(second(-7_200)), ..last_hour() }, "start_time"),
+        (ReconcileProviderRequest { end_time: Some(second(600)), ..last_hour() }, "end_time"),
+    ] {
+        assert_eq!(
+            violations(&reconciled(owner, request).await.unwrap_err()),
+            [format!("{field}: TIME_OUT_OF_RANGE")]
         );
     }
 }
@@ -351,7 +364,7 @@ async fn a_reconciliation_survives_a_kill(on_postgres: bool) {
     // nor begun twice.
     let (data, postgres) = (rig.data().to_owned(), rig.postgres.clone());
     rig.die_at("provider_reconciliation.after_night", async move {
-        Box::pin(night_falls(&data, postgres.as_deref())).await
+        Box::pin(night_falls(&data, postgres.as_deref())).await;
     })
     .await;
     let nights = async || {

@@ -316,11 +316,11 @@ async fn a_refund_survives_a_kill_of_either_service_on_postgres() {
 
 async fn kills(on_postgres: bool) {
     use futures::StreamExt;
-    let scenarios = POINTS.into_iter().map(|point| killed(point, on_postgres));
+    let scenarios = POINTS.into_iter().map(|(service, point)| killed(service, point, on_postgres));
     futures::stream::iter(scenarios).for_each_concurrent(3, |scenario| scenario).await;
 }
 
-async fn killed((service, point): (&'static str, &'static str), on_postgres: bool) {
+async fn killed(service: &'static str, point: &'static str, on_postgres: bool) {
     let Some(rig) = rig::start(on_postgres).await else { return };
     let (people, invoice) = crate::kills_of_payments::prepare(&rig, "tok_visa").await;
     let pay = crate::kills_of_payments::pays(&people, &invoice);

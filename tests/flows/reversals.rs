@@ -10,6 +10,7 @@ use crate::{
     top_ups::{buy, card, shop},
     wallets::{debit, grant},
 };
+use payterms_proto::wallet::v1::Posting;
 use payterms_proto::{
     google::r#type::Money,
     wallet::v1::{
@@ -165,13 +166,25 @@ pub(crate) async fn a_debit_goes_back_to_its_lots_in_parts_the_last_first(world:
         lots(&staff, &wallet).await.iter().all(|lot| lot.remaining == lot.amount),
         "both lots are whole again"
     );
+    reversals_are_read_by_whom_they_concern(world, &wallet, &taken, rest).await;
+    invariants::hold(world).await;
+}
+
+/// By name, by what they reverse, and in no other wallet.
+async fn reversals_are_read_by_whom_they_concern(
+    world: &World,
+    wallet: &str,
+    taken: &Posting,
+    rest: Reversal,
+) {
+    let (admin, staff) = (world.someone("ADMIN", None), world.someone("STAFF", None));
     let get = GetReversalRequest { name: rest.name.clone() };
     assert_eq!(
         staff.reversals().get_reversal(get).await.unwrap().into_inner().reversal,
         Some(rest.clone())
     );
     let list = |original: &str| ListReversalsRequest {
-        parent: wallet.clone(),
+        parent: wallet.to_owned(),
         page_size: 1,
         reversed_id: original.into(),
         ..Default::default()
@@ -189,14 +202,13 @@ pub(crate) async fn a_debit_goes_back_to_its_lots_in_parts_the_last_first(world:
             .reversals
             .is_empty()
     );
-    let refused = reverse(&staff, of(&wallet, &taken.transfer_id, None)).await.unwrap_err();
+    let refused = reverse(&staff, of(wallet, &taken.transfer_id, None)).await.unwrap_err();
     assert_eq!(refused.code(), Code::PermissionDenied);
     let other = world.wallet(&world.customer("acme", "GB").await, "USD").await;
     assert_eq!(
         reverse(&admin, of(&other, &taken.transfer_id, None)).await.unwrap_err().code(),
         Code::NotFound
     );
-    invariants::hold(world).await;
 }
 
 async fn a_capture_and_a_fee_that_was_owed_go_back(world: &World) {

@@ -222,9 +222,9 @@ async fn a_termination_rounds_what_deposits_paid_and_what_accrued(world: &World)
     let agreement = desk.approved().await;
     for (product, nano) in [("calls", 333_000_000), ("texts", 333_000_000), ("mails", 334_000_000)]
     {
-        used(&desk.service, &wallet, (product, "1", nanos("AUD", 6, nano))).await.unwrap();
+        used(&desk.service, &wallet, product, "1", nanos("AUD", 6, nano)).await.unwrap();
     }
-    used(&desk.service, &wallet, ("calls", "1", amount("AUD", 51, 0))).await.unwrap();
+    used(&desk.service, &wallet, "calls", "1", amount("AUD", 51, 0)).await.unwrap();
     let end = TerminatePostpaidRequest {
         request_id: request_id(),
         name: agreement.name,
@@ -244,11 +244,11 @@ async fn a_termination_rounds_what_deposits_paid_and_what_accrued(world: &World)
 async fn a_month_keeps_its_last_hours_through_a_change_of_zone(world: &World) {
     let (desk, wallet) = deposit(world, 0).await;
     advance(world, first_of(2) - 1_800).await;
-    used(&desk.service, &wallet, ("calls", "12", nanos("USD", 1, 0))).await.unwrap();
+    used(&desk.service, &wallet, "calls", "12", nanos("USD", 1, 0)).await.unwrap();
     let january = records(&desk.owner, &wallet).await.remove(0);
     advance(world, first_of(2) + 60).await;
     let invoice = billed(&desk.admin, &desk.customer, 1).await.remove(0);
-    used(&desk.service, &wallet, ("calls", "20", nanos("USD", 1, 0))).await.unwrap();
+    used(&desk.service, &wallet, "calls", "20", nanos("USD", 1, 0)).await.unwrap();
     move_to(&desk.owner, "Pacific/Auckland").await;
     let refused = async || {
         Ok(reverse(&desk.owner, of(&wallet, &january.transfer_id, None)).await.unwrap_err())

@@ -66,7 +66,7 @@ pub(crate) async fn billed(session: &Session, customer: &str, count: usize) -> V
 async fn what_deposits_paid_is_taken_off_the_open_month(world: &World) {
     let (desk, wallet) = deposit(world, 0).await;
     for (product, quantity) in [("calls", "3"), ("calls", "2"), ("texts", "4")] {
-        used(&desk.service, &wallet, (product, quantity, nanos("USD", 2, 0))).await.unwrap();
+        used(&desk.service, &wallet, product, quantity, nanos("USD", 2, 0)).await.unwrap();
     }
     let found = records(&desk.owner, &wallet).await;
     // 3.00 of 4.00 are 1.5 of 2 calls; all texts go back, and their line with them.
@@ -113,7 +113,7 @@ pub(crate) async fn a_closed_month_is_credited_on_its_invoice_and_its_lots_come_
 ) {
     let (desk, wallet) = deposit(world, 20).await;
     for (product, quantity) in [("calls", "20"), ("texts", "2")] {
-        used(&desk.service, &wallet, (product, quantity, nanos("USD", 1, 0))).await.unwrap();
+        used(&desk.service, &wallet, product, quantity, nanos("USD", 1, 0)).await.unwrap();
     }
     let texts = records(&desk.owner, &wallet).await.remove(0);
     reverse(&desk.owner, of(&wallet, &texts.transfer_id, amount("USD", 1, 0))).await.unwrap();
@@ -172,7 +172,7 @@ pub(crate) async fn a_closed_month_is_credited_on_its_invoice_and_its_lots_come_
 async fn of_a_use_that_is_billed_in_part_the_rest_goes_back(world: &World) {
     let (desk, wallet) = deposit(world, 0).await;
     grant(world, &wallet, amount("USD", 5, 0), 0).await;
-    used(&desk.service, &wallet, ("calls", "12", nanos("USD", 1, 0))).await.unwrap();
+    used(&desk.service, &wallet, "calls", "12", nanos("USD", 1, 0)).await.unwrap();
     let record = records(&desk.owner, &wallet).await.remove(0);
     advance(world, first_of(2) + 60).await;
     let invoice = billed(&desk.admin, &desk.customer, 1).await.remove(0);
@@ -220,7 +220,7 @@ async fn of_a_use_that_is_billed_in_part_the_rest_goes_back(world: &World) {
 async fn a_postpaid_use_is_taken_off_its_month(world: &World) {
     let desk = desk(world).await;
     desk.approved().await;
-    used(&desk.service, &desk.wallet, ("calls", "1200", amount("AUD", 1, 0))).await.unwrap();
+    used(&desk.service, &desk.wallet, "calls", "1200", amount("AUD", 1, 0)).await.unwrap();
     let record = records(&desk.owner, &desk.wallet).await.remove(0);
     let back = reverse(&desk.owner, of(&desk.wallet, &record.transfer_id, amount("AUD", 150, 0)))
         .await

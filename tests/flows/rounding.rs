@@ -71,13 +71,13 @@ async fn the_rounding_of_a_month_that_deposits_paid_is_an_entry_that_names_it(wo
         ("Rounding of February 2026".to_owned(), 4_000),
     );
     // 1.006 is invoiced as 1.01, 1.004 as 1.00.
-    used(&desk.service, &usd, ("calls", "1", nanos("USD", 1, 6_000_000))).await.unwrap();
+    used(&desk.service, &usd, "calls", "1", nanos("USD", 1, 6_000_000)).await.unwrap();
     advance(world, first_of(2)).await;
     assert_eq!(
         (rounding(&desk.admin, &usd).await, summed(&desk.admin, &usd).await),
         (vec![january.clone()], 48_990_000)
     );
-    used(&desk.service, &usd, ("calls", "1", nanos("USD", 1, 4_000_000))).await.unwrap();
+    used(&desk.service, &usd, "calls", "1", nanos("USD", 1, 4_000_000)).await.unwrap();
     advance(world, first_of(3)).await;
     assert_eq!(
         (rounding(&desk.admin, &usd).await, summed(&desk.admin, &usd).await),
@@ -92,8 +92,8 @@ async fn the_rounding_of_a_month_that_deposits_paid_is_an_entry_that_names_it(wo
     assert_eq!(paid, [(true, 1_000_000), (true, 1_010_000)]);
     // All that is left is used: there is no deposit that could pay 0.004 more, and no debt is made
     // of it.
-    used(&desk.service, &usd, ("calls", "1", nanos("USD", 47, 986_000_000))).await.unwrap();
-    used(&desk.service, &usd, ("texts", "1", nanos("USD", 0, 4_000_000))).await.unwrap();
+    used(&desk.service, &usd, "calls", "1", nanos("USD", 47, 986_000_000)).await.unwrap();
+    used(&desk.service, &usd, "texts", "1", nanos("USD", 0, 4_000_000)).await.unwrap();
     assert_eq!(summed(&desk.admin, &usd).await, 0);
     advance(world, first_of(4)).await;
     assert_eq!((rounding(&desk.admin, &usd).await.len(), summed(&desk.admin, &usd).await), (2, 0));
@@ -104,10 +104,8 @@ async fn the_rounding_of_a_month_that_deposits_paid_is_an_entry_that_names_it(wo
 async fn a_postpaid_month_closes_with_its_invoice_and_its_rounding(world: &World) {
     let desk = desk(world).await;
     desk.approved().await;
-    used(&desk.service, &desk.wallet, ("calls", "100", nanos("AUD", 2, 501_230_000)))
-        .await
-        .unwrap();
-    used(&desk.service, &desk.wallet, ("texts", "1", nanos("AUD", 0, 9_000_000))).await.unwrap();
+    used(&desk.service, &desk.wallet, "calls", "100", nanos("AUD", 2, 501_230_000)).await.unwrap();
+    used(&desk.service, &desk.wallet, "texts", "1", nanos("AUD", 0, 9_000_000)).await.unwrap();
     advance(world, first_of(2)).await;
     let found = entries(&desk.admin, &desk.wallet).await;
     let shown: Vec<_> =
@@ -150,7 +148,7 @@ async fn a_metered_month_moves_no_credit(world: &World) {
         .get_balance(GetBalanceRequest { name: desk.wallet.clone(), as_of: None })
         .await
         .unwrap();
-    used(&desk.service, &desk.wallet, ("maps", "1", nanos("AUD", 1, 6_000_000))).await.unwrap();
+    used(&desk.service, &desk.wallet, "maps", "1", nanos("AUD", 1, 6_000_000)).await.unwrap();
     advance(world, first_of(2) + 2 * 3_600 + 60).await;
     let invoice = invoices(&desk).await.remove(0);
     assert_eq!(

@@ -290,8 +290,7 @@ impl Player<'_> {
         let open = found.unwrap_or_default().into_iter().find(|credit_application| {
             credit_application.expire_time.is_some() || credit_application.state() == InReview
         });
-        let (seed, mut application_service_client, mut theirs) =
-            (self.seed, admin.applications(), self.owner.applications());
+        let (seed, mut application_service_client) = (self.seed, admin.applications());
         let Some(CreditApplication { name, state, .. }) = open else {
             let start = StartApplicationRequest {
                 request_id: request_id(),
@@ -341,6 +340,12 @@ impl Player<'_> {
                 &application_service_client.submit_application(submit).await,
             );
         }
+        self.reviews(name).await
+    }
+
+    /// Claims an application, and decides it or asks for more.
+    async fn reviews(&mut self, name: String) -> bool {
+        let (seed, mut theirs) = (self.seed, self.owner.applications());
         let claim = ClaimApplicationRequest {
             request_id: request_id(),
             name: name.clone(),

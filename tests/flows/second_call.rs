@@ -71,7 +71,8 @@ impl<'a> Doors<'a> {
         let other = payterms_gateway::start(
             &keys,
             &network,
-            (listener.into(), network.port()),
+            listener.into(),
+            network.port(),
             &options,
             stop.clone(),
         )

@@ -211,7 +211,7 @@ async fn each_reversal_names_the_other_where_that_is_right(world: &World) {
         ("NOT_REVERSIBLE", "ReverseMeteredUse")
     );
     grant(world, &yard.wallet, amount("USD", 5, 0), 0).await;
-    used(&world.someone("SERVICE", None), &yard.wallet, ("calls", "2", amount("USD", 1, 0)))
+    used(&world.someone("SERVICE", None), &yard.wallet, "calls", "2", amount("USD", 1, 0))
         .await
         .unwrap();
     let paid = records(&yard.owner, &yard.wallet)

@@ -168,12 +168,12 @@ async fn what_is_not_as_it_was_taken_for_is_decided_under_the_lock() {
             }
             "suspended" => tenants::register(db.connection(), &tenant, true, "UTC").await.unwrap(),
             "zone" => {
-                tenants::register(db.connection(), &tenant, false, "Asia/Tokyo").await.unwrap()
+                tenants::register(db.connection(), &tenant, false, "Asia/Tokyo").await.unwrap();
             }
             "test clock" => {
                 tenants::set_clock(db.connection(), &tenant, db.clock().now(), b"seed", None)
                     .await
-                    .unwrap()
+                    .unwrap();
             }
             "rules" => {
                 let tx = db.begin(&call(&tenant, fresh(), "staff")).await.unwrap();

@@ -22,10 +22,10 @@ pub(crate) async fn named_sources(session: &Session, wallet: &str) -> Vec<Entry>
             Kind::TopUp => assert_eq!(of, Some("topUps"), "{entry:?}"),
             Kind::TopUpRefund => assert_eq!(of, Some("refunds"), "{entry:?}"),
             Kind::Revocation | Kind::Restoration => {
-                assert_eq!(of, Some("revocations"), "{entry:?}")
+                assert_eq!(of, Some("revocations"), "{entry:?}");
             }
             Kind::Chargeback | Kind::DisputeWon => {
-                assert!(matches!(of, Some("topUps" | "payments")), "{entry:?}")
+                assert!(matches!(of, Some("topUps" | "payments")), "{entry:?}");
             }
             Kind::InvoiceCredit
             | Kind::InvoiceRefund
@@ -39,7 +39,7 @@ pub(crate) async fn named_sources(session: &Session, wallet: &str) -> Vec<Entry>
         }
         match of {
             Some("topUps") => {
-                drop(session.top_ups().get_top_up(GetTopUpRequest { name }).await.unwrap())
+                drop(session.top_ups().get_top_up(GetTopUpRequest { name }).await.unwrap());
             }
             Some("refunds") => drop(
                 session.top_ups().get_top_up_refund(GetTopUpRefundRequest { name }).await.unwrap(),
@@ -48,7 +48,7 @@ pub(crate) async fn named_sources(session: &Session, wallet: &str) -> Vec<Entry>
                 session.revocations().get_revocation(GetRevocationRequest { name }).await.unwrap(),
             ),
             Some("payments") => {
-                drop(session.payments().get_payment(GetPaymentRequest { name }).await.unwrap())
+                drop(session.payments().get_payment(GetPaymentRequest { name }).await.unwrap());
             }
             _ => {}
         }

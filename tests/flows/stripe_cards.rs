@@ -171,7 +171,7 @@ async fn notifications_are_checked_and_the_state_is_asked_for(world: &World) {
 
     let body = StripeServer::event("payment_intent.succeeded", &intent);
     let post = async |secret: &str, age: i64, tenant: &str| {
-        StripeServer::post(gateway, tenant, (body.clone(), secret, age)).await
+        StripeServer::post(gateway, tenant, body.clone(), secret, age).await
     };
     world.tenant("other").await;
     assert_eq!(post("whsec_0123456789none", 0, "acme").await, 401, "another secret");
@@ -179,12 +179,12 @@ async fn notifications_are_checked_and_the_state_is_asked_for(world: &World) {
     assert_eq!(post(WEBHOOK_SECRET, 0, "other").await, 401, "another tenant, which has no account");
     assert_eq!(post(WEBHOOK_SECRET, 0, "nobody").await, 401);
     let huge = "x".repeat(70_000);
-    assert_eq!(StripeServer::post(gateway, "acme", (huge, WEBHOOK_SECRET, 0)).await, 413);
+    assert_eq!(StripeServer::post(gateway, "acme", huge, WEBHOOK_SECRET, 0).await, 413);
     for body in
         ["", "{", "[]", "{\"type\":\"payment_intent.succeeded\"}", &body.replace("false", "true")]
     {
         assert_eq!(
-            StripeServer::post(gateway, "acme", (body.to_owned(), WEBHOOK_SECRET, 0)).await,
+            StripeServer::post(gateway, "acme", body.to_owned(), WEBHOOK_SECRET, 0).await,
             204,
             "{body}"
         );

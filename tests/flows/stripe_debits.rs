@@ -147,24 +147,15 @@ async fn an_account_is_debited_for_days_refused_or_returned(world: &World) {
     for kind in LATE {
         notify(kind, &settled).await;
         notify(kind, &returned).await;
-        let forged = (StripeServer::event(kind, &settled), "whsec_0123456789none", 0);
-        assert_eq!(
-            StripeServer::post(world.suite.gateway, "acme", forged).await,
-            401,
-            "{kind}: another secret"
-        );
-        let old = (StripeServer::event(kind, &settled), WEBHOOK_SECRET, 301);
-        assert_eq!(
-            StripeServer::post(world.suite.gateway, "acme", old).await,
-            401,
-            "{kind}: an old one"
-        );
-        let huge = (
-            StripeServer::event(kind, &serde_json::json!({ "id": "x".repeat(70_000) })),
-            WEBHOOK_SECRET,
-            0,
-        );
-        assert_eq!(StripeServer::post(world.suite.gateway, "acme", huge).await, 413, "{kind}");
+        let post = async |event: String, secret: &str, age: i64| {
+            StripeServer::post(world.suite.gateway, "acme", event, secret, age).await
+        };
+        let event = StripeServer::event(kind, &settled);
+        let forged = post(event.clone(), "whsec_0123456789none", 0).await;
+        assert_eq!(forged, 401, "{kind}: another secret");
+        assert_eq!(post(event, WEBHOOK_SECRET, 301).await, 401, "{kind}: an old one");
+        let huge = StripeServer::event(kind, &serde_json::json!({ "id": "x".repeat(70_000) }));
+        assert_eq!(post(huge, WEBHOOK_SECRET, 0).await, 413, "{kind}");
     }
     assert_eq!(
         (top_up(&admin, &paid.name).await.state(), top_up(&admin, &refused.name).await.state()),

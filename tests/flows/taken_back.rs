@@ -173,7 +173,7 @@ async fn a_note_gives_a_months_lots_back_after_a_change_of_zone(world: &World) {
     desk.admin.top_ups().create_top_up(buy(&wallet, "", amount("USD", 50, 0))).await.unwrap();
     expires_after(&desk.owner, 0).await;
     advance(world, START + 30 * DAY + 20 * HOUR).await;
-    used(&desk.service, &wallet, ("calls", "4", amount("USD", 1, 0))).await.unwrap();
+    used(&desk.service, &wallet, "calls", "4", amount("USD", 1, 0)).await.unwrap();
     advance(world, START + 31 * DAY + 9 * HOUR).await;
     let list = ListInvoicesRequest { parent: desk.customer.clone(), ..Default::default() };
     let read =

@@ -136,27 +136,7 @@ pub(crate) async fn what_is_left_goes_back_in_parts_with_its_tax(world: &World) 
         "30.00 of 50.00 are 3.00 of tax, less 1.00"
     );
     assert_eq!(posted(&admin, &wallet).await, amount("USD", 0, 0));
-    let read = admin
-        .top_ups()
-        .get_top_up(GetTopUpRequest { name: top_up.name.clone() })
-        .await
-        .unwrap()
-        .into_inner()
-        .top_up
-        .unwrap();
-    assert_eq!(read.refunded_amount, amount("USD", 33, 0));
-    let get = GetTopUpRefundRequest { name: first.name.clone() };
-    assert_eq!(
-        admin.top_ups().get_top_up_refund(get).await.unwrap().into_inner().top_up_refund,
-        Some(first.clone())
-    );
-    let list =
-        ListTopUpRefundsRequest { parent: top_up.name.clone(), page_size: 1, ..Default::default() };
-    let page = admin.top_ups().list_top_up_refunds(list).await.unwrap().into_inner();
-    assert_eq!((page.top_up_refunds, page.next_page_token.is_empty()), (vec![second], false));
-    let entries = named_sources(&admin, &wallet).await;
-    assert_eq!((count_of(&entries, Kind::TopUp), count_of(&entries, Kind::TopUpRefund)), (1, 2));
-    assert_eq!(entries.last().map(|entry| entry.source.as_str()), Some(top_up.name.as_str()));
+    its_refunds_are_read(&admin, &wallet, &top_up, &first, second).await;
     let receipt = credited(&admin, &customer, 2).await;
     let note = &receipt.credit_notes[0];
     assert_eq!(
@@ -190,6 +170,37 @@ pub(crate) async fn what_is_left_goes_back_in_parts_with_its_tax(world: &World) 
     );
     assert_eq!(mails[1].attachments, std::slice::from_ref(&note.name));
     invariants::hold(world).await;
+}
+
+/// At the top-up, by name, as a list, and as entries of the wallet.
+async fn its_refunds_are_read(
+    admin: &Session,
+    wallet: &str,
+    top_up: &TopUp,
+    first: &TopUpRefund,
+    second: TopUpRefund,
+) {
+    let read = admin
+        .top_ups()
+        .get_top_up(GetTopUpRequest { name: top_up.name.clone() })
+        .await
+        .unwrap()
+        .into_inner()
+        .top_up
+        .unwrap();
+    assert_eq!(read.refunded_amount, amount("USD", 33, 0));
+    let get = GetTopUpRefundRequest { name: first.name.clone() };
+    assert_eq!(
+        admin.top_ups().get_top_up_refund(get).await.unwrap().into_inner().top_up_refund,
+        Some(first.clone())
+    );
+    let list =
+        ListTopUpRefundsRequest { parent: top_up.name.clone(), page_size: 1, ..Default::default() };
+    let page = admin.top_ups().list_top_up_refunds(list).await.unwrap().into_inner();
+    assert_eq!((page.top_up_refunds, page.next_page_token.is_empty()), (vec![second], false));
+    let entries = named_sources(admin, wallet).await;
+    assert_eq!((count_of(&entries, Kind::TopUp), count_of(&entries, Kind::TopUpRefund)), (1, 2));
+    assert_eq!(entries.last().map(|entry| entry.source.as_str()), Some(top_up.name.as_str()));
 }
 
 async fn what_is_spent_or_never_bought_is_not_refunded(world: &World) {

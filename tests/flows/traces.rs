@@ -40,7 +40,7 @@ async fn traced(ratio: &str) -> Traced {
     let simulator = Process::simulator(binary, folder.path(), provider, gateway).await;
     // What is logged is another matter.
     let options = [otlp, format!("--trace-ratio={ratio}"), "--log=error".to_owned()];
-    let suite = Process::suite_with(binary, folder.path(), (gateway, provider), &options).await;
+    let suite = Process::suite_with(binary, folder.path(), gateway, provider, &options).await;
     let owner = someone(folder.path(), gateway, "OWNER", None);
     shop::open(&owner, "acme").await.unwrap();
     let customer = customer_of(&owner, "acme", "GB").await;

@@ -64,7 +64,9 @@ pub(crate) fn statement(number: &str, entries: &[Booked<'_>]) -> Vec<u8> {
 pub(crate) async fn on_account(
     owner: &Session,
     customer: &str,
-    (number, value, account): (&str, &str, &str),
+    number: &str,
+    value: &str,
+    account: &str,
 ) -> Payment {
     let imported =
         import(owner, statement(number, &[(value, "USD", "thank you", account)])).await.unwrap();
@@ -245,38 +247,7 @@ pub(crate) async fn bought_credit_goes_back_in_parts_with_its_tax(world: &World)
         (order.state(), order.paid, order.credited),
         (invoice::State::Paid, amount("AUD", 109, 99), amount("AUD", 110, 1))
     );
-    let note = notes(&desk.owner, &of.order).await.remove(0);
-    assert_eq!(
-        (note.name.as_str(), note.reason(), note.amount),
-        (sent.credit_note.as_str(), Reason::TransferredBack, amount("AUD", 110, 1))
-    );
-    assert_eq!(
-        (note.taxes[0].net.clone(), note.taxes[0].tax.clone()),
-        (amount("AUD", 100, 1), amount("AUD", 10, 0))
-    );
-    let get = GetDocumentRequest { name: note.name.clone() };
-    assert!(
-        desk.admin
-            .documents()
-            .get_document(get)
-            .await
-            .unwrap()
-            .into_inner()
-            .document
-            .unwrap()
-            .content
-            .starts_with(b"%PDF")
-    );
-    let mail = mails_of(&desk.owner, MailKind::TransferRefunded, 1).await.remove(0);
-    assert_eq!(mail.attachments, std::slice::from_ref(&note.name));
-    assert!(
-        mails(&desk.owner, MailKind::CreditNoteIssued).await.is_empty(),
-        "the note goes with the one mail"
-    );
-    let words = text(&desk.owner, &mail).await;
-    for this_text in ["110.01", "ends in 5555", &note.number, "The account is closed.", "January"] {
-        assert!(words.contains(this_text), "{this_text}: {words}");
-    }
+    its_note_goes_with_one_mail(&desk, &of.order, &sent).await;
     // All that is left: 150.00 of 200.00 have 15.00 of tax, less 10.00. It is given up once, and
     // made then.
     let second = refund(&desk.owner, ask(&of.payment, Credit::TopUp, None)).await.unwrap();
@@ -314,14 +285,7 @@ pub(crate) async fn bought_credit_goes_back_in_parts_with_its_tax(world: &World)
     let gone: Vec<_> =
         entries.iter().filter(|entry| entry.kind() == Kind::TransferRefund).collect();
     assert_eq!((gone.len(), gone[0].description.as_str()), (2, "The account is closed."));
-    let booked = invariants::booked(world).await;
-    let on =
-        |account: &str| booked.iter().find(|(text, _)| text == account).map(|(_, units)| *units);
-    assert_eq!(
-        (on("BANK_CLEARING"), on("TAX_PAYABLE")),
-        (Some(-55), Some(5)),
-        "50.00 were used, and keep their 5.00 of tax"
-    );
+    what_was_used_keeps_its_tax(world).await;
     let paid = desk
         .owner
         .payments()
@@ -332,4 +296,52 @@ pub(crate) async fn bought_credit_goes_back_in_parts_with_its_tax(world: &World)
     assert_eq!(paid.payment.unwrap().tenders[0].refunded, amount("AUD", 165, 0));
     assert_eq!(reason(&unmatch(&desk.owner, &of.line.name).await.unwrap_err()), "PAYMENT_REFUNDED");
     holds(world).await;
+}
+
+/// In the books.
+async fn what_was_used_keeps_its_tax(world: &World) {
+    let booked = invariants::booked(world).await;
+    let on =
+        |account: &str| booked.iter().find(|(text, _)| text == account).map(|(_, units)| *units);
+    assert_eq!(
+        (on("BANK_CLEARING"), on("TAX_PAYABLE")),
+        (Some(-55), Some(5)),
+        "50.00 were used, and keep their 5.00 of tax"
+    );
+}
+
+/// The credit note is attached to the mail of the refund.
+async fn its_note_goes_with_one_mail(desk: &Desk, order: &Invoice, sent: &TransferRefund) {
+    let note = notes(&desk.owner, order).await.remove(0);
+    assert_eq!(
+        (note.name.as_str(), note.reason(), note.amount),
+        (sent.credit_note.as_str(), Reason::TransferredBack, amount("AUD", 110, 1))
+    );
+    assert_eq!(
+        (note.taxes[0].net.clone(), note.taxes[0].tax.clone()),
+        (amount("AUD", 100, 1), amount("AUD", 10, 0))
+    );
+    let get = GetDocumentRequest { name: note.name.clone() };
+    assert!(
+        desk.admin
+            .documents()
+            .get_document(get)
+            .await
+            .unwrap()
+            .into_inner()
+            .document
+            .unwrap()
+            .content
+            .starts_with(b"%PDF")
+    );
+    let mail = mails_of(&desk.owner, MailKind::TransferRefunded, 1).await.remove(0);
+    assert_eq!(mail.attachments, std::slice::from_ref(&note.name));
+    assert!(
+        mails(&desk.owner, MailKind::CreditNoteIssued).await.is_empty(),
+        "the note goes with the one mail"
+    );
+    let words = text(&desk.owner, &mail).await;
+    for this_text in ["110.01", "ends in 5555", &note.number, "The account is closed.", "January"] {
+        assert!(words.contains(this_text), "{this_text}: {words}");
+    }
 }

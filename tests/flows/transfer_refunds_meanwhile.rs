@@ -52,7 +52,7 @@ pub(crate) fn said(imported: &ImportBankStatementResponse, kind: &str) -> Vec<St
 
 async fn a_bank_file_confirms_the_transfer(world: &World) {
     let till = till(world, 0).await;
-    let payment = on_account(&till.owner, &till.customer, ("A", "80.00", PAYER)).await;
+    let payment = on_account(&till.owner, &till.customer, "A", "80.00", PAYER).await;
     let made =
         refund(&till.owner, ask(&payment, Credit::Surplus, amount("USD", 30, 0))).await.unwrap();
     let spaced: String = made
@@ -115,7 +115,7 @@ async fn a_bank_file_confirms_the_transfer(world: &World) {
 /// none of that is passed over.
 async fn what_went_out_otherwise_than_it_was_to_is_a_finding(world: &World) {
     let till = till(world, 0).await;
-    let payment = on_account(&till.owner, &till.customer, ("A", "80.00", PAYER)).await;
+    let payment = on_account(&till.owner, &till.customer, "A", "80.00", PAYER).await;
     let given_up =
         refund(&till.owner, ask(&payment, Credit::Surplus, amount("USD", 30, 0))).await.unwrap();
     cancel(&till.owner, &given_up.name).await.unwrap();
@@ -279,7 +279,7 @@ async fn what_is_reserved_outlives_expiry_debts_and_revocations(world: &World) {
 async fn a_rule_that_would_buy_it_again_is_named(world: &World) {
     let till = till(world, 0).await;
     card(world, &till.admin, &till.customer, "tok_visa").await;
-    let payment = on_account(&till.owner, &till.customer, ("A", "80.00", PAYER)).await;
+    let payment = on_account(&till.owner, &till.customer, "A", "80.00", PAYER).await;
     let rules = AutoRecharge {
         threshold: amount("USD", 50, 0),
         threshold_recharge: amount("USD", 40, 0).map(ThresholdRecharge::ThresholdAmount),
@@ -305,7 +305,7 @@ async fn a_rule_that_would_buy_it_again_is_named(world: &World) {
 /// pair exactly one is done.
 async fn of_two_at_once_one_takes_the_credit(world: &World) {
     let till = till(world, 0).await;
-    let payment = on_account(&till.owner, &till.customer, ("A", "80.00", PAYER)).await;
+    let payment = on_account(&till.owner, &till.customer, "A", "80.00", PAYER).await;
     let sixty = || refund(&till.owner, ask(&payment, Credit::Surplus, amount("USD", 60, 0)));
     let (one, two) = tokio::join!(sixty(), sixty());
     let (made, lost) = match (one, two) {
@@ -321,7 +321,7 @@ async fn of_two_at_once_one_takes_the_credit(world: &World) {
     let ended = read_refund(&till.owner, &made.name).await.unwrap();
     let left = if ended.state() == State::Sent { 20 } else { 80 };
     assert_eq!(till.available().await, amount("USD", left, 0), "{ended:?}");
-    let other = on_account(&till.owner, &till.customer, ("B", "50.00", PAYER)).await;
+    let other = on_account(&till.owner, &till.customer, "B", "50.00", PAYER).await;
     let line = other.tenders[0].bank_line.clone();
     let (back, undone) = tokio::join!(
         refund(&till.owner, ask(&other, Credit::Surplus, None)),

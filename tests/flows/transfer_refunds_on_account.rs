@@ -1,6 +1,7 @@
 //! Money on account and surpluses that had come by bank transfer go back to the account that they
 //! came from, and to no other.
 
+use crate::payments::Till;
 use crate::{
     approvals::limited,
     bank::{import, paid},
@@ -19,6 +20,7 @@ use payterms_proto::invoicing::v1::{
     RefundTransferRequest,
     transfer_refund::{Credit, State},
 };
+use payterms_proto::invoicing::v1::{Payment, TransferRefund};
 use payterms_suite::client::amount;
 use payterms_testkit::{World, on_both, reason, violations};
 use tonic::Code;
@@ -31,7 +33,7 @@ on_both!(
 pub(crate) async fn money_on_account_goes_to_the_account_that_it_came_from_alone(world: &World) {
     let till = till(world, 0).await;
     let (admin, staff) = (world.someone("ADMIN", None), world.someone("STAFF", None));
-    let payment = on_account(&till.owner, &till.customer, ("A", "80.00", PAYER)).await;
+    let payment = on_account(&till.owner, &till.customer, "A", "80.00", PAYER).await;
     let request = |account: &str, units: i64| RefundTransferRequest {
         account: account.into(),
         ..ask(&payment, Credit::Surplus, amount("USD", units, 0))
@@ -69,7 +71,7 @@ pub(crate) async fn money_on_account_goes_to_the_account_that_it_came_from_alone
     );
     let member = refund(&till.admin, request(PAYER, 20)).await.unwrap_err();
     assert_eq!(member.code(), Code::PermissionDenied, "nor does a customer say where money goes");
-    let silent = on_account(&till.owner, &till.customer, ("B", "10.00", "")).await;
+    let silent = on_account(&till.owner, &till.customer, "B", "10.00", "").await;
     assert_eq!(refused(&admin, ask(&silent, Credit::Surplus, None)).await, "PAYER_ACCOUNT_UNKNOWN");
     let foreign = RefundTransferRequest {
         payment: payment.name.replace("acme", "other"),
@@ -105,7 +107,20 @@ pub(crate) async fn money_on_account_goes_to_the_account_that_it_came_from_alone
     );
     let mail = mails_of(&till.owner, MailKind::TransferRefunded, 1).await.remove(0);
     assert!(!text(&till.owner, &mail).await.contains("credit note"));
-    // Whoever has no business with it does not find it.
+    its_refunds_are_found_by_whom_they_concern(world, &till, &payment, &first, &second).await;
+    no_account_is_kept(world).await;
+    holds(world).await;
+}
+
+/// Whoever has no business with it does not find it.
+async fn its_refunds_are_found_by_whom_they_concern(
+    world: &World,
+    till: &Till,
+    payment: &Payment,
+    first: &TransferRefund,
+    second: &TransferRefund,
+) {
+    let (staff, other) = (world.someone("STAFF", None), world.customer("acme", "GB").await);
     let stranger = world.someone("CUSTOMER_ADMIN", Some(&other));
     assert_eq!(read_refund(&stranger, &first.name).await.unwrap_err().code(), Code::NotFound);
     assert!(listed(&stranger, "tenants/acme/customers/-", "").await.is_empty());
@@ -117,7 +132,7 @@ pub(crate) async fn money_on_account_goes_to_the_account_that_it_came_from_alone
             &format!("payment = \"{}\" AND state = PENDING", payment.name)
         )
         .await,
-        [second]
+        std::slice::from_ref(second)
     );
     let bad = ListTransferRefundsRequest {
         parent: till.customer.clone(),
@@ -128,8 +143,6 @@ pub(crate) async fn money_on_account_goes_to_the_account_that_it_came_from_alone
         reason(&staff.transfer_refunds().list_transfer_refunds(bad).await.unwrap_err()),
         "FILTER_INVALID"
     );
-    no_account_is_kept(world).await;
-    holds(world).await;
 }
 
 /// No table has the account, but for what banks' files say of their own.

@@ -79,7 +79,7 @@ async fn a_statement_lists_what_was_transferred_back_of_invoices(world: &World) 
 /// In January 30.00 of 80.00 on account go back, in February the bank sends 28.50 of them back.
 async fn a_statement_lists_money_on_account_that_went_back(world: &World) {
     let desk = desk(world).await;
-    let payment = on_account(&desk.owner, &desk.customer, ("A", "80.00", PAYER)).await;
+    let payment = on_account(&desk.owner, &desk.customer, "A", "80.00", PAYER).await;
     let made =
         refund(&desk.owner, ask(&payment, Credit::Surplus, amount("USD", 30, 0))).await.unwrap();
     send(&desk.owner, &made.name).await.unwrap();

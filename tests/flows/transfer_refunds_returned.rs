@@ -74,7 +74,7 @@ pub(crate) async fn in_state(
 
 async fn what_the_bank_sends_back_is_on_account_again(world: &World) {
     let till = till(world, 0).await;
-    let payment = on_account(&till.owner, &till.customer, ("A", "80.00", PAYER)).await;
+    let payment = on_account(&till.owner, &till.customer, "A", "80.00", PAYER).await;
     let made =
         refund(&till.owner, ask(&payment, Credit::Surplus, amount("USD", 30, 0))).await.unwrap();
     send(&till.owner, &made.name).await.unwrap();
@@ -150,7 +150,7 @@ async fn what_the_bank_sends_back_is_on_account_again(world: &World) {
 /// Another amount, no reference, or no word of a return: a person says what it is.
 async fn what_may_have_come_back_waits_for_a_person(world: &World) {
     let till = till(world, 0).await;
-    let payment = on_account(&till.owner, &till.customer, ("A", "80.00", PAYER)).await;
+    let payment = on_account(&till.owner, &till.customer, "A", "80.00", PAYER).await;
     let mut refunds = Vec::new();
     for units in [30, 20] {
         let made = refund(&till.owner, ask(&payment, Credit::Surplus, amount("USD", units, 0)))
@@ -210,7 +210,7 @@ async fn what_may_have_come_back_waits_for_a_person(world: &World) {
 /// 30.00 came back with 5.00 of another's in one line; 20.00 came back and pay an invoice.
 async fn what_came_back_may_be_a_part_or_pay_an_invoice(world: &World) {
     let till = till(world, 0).await;
-    let payment = on_account(&till.owner, &till.customer, ("A", "80.00", PAYER)).await;
+    let payment = on_account(&till.owner, &till.customer, "A", "80.00", PAYER).await;
     let mut refunds = Vec::new();
     for units in [30, 20] {
         let made = refund(&till.owner, ask(&payment, Credit::Surplus, amount("USD", units, 0)))
@@ -299,7 +299,7 @@ async fn confirm(session: &Session, refund: &TransferRefund) -> Result<TransferR
 pub(crate) async fn an_account_that_the_bank_did_not_name_takes_two_people(world: &World) {
     let till = till(world, 0).await;
     let (admin, staff) = (world.someone("ADMIN", None), world.someone("STAFF", None));
-    let silent = on_account(&till.owner, &till.customer, ("A", "80.00", "")).await;
+    let silent = on_account(&till.owner, &till.customer, "A", "80.00", "").await;
     let plain = ask(&silent, Credit::Surplus, amount("USD", 30, 0));
     assert_eq!(refused(&admin, plain.clone()).await, "PAYER_ACCOUNT_UNKNOWN");
     let evidence = "Letter of Barclays of 5 January, seen by Ann".to_owned();
@@ -355,7 +355,7 @@ pub(crate) async fn an_account_that_the_bank_did_not_name_takes_two_people(world
     assert_eq!(cancel(&staff, &second.name).await.unwrap().state(), State::Cancelled);
     assert_eq!(till.available().await, amount("USD", 50, 0));
     // Where the bank named the account, that counts alone.
-    let named = on_account(&till.owner, &till.customer, ("C", "10.00", PAYER)).await;
+    let named = on_account(&till.owner, &till.customer, "C", "10.00", PAYER).await;
     let wrong = RefundTransferRequest {
         account: "DE02120300000000202051".into(),
         ..ask(&named, Credit::Surplus, None)

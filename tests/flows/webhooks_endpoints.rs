@@ -8,7 +8,7 @@ use payterms_proto::invoicing::v1::{
     TestWebhookEndpointRequest, UpdateWebhookEndpointRequest, WebhookEndpoint,
     webhook_endpoint::{DisabledReason, State},
 };
-use payterms_suite::client::request_id;
+use payterms_suite::{Session, client::request_id};
 use payterms_testkit::{World, on_both, reason, receiver::Receiver, violations};
 use prost_types::FieldMask;
 use sea_orm::{ConnectionTrait, Statement};
@@ -48,48 +48,8 @@ pub(crate) async fn an_endpoint_is_kept_by_its_tenant(world: &World) {
         reason(&stranger.webhook_endpoints().get_webhook_endpoint(get.clone()).await.unwrap_err()),
         "RESOURCE_NOT_FOUND"
     );
-    // No secret is in any row.
-    for (service, table, column) in
-        [("invoicing", "webhook_endpoints", "secrets"), ("invoicing", "requests", "answer")]
-    {
-        let (rows, schema) = world.rows(service).await;
-        let all = rows.query_all_raw(Statement::from_string(
-            rows.get_database_backend(),
-            format!("SELECT {column} FROM {schema}{table}"),
-        ));
-        for row in all.await.unwrap() {
-            let bytes = row
-                .try_get::<Vec<u8>>("", column)
-                .or_else(|_| row.try_get::<String>("", column).map(String::into_bytes));
-            assert!(
-                !String::from_utf8_lossy(&bytes.unwrap_or_default()).contains("whsec_"),
-                "{table}"
-            );
-        }
-    }
-    for url in [
-        "",
-        "ftp://example.com",
-        "http://10.0.0.1/",
-        "https://127.0.0.2/",
-        "https://[::1]/",
-        "https://169.254.169.254/",
-        "https://u:p@example.com/",
-    ] {
-        let refused = admin
-            .webhook_endpoints()
-            .create_webhook_endpoint(create(url, &["Invented"]))
-            .await
-            .unwrap_err();
-        let wrong = violations(&refused);
-        let expected = if url.is_empty() { "FIELD_REQUIRED" } else { "WEBHOOK_ADDRESS_REFUSED" };
-        for at in [
-            format!("webhook_endpoint.url: {expected}"),
-            "webhook_endpoint.types[0]: EVENT_TYPE_UNKNOWN".to_owned(),
-        ] {
-            assert!(wrong.contains(&at), "{url}: {wrong:?}");
-        }
-    }
+    no_secret_is_in_any_row(world).await;
+    addresses_inside_and_unknown_types_are_refused(&admin).await;
     let update = |etag: &str| UpdateWebhookEndpointRequest {
         request_id: request_id(),
         webhook_endpoint: Some(WebhookEndpoint {
@@ -156,6 +116,12 @@ pub(crate) async fn an_endpoint_is_kept_by_its_tenant(world: &World) {
         reason(&admin.webhook_endpoints().get_webhook_endpoint(get).await.unwrap_err()),
         "RESOURCE_NOT_FOUND"
     );
+    fifteen_are_listed(&admin).await;
+    created(world, &receiver.url("/again"), &[]).await;
+}
+
+/// A page of ten, and the rest.
+async fn fifteen_are_listed(admin: &Session) {
     let list = ListWebhookEndpointsRequest {
         parent: "tenants/acme".to_owned(),
         page_size: 10,
@@ -166,7 +132,55 @@ pub(crate) async fn an_endpoint_is_kept_by_its_tenant(world: &World) {
     let rest = ListWebhookEndpointsRequest { page_token: page.next_page_token, ..list };
     let rest = admin.webhook_endpoints().list_webhook_endpoints(rest).await.unwrap().into_inner();
     assert_eq!((page.webhook_endpoints.len(), rest.webhook_endpoints.len()), (10, 5));
-    created(world, &receiver.url("/again"), &[]).await;
+}
+
+/// All that is wrong with one is named at once.
+async fn addresses_inside_and_unknown_types_are_refused(admin: &Session) {
+    for url in [
+        "",
+        "ftp://example.com",
+        "http://10.0.0.1/",
+        "https://127.0.0.2/",
+        "https://[::1]/",
+        "https://169.254.169.254/",
+        "https://u:p@example.com/",
+    ] {
+        let refused = admin
+            .webhook_endpoints()
+            .create_webhook_endpoint(create(url, &["Invented"]))
+            .await
+            .unwrap_err();
+        let wrong = violations(&refused);
+        let expected = if url.is_empty() { "FIELD_REQUIRED" } else { "WEBHOOK_ADDRESS_REFUSED" };
+        for at in [
+            format!("webhook_endpoint.url: {expected}"),
+            "webhook_endpoint.types[0]: EVENT_TYPE_UNKNOWN".to_owned(),
+        ] {
+            assert!(wrong.contains(&at), "{url}: {wrong:?}");
+        }
+    }
+}
+
+/// Neither of endpoints nor of answers.
+async fn no_secret_is_in_any_row(world: &World) {
+    for (service, table, column) in
+        [("invoicing", "webhook_endpoints", "secrets"), ("invoicing", "requests", "answer")]
+    {
+        let (rows, schema) = world.rows(service).await;
+        let all = rows.query_all_raw(Statement::from_string(
+            rows.get_database_backend(),
+            format!("SELECT {column} FROM {schema}{table}"),
+        ));
+        for row in all.await.unwrap() {
+            let bytes = row
+                .try_get::<Vec<u8>>("", column)
+                .or_else(|_| row.try_get::<String>("", column).map(String::into_bytes));
+            assert!(
+                !String::from_utf8_lossy(&bytes.unwrap_or_default()).contains("whsec_"),
+                "{table}"
+            );
+        }
+    }
 }
 
 pub(crate) async fn an_endpoint_is_enabled_and_tested(world: &World) {

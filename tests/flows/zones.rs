@@ -74,7 +74,7 @@ async fn a_month_is_turned_once_from_auckland_to_los_angeles_and_back(world: &Wo
     let wallet = world.wallet(&desk.customer, "USD").await;
     card(world, &desk.admin, &desk.customer, "tok_visa").await;
     desk.admin.top_ups().create_top_up(buy(&wallet, "", amount("USD", 50, 0))).await.unwrap();
-    used(&desk.service, &wallet, ("calls", "1", amount("USD", 1, 0))).await.unwrap();
+    used(&desk.service, &wallet, "calls", "1", amount("USD", 1, 0)).await.unwrap();
     let owed = issued(
         &desk.owner,
         draft(&desk.customer, "USD", vec![line("Plan", amount("USD", 100, 0))]),
@@ -103,7 +103,7 @@ async fn a_month_is_turned_once_from_auckland_to_los_angeles_and_back(world: &Wo
     assert_eq!(billed(invoices_of(&desk.admin, &desk.customer).await), [1]);
     // In Los Angeles it is 31 January again; for this tenant it is not.
     move_to(&desk.owner, "America/Los_Angeles").await;
-    used(&desk.service, &wallet, ("calls", "1", amount("USD", 2, 0))).await.unwrap();
+    used(&desk.service, &wallet, "calls", "1", amount("USD", 2, 0)).await.unwrap();
     // What is reversed is taken off the month to which it went, whatever month the zone of now
     // says.
     let debit = desk
@@ -125,7 +125,7 @@ async fn a_month_is_turned_once_from_auckland_to_los_angeles_and_back(world: &Wo
     );
     advance(world, first_of(2) + 12 * HOUR).await;
     move_to(&desk.owner, "Pacific/Auckland").await;
-    used(&desk.service, &wallet, ("calls", "1", amount("USD", 3, 0))).await.unwrap();
+    used(&desk.service, &wallet, "calls", "1", amount("USD", 3, 0)).await.unwrap();
     advance(world, first_of(2) + 16 * HOUR).await;
     move_to(&desk.owner, "America/Los_Angeles").await;
     // Over the midnight of Los Angeles nothing is turned: that month is over already.
@@ -276,7 +276,7 @@ async fn the_mails_of_a_month_wait_for_their_hour_in_the_new_zone(world: &World)
     let wallet = world.wallet(&desk.customer, "USD").await;
     card(world, &desk.admin, &desk.customer, "tok_visa").await;
     desk.admin.top_ups().create_top_up(buy(&wallet, "", amount("USD", 50, 0))).await.unwrap();
-    used(&desk.service, &wallet, ("calls", "1", amount("USD", 1, 0))).await.unwrap();
+    used(&desk.service, &wallet, "calls", "1", amount("USD", 1, 0)).await.unwrap();
     issued(&desk.owner, draft(&desk.customer, "USD", vec![line("Plan", amount("USD", 100, 0))]))
         .await;
     mails_of(&desk.owner, MailKind::InvoiceIssued, 1).await;

@@ -106,7 +106,7 @@ fn read_all(bytes: &[u8]) {
         match read(bytes, source, today(), Limits::default()) {
             Ok(file) => check(&file),
             Err(error) => {
-                assert!(error.message.len() < 1_000 && error.message.ends_with('.'), "{error}")
+                assert!(error.message.len() < 1_000 && error.message.ends_with('.'), "{error}");
             }
         }
     }

@@ -56,24 +56,25 @@ fn copy_id(letter: char) -> String {
 
 /// Copies a wallet as often as is asked, and answers the names of the copies.
 pub async fn wallets(owner: &DatabaseConnection, wallet: &str, count: usize) -> Vec<String> {
-    more_wallets(owner, wallet, (0, count)).await
+    more_wallets(owner, wallet, 0, count).await
 }
 
 /// The same, where there are some already: answers the names of all.
 pub async fn more_wallets(
     owner: &DatabaseConnection,
     wallet: &str,
-    (there, count): (usize, usize),
+    there: usize,
+    count: usize,
 ) -> Vec<String> {
-    copy(owner, "wallet", &WALLET, id_of(wallet), (there, count)).await;
-    names(owner, ('c', "wallets", 'w'), count).await
+    copy(owner, "wallet", &WALLET, id_of(wallet), there, count).await;
+    names(owner, 'c', "wallets", 'w', count).await
 }
 
 /// Copies a credit line as often as is asked, each for a customer of its own, and answers the names
 /// of the copies.
 pub async fn lines(owner: &DatabaseConnection, line: &str, count: usize) -> Vec<String> {
-    copy(owner, "credit", &LINE, id_of(line), (0, count)).await;
-    names(owner, ('c', "creditLines", 'g'), count).await
+    copy(owner, "credit", &LINE, id_of(line), 0, count).await;
+    names(owner, 'c', "creditLines", 'g', count).await
 }
 
 async fn copy(
@@ -81,7 +82,8 @@ async fn copy(
     schema: &str,
     tables: &[Copied],
     id: Uuid,
-    (there, count): (usize, usize),
+    there: usize,
+    count: usize,
 ) {
     for copied in tables {
         let select = "SELECT column_name::text AS name FROM information_schema.columns WHERE table_schema = $1 AND table_name = $2 \
@@ -122,7 +124,9 @@ async fn copy(
 /// The names of copies, `tenants/acme/customers/{}/{}/{}`.
 async fn names(
     owner: &DatabaseConnection,
-    (customer, kind, letter): (char, &str, char),
+    customer: char,
+    kind: &str,
+    letter: char,
     count: usize,
 ) -> Vec<String> {
     let select = format!(

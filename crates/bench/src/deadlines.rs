@@ -112,13 +112,13 @@ async fn load(stage: &Stage, lasting: Duration) -> Vec<Called> {
     let (alone, shared) = wallets.split_at(ALONE);
     let [together, hurried] = shared else { return Vec::new() };
     let alone = stream::iter(alone.iter().enumerate())
-        .map(|(nth, wallet)| caller(stage, (wallet, format!("alone:{nth}")), (nth, false), until))
+        .map(|(nth, wallet)| caller(stage, wallet, format!("alone:{nth}"), nth, false, until))
         .boxed();
     let many = stream::iter(0..TOGETHER)
-        .map(|nth| caller(stage, (together, "together".to_owned()), (100 + nth, false), until))
+        .map(|nth| caller(stage, together, "together".to_owned(), 100 + nth, false, until))
         .boxed();
     let hasty = stream::iter(0..HASTY)
-        .map(|nth| caller(stage, (hurried, "hasty".to_owned()), (200 + nth, true), until))
+        .map(|nth| caller(stage, hurried, "hasty".to_owned(), 200 + nth, true, until))
         .boxed();
     alone.chain(many).chain(hasty).buffer_unordered(ALONE + TOGETHER + HASTY).collect().await
 }
@@ -158,8 +158,10 @@ async fn wallet(rig: &Rig) -> String {
 
 async fn caller(
     stage: &Stage,
-    (wallet, subject): (&str, String),
-    (seed, hasty): (usize, bool),
+    wallet: &str,
+    subject: String,
+    seed: usize,
+    hasty: bool,
     until: Instant,
 ) -> Called {
     let (mut dice, mut called) = (StdRng::seed_from_u64(seed as u64), Called::default());

@@ -64,7 +64,7 @@ async fn issued(stage: &Stage) -> String {
 }
 
 /// Copies the invoice: one of fifty is open, and due dates go over some years.
-async fn copy(owner: &DatabaseConnection, invoice: &str, (there, count): (usize, usize)) {
+async fn copy(owner: &DatabaseConnection, invoice: &str, there: usize, count: usize) {
     let select = "SELECT column_name::text AS name FROM information_schema.columns WHERE table_schema = 'invoicing' \
                   AND table_name = 'invoices' ORDER BY ordinal_position";
     let rows = sql::all(owner, select, vec![]).await.expect("columns");
@@ -126,7 +126,7 @@ pub async fn pages(
         Way::new("a page of past-due invoices, many invoices"),
     ];
     for (way, (there, count)) in ways.iter_mut().zip([(0, few), (few, many)]) {
-        copy(owner, &invoice, (there, count)).await;
+        copy(owner, &invoice, there, count).await;
         for round in 0..=measure.rounds {
             let lasting = Duration::from_secs(if round == 0 { 2 } else { measure.seconds });
             let (done, cost) =

@@ -59,9 +59,11 @@ fn page(sessions: Vec<Session>, wallet: String) -> impl Fn(usize) -> Call + Clon
 /// Reads and posts for some turns.
 async fn measured(
     measure: &Measure,
-    (stage, machine): (&Stage, &Machine),
+    stage: &Stage,
+    machine: &Machine,
     wallets: &Arc<Vec<String>>,
-    (reads, posts): (&mut Way, &mut Way),
+    reads: &mut Way,
+    posts: &mut Way,
 ) -> Vec<uuid::Uuid> {
     let mut acknowledged = Vec::new();
     for round in 0..=measure.rounds {
@@ -123,17 +125,16 @@ pub async fn run(measure: &Measure) {
     let (mut read_few, mut post_few) =
         (Way::new("balances, few wallets"), Way::new("debits, few wallets"));
     let mut acknowledged =
-        measured(measure, (&stage, &machine), &few, (&mut read_few, &mut post_few)).await;
+        measured(measure, &stage, &machine, &few, &mut read_few, &mut post_few).await;
     let (times, entries) = if measure.quick { (2, 1_000) } else { (TIMES, ENTRIES) };
     let many = Arc::new(
-        crowd::more_wallets(&owner, &stage.wallet, (measure.accounts, measure.accounts * times))
+        crowd::more_wallets(&owner, &stage.wallet, measure.accounts, measure.accounts * times)
             .await,
     );
     let (mut read_many, mut post_many) =
         (Way::new("balances, many wallets"), Way::new("debits, many wallets"));
-    acknowledged.extend(
-        measured(measure, (&stage, &machine), &many, (&mut read_many, &mut post_many)).await,
-    );
+    acknowledged
+        .extend(measured(measure, &stage, &machine, &many, &mut read_many, &mut post_many).await);
     books::hold(&owner, &acknowledged, false).await;
     let (long, short) =
         (many.first().cloned().unwrap_or_default(), many.last().cloned().unwrap_or_default());

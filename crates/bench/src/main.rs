@@ -130,7 +130,7 @@ fn main() -> ExitCode {
             What::Fairness(measure) => fairness::run(&measure.settled()).await,
             What::Growth(measure) => growth::run(&measure.settled()).await,
             What::Idle(idle) => {
-                idle::run(&idle.measure.settled(), idle.tenants, IDLE_SECONDS).await
+                idle::run(&idle.measure.settled(), idle.tenants, IDLE_SECONDS).await;
             }
             What::Deadlines(load) => deadlines::run(&load.measure.settled(), load.minutes).await,
         }

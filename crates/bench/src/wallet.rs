@@ -152,20 +152,7 @@ pub async fn run(measure: &Measure) {
     };
     let mut acknowledged = Vec::new();
     let connections = measure.callers.div_ceil(SHARED);
-    let warm = closed(
-        measure.callers,
-        Duration::from_secs(1),
-        unary(stage.straight("wallet", connections), many.clone()),
-    )
-    .await;
-    acknowledged.extend(warm.ids);
-    let used = closed(
-        SENDERS,
-        Duration::from_secs(1),
-        stream(stage.straight("wallet", SENDERS), many.clone()),
-    )
-    .await;
-    acknowledged.extend(used.ids);
+    acknowledged.extend(warm_up(measure, &stage, connections, &many).await);
     books::know(&owner).await;
     let (before, known) = (books::sizes(&owner).await, acknowledged.len());
     for _ in 0..measure.rounds {
@@ -238,6 +225,28 @@ pub async fn run(measure: &Measure) {
         &targets,
         &more,
     );
+}
+
+/// Debits and uses before anything is measured; answers the request ids that were acknowledged.
+async fn warm_up(
+    measure: &Measure,
+    stage: &Stage,
+    connections: usize,
+    many: &Wallets,
+) -> Vec<Uuid> {
+    let warm = closed(
+        measure.callers,
+        Duration::from_secs(1),
+        unary(stage.straight("wallet", connections), many.clone()),
+    )
+    .await;
+    let used = closed(
+        SENDERS,
+        Duration::from_secs(1),
+        stream(stage.straight("wallet", SENDERS), many.clone()),
+    )
+    .await;
+    warm.ids.into_iter().chain(used.ids).collect()
 }
 
 /// The ratios, with what is asked of them.

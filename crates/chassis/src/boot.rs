@@ -162,7 +162,7 @@ pub async fn start<S: Service>(
         Guard::new(S::NAME, access, Verifier::read(keys, S::NAME, &issuers)?, copies, MAX_CALLS);
     let background = Background::new(db.health().clone(), stop.clone());
     let failure = background.failure();
-    let tasks = tasks.start(&background, &stop, (open.reporter, services));
+    let tasks = tasks.start(&background, &stop, open.reporter, services);
     let readiness = early::readiness(db.health().clone());
     let port = network.port();
     let probes = serve_probes(listeners.probes, open.probes.merge(readiness.clone()), stop.clone());
@@ -259,7 +259,7 @@ pub fn main<S: Service>() -> ExitCode {
 pub fn main_with<S: Service>(arguments: Vec<OsString>) -> ExitCode {
     let options = match config::read::<ServiceOptions<S::Options>>(&program::<S>(), arguments) {
         Ok(options) => options,
-        Err(refused) => return config::explain(refused),
+        Err((text, code)) => return config::explain(&text, code),
     };
     let outcome = tokio::runtime::Runtime::new()
         .map_err(|error| error.to_string())

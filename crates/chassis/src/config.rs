@@ -166,7 +166,7 @@ pub fn read_arguments<O: Parser>(
 
 /// Prints the text of [`read`]: help to standard output, errors to standard error.
 #[must_use]
-pub fn explain((text, code): (String, i32)) -> ExitCode {
+pub fn explain(text: &str, code: i32) -> ExitCode {
     if code == 0 {
         print!("{text}");
     } else {

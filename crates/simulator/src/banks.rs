@@ -146,13 +146,13 @@ fn booking(day: NaiveDate, amount: i64, party: &str) -> Booking {
     }
 }
 
-fn days((from, to): (NaiveDate, NaiveDate)) -> impl Iterator<Item = NaiveDate> {
+fn days(from: NaiveDate, to: NaiveDate) -> impl Iterator<Item = NaiveDate> {
     std::iter::successors(Some(from), |day| day.checked_add_days(Days::new(1)))
         .take_while(move |day| *day <= to)
 }
 
 /// What payers pay and what goes out: each month the same.
-fn bookings(bank: &'static Bank, covers: (NaiveDate, NaiveDate)) -> Vec<Booking> {
+fn bookings(bank: &'static Bank, from: NaiveDate, to: NaiveDate) -> Vec<Booking> {
     let on = |day: NaiveDate| {
         let payers = (1_u32..)
             .zip(bank.payers)
@@ -160,9 +160,9 @@ fn bookings(bank: &'static Bank, covers: (NaiveDate, NaiveDate)) -> Vec<Booking>
         let paid = payers.map(move |(_, (party, amount))| booking(day, *amount, party));
         let rent = (day.day() == 22)
             .then(|| booking(day, bank.outflow.saturating_neg(), "Rent and wages"));
-        paid.chain(rent).chain(of_story(bank.story, day, covers.1))
+        paid.chain(rent).chain(of_story(bank.story, day, to))
     };
-    days(covers).flat_map(on).collect()
+    days(from, to).flat_map(on).collect()
 }
 
 /// What happens on the first account beside that.
@@ -189,13 +189,13 @@ fn of_story(story: Story, day: NaiveDate, last: NaiveDate) -> Option<Booking> {
 }
 
 /// The second account of the circle.
-fn savings((from, to): (NaiveDate, NaiveDate)) -> Vec<Booking> {
+fn savings(from: NaiveDate, to: NaiveDate) -> Vec<Booking> {
     let on = |day: NaiveDate| match day.day() {
         11 => Some(booking(day, 60_000, "Transfer from checking")),
         12 => Some(booking(day, -60_000, "Transfer to checking")),
         _ => None,
     };
-    days((from, to)).filter_map(on).collect()
+    days(from, to).filter_map(on).collect()
 }
 
 /// Makes a page.
@@ -260,10 +260,10 @@ pub async fn read(
             "bookings": bookings.iter().map(message).collect::<Vec<_>>(),
         })
     };
-    let covers = (request.from, request.to);
-    let mut accounts = vec![account("0001", bank.closing, &bookings(bank, covers))];
+    let (from, to) = (request.from, request.to);
+    let mut accounts = vec![account("0001", bank.closing, &bookings(bank, from, to))];
     if bank.story == Story::Circle {
-        let savings = savings(covers);
+        let savings = savings(from, to);
         let closing =
             savings.iter().fold(1_000_i64, |sum, booking| sum.saturating_add(booking.amount));
         accounts.push(account("0002", closing, &savings));

@@ -100,7 +100,7 @@ async fn send(request: &reqwest::RequestBuilder, times: u32) {
                 return;
             }
             Ok(answer) => {
-                tracing::debug!(status = %answer.status(), "a notification is sent again")
+                tracing::debug!(status = %answer.status(), "a notification is sent again");
             }
             Err(error) => tracing::debug!(%error, "a notification did not arrive"),
         }

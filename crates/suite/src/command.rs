@@ -222,7 +222,7 @@ pub fn main() -> ExitCode {
     let started = Instant::now();
     let options: Options = match config::read_arguments(PROGRAM, std::env::args_os().collect()) {
         Ok(options) => options,
-        Err(refused) => return config::explain(refused),
+        Err((text, code)) => return config::explain(&text, code),
     };
     let runtime = tokio::runtime::Runtime::new().map_err(|error| (error.to_string(), 1));
     let outcome = runtime.and_then(|runtime| runtime.block_on(run(&options, started)));

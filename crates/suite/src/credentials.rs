@@ -87,9 +87,9 @@ mod tests {
     fn what_changed_something_is_shown_once() {
         let log = CallLog::default();
         let note = |calls: &[(&str, &str)]| {
-            calls
-                .iter()
-                .for_each(|(service, method)| log.note(&format!("payterms.x.v1.{service}"), method))
+            for (service, method) in calls {
+                log.note(&format!("payterms.x.v1.{service}"), method);
+            }
         };
         note(&[
             ("TestClockService", "AdvanceTestClock"),

@@ -85,7 +85,7 @@ pub async fn save_card(
     customer: &str,
     token: &str,
 ) -> Result<Result<String, String>, Status> {
-    save(admin, &gateway, customer, (Kind::Card, token)).await
+    save(admin, &gateway, customer, Kind::Card, token).await
 }
 
 /// Saves a test method of a kind likewise.
@@ -96,7 +96,8 @@ pub async fn save(
     admin: &Session,
     pages: &dyn HostedPages,
     customer: &str,
-    (kind, token): (Kind, &str),
+    kind: Kind,
+    token: &str,
 ) -> Result<Result<String, String>, Status> {
     let start = StartMethodSetupRequest {
         request_id: request_id(),

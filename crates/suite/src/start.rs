@@ -119,7 +119,8 @@ async fn bind_services()
 async fn start_services(
     options: &SuiteOptions,
     keys: &Path,
-    (network, mut listeners): (&Network, HashMap<&'static str, TcpListener>),
+    network: &Network,
+    mut listeners: HashMap<&'static str, TcpListener>,
     simulator: &str,
     stop: &CancellationToken,
 ) -> Result<Vec<Running>, String> {
@@ -225,7 +226,7 @@ impl Suite {
         objections.settle()?;
         let network = Network { addresses, broker, webhooks, ..Network::default() };
         let mut running =
-            start_services(options, &keys, (&network, listeners), &simulator, &stop).await?;
+            start_services(options, &keys, &network, listeners, &simulator, &stop).await?;
         let gateway_options = GatewayOptions {
             keys: issuer_keys,
             simulator: Some(simulator.clone()),
@@ -241,7 +242,8 @@ impl Suite {
         let gateway = payterms_gateway::start(
             &keys,
             &network,
-            (door.into(), network.port()),
+            door.into(),
+            network.port(),
             &gateway_options,
             stop.clone(),
         )

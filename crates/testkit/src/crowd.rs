@@ -219,7 +219,7 @@ impl Crowd {
                 (client.clone(), writes.clone(), doors.clone(), known.clone());
             async move {
                 if writes.0.contains(request.uri().path()) {
-                    many(&client, &doors, request, (&writes.1, &known)).await
+                    many(&client, &doors, request, &writes.1, &known).await
                 } else {
                     one(&client, &doors, request).await
                 }
@@ -287,7 +287,8 @@ async fn many(
     client: &Http,
     doors: &[SocketAddr],
     request: Request,
-    (checkable, seen): (&HashMap<String, u32>, &Mutex<Seen>),
+    checkable: &HashMap<String, u32>,
+    seen: &Mutex<Seen>,
 ) -> Response {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path().to_owned();

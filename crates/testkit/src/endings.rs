@@ -65,10 +65,12 @@ impl Services {
     /// The same; then the next one dies at a point that what goes on passes, and is started again.
     pub async fn die_twice<F: Future + Send + 'static>(
         &mut self,
-        (name, point): (&'static str, &str),
+        name: &'static str,
+        point: &str,
         act: F,
         meanwhile: impl Future,
-        (next, next_point): (&'static str, &str),
+        next: &'static str,
+        next_point: &str,
     ) where
         F::Output: Send + 'static,
     {

@@ -71,7 +71,8 @@ impl Process {
     pub async fn suite(
         binary: &str,
         data: &Path,
-        (gateway, simulator): (SocketAddr, SocketAddr),
+        gateway: SocketAddr,
+        simulator: SocketAddr,
         postgres: Option<&str>,
         kill_at: Option<&str>,
         options: &[String],
@@ -82,14 +83,15 @@ impl Process {
             .chain(kill_at.map(|point| format!("--kill-at={point}")))
             .chain(options.iter().cloned())
             .collect();
-        Self::suite_with(binary, data, (gateway, simulator), &more).await
+        Self::suite_with(binary, data, gateway, simulator, &more).await
     }
 
     /// The suite on SQLite in `data`, with more arguments.
     pub async fn suite_with(
         binary: &str,
         data: &Path,
-        (gateway, simulator): (SocketAddr, SocketAddr),
+        gateway: SocketAddr,
+        simulator: SocketAddr,
         more: &[String],
     ) -> Self {
         let mut arguments = vec![
@@ -110,7 +112,7 @@ impl Process {
         arguments: &[String],
         environment: &[(String, String)],
     ) -> Self {
-        Self::logged_service(binary, name, at, (arguments, environment), None).await
+        Self::logged_service(binary, name, at, arguments, environment, None).await
     }
 
     /// The same, whose log goes to the end of a file if one is named.
@@ -118,7 +120,8 @@ impl Process {
         binary: &str,
         name: &str,
         at: SocketAddr,
-        (arguments, environment): (&[String], &[(String, String)]),
+        arguments: &[String],
+        environment: &[(String, String)],
         log: Option<&Path>,
     ) -> Self {
         let mut command = Command::new(binary);
@@ -186,7 +189,7 @@ impl Drop for Process {
 /// Someone with one role of tenant `acme` who calls a suite with its keys in `data`.
 #[must_use]
 pub fn someone(data: &Path, gateway: SocketAddr, role: &str, customer: Option<&str>) -> Session {
-    of_tenant(data, gateway, "acme", (role, customer))
+    of_tenant(data, gateway, "acme", role, customer)
 }
 
 /// Someone with one role of a tenant.
@@ -195,7 +198,8 @@ pub fn of_tenant(
     data: &Path,
     gateway: SocketAddr,
     tenant: &str,
-    (role, customer): (&str, Option<&str>),
+    role: &str,
+    customer: Option<&str>,
 ) -> Session {
     let caller: Caller = person(tenant, role, customer);
     let token = development_token(&data.join("keys"), &caller, 600).expect("a token");

@@ -86,11 +86,16 @@ impl Rig {
     /// Starts the suite, killing itself at a point if one is named.
     pub async fn restart(&mut self, kill_at: Option<&str>) {
         drop(self.suite.take());
-        let (data, places, postgres) =
-            (self.folder.path(), (self.gateway, self.provider), self.postgres.as_deref());
-        self.suite = Some(
-            Process::suite(&self.binary, data, places, postgres, kill_at, &self.options).await,
+        let suite = Process::suite(
+            &self.binary,
+            self.folder.path(),
+            self.gateway,
+            self.provider,
+            self.postgres.as_deref(),
+            kill_at,
+            &self.options,
         );
+        self.suite = Some(suite.await);
     }
 
     /// Starts the suite so that it dies at a point, does what makes it die, and starts it again.
@@ -115,7 +120,7 @@ impl Rig {
     /// Someone with one role of a tenant.
     #[must_use]
     pub fn of_tenant(&self, tenant: &str, role: &str, customer: Option<&str>) -> Session {
-        of_tenant(self.folder.path(), self.gateway, tenant, (role, customer))
+        of_tenant(self.folder.path(), self.gateway, tenant, role, customer)
     }
 
     /// A sandbox tenant with prepayment on, a customer with a card, a wallet in USD.

@@ -31,6 +31,8 @@ pub struct Services {
     lines: BTreeMap<(&'static str, &'static str), FaultyLine>,
     /// Whether each service has a second replica, at another address.
     twice: bool,
+    /// Whether what is started from now on knows the simulator, as nothing does in production.
+    pub has_simulator: bool,
     pub(crate) security: Option<Security>,
     pub(crate) others: BTreeMap<&'static str, Process>,
     pub(crate) running: BTreeMap<&'static str, Process>,
@@ -122,6 +124,7 @@ impl Services {
             places,
             lines: BTreeMap::new(),
             twice,
+            has_simulator: true,
             security,
             others: BTreeMap::new(),
             running: BTreeMap::new(),
@@ -153,11 +156,16 @@ impl Services {
             ));
         }
         let log = self.security.is_some().then(|| self.log_of(&format!("{name}-2")));
-        let settings = (arguments.as_slice(), self.environment.as_slice());
         let binary = other_binary().unwrap_or_else(|| self.rig.binary.clone());
-        let process =
-            Process::logged_service(&binary, name, self.other_at(name), settings, log.as_deref())
-                .await;
+        let process = Process::logged_service(
+            &binary,
+            name,
+            self.other_at(name),
+            &arguments,
+            &self.environment,
+            log.as_deref(),
+        )
+        .await;
         self.others.insert(name, process);
     }
 
@@ -220,12 +228,12 @@ impl Services {
         arguments
             .extend(self.security.iter().map(|_| format!("--probes={}", self.probes_of(name))));
         let log = self.security.is_some().then(|| self.log_of(name));
-        let settings = (arguments.as_slice(), self.environment.as_slice());
         let process = Process::logged_service(
             &self.rig.binary,
             name,
             self.at(name),
-            settings,
+            &arguments,
+            &self.environment,
             log.as_deref(),
         )
         .await;
@@ -270,7 +278,10 @@ impl Services {
             };
             arguments.push(format!("--mail={place}"));
         }
-        if matches!(name, "wallet" | "credit" | GATEWAY) && production_keys.is_none() {
+        if matches!(name, "wallet" | "credit" | GATEWAY)
+            && production_keys.is_none()
+            && self.has_simulator
+        {
             arguments.push(format!("--simulator=http://{provider}"));
         }
         if name == "wallet" {

@@ -200,8 +200,7 @@ impl World {
         limits: LimitOptions,
     ) -> Self {
         let outside = Outside { vies: Vies::start().await, stripe: StripeServer::start().await };
-        let suite =
-            Self::suite(&folder, postgres.clone(), (&outside, broker.as_ref()), limits).await;
+        let suite = Self::suite(&folder, postgres.clone(), &outside, broker.as_ref(), limits).await;
         let Outside { vies, stripe } = outside;
         Self {
             suite,
@@ -219,7 +218,8 @@ impl World {
     async fn suite(
         folder: &TempDir,
         postgres: Option<String>,
-        (outside, broker): (&Outside, Option<&Broker>),
+        outside: &Outside,
+        broker: Option<&Broker>,
         limits: LimitOptions,
     ) -> Suite {
         let listen = "127.0.0.1:0".parse().expect("an address");
@@ -254,7 +254,8 @@ impl World {
         Self::suite(
             &self.folder,
             self.postgres.clone(),
-            (&self.outside(), self.broker.as_ref()),
+            &self.outside(),
+            self.broker.as_ref(),
             LimitOptions::highest(),
         )
         .await
@@ -274,7 +275,8 @@ impl World {
         Self::suite(
             &self.folder,
             place,
-            (&self.outside(), self.broker.as_ref()),
+            &self.outside(),
+            self.broker.as_ref(),
             LimitOptions::highest(),
         )
         .await

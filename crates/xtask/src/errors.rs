@@ -37,13 +37,13 @@ pub fn write(root: &Path) -> Result<(), String> {
 }
 
 fn list() -> String {
-    let mut list = "//! Made from `proto/payterms/common/v1/error_reason.proto` by `cargo run -p \
-                    payterms-xtask -- errors`.\n\nsuper::reasons! {\n"
-        .to_owned();
-    for doc in reasons::all() {
-        list.push_str(&format!("    {},\n", doc.name));
-    }
-    list + "}\n"
+    let names: Vec<_> = reasons::all().into_iter().map(|doc| doc.name).collect();
+    format!(
+        "//! Made from `proto/payterms/common/v1/error_reason.proto` by\n\
+         //! `cargo run -p payterms-xtask -- errors`.\n\n\
+         super::reasons! {{\n    {},\n}}\n",
+        names.join(",\n    ")
+    )
 }
 
 /// The page.

@@ -85,11 +85,11 @@ fn quoted(text: &str) -> String {
     for part in parts {
         let end = part.find(|c: char| !c.is_ascii_uppercase() && !c.is_ascii_digit() && c != '_');
         let (word, rest) = part.split_at(end.unwrap_or(part.len()));
-        quoted.push_str(&if word.is_empty() {
-            "Reason::".to_owned()
+        if word.is_empty() {
+            quoted.push_str("Reason::");
         } else {
-            format!("\"{word}\"")
-        });
+            quoted.extend(["\"", word, "\""]);
+        }
         quoted.push_str(rest);
     }
     quoted

@@ -147,7 +147,7 @@ impl Incoming {
                     }
                     match body.frame().await {
                         Some(Ok(frame)) => {
-                            envelopes.push(frame.data_ref().map_or(&[], Bytes::as_ref))
+                            envelopes.push(frame.data_ref().map_or(&[], Bytes::as_ref));
                         }
                         Some(Err(error)) => {
                             return Err(wrong(Box::new(body::broken(

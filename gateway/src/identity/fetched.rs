@@ -82,7 +82,8 @@ impl KeysAtUrl {
     pub(super) fn follow(
         url: &str,
         authorities: Option<&Path>,
-        (every, holds): (Duration, Duration),
+        every: Duration,
+        holds: Duration,
         stop: CancellationToken,
     ) -> Result<Self, String> {
         let issuer = Arc::new(Issuer::new(url, authorities)?);

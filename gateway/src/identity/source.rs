@@ -96,7 +96,7 @@ impl Source {
         };
         let every = Duration::from_secs(address.jwks_every_seconds);
         let holds = Duration::from_secs(address.jwks_holds_seconds);
-        Ok(Self::Url(KeysAtUrl::follow(url, address.jwks_ca.as_deref(), (every, holds), stop)?))
+        Ok(Self::Url(KeysAtUrl::follow(url, address.jwks_ca.as_deref(), every, holds, stop)?))
     }
 
     /// The keys that count now.

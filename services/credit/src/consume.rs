@@ -59,7 +59,7 @@ fn customer_changed<'a>(
         let key = name_key(tenant, &message.legal_name);
         let customer =
             Customer { id: Id::from_uuid(id), country: message.country, tier: message.tier };
-        customers::save(tx.conn(), tenant, (&customer, &buyer, key)).await
+        customers::save(tx.conn(), tenant, &customer, &buyer, key).await
     })
 }
 

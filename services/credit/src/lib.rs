@@ -95,6 +95,7 @@ impl Service for Credit {
     fn check_for_production(options: &Options, objections: &mut Objections) {
         objections
             .check_secret("--seal-key", options.seal_key.as_deref().unwrap_or(Path::new(SEAL_KEY)));
+        objections.check_outside("--plaid", options.plaid.as_deref());
         if options.simulator.is_some() {
             objections.refuse(
                 "--simulator",

@@ -102,9 +102,10 @@ impl Service for Invoicing {
     type Options = Options;
 
     fn check_for_production(options: &Options, objections: &mut Objections) {
+        objections.check_outside("--vies", options.vies.as_deref());
         // A file that is not read is the matter of `check_files`.
         if let Ok(place) = mail_place(options) {
-            mailer::check_for_production((mail_setting(options), &place), objections);
+            mailer::check_for_production(mail_setting(options), &place, objections);
         }
     }
 

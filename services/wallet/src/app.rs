@@ -9,6 +9,7 @@ use crate::{
 };
 use payterms_chassis::{AppError, Db, flow::Flows, page::PageSigner};
 use payterms_kernel::{Reason, Refusal};
+use payterms_wallet_domain::WalletSettings;
 use std::sync::Arc;
 
 /// The database, the flows, the committer and the provider that the use cases need.
@@ -35,20 +36,25 @@ impl App {
     ///
     /// # Errors
     /// `METHOD_NOT_OFFERED` if this installation has none of that name.
-    pub fn provider(&self, name: &str) -> Result<&Arc<dyn PaymentProvider>, AppError> {
+    pub fn provider(&self, name: &str) -> Result<&Arc<dyn PaymentProvider>, Refusal> {
         let provider = match name {
             "simulator" => self.simulator.as_ref(),
             stripe::NAME => self.stripe.as_ref(),
             _ => None,
         };
         provider.ok_or_else(|| {
-            Refusal::precondition(
-                Reason::METHOD_NOT_OFFERED,
-                "No payment provider of that name is connected.",
-            )
-            .with("provider", name)
-            .into()
+            let message = "No payment provider of that name is connected.";
+            Refusal::precondition(Reason::METHOD_NOT_OFFERED, message).with("provider", name)
         })
+    }
+
+    /// Refuses a provider that this deployment does not have, or at which the tenant has no account.
+    ///
+    /// # Errors
+    /// `METHOD_NOT_OFFERED`, `STRIPE_NOT_CONNECTED`.
+    pub fn must_reach(&self, settings: &WalletSettings, provider: &str) -> Result<(), Refusal> {
+        self.provider(provider)?;
+        settings.must_be_connected_to(provider)
     }
 
     /// What connects tenants to Stripe.

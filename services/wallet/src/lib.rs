@@ -90,6 +90,7 @@ impl Service for Wallet {
     type Options = Options;
 
     fn check_for_production(options: &Options, objections: &mut Objections) {
+        objections.check_outside("--stripe", options.stripe.as_deref());
         if options.simulator.is_some() {
             objections.refuse(
                 "--simulator",

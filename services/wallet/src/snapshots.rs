@@ -171,7 +171,7 @@ fn grant_voids_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
         let state = |voided: &transfers::Voided| {
             let wallet = wallet_name(tenant, *owners.get(&voided.wallet)?, voided.wallet);
             let event =
-                messages::lots::grant_taken_back(&wallet, voided.lot, (voided.amount, voided.at));
+                messages::lots::grant_taken_back(&wallet, voided.lot, voided.amount, voided.at);
             Some((voided.lot.to_string(), event.encode_to_vec()))
         };
         Ok(voided.iter().filter_map(state).collect())
@@ -210,7 +210,8 @@ fn recharges_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
             let rendered = messages::recharges::auto_recharge(
                 &name_of(tenant, wallet),
                 rules.get(&wallet.id)?,
-                (None, tx.now()),
+                None,
+                tx.now(),
             );
             Some((
                 wallet.id.to_string(),
@@ -232,7 +233,7 @@ fn methods_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
             let named = CustomerRef { tenant: tenant.clone(), customer: *customer };
             let waits_for = collection_waits_for(tx.conn(), &named, methods, tx.today()).await?;
             let event =
-                messages::methods::payment_methods_changed(&named, methods, (false, waits_for));
+                messages::methods::payment_methods_changed(&named, methods, false, waits_for);
             states.push((customer.to_string(), event.encode_to_vec()));
         }
         Ok(states)

@@ -183,7 +183,7 @@ impl Merger<'_> {
                 // Both say that they hold the whole day, and yet hold different bookings: a person
                 // looks at them.
                 Likeness::Different if entry.whole => {
-                    contradicted = contradicted.or(Some((entry.at, false)))
+                    contradicted = contradicted.or(Some((entry.at, false)));
                 }
                 // Some banks give all their statements one id: another reference is another booking
                 // all the same.

@@ -100,7 +100,7 @@ fn by_tags(tags: &[(&str, &str)], lines: &[&str], currency: Currency) -> Informa
             }
             "RTRN" => {
                 information.return_reason =
-                    clean::clean(value.split('/').next().unwrap_or_default(), 40)
+                    clean::clean(value.split('/').next().unwrap_or_default(), 40);
             }
             "CHGS" => information.charges = charges(&format!("/CHGS/{value}"), currency),
             _ => {}

@@ -29,7 +29,8 @@ struct Line<'a> {
 pub(super) fn read_all(
     message: &[Field],
     statement: &mut Statement,
-    (currency, until): (Currency, Option<NaiveDate>),
+    currency: Currency,
+    until: Option<NaiveDate>,
     place: Place,
     context: &mut Context,
 ) -> Result<usize, FileError> {

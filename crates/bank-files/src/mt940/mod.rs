@@ -201,7 +201,7 @@ impl Page {
             ..Statement::default()
         };
         let until = closing.and_then(balance_day);
-        let count = line::read_all(message, &mut statement, (currency, until), place, context)?;
+        let count = line::read_all(message, &mut statement, currency, until, place, context)?;
         if count == 0 {
             context.note(place, FindingKind::NoEntries, "The statement holds no entries.")?;
         }

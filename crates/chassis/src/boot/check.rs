@@ -30,7 +30,7 @@ pub async fn check<S: Service>(arguments: Vec<OsString>) -> Result<Vec<Objection
     if let Some(url) = objections.take(setting, options.address.url())
         && objections.check_address(setting, &url)
     {
-        check_database::<S>((setting, &url), &options.database, &mut objections).await;
+        check_database::<S>(setting, &url, &options.database, &mut objections).await;
     }
     stop.cancel();
     Ok(objections.into_all())
@@ -65,7 +65,8 @@ pub fn check_peers(
 /// A server is asked. The file of an embedded database is left alone: opening it would make it, or
 /// wait for the process that has it.
 async fn check_database<S: Service>(
-    (setting, url): (&'static str, &str),
+    setting: &'static str,
+    url: &str,
     options: &DatabaseOptions,
     objections: &mut Objections,
 ) {

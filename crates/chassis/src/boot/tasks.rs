@@ -37,7 +37,8 @@ impl Tasks {
         self,
         background: &Background,
         stop: &CancellationToken,
-        (reporter, services): (HealthReporter, Vec<String>),
+        reporter: HealthReporter,
+        services: Vec<String>,
     ) -> Vec<JoinHandle<()>> {
         let Self { db, relay, subscriber, leases, jobs, flows, sampler, webhooks } = self;
         let stop = || stop.clone();

@@ -45,7 +45,8 @@ impl DirectBus {
     async fn deliver_to(
         &self,
         outbox: &Outbox,
-        (subscriber, kinds): (&str, &[String]),
+        subscriber: &str,
+        kinds: &[String],
         through: i64,
         beat: Option<&Beat>,
     ) -> Result<u64, AppError> {
@@ -87,7 +88,7 @@ impl Carrier for DirectBus {
     async fn carry(&self, outbox: &Outbox, through: i64, beat: Option<&Beat>) -> Carried {
         let mut carried = Carried::default();
         for (subscriber, kinds) in outbox.subscribers() {
-            match self.deliver_to(outbox, (subscriber, kinds), through, beat).await {
+            match self.deliver_to(outbox, subscriber, kinds, through, beat).await {
                 Ok(count) => carried.moved |= count > 0,
                 Err(error) => carried.failure = Some(error),
             }

@@ -226,7 +226,7 @@ impl Checks {
         let looked = async {
             let until = rule.piece_end(&txn, tenants, after, rows).await?;
             end = Some(until.clone());
-            let broken = rule.broken_in(&txn, tenants, (after, &until)).await?;
+            let broken = rule.broken_in(&txn, tenants, after, &until).await?;
             Ok::<_, DbErr>((broken, until))
         };
         match looked.await {

@@ -19,9 +19,11 @@ pub(crate) const RESTORED: i64 = 1 << 32;
 /// A page of a tenant's aggregates of one type, of the service itself or of another one.
 pub(crate) async fn list(
     db: &Db,
-    (pages, page): (&PageSigner, &Page),
+    pages: &PageSigner,
+    page: &Page,
     tenant: &TenantId,
-    (source, aggregate): (&str, &str),
+    source: &str,
+    aggregate: &str,
 ) -> Result<ListAggregateVersionsResponse, AppError> {
     let after = pages.read(&page.list, &page.token)?.unwrap_or_default();
     let limit = i64::try_from(page.reads()).unwrap_or(i64::MAX);

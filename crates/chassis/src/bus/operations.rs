@@ -231,8 +231,7 @@ impl OperationsService for Operations {
         let list = format!("{} {source} {aggregate}", message.parent);
         let page = Page::parse(&mut fields, &list, message.page_size, &message.page_token);
         fields.finish()?;
-        handler::read(heads::list(&self.db, (&self.pages, &page), &tenant, (&source, &aggregate)))
-            .await
+        handler::read(heads::list(&self.db, &self.pages, &page, &tenant, &source, &aggregate)).await
     }
 
     async fn list_shared_amounts(
@@ -245,12 +244,8 @@ impl OperationsService for Operations {
         let list = format!("{} {}", message.parent, message.kind);
         let page = Page::parse(&mut fields, &list, message.page_size, &message.page_token);
         fields.finish()?;
-        handler::read(shared::list(
-            &self.db,
-            (&self.pages, &page),
-            (&tenant, self.checks.shared(kind)),
-        ))
-        .await
+        handler::read(shared::list(&self.db, &self.pages, &page, &tenant, self.checks.shared(kind)))
+            .await
     }
 
     async fn list_dead_letters(
@@ -332,8 +327,7 @@ impl OperationsService for Operations {
         let page =
             Page::parse(&mut fields, &message.parent, message.page_size, &message.page_token);
         fields.finish()?;
-        handler::read(queues::waiting_webhooks(&self.db, (&self.pages, &page), tenant.as_ref()))
-            .await
+        handler::read(queues::waiting_webhooks(&self.db, &self.pages, &page, tenant.as_ref())).await
     }
 
     async fn count_sealed_values(
@@ -345,12 +339,8 @@ impl OperationsService for Operations {
             .then(|| fields.name("parent", &message.parent, &[]).tenant);
         let page = Page::parse(&mut fields, &message.parent, 0, &message.page_token);
         fields.finish()?;
-        handler::read(sealed::count(
-            &self.db,
-            (&self.pages, &page),
-            (&self.sealed, tenant.as_ref()),
-        ))
-        .await
+        handler::read(sealed::count(&self.db, &self.pages, &page, &self.sealed, tenant.as_ref()))
+            .await
     }
 
     async fn reseal_values(
@@ -362,7 +352,7 @@ impl OperationsService for Operations {
         let page = Page::parse(&mut fields, &message.parent, 0, &message.page_token);
         let call = fields.write(&message.request_id, tenant)?;
         handler::write(&self.flows, &call, || {
-            sealed::reseal(&self.db, &call, (&self.pages, &page), &self.sealed)
+            sealed::reseal(&self.db, &call, &self.pages, &page, &self.sealed)
         })
         .await
     }

@@ -130,7 +130,8 @@ pub(crate) async fn due(
 /// that were made, and events that an endpoint has not come to yet.
 pub(crate) async fn waiting_webhooks(
     db: &Db,
-    (pages, page): (&PageSigner, &Page),
+    pages: &PageSigner,
+    page: &Page,
     tenant: Option<&TenantId>,
 ) -> Result<ListWaitingWebhooksResponse, AppError> {
     let after = parts(pages.read(&page.list, &page.token)?);

@@ -127,7 +127,8 @@ impl Rule {
         &self,
         conn: &C,
         tenants: &[String],
-        (after, until): (&str, &str),
+        after: &str,
+        until: &str,
     ) -> Result<Vec<Broken>, DbErr> {
         let mut values: Vec<Value> = match self.pieces {
             Some(pieces) => vec![pieces.kind.value(after), pieces.kind.value(until)],

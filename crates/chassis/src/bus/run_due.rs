@@ -57,7 +57,7 @@ impl RunDue {
         let in_time = tenants::apply_round(&txn, tenant, round).await?;
         let suspended = tenants::state(&txn, tenant).await?.is_some_and(|state| state.suspended);
         txn.commit().await?;
-        if !in_time || phase == RoundPhase::Told {
+        if !in_time || phase == RoundPhase::Shown {
             return Ok(RunDueResponse::default());
         }
         let mut moved = 0_i64;
@@ -180,7 +180,7 @@ impl ClockService for RunDue {
         let now = fields.instant("now", message.now.as_ref());
         fields.finish()?;
         let phase = match (message.advancing, message.tells_time) {
-            (true, true) => RoundPhase::Told,
+            (true, true) => RoundPhase::Shown,
             (true, false) => RoundPhase::Advancing,
             (false, _) => RoundPhase::Finished,
         };

@@ -109,8 +109,10 @@ fn is_full(rows: &[SealedRow]) -> bool {
 /// of a call is over.
 pub(crate) async fn count(
     db: &Db,
-    (pages, page): (&PageSigner, &Page),
-    (tables, only): (&[SealedTable], Option<&TenantId>),
+    pages: &PageSigner,
+    page: &Page,
+    tables: &[SealedTable],
+    only: Option<&TenantId>,
 ) -> Result<CountSealedValuesResponse, AppError> {
     let until = Instant::now() + BUDGET;
     let mut place = Place::read(pages, page)?;
@@ -187,7 +189,8 @@ fn messages(counts: BTreeMap<Entry, i64>) -> Vec<SealedValues> {
 pub(crate) async fn reseal(
     db: &Db,
     call: &Call,
-    (pages, page): (&PageSigner, &Page),
+    pages: &PageSigner,
+    page: &Page,
     tables: &[SealedTable],
 ) -> Result<Answer<ResealValuesResponse>, AppError> {
     let mut place = Place::read(pages, page)?;

@@ -112,7 +112,7 @@ impl Round {
         }
         match rows.last() {
             Some(last) if i64::try_from(rows.len()).unwrap_or(ROWS) >= ROWS => {
-                self.row.clone_from(&last.key)
+                self.row.clone_from(&last.key);
             }
             _ => {
                 self.row.clear();

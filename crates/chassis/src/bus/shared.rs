@@ -46,8 +46,10 @@ pub struct Shared {
 /// A page of a tenant's sums.
 pub(crate) async fn list(
     db: &Db,
-    (pages, page): (&PageSigner, &Page),
-    (tenant, shared): (&TenantId, Option<&Shared>),
+    pages: &PageSigner,
+    page: &Page,
+    tenant: &TenantId,
+    shared: Option<&Shared>,
 ) -> Result<ListSharedAmountsResponse, AppError> {
     let after = pages.cursor(page)?.unwrap_or(Uuid::nil());
     let Some(shared) = shared else { return Ok(ListSharedAmountsResponse::default()) };

@@ -132,7 +132,7 @@ impl<'a, C> Steps<'a, C> {
                     return Err(AppError::Fault(status.message().to_owned()));
                 }
                 Err(AppError::Upstream(status)) if attempt < ATTEMPTS => {
-                    log_open_step(&status, attempt)
+                    log_open_step(&status, attempt);
                 }
                 Err(error) => return Err(error),
             }

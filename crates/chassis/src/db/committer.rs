@@ -270,7 +270,7 @@ where
                 // A refusal of the whole batch is about the tenant, such as a suspension, so it
                 // holds for each item.
                 Err(AppError::Refused(refusal)) => {
-                    outcomes.extend(items.iter().map(|_| Err(AppError::Refused(refusal.clone()))))
+                    outcomes.extend(items.iter().map(|_| Err(AppError::Refused(refusal.clone()))));
                 }
                 Err(error) if items.len() <= 1 => outcomes.push(Err(error)),
                 // The error is not about a statement: the database is unreachable, and halving

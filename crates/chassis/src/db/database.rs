@@ -138,7 +138,7 @@ impl Db {
         let state = tenants::enter(&txn, &call.tenant).await?.ok_or_else(tenants::unknown_yet)?;
         state.admits(call)?;
         let (state, id_time) =
-            tenants::take_turn(&txn, (&call.tenant, Turn::of(call)), state).await?;
+            tenants::take_turn(&txn, &call.tenant, Turn::of(call), state).await?;
         Ok(self.open_tx(txn, call, Some(state), id_time))
     }
 
@@ -160,7 +160,7 @@ impl Db {
         let Some(state) = tenants::enter(&txn, &call.tenant).await? else {
             return Ok(self.open_tx(txn, call, None, None));
         };
-        let (state, id_time) = tenants::take_turn(&txn, (&call.tenant, turn), state).await?;
+        let (state, id_time) = tenants::take_turn(&txn, &call.tenant, turn, state).await?;
         Ok(self.open_tx(txn, call, Some(state), id_time))
     }
 

@@ -69,7 +69,7 @@ pub async fn must_be_free(
     external_id: Option<&str>,
 ) -> Result<(), AppError> {
     let Some(external_id) = external_id else { return Ok(()) };
-    holder(tx.conn(), tx.call(), named, (external_id, id))
+    holder(tx.conn(), tx.call(), named, external_id, id)
         .await?
         .map_or(Ok(()), |taken| Err(taken.into()))
 }
@@ -79,7 +79,8 @@ pub(crate) async fn holder<C: ConnectionTrait>(
     conn: &C,
     call: &Call,
     named: Named,
-    (external_id, id): (&str, Uuid),
+    external_id: &str,
+    id: Uuid,
 ) -> Result<Option<Refusal>, AppError> {
     let columns = named.path.iter().map(|(column, _)| *column).collect::<Vec<_>>().join(", ");
     let select = format!(

@@ -17,7 +17,7 @@ pub async fn retry<T, F: Future<Output = Result<T, AppError>>>(
     for _ in 1..ATTEMPTS {
         match use_case().await {
             Err(error) if error.is_transient() => {
-                tracing::debug!(%error, "a transaction is tried again")
+                tracing::debug!(%error, "a transaction is tried again");
             }
             done => return done,
         }

@@ -60,7 +60,8 @@ impl Db {
 #[must_use]
 pub fn event<E: Message + Name>(
     ids: &mut IdSource,
-    (aggregate, id): (&str, &str),
+    aggregate: &str,
+    id: &str,
     event: &E,
     at: DateTime<Utc>,
 ) -> Value {

@@ -146,7 +146,8 @@ fn instant_of(id: Uuid) -> Option<DateTime<Utc>> {
 /// `None` for tenants without a test clock, whose row is not locked.
 pub async fn take_turn<C: ConnectionTrait>(
     conn: &C,
-    (tenant, turn): (&TenantId, Turn),
+    tenant: &TenantId,
+    turn: Turn,
     entered: TenantState,
 ) -> Result<(TenantState, Option<DateTime<Utc>>), DbErr> {
     let Some(now) = entered.clock_now else { return Ok((entered, None)) };
@@ -258,7 +259,7 @@ pub(crate) struct ClockRound<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RoundPhase {
     /// The clock shows the time of the round, and nothing is run yet: calls of others are refused.
-    Told,
+    Shown,
     /// Due jobs run, and calls of others are refused until the run has finished.
     Advancing,
     /// The run has reached its time: the clock stands again.
@@ -280,7 +281,7 @@ pub(crate) async fn apply_round<C: ConnectionTrait>(
                   clock_done = CASE WHEN excluded.clock_done = '' THEN tenant_states.clock_done ELSE excluded.clock_done END \
                   WHERE tenant_states.clock_done <> $6 AND (tenant_states.clock_now IS NULL OR tenant_states.clock_now <= excluded.clock_now)";
     let (clock_run, clock_done) = match phase {
-        RoundPhase::Told | RoundPhase::Advancing => (Some(run_id.to_owned()), ""),
+        RoundPhase::Shown | RoundPhase::Advancing => (Some(run_id.to_owned()), ""),
         RoundPhase::Finished => (None, run_id),
     };
     let values = vec![

@@ -68,7 +68,7 @@ impl Row {
             ("asserted_by", Cell::Services(services)) => self.asserted_by = services,
             (PEER | "asserted_by", _) => return Err(format!("{column} lists services")),
             ("largest_mib", Cell::Size(mib)) if (1..=MOST_MIB).contains(&mib) => {
-                self.largest = Some(mib << 20)
+                self.largest = Some(mib << 20);
             }
             ("largest_mib", _) => {
                 return Err(format!("{column} is a number of MiB up to {MOST_MIB}"));

@@ -94,7 +94,7 @@ async fn sends_preface(stream: &TcpStream) -> bool {
             match stream.peek(&mut bytes).await {
                 Ok(0) | Err(_) => return false,
                 Ok(count) if count < bytes.len() && bytes.starts_with(b"PRI") => {
-                    tokio::time::sleep(Duration::from_millis(5)).await
+                    tokio::time::sleep(Duration::from_millis(5)).await;
                 }
                 Ok(_) => return true,
             }

@@ -58,13 +58,14 @@ pub async fn write<M: Message + Default, F: Future<Output = Result<Answer<M>, Ap
 pub async fn create<M: Message + Default, F: Future<Output = Result<Answer<M>, AppError>>>(
     flows: &Flows,
     call: &Call,
-    (named, marks): (Named, &Marks),
+    named: Named,
+    marks: &Marks,
     use_case: impl Fn() -> F,
 ) -> Result<Response<M>, Status> {
     let done = match retry(use_case).await {
         Err(error) if is_refused(&error) => match stored_answer(flows, call).await? {
             Some(answer) => Ok(answer),
-            None => Err(first(flows, call, (named, marks)).await?.map_or(error, AppError::from)),
+            None => Err(first(flows, call, named, marks).await?.map_or(error, AppError::from)),
         },
         done => done,
     };
@@ -75,11 +76,12 @@ pub async fn create<M: Message + Default, F: Future<Output = Result<Answer<M>, A
 async fn first(
     flows: &Flows,
     call: &Call,
-    (named, marks): (Named, &Marks),
+    named: Named,
+    marks: &Marks,
 ) -> Result<Option<Refusal>, AppError> {
     let Some(external_id) = &marks.external_id else { return Ok(None) };
     let read = flows.db().read(&call.tenant).await?;
-    marks::holder(&read, call, named, (external_id, Uuid::nil())).await
+    marks::holder(&read, call, named, external_id, Uuid::nil()).await
 }
 
 /// Whether an error is a refusal of the request that its own earlier execution may explain. A

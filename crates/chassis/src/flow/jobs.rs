@@ -343,7 +343,7 @@ async fn execute_claimed(jobs: &Jobs, lane: Lane, rows: Vec<DueRow>, beat: &Beat
         match AssertUnwindSafe(work).catch_unwind().await {
             Ok(Ok(Ok(()))) => {}
             Ok(Ok(Err(error))) => {
-                tracing::warn!(job = %name, %error, "a job did not get done; it is tried again")
+                tracing::warn!(job = %name, %error, "a job did not get done; it is tried again");
             }
             Ok(Err(_)) => tracing::warn!(job = %name, "a job took too long; it is tried again"),
             Err(_) => tracing::error!(job = %name, "a job panicked; it is tried again"),

@@ -185,7 +185,7 @@ fn report(name: &'static str, event: &Event) {
     match event {
         Event::Connected => tracing::info!(part = name, "the broker is reached"),
         Event::Disconnected => {
-            tracing::warn!(part = name, "the broker is not reached; events wait in the outboxes")
+            tracing::warn!(part = name, "the broker is not reached; events wait in the outboxes");
         }
         other => tracing::debug!(part = name, event = %other, "of the broker"),
     }

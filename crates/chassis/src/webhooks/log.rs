@@ -134,7 +134,8 @@ impl WebhookLog {
     async fn redeliver(
         &self,
         call: &Call,
-        (endpoint, event): (Uuid, Uuid),
+        endpoint: Uuid,
+        event: Uuid,
     ) -> Result<Answer<RedeliverEventResponse>, AppError> {
         let mut tx = self.db.begin_forward(call).await?;
         let key = || vec![call.tenant.as_str().into(), endpoint.into(), event.into()];
@@ -213,9 +214,9 @@ impl WebhookLogService for WebhookLog {
     ) -> Result<Response<RedeliverEventResponse>, Status> {
         let (mut fields, message) = Fields::open(request)?;
         let name = fields.name("name", &message.name, DELIVERY);
-        let ids = (name.id(0), name.id(1));
+        let (endpoint, event) = (name.id(0), name.id(1));
         let call = fields.write(&message.request_id, name.tenant)?;
-        handler::write(&self.flows, &call, || self.redeliver(&call, ids)).await
+        handler::write(&self.flows, &call, || self.redeliver(&call, endpoint, event)).await
     }
 
     async fn redeliver_events(

@@ -27,14 +27,16 @@ pub(super) async fn run_once(fan_out: &FanOut) -> Result<bool, AppError> {
     for row in sql::all(fan_out.db.system(), &select, vec![]).await? {
         let (tenant, endpoint, id): (String, Uuid, Uuid) =
             (row.try_get("", "tenant")?, row.try_get("", "endpoint_id")?, row.try_get("", "id")?);
-        more |= replay(fan_out, (&tenant, endpoint, id)).await?;
+        more |= replay(fan_out, &tenant, endpoint, id).await?;
     }
     Ok(more)
 }
 
 async fn replay(
     fan_out: &FanOut,
-    (tenant, endpoint, id): (&str, Uuid, Uuid),
+    tenant: &str,
+    endpoint: Uuid,
+    id: Uuid,
 ) -> Result<bool, AppError> {
     let txn = fan_out.db.transaction().await?;
     let lock = if fan_out.db.is_postgres() { " FOR UPDATE SKIP LOCKED" } else { "" };

@@ -36,7 +36,8 @@ impl Reading {
 pub fn bank_file(
     fields: &mut Fields,
     content: &[u8],
-    (csv, preset): (Option<&pb::CsvMapping>, i32),
+    csv: Option<&pb::CsvMapping>,
+    preset: i32,
 ) -> (Vec<u8>, Reading) {
     if content.is_empty() {
         fields.wrong("content", Reason::FIELD_REQUIRED, "Send the file.");

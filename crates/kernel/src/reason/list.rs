@@ -1,4 +1,5 @@
-//! Made from `proto/payterms/common/v1/error_reason.proto` by `cargo run -p payterms-xtask -- errors`.
+//! Made from `proto/payterms/common/v1/error_reason.proto` by
+//! `cargo run -p payterms-xtask -- errors`.
 
 super::reasons! {
     AMOUNT_NOT_POSITIVE,

@@ -54,7 +54,8 @@ async fn day(stage: &mut Stage, month: u32, day: u32) -> Result<(), String> {
 /// A customer in New York, and its owner's session, which has seen it.
 async fn customer(
     owner: &Session,
-    (legal_name, billing_email): (&str, &str),
+    legal_name: &str,
+    billing_email: &str,
 ) -> Result<(String, Session), String> {
     let address = Address {
         lines: vec!["88 Pier Street".to_owned()],
@@ -84,7 +85,7 @@ async fn customer(
 async fn open(stage: &mut Stage) -> Result<Later, String> {
     let owner = stage.someone("OWNER")?;
     let (customer, informed) =
-        customer(&owner, ("Juniper Coffee LLC", "books@juniper.example")).await?;
+        customer(&owner, "Juniper Coffee LLC", "books@juniper.example").await?;
     informed
         .wallets()
         .list_wallets(ListWalletsRequest { parent: customer.clone(), ..Default::default() })

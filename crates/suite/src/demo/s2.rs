@@ -1,14 +1,16 @@
 //! S2: the customer proposes to pay in parts, the seller answers: refused with a word, countered,
 //! approved; the instalments are collected month by month.
 
+mod collected;
+
 use super::{
     s3::mails,
     stage::{Stage, TENANT, must_hold, sentence_of, shown, shown_day},
 };
 use crate::client::{amount, request_id};
-use chrono::{NaiveDate, TimeDelta, TimeZone};
+use chrono::TimeDelta;
+use collected::collected;
 use payterms_proto::{
-    google::r#type::Date,
     invoicing::v1::{
         CreateInvoiceRequest, CreatePaymentRequest, FinalizeInvoiceRequest, GetInvoiceRequest,
         Invoice, InvoiceLine, InvoiceToPay, ListInvoicesRequest, MailKind, PaymentTerm,
@@ -312,37 +314,7 @@ async fn agreed(stage: &mut Stage, invoices: &[Invoice]) -> Result<(), String> {
     };
     admin.payments().create_payment(ahead).await.map_err(sentence_of)?;
     stage.print_step("Brightside admin", "pays 10.00 USD ahead: it goes to the first instalment.");
-    for instalment in &active.instalments {
-        let Date { year, month, day } = instalment.due_date.unwrap_or_default();
-        let due = NaiveDate::from_ymd_opt(
-            year,
-            u32::try_from(month).unwrap_or(1),
-            u32::try_from(day).unwrap_or(1),
-        )
-        .unwrap_or_default();
-        let midnight = chrono_tz::Australia::Sydney
-            .from_local_datetime(&due.and_hms_opt(1, 0, 0).unwrap_or_default())
-            .earliest();
-        stage.advance(midnight.map_or(stage.now, |at| at.to_utc())).await?;
-        let now = read(stage, &plan.name).await?;
-        let paid = now
-            .instalments
-            .iter()
-            .filter(|instalment| instalment.amount == instalment.paid)
-            .count();
-        must_hold(
-            paid == usize::try_from(instalment.number).unwrap_or_default(),
-            "the instalment is collected on its date",
-        )?;
-        stage.print_step(
-            "Collection",
-            &format!(
-                "takes instalment {}; {} are left.",
-                instalment.number,
-                shown(now.open.as_ref())
-            ),
-        );
-    }
+    collected(stage, &active).await?;
     let done = read(stage, &plan.name).await?;
     must_hold(
         done.state() == State::Completed

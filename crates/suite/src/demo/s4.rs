@@ -81,74 +81,8 @@ pub async fn play(stage: &mut Stage) -> Result<(), String> {
 /// An invoice, part-paid ahead with credit by support, then paid off by the customer from two
 /// sources.
 async fn invoice(stage: &mut Stage) -> Result<(), String> {
-    let owner = stage.someone("OWNER")?;
-    let line = InvoiceLine {
-        description: "Number porting, set-up".to_owned(),
-        unit_price: amount("USD", 50, 0),
-        ..InvoiceLine::default()
-    };
-    let percent = Decimal { value: "20".to_owned() };
-    let welcome = Discount {
-        off: Some(Off::Percent(percent)),
-        description: "Welcome".to_owned(),
-        ..Discount::default()
-    };
-    let draft = Invoice {
-        currency_code: "USD".to_owned(),
-        payment_term: Some(PaymentTerm { kind: payment_term::Kind::NetDays.into(), days: 30 }),
-        lines: vec![line],
-        discount: Some(welcome),
-        ..Invoice::default()
-    };
-    let create = CreateInvoiceRequest {
-        request_id: request_id(),
-        parent: stage.customer.clone(),
-        invoice: Some(draft),
-        ..Default::default()
-    };
-    let draft = owner
-        .invoices()
-        .create_invoice(create)
-        .await
-        .map_err(sentence_of)?
-        .into_inner()
-        .invoice
-        .unwrap_or_default();
-    must_hold(draft.total == amount("USD", 40, 0), "the draft shows what it would be now")?;
-    let off = shown(draft.discount.as_ref().and_then(|discount| discount.taken_off.as_ref()));
-    stage.print_step(
-        "Owner",
-        &format!(
-            "writes a draft of 50.00 USD less 20 %, which takes {off} off: {} in all.",
-            shown(draft.total.as_ref())
-        ),
-    );
-    let finalize = FinalizeInvoiceRequest {
-        request_id: request_id(),
-        name: draft.name,
-        etag: draft.etag,
-        ..Default::default()
-    };
-    let issued = owner
-        .invoices()
-        .finalize_invoice(finalize)
-        .await
-        .map_err(sentence_of)?
-        .into_inner()
-        .invoice
-        .unwrap_or_default();
-    let why =
-        issued.taxes.first().map(|tax_amount| tax_amount.sentence.clone()).unwrap_or_default();
-    must_hold(
-        issued.lines.last().is_some_and(|invoice_line| invoice_line.is_invoice_discount),
-        "the discount stands on the invoice as a line",
-    )?;
-    must_hold(why.contains("no Australian GST"), "the document says why it bears no tax")?;
-    let due = shown_day(issued.due_date);
-    stage.print_step(
-        "Owner",
-        &format!("issues {}: {}, due {due}. {why}", issued.number, shown(issued.total.as_ref())),
-    );
+    let draft = drafted(stage).await?;
+    let issued = issue(stage, draft).await?;
     let apply = ApplyCreditRequest {
         request_id: request_id(),
         parent: stage.customer.clone(),
@@ -214,4 +148,83 @@ async fn invoice(stage: &mut Stage) -> Result<(), String> {
     );
     let balance = stage.balance().await?;
     must_hold(balance.available == amount("USD", 25, 0), "25.00 USD of credit are left")
+}
+
+/// A draft with a discount of the whole.
+async fn drafted(stage: &mut Stage) -> Result<Invoice, String> {
+    let owner = stage.someone("OWNER")?;
+    let line = InvoiceLine {
+        description: "Number porting, set-up".to_owned(),
+        unit_price: amount("USD", 50, 0),
+        ..InvoiceLine::default()
+    };
+    let percent = Decimal { value: "20".to_owned() };
+    let welcome = Discount {
+        off: Some(Off::Percent(percent)),
+        description: "Welcome".to_owned(),
+        ..Discount::default()
+    };
+    let draft = Invoice {
+        currency_code: "USD".to_owned(),
+        payment_term: Some(PaymentTerm { kind: payment_term::Kind::NetDays.into(), days: 30 }),
+        lines: vec![line],
+        discount: Some(welcome),
+        ..Invoice::default()
+    };
+    let create = CreateInvoiceRequest {
+        request_id: request_id(),
+        parent: stage.customer.clone(),
+        invoice: Some(draft),
+        ..Default::default()
+    };
+    let draft = owner
+        .invoices()
+        .create_invoice(create)
+        .await
+        .map_err(sentence_of)?
+        .into_inner()
+        .invoice
+        .unwrap_or_default();
+    must_hold(draft.total == amount("USD", 40, 0), "the draft shows what it would be now")?;
+    let off = shown(draft.discount.as_ref().and_then(|discount| discount.taken_off.as_ref()));
+    stage.print_step(
+        "Owner",
+        &format!(
+            "writes a draft of 50.00 USD less 20 %, which takes {off} off: {} in all.",
+            shown(draft.total.as_ref())
+        ),
+    );
+    Ok(draft)
+}
+
+/// The draft gets its number, and says why it bears no tax.
+async fn issue(stage: &mut Stage, draft: Invoice) -> Result<Invoice, String> {
+    let owner = stage.someone("OWNER")?;
+    let finalize = FinalizeInvoiceRequest {
+        request_id: request_id(),
+        name: draft.name,
+        etag: draft.etag,
+        ..Default::default()
+    };
+    let issued = owner
+        .invoices()
+        .finalize_invoice(finalize)
+        .await
+        .map_err(sentence_of)?
+        .into_inner()
+        .invoice
+        .unwrap_or_default();
+    let why =
+        issued.taxes.first().map(|tax_amount| tax_amount.sentence.clone()).unwrap_or_default();
+    must_hold(
+        issued.lines.last().is_some_and(|invoice_line| invoice_line.is_invoice_discount),
+        "the discount stands on the invoice as a line",
+    )?;
+    must_hold(why.contains("no Australian GST"), "the document says why it bears no tax")?;
+    let due = shown_day(issued.due_date);
+    stage.print_step(
+        "Owner",
+        &format!("issues {}: {}, due {due}. {why}", issued.number, shown(issued.total.as_ref())),
+    );
+    Ok(issued)
 }

@@ -86,7 +86,7 @@ fn wrapped(text: &str, indent: usize) -> Vec<String> {
     for word in text.split_whitespace() {
         match lines.last_mut() {
             Some(line) if line.chars().count() + 1 + word.chars().count() <= COLUMNS => {
-                line.extend([" ", word])
+                line.extend([" ", word]);
             }
             _ => lines.push(format!("{blanks}{word}")),
         }
@@ -352,7 +352,7 @@ impl Stage {
         customer: &str,
         token: &str,
     ) -> Result<String, String> {
-        shop::save(admin, self.pages.as_ref(), customer, (Kind::Card, token))
+        shop::save(admin, self.pages.as_ref(), customer, Kind::Card, token)
             .await
             .map_err(sentence_of)?
     }

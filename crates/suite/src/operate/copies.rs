@@ -61,8 +61,8 @@ pub(crate) async fn compare(
             .iter()
             .flat_map(|kind| tenants.iter().map(move |tenant| (tenant, kind)))
             .collect();
-        let compared = stream::iter(pairs)
-            .map(|(tenant, kind)| differ(session, (service, owner), tenant, kind));
+        let compared =
+            stream::iter(pairs).map(|(tenant, kind)| differ(session, service, owner, tenant, kind));
         let mut compared = Box::pin(compared.buffered(AT_ONCE));
         while let Some(differ) = compared.next().await {
             let differ = differ?;
@@ -79,7 +79,8 @@ pub(crate) async fn compare(
 /// The aggregates of a type of which a hearer knows another version than their owner.
 async fn differ(
     session: &Session,
-    (hearer, owner): (Service, Service),
+    hearer: Service,
+    owner: Service,
     tenant: &str,
     kind: &str,
 ) -> Result<Vec<String>, String> {

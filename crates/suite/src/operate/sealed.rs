@@ -138,7 +138,7 @@ async fn reseal(
             match session.operations(service.name()).reseal_values(request.clone()).await {
                 Ok(answer) => break answer.into_inner(),
                 Err(status) if attempt < LOOKS && status.code() == Code::Unavailable => {
-                    tokio::time::sleep(PAUSE).await
+                    tokio::time::sleep(PAUSE).await;
                 }
                 Err(status) => return Err(sentence_of(service.name(), &status)),
             }

@@ -27,7 +27,9 @@ impl StripeServer {
     pub async fn post(
         gateway: SocketAddr,
         tenant: &str,
-        (body, secret, age): (String, &str, i64),
+        body: String,
+        secret: &str,
+        age: i64,
     ) -> u16 {
         let signed = signature(secret, State::now() - age, &body);
         let request =
@@ -38,6 +40,6 @@ impl StripeServer {
 
     /// Notifies of an object, as the account's endpoint is told, and answers the status.
     pub async fn notify(gateway: SocketAddr, tenant: &str, kind: &str, object: &Value) -> u16 {
-        Self::post(gateway, tenant, (Self::event(kind, object), WEBHOOK_SECRET, 0)).await
+        Self::post(gateway, tenant, Self::event(kind, object), WEBHOOK_SECRET, 0).await
     }
 }

@@ -102,7 +102,8 @@ impl AdvisedLimit {
     #[must_use]
     pub fn of(
         id: Id<Self>,
-        (line, application): (&Line, &Application),
+        line: &Line,
+        application: &Application,
         advised: Money,
         now: DateTime<Utc>,
     ) -> Self {
@@ -148,9 +149,11 @@ impl AdvisedLimit {
     /// [`Line::change_limit`].
     pub fn decide(
         &mut self,
-        (line, programme): (&mut Line, &Programme),
+        line: &mut Line,
+        programme: &Programme,
         by: Actor,
-        (answer, explanation): (Answer, &str),
+        answer: Answer,
+        explanation: &str,
         now: DateTime<Utc>,
     ) -> Result<(), Refusal> {
         self.must_be_open(line, now)?;
@@ -162,7 +165,7 @@ impl AdvisedLimit {
         match answer {
             Answer::Grant(limit) => {
                 self.must_lie_between(line.limit, limit)?;
-                line.change_limit(programme, (limit, Vec::new()), by, now)?;
+                line.change_limit(programme, limit, Vec::new(), by, now)?;
                 self.granted = Some(limit);
                 self.state = AdvisedState::Granted;
             }
@@ -227,25 +230,30 @@ mod tests {
         let line = active(now);
         let application = Application::start(
             Id::from_uuid(Uuid::max()),
-            (&programme(), &customer("US", "")),
+            &programme(),
+            &customer("US", ""),
             "ada".into(),
             now,
         );
         let advised_limit =
-            AdvisedLimit::of(Id::from_uuid(Uuid::nil()), (&line, &application), usd(2_500), now);
+            AdvisedLimit::of(Id::from_uuid(Uuid::nil()), &line, &application, usd(2_500), now);
         (line, advised_limit)
     }
 
     fn grant(
-        (line, advised_limit): (&mut Line, &mut AdvisedLimit),
-        (limit, subject): (i64, &str),
+        line: &mut Line,
+        advised_limit: &mut AdvisedLimit,
+        limit: i64,
+        subject: &str,
         programme: &Programme,
         now: DateTime<Utc>,
     ) -> Result<(), Refusal> {
         advised_limit.decide(
-            (line, programme),
+            line,
+            programme,
             person(subject),
-            (Answer::Grant(usd(limit)), "Good."),
+            Answer::Grant(usd(limit)),
+            "Good.",
             now,
         )
     }
@@ -261,7 +269,7 @@ mod tests {
             (2_501, Some(Reason::LIMIT_NOT_ADVISED)),
         ] {
             let (mut line, mut advised_limit) = advised(now);
-            let done = grant((&mut line, &mut advised_limit), (limit, "bob"), &programme(), now);
+            let done = grant(&mut line, &mut advised_limit, limit, "bob", &programme(), now);
             assert_eq!(done.err().map(|refusal| refusal.reason), refused, "{limit}");
             let (state, has) = if refused.is_none() {
                 (AdvisedState::Granted, limit)
@@ -277,26 +285,20 @@ mod tests {
         let (mut line, mut advised_limit) = advised(now);
         let lowered = Programme { cap: usd(2_000), ..programme() };
         assert_eq!(
-            grant((&mut line, &mut advised_limit), (2_500, "bob"), &lowered, now)
-                .unwrap_err()
-                .reason,
+            grant(&mut line, &mut advised_limit, 2_500, "bob", &lowered, now).unwrap_err().reason,
             Reason::LIMIT_ABOVE_CAP
         );
         assert_eq!(
-            grant((&mut line, &mut advised_limit), (2_000, "ada"), &lowered, now)
-                .unwrap_err()
-                .reason,
+            grant(&mut line, &mut advised_limit, 2_000, "ada", &lowered, now).unwrap_err().reason,
             Reason::SEPARATION_OF_DUTIES
         );
-        grant((&mut line, &mut advised_limit), (2_000, "bob"), &lowered, now).unwrap();
+        grant(&mut line, &mut advised_limit, 2_000, "bob", &lowered, now).unwrap();
         assert_eq!(
             (advised_limit.decider.as_str(), line.taken.last().unwrap().verb.as_str()),
             ("bob", "RAISE_LIMIT")
         );
         assert_eq!(
-            grant((&mut line, &mut advised_limit), (2_000, "bob"), &lowered, now)
-                .unwrap_err()
-                .reason,
+            grant(&mut line, &mut advised_limit, 2_000, "bob", &lowered, now).unwrap_err().reason,
             Reason::ADVISED_LIMIT_STATE
         );
     }
@@ -308,7 +310,7 @@ mod tests {
         let before = line.clone();
         let refuse = Answer::Refuse(vec!["Little history.".to_owned()]);
         advised_limit
-            .decide((&mut line, &programme()), person("bob"), (refuse, "Not yet."), now)
+            .decide(&mut line, &programme(), person("bob"), refuse, "Not yet.", now)
             .unwrap();
         assert_eq!(
             (advised_limit.state, advised_limit.reasons.as_slice(), line),
@@ -328,13 +330,9 @@ mod tests {
             ),
             (Ok(false), Ok(true))
         );
-        let refused = grant(
-            (&mut line.clone(), &mut advised_limit.clone()),
-            (2_000, "bob"),
-            &programme(),
-            late,
-        )
-        .unwrap_err();
+        let refused =
+            grant(&mut line.clone(), &mut advised_limit.clone(), 2_000, "bob", &programme(), late)
+                .unwrap_err();
         assert_eq!(refused.reason, Reason::ADVISED_LIMIT_STATE, "also before the job has run");
         let mut put_aside = line.clone();
         put_aside.begin(Verb::Deactivate, person("ada"), "", now).unwrap();
@@ -357,9 +355,9 @@ mod tests {
             (Ok(true), AdvisedState::Lapsed, Ok(false))
         );
         let mut raised = line.clone();
-        raised.change_limit(&programme(), (usd(2_499), Vec::new()), person("bob"), now).unwrap();
+        raised.change_limit(&programme(), usd(2_499), Vec::new(), person("bob"), now).unwrap();
         assert_eq!(advised_limit.clone().lapse(&raised, now), Ok(false));
-        raised.change_limit(&programme(), (usd(2_500), Vec::new()), person("bob"), now).unwrap();
+        raised.change_limit(&programme(), usd(2_500), Vec::new(), person("bob"), now).unwrap();
         assert_eq!(advised_limit.clone().lapse(&raised, now), Ok(true), "nothing is left to grant");
     }
 }

@@ -104,7 +104,8 @@ impl Application {
     #[must_use]
     pub fn start(
         id: Id<Self>,
-        (programme, customer): (&Programme, &Customer),
+        programme: &Programme,
+        customer: &Customer,
         applicant: String,
         now: DateTime<Utc>,
     ) -> Self {
@@ -250,7 +251,7 @@ impl Application {
     }
 
     /// The policy grants a limit: a line was offered.
-    pub fn approve(&mut self, (limit, line): (Money, Uuid), now: DateTime<Utc>) {
+    pub fn approve(&mut self, limit: Money, line: Uuid, now: DateTime<Utc>) {
         (self.limit, self.line) = (Some(limit), Some(line));
         self.over(ApplicationState::Approved, now);
     }
@@ -367,7 +368,9 @@ impl Application {
         &mut self,
         programme: &Programme,
         subject: &str,
-        (limit, reasons, explanation): (Option<Money>, Vec<String>, &str),
+        limit: Option<Money>,
+        reasons: Vec<String>,
+        explanation: &str,
         now: DateTime<Utc>,
     ) -> Result<Outcome, Refusal> {
         self.must_be_claimed_by(subject)?;

@@ -150,7 +150,7 @@ pub fn decide(terms: &Terms, features: &Features, cap: i64) -> Decided {
     let outcome = by_score.max(by_rules).max(by_limit);
     let mut reasons = Vec::new();
     if outcome != Outcome::Approve {
-        reasons = principal(terms, (&rules, &points), (by_score, by_limit));
+        reasons = principal(terms, &rules, &points, by_score, by_limit);
     }
     let matched = terms
         .rules
@@ -235,8 +235,10 @@ fn inflow_for(terms: &Terms) -> i64 {
 /// most.
 fn principal(
     terms: &Terms,
-    (rules, points): (&[RuleOutcome], &[Points]),
-    (by_score, by_limit): (Outcome, Outcome),
+    rules: &[RuleOutcome],
+    points: &[Points],
+    by_score: Outcome,
+    by_limit: Outcome,
 ) -> Vec<PrincipalReason> {
     let mut reasons: Vec<PrincipalReason> = Vec::new();
     for worst in [Outcome::Decline, Outcome::Refer] {

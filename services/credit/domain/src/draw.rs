@@ -198,7 +198,9 @@ impl Line {
     pub(crate) fn entry(
         &mut self,
         draw: Id<Draw>,
-        (authorized, captured, repaid): (Money, Money, Money),
+        authorized: Money,
+        captured: Money,
+        repaid: Money,
         now: DateTime<Utc>,
     ) -> Result<Entry, Refusal> {
         self.authorized = self.authorized.plus(authorized)?;
@@ -225,8 +227,10 @@ impl Line {
     pub fn authorize(
         &mut self,
         ids: &mut IdSource,
-        (payment, invoices): (Uuid, &[(Id<Invoice>, Money)]),
-        (cap, in_plan): (Money, Option<&InPlan>),
+        payment: Uuid,
+        invoices: &[(Id<Invoice>, Money)],
+        cap: Money,
+        in_plan: Option<&InPlan>,
         now: DateTime<Utc>,
     ) -> Result<(Vec<Draw>, Vec<Entry>), Refusal> {
         let zero = Money::zero(self.currency());
@@ -247,7 +251,7 @@ impl Line {
                 payment: Some(payment),
                 ..Draw::authorized(ids.make(), *amount, now)
             };
-            entries.push(Entry { bound, ..self.entry(draw.id, (*amount, zero, zero), now)? });
+            entries.push(Entry { bound, ..self.entry(draw.id, *amount, zero, zero, now)? });
             draws.push(draw);
         }
         Ok((draws, entries))
@@ -280,7 +284,7 @@ impl Line {
         draw.purchased_on = Some(today);
         draw.due_on = Some(self.term.due(today).unwrap_or(today));
         draw.updated_at = now;
-        self.entry(draw.id, (draw.amount.negated(), captured, Money::zero(self.currency())), now)
+        self.entry(draw.id, draw.amount.negated(), captured, Money::zero(self.currency()), now)
     }
 
     /// Gives back what a payment has reserved.
@@ -301,7 +305,7 @@ impl Line {
         draw.state = end;
         draw.updated_at = now;
         let zero = Money::zero(self.currency());
-        self.entry(draw.id, (draw.amount.negated(), zero, zero), now)
+        self.entry(draw.id, draw.amount.negated(), zero, zero, now)
     }
 
     /// Brings a captured draw in line with its invoice: what is open of it is owed, at most what
@@ -333,7 +337,7 @@ impl Line {
         draw.repaid = repaid;
         draw.updated_at = now;
         let zero = Money::zero(self.currency());
-        Ok((true, Some(self.entry(draw.id, (zero, zero, more), now)?)))
+        Ok((true, Some(self.entry(draw.id, zero, zero, more, now)?)))
     }
 }
 

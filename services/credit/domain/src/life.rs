@@ -213,7 +213,8 @@ impl Line {
     pub fn change_limit(
         &mut self,
         programme: &Programme,
-        (limit, reasons): (Money, Vec<String>),
+        limit: Money,
+        reasons: Vec<String>,
         by: Actor,
         now: DateTime<Utc>,
     ) -> Result<(), Refusal> {

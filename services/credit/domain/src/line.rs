@@ -170,7 +170,8 @@ impl Line {
     /// countries.
     pub fn offer(
         id: Id<Self>,
-        (programme, customer): (&Programme, &Customer),
+        programme: &Programme,
+        customer: &Customer,
         offer: Offer,
         now: DateTime<Utc>,
     ) -> Result<Self, Refusal> {

@@ -106,22 +106,23 @@ impl Story {
                 }
             }
             Move::Pays(at, open, blocked, written_off) => {
-                self.pays(at, open, (blocked, written_off))?
+                self.pays(at, open, blocked, written_off)?;
             }
             Move::Limit(limit) => {
                 let outcome = self.line.change_limit(
                     &programme(),
-                    (usd(limit), vec!["Less.".into()]),
+                    usd(limit),
+                    vec!["Less.".into()],
                     Actor::suite(),
                     self.now,
                 );
                 prop_assert_eq!(outcome.is_ok(), limit <= 5_000);
             }
             Move::Suspend => {
-                self.by_tenant |= self.line.suspend(Actor::suite(), "", self.now).is_ok()
+                self.by_tenant |= self.line.suspend(Actor::suite(), "", self.now).is_ok();
             }
             Move::Restore => {
-                self.by_tenant &= self.line.restore(Actor::suite(), "", self.now).is_err()
+                self.by_tenant &= self.line.restore(Actor::suite(), "", self.now).is_err();
             }
             Move::NextDay(days) => {
                 self.now = self.now + Days::new(days);
@@ -147,8 +148,10 @@ impl Story {
         let before = self.line.clone();
         let drawn = self.line.authorize(
             &mut self.ids,
-            (Uuid::from_u128(turn as u128), &wanted),
-            (usd(5_000), None),
+            Uuid::from_u128(turn as u128),
+            &wanted,
+            usd(5_000),
+            None,
             self.now,
         );
         prop_assert_eq!(drawn.is_ok(), fits);
@@ -200,7 +203,7 @@ impl Story {
         let part = [(0, Some(Decimal::from(quantity)))];
         let mut copy = draw.clone();
         let captured =
-            self.line.capture_purchase(&mut copy, &mut self.ids, (&part, false), today, self.now);
+            self.line.capture_purchase(&mut copy, &mut self.ids, &part, false, today, self.now);
         prop_assert_eq!(captured.is_ok(), is_open && Decimal::from(quantity) <= sold.item.quantity);
         if let Ok(entry) = captured {
             *draw = copy;
@@ -215,7 +218,8 @@ impl Story {
         &mut self,
         at: usize,
         open: i64,
-        (blocked, written_off): (bool, bool),
+        blocked: bool,
+        written_off: bool,
     ) -> Result<(), TestCaseError> {
         let (Some(draw), Some(expected)) = (self.draws.get_mut(at), self.expected.get_mut(at))
         else {

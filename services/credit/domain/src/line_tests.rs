@@ -45,8 +45,7 @@ fn offered(now: DateTime<Utc>) -> Line {
         by: Actor::suite(),
         explanation: "Known.".into(),
     };
-    Line::offer(Id::from_uuid(Uuid::nil()), (&programme(), &customer("US", "")), offer, now)
-        .unwrap()
+    Line::offer(Id::from_uuid(Uuid::nil()), &programme(), &customer("US", ""), offer, now).unwrap()
 }
 
 pub(crate) fn active(now: DateTime<Utc>) -> Line {
@@ -88,22 +87,24 @@ fn bought_in_june_it_is_owed_at_the_end_of_july() {
     let (mut line, mut ids) = (active(now), IdSource::new(now, b"seed", "test"));
     let invoice: Id<Invoice> = Id::from_uuid(Uuid::max());
     let (mut draws, _) = line
-        .authorize(&mut ids, (Uuid::nil(), &[(invoice, usd(700))]), (usd(5_000), None), now)
+        .authorize(&mut ids, Uuid::nil(), &[(invoice, usd(700))], usd(5_000), None, now)
         .unwrap();
     let capped = line
         .clone()
-        .authorize(&mut ids, (Uuid::nil(), &[(invoice, usd(1))]), (usd(700), None), now)
+        .authorize(&mut ids, Uuid::nil(), &[(invoice, usd(1))], usd(700), None, now)
         .unwrap_err();
     assert_eq!(capped.reason, Reason::CREDIT_LIMIT_EXCEEDED, "the cap was lowered since");
     let refused = line
-        .authorize(&mut ids, (Uuid::nil(), &[(invoice, usd(301))]), (usd(5_000), None), now)
+        .authorize(&mut ids, Uuid::nil(), &[(invoice, usd(301))], usd(5_000), None, now)
         .unwrap_err();
     assert_eq!(refused.reason, Reason::CREDIT_LIMIT_EXCEEDED);
     assert_eq!(
         line.authorize(
             &mut ids,
-            (Uuid::nil(), &[(invoice, usd(1))]),
-            (usd(5_000), Some(&in_plan())),
+            Uuid::nil(),
+            &[(invoice, usd(1))],
+            usd(5_000),
+            Some(&in_plan()),
             now
         )
         .unwrap_err()
@@ -137,7 +138,7 @@ fn a_payment_that_is_taken_back_suspends_nothing_before_the_third_day() {
     let (mut line, mut ids) = (active(now), IdSource::new(now, b"seed", "test"));
     let invoice: Id<Invoice> = Id::from_uuid(Uuid::max());
     let (mut draws, _) = line
-        .authorize(&mut ids, (Uuid::nil(), &[(invoice, usd(700))]), (usd(5_000), None), now)
+        .authorize(&mut ids, Uuid::nil(), &[(invoice, usd(700))], usd(5_000), None, now)
         .unwrap();
     line.capture(&mut draws[0], day("2026-06-01"), now).unwrap().unwrap();
     let no_consequence_before = Some(day("2026-08-10"));

@@ -61,7 +61,8 @@ impl BankLink {
     pub fn open(
         id: Id<Self>,
         application: Id<Application>,
-        (page, url): (String, String),
+        page: String,
+        url: String,
         now: DateTime<Utc>,
     ) -> Self {
         Self {

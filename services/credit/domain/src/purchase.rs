@@ -273,7 +273,7 @@ impl Line {
             return Err(refusal);
         }
         let draw = Draw { purchase: Some(purchase), ..Draw::authorized(ids.make(), amount, now) };
-        let entry = self.entry(draw.id, (amount, zero, zero), now)?;
+        let entry = self.entry(draw.id, amount, zero, zero, now)?;
         Ok((draw, Entry { bound, ..entry }))
     }
 
@@ -287,7 +287,8 @@ impl Line {
         &mut self,
         draw: &mut Draw,
         ids: &mut IdSource,
-        (parts, plans_allowed): (&[Part], bool),
+        parts: &[Part],
+        plans_allowed: bool,
         today: NaiveDate,
         now: DateTime<Utc>,
     ) -> Result<Entry, Refusal> {

@@ -62,7 +62,7 @@ fn capture(
     now: DateTime<Utc>,
 ) -> Result<(), Refusal> {
     let mut ids = IdSource::new(NOW, b"seed", "capture");
-    line.capture_purchase(draw, &mut ids, (parts, true), today(), now).map(|_| ())
+    line.capture_purchase(draw, &mut ids, parts, true, today(), now).map(|_| ())
 }
 
 #[test]

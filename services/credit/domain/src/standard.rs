@@ -15,7 +15,9 @@ const UNIT: i64 = 1_000_000;
 fn rule(
     code: &str,
     explanation: &str,
-    (feature, op, value): (Feature, Op, i64),
+    feature: Feature,
+    op: Op,
+    value: i64,
     outcome: Outcome,
 ) -> Rule {
     Rule {
@@ -61,7 +63,9 @@ fn rules() -> Vec<Rule> {
         *returned = rule(
             "RETURNED_OWN_PAYMENTS",
             "Three or more payments of the applicant came back in the last 180 days.",
-            (ReturnedOwnPayments, Op::AtLeast, 3),
+            ReturnedOwnPayments,
+            Op::AtLeast,
+            3,
             Outcome::Decline,
         );
     }
@@ -95,8 +99,9 @@ fn rules() -> Vec<Rule> {
         ),
         ("PAYERS_UNKNOWN", "The statements do not say who paid.", (CircularFlow, Op::Missing, 0)),
     ];
-    let referring =
-        |(code, reason, condition): (&str, &str, _)| rule(code, reason, condition, Outcome::Refer);
+    let referring = |(code, reason, (feature, op, value)): (&str, &str, _)| {
+        rule(code, reason, feature, op, value, Outcome::Refer)
+    };
     let declining = rules.iter().take_while(|rule| rule.outcome == Outcome::Decline).count();
     rules.splice(declining..declining, doubts.map(referring));
     rules.extend(unknown.map(referring));
@@ -128,49 +133,65 @@ fn rules_of_version_1() -> Vec<Rule> {
         rule(
             "DAYS_NEGATIVE",
             "An account ended below zero on ten or more of the last 90 days.",
-            (DaysNegative, Op::AtLeast, 10),
+            DaysNegative,
+            Op::AtLeast,
+            10,
             Outcome::Decline,
         ),
         rule(
             "RETURNED_PAYMENTS",
             "Three or more payments came back in the last 180 days.",
-            (ReturnedPayments, Op::AtLeast, 3),
+            ReturnedPayments,
+            Op::AtLeast,
+            3,
             Outcome::Decline,
         ),
         rule(
             "INFLOW_HALVED",
             "What comes in has fallen by more than half.",
-            (InflowTrend, Op::Below, -5_000),
+            InflowTrend,
+            Op::Below,
+            -5_000,
             Outcome::Decline,
         ),
         rule(
             "HISTORY_SHORT",
             "The statements cover fewer than three whole months.",
-            (MonthsOfHistory, Op::Below, 3),
+            MonthsOfHistory,
+            Op::Below,
+            3,
             Outcome::Refer,
         ),
         rule(
             "BALANCES_UNKNOWN",
             "The statements do not tell the balances of the last 90 days.",
-            (LowestBalance, Op::Missing, 0),
+            LowestBalance,
+            Op::Missing,
+            0,
             Outcome::Refer,
         ),
         rule(
             "PLAN_BREACHED",
             "A payment plan was breached.",
-            (PlansBreached, Op::AtLeast, 1),
+            PlansBreached,
+            Op::AtLeast,
+            1,
             Outcome::Refer,
         ),
         rule(
             "PAYS_LATE",
             "Three or more invoices of the last year were paid late.",
-            (PaidLate, Op::AtLeast, 3),
+            PaidLate,
+            Op::AtLeast,
+            3,
             Outcome::Refer,
         ),
         rule(
             "ONE_PAYER",
             "One payer brings more than four fifths of what comes in.",
-            (PayerConcentration, Op::Above, 8_000),
+            PayerConcentration,
+            Op::Above,
+            8_000,
             Outcome::Refer,
         ),
     ]

@@ -192,7 +192,7 @@ fn programme() -> Programme {
 fn started(now: DateTime<Utc>) -> Application {
     let customer =
         Customer { id: Id::from_uuid(Uuid::max()), country: "US".into(), tier: String::new() };
-    Application::start(Id::from_uuid(Uuid::nil()), (&programme(), &customer), "ada".into(), now)
+    Application::start(Id::from_uuid(Uuid::nil()), &programme(), &customer, "ada".into(), now)
 }
 
 #[test]
@@ -206,7 +206,7 @@ fn nobody_decides_their_own_and_one_person_at_a_time() {
     application.refer(now);
     assert_eq!(application.claim("ada", now).unwrap_err().reason, Reason::SEPARATION_OF_DUTIES);
     let no = |application: &mut Application, subject: &str| {
-        application.decide(&programme(), subject, (None, vec!["Thin.".into()], "No."), now)
+        application.decide(&programme(), subject, None, vec!["Thin.".into()], "No.", now)
     };
     assert_eq!(no(&mut application, "bob").unwrap_err().reason, Reason::NOT_CLAIMED);
     application.claim("bob", now).unwrap();
@@ -298,7 +298,8 @@ fn linked_accounts_alone_are_decided_by_the_policy_until_a_person_has_asked_for_
     let mut link = BankLink::open(
         Id::from_uuid(Uuid::nil()),
         application.id,
-        ("page".into(), "url".into()),
+        "page".into(),
+        "url".into(),
         now,
     );
     assert!(!link.expire(now + TimeDelta::hours(3)) && link.expire(now + TimeDelta::hours(4)));

@@ -53,12 +53,9 @@ impl ApplicationService for Api {
         request: Request<StartApplicationRequest>,
     ) -> Result<Response<StartApplicationResponse>, Status> {
         let (call, command) = parse::start_application(request)?;
-        handler::create(
-            &self.app.flows,
-            &call,
-            (store::applications::NAMED, &command.marks),
-            || start_application(&self.app, &call, &command),
-        )
+        handler::create(&self.app.flows, &call, store::applications::NAMED, &command.marks, || {
+            start_application(&self.app, &call, &command)
+        })
         .await
     }
 

@@ -233,7 +233,8 @@ impl Plaid {
 /// is no income.
 fn statements(
     tenant: &TenantId,
-    (accounts, institution): (Vec<AccountMessage>, &str),
+    accounts: Vec<AccountMessage>,
+    institution: &str,
     booking_messages: &[BookingMessage],
     to: NaiveDate,
 ) -> Result<Vec<Statement>, Unknown> {
@@ -290,7 +291,8 @@ fn statements(
         let closing =
             account.balances.current.map(|written| micros(currency, &written)).transpose()?;
         statements.push(pulled(
-            (account_hash(tenant, &number), currency),
+            account_hash(tenant, &number),
+            currency,
             (from, to),
             closing,
             bookings,
@@ -369,7 +371,7 @@ impl BankData for Plaid {
             all.extend(page.transactions);
             if last || all.len() >= page.total_transactions {
                 let institution = page.item.institution_id.unwrap_or_default();
-                return statements(tenant, (page.accounts, &institution), &all, to)
+                return statements(tenant, page.accounts, &institution, &all, to)
                     .map(Read::Statements);
             }
         }

@@ -246,7 +246,7 @@ fn no_answer_of_plaids_breaks_the_reader() {
         let Ok(page) = serde_json::from_slice::<HistoryMessage>(body) else { return };
         let to = chrono::NaiveDate::from_ymd_opt(2026, 6, 30).unwrap();
         let _ =
-            statements(&"acme".parse().unwrap(), (page.accounts, "ins_1"), &page.transactions, to);
+            statements(&"acme".parse().unwrap(), page.accounts, "ins_1", &page.transactions, to);
     };
     let all = move || {
         let mut random = StdRng::seed_from_u64(17);

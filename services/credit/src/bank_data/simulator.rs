@@ -74,7 +74,8 @@ fn micros(currency: Currency, text: &str) -> Result<i64, Unknown> {
 fn statement(
     tenant: &TenantId,
     account_message: AccountMessage,
-    covers: (NaiveDate, NaiveDate),
+    from: NaiveDate,
+    to: NaiveDate,
 ) -> Result<Statement, Unknown> {
     let currency = Currency::parse(&account_message.currency)
         .ok_or_else(|| Unknown(format!("a currency {:?}", account_message.currency)))?;
@@ -94,7 +95,13 @@ fn statement(
     let bookings =
         account_message.bookings.into_iter().map(booking).collect::<Result<_, Unknown>>()?;
     let closing = Some(micros(currency, &account_message.closing)?);
-    Ok(pulled((account_hash(tenant, &account_message.number), currency), covers, closing, bookings))
+    Ok(pulled(
+        account_hash(tenant, &account_message.number),
+        currency,
+        (from, to),
+        closing,
+        bookings,
+    ))
 }
 
 #[tonic::async_trait]
@@ -150,7 +157,7 @@ impl BankData for Simulator {
             response.json().await.map_err(|error| unknown(&error))?;
         let statements = account_messages
             .into_iter()
-            .map(|account_message| statement(tenant, account_message, (from, to)))
+            .map(|account_message| statement(tenant, account_message, from, to))
             .collect::<Result<_, _>>()?;
         Ok(Read::Statements(statements))
     }

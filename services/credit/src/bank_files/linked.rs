@@ -95,7 +95,7 @@ pub fn decode_linked(content: &[u8]) -> Result<Vec<Statement>, AppError> {
         let currency = Currency::parse(&stored.currency)
             .ok_or_else(|| AppError::Fault(format!("a currency {:?}", stored.currency)))?;
         let bookings = stored.bookings.into_iter().map(booking).collect();
-        Ok(pulled((stored.account, currency), stored.covers, stored.closing, bookings))
+        Ok(pulled(stored.account, currency, stored.covers, stored.closing, bookings))
     };
     stored.into_iter().map(statement).collect()
 }
@@ -103,7 +103,8 @@ pub fn decode_linked(content: &[u8]) -> Result<Vec<Statement>, AppError> {
 /// A pull of a linked account: the provider answers every booking of the days.
 #[must_use]
 pub fn pulled(
-    (account, currency): (String, Currency),
+    account: String,
+    currency: Currency,
     covers: (NaiveDate, NaiveDate),
     closing: Option<i64>,
     bookings: Vec<Booking>,

@@ -66,7 +66,7 @@ pub(super) fn read_file(
             (false, Some(mapping)) if mapping.account == number => (mapping.account.clone(), ""),
             (false, _) => (account_hash(tenant, number), number),
         };
-        let Some(statement) = statement(file.format, this_statement, (account, mapping)) else {
+        let Some(statement) = statement(file.format, this_statement, account, mapping) else {
             continue;
         };
         statements.push(statement);
@@ -99,7 +99,8 @@ pub(super) fn read_file(
 fn statement(
     format: Format,
     statement: &files::Statement,
-    (account, mapping): (String, Option<&CsvMapping>),
+    account: String,
+    mapping: Option<&CsvMapping>,
 ) -> Option<Statement> {
     let stated = mapping.and_then(|mapping| Currency::parse(&mapping.currency));
     let currency = statement

@@ -30,7 +30,7 @@ pub fn decide_advised_limit(
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, ADVISED_LIMIT);
     let (limit, reasons) =
-        answer(&mut fields, (message.outcome, message.limit.as_ref(), &message.reasons));
+        answer(&mut fields, message.outcome, message.limit.as_ref(), &message.reasons);
     let explanation = fields.lines("explanation", &message.explanation, 1, 1_000);
     let named = advised_limit_ref(&fields, &name);
     let call = fields.write(&message.request_id, name.tenant)?;

@@ -65,11 +65,8 @@ pub fn upload_bank_statement(
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, APPLICATION);
     let title = fields.text("title", &message.title, 1, 200);
-    let (content, reading) = content(
-        &mut fields,
-        &name.tenant,
-        (&message.content, message.csv.as_ref(), message.preset),
-    );
+    let (content, reading) =
+        content(&mut fields, &name.tenant, &message.content, message.csv.as_ref(), message.preset);
     let application = application_ref(&fields, &name);
     let command = UploadStatement { application, title, content, reading };
     Ok((fields.write(&message.request_id, name.tenant)?, command))
@@ -81,11 +78,8 @@ pub fn describe_bank_file(
 ) -> Result<DescribeFile, AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, APPLICATION);
-    let (content, reading) = content(
-        &mut fields,
-        &name.tenant,
-        (&message.content, message.csv.as_ref(), message.preset),
-    );
+    let (content, reading) =
+        content(&mut fields, &name.tenant, &message.content, message.csv.as_ref(), message.preset);
     let application = application_ref(&fields, &name);
     fields.finish()?;
     Ok(DescribeFile { application, content, reading })
@@ -106,7 +100,8 @@ pub fn download_bank_file(
 
 pub(super) fn application(
     mut fields: Fields,
-    (request_id, name): (&str, &str),
+    request_id: &str,
+    name: &str,
 ) -> Result<(Call, ApplicationRef), AppError> {
     let name = fields.name("name", name, APPLICATION);
     let application = application_ref(&fields, &name);
@@ -118,7 +113,7 @@ pub fn submit_application(
     request: Request<pb::SubmitApplicationRequest>,
 ) -> Result<(Call, ApplicationRef), AppError> {
     let (fields, message) = Fields::open(request)?;
-    application(fields, (&message.request_id, &message.name))
+    application(fields, &message.request_id, &message.name)
 }
 
 /// Takes an application back.
@@ -126,7 +121,7 @@ pub fn withdraw_application(
     request: Request<pb::WithdrawApplicationRequest>,
 ) -> Result<(Call, ApplicationRef), AppError> {
     let (fields, message) = Fields::open(request)?;
-    application(fields, (&message.request_id, &message.name))
+    application(fields, &message.request_id, &message.name)
 }
 
 /// Takes an application on.
@@ -134,7 +129,7 @@ pub fn claim_application(
     request: Request<pb::ClaimApplicationRequest>,
 ) -> Result<(Call, ApplicationRef), AppError> {
     let (fields, message) = Fields::open(request)?;
-    application(fields, (&message.request_id, &message.name))
+    application(fields, &message.request_id, &message.name)
 }
 
 /// Gives an application back to the queue.
@@ -142,7 +137,7 @@ pub fn release_application(
     request: Request<pb::ReleaseApplicationRequest>,
 ) -> Result<(Call, ApplicationRef), AppError> {
     let (fields, message) = Fields::open(request)?;
-    application(fields, (&message.request_id, &message.name))
+    application(fields, &message.request_id, &message.name)
 }
 
 /// Asks the applicant for more.
@@ -151,14 +146,16 @@ pub fn request_information(
 ) -> Result<(Call, RequestInformation), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let explanation = fields.lines("explanation", &message.explanation, 1, 1_000);
-    let (call, application) = application(fields, (&message.request_id, &message.name))?;
+    let (call, application) = application(fields, &message.request_id, &message.name)?;
     Ok((call, RequestInformation { application, explanation }))
 }
 
 /// What a person answers: a limit of an approval, or the reasons of a refusal.
 pub(super) fn answer(
     fields: &mut Fields,
-    (outcome, limit, reasons): (i32, Option<&google::Money>, &[String]),
+    outcome: i32,
+    limit: Option<&google::Money>,
+    reasons: &[String],
 ) -> (Option<Money>, Vec<String>) {
     let approves = match fields.choice::<pb::Outcome>("outcome", outcome) {
         Some(pb::Outcome::Refer) => {
@@ -186,9 +183,9 @@ pub fn decide_application(
 ) -> Result<(Call, DecideApplication), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let (limit, reasons) =
-        answer(&mut fields, (message.outcome, message.limit.as_ref(), &message.reasons));
+        answer(&mut fields, message.outcome, message.limit.as_ref(), &message.reasons);
     let explanation = fields.lines("explanation", &message.explanation, 1, 1_000);
-    let (call, application) = application(fields, (&message.request_id, &message.name))?;
+    let (call, application) = application(fields, &message.request_id, &message.name)?;
     Ok((call, DecideApplication { application, limit, reasons, explanation }))
 }
 

@@ -84,7 +84,9 @@ pub fn bank_file(file: &BankFile) -> pb::BankFile {
 pub(super) fn content(
     fields: &mut Fields,
     tenant: &TenantId,
-    (content, csv, preset): (&Bytes, Option<&CsvMappingMessage>, i32),
+    content: &Bytes,
+    csv: Option<&CsvMappingMessage>,
+    preset: i32,
 ) -> (Bytes, Reading) {
     if AttachmentFormat::of(content).is_some() {
         if content.len() > MOST_BYTES {
@@ -105,7 +107,7 @@ pub(super) fn content(
         }
         return (content.clone(), Reading::default());
     }
-    let (content, reading) = bank_file::bank_file(fields, content, (csv, preset));
+    let (content, reading) = bank_file::bank_file(fields, content, csv, preset);
     (
         content.into(),
         Reading {

@@ -16,7 +16,7 @@ pub fn link_bank_account(
     request: Request<pb::LinkBankAccountRequest>,
 ) -> Result<(Call, ApplicationRef), AppError> {
     let (fields, message) = Fields::open(request)?;
-    application(fields, (&message.request_id, &message.name))
+    application(fields, &message.request_id, &message.name)
 }
 
 /// Asks whether the applicant is through with the page of a link.

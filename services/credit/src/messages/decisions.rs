@@ -39,7 +39,11 @@ pub fn decision(tenant: &TenantId, advice: &Advice) -> pb::Decision {
         code: rule.code.clone(),
         matched: rule.matched,
         outcome: render_outcome(rule.outcome).into(),
-        inputs: rule.inputs.iter().copied().map(feature_value).collect(),
+        inputs: rule
+            .inputs
+            .iter()
+            .map(|(feature, value)| feature_value(*feature, *value))
+            .collect(),
     };
     pb::Decision {
         policy: policy_name(tenant, advice.policy),
@@ -53,7 +57,7 @@ pub fn decision(tenant: &TenantId, advice: &Advice) -> pb::Decision {
             .points
             .iter()
             .map(|line: &Points| pb::LineOutcome {
-                input: Some(feature_value((line.feature, line.value))),
+                input: Some(feature_value(line.feature, line.value)),
                 points: render_points(line.points),
                 best_points: render_points(line.best),
             })

@@ -224,7 +224,8 @@ pub fn draw(tenant: &TenantId, line: &Line, draw: &Draw) -> pb::Draw {
 pub fn in_plan(
     tenant: &TenantId,
     customer: Id<Customer>,
-    (invoice, plan): (Id<Invoice>, String),
+    invoice: Id<Invoice>,
+    plan: String,
 ) -> InPlan {
     InPlan { invoice: format!("{}/invoices/{invoice}", customer_name(tenant, customer)), plan }
 }

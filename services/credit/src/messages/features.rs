@@ -30,7 +30,8 @@ pub(super) fn feature(fields: &mut Fields, field: &str, number: i32) -> Option<F
 pub(super) fn value(
     fields: &mut Fields,
     field: &str,
-    (feature, message): (Feature, Option<&DecimalMessage>),
+    feature: Feature,
+    message: Option<&DecimalMessage>,
 ) -> i64 {
     let most = Decimal::from(MOST_VALUE);
     let scale = decimals(feature.unit());
@@ -76,7 +77,7 @@ pub(super) fn render_value(feature: Feature, value: i64) -> DecimalMessage {
 }
 
 /// A feature with its value; none: it is not known.
-pub(super) fn feature_value((feature, known): (Feature, Option<i64>)) -> pb::FeatureValue {
+pub(super) fn feature_value(feature: Feature, known: Option<i64>) -> pb::FeatureValue {
     pb::FeatureValue {
         feature: render_feature(feature).into(),
         value: known.map(|known| render_value(feature, known)),
@@ -87,7 +88,7 @@ pub(super) fn feature_value((feature, known): (Feature, Option<i64>)) -> pb::Fea
 pub(super) fn feature_values(features: &Features) -> Vec<pb::FeatureValue> {
     Feature::ALL
         .into_iter()
-        .map(|feature| feature_value((feature, features.get(&feature).copied())))
+        .map(|feature| feature_value(feature, features.get(&feature).copied()))
         .collect()
 }
 

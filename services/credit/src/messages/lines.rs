@@ -57,7 +57,8 @@ fn switch(
 
 fn explained(
     mut fields: Fields,
-    (request_id, name): (&str, &str),
+    request_id: &str,
+    name: &str,
     text: &str,
     least: usize,
 ) -> Result<(Call, ExplainedChange), AppError> {
@@ -103,7 +104,7 @@ pub fn suspend_line(
     request: Request<pb::SuspendLineRequest>,
 ) -> Result<(Call, ExplainedChange), AppError> {
     let (fields, message) = Fields::open(request)?;
-    explained(fields, (&message.request_id, &message.name), &message.explanation, 1)
+    explained(fields, &message.request_id, &message.name, &message.explanation, 1)
 }
 
 /// Takes a suspension back.
@@ -111,14 +112,14 @@ pub fn restore_line(
     request: Request<pb::RestoreLineRequest>,
 ) -> Result<(Call, ExplainedChange), AppError> {
     let (fields, message) = Fields::open(request)?;
-    explained(fields, (&message.request_id, &message.name), &message.explanation, 0)
+    explained(fields, &message.request_id, &message.name, &message.explanation, 0)
 }
 
 /// Ends a line.
 pub fn close_line(request: Request<pb::CloseLineRequest>) -> Result<(Call, SwitchLine), AppError> {
     let (fields, message) = Fields::open(request)?;
     let (call, change) =
-        explained(fields, (&message.request_id, &message.name), &message.explanation, 1)?;
+        explained(fields, &message.request_id, &message.name, &message.explanation, 1)?;
     Ok((call, SwitchLine { line: change.line, verb: Verb::Close, explanation: change.explanation }))
 }
 

@@ -27,11 +27,11 @@ const MOST_CASES: usize = 100;
 
 fn cases(fields: &mut Fields, messages: &[pb::PolicyCase], currency: Currency) -> Vec<Case> {
     let mut cases = Vec::new();
-    for (index, case) in bounded(fields, "policy.cases", messages, (0, MOST_CASES)) {
+    for (index, case) in bounded(fields, "policy.cases", messages, 0, MOST_CASES) {
         let at = format!("policy.cases[{index}]");
         let mut features = Features::new();
         for (index, known) in
-            bounded(fields, &format!("{at}.features"), &case.features, (0, Feature::ALL.len()))
+            bounded(fields, &format!("{at}.features"), &case.features, 0, Feature::ALL.len())
         {
             let at = format!("{at}.features[{index}]");
             let Some(feature) = feature(fields, &format!("{at}.feature"), known.feature) else {
@@ -40,7 +40,7 @@ fn cases(fields: &mut Fields, messages: &[pb::PolicyCase], currency: Currency) -
             let known = known
                 .value
                 .as_ref()
-                .map(|known| value(fields, &format!("{at}.value"), (feature, Some(known))));
+                .map(|known| value(fields, &format!("{at}.value"), feature, Some(known)));
             if features.contains_key(&feature) {
                 fields.wrong(
                     &format!("{at}.feature"),
@@ -184,7 +184,7 @@ fn render_case(case: &Case, currency: Currency) -> pb::PolicyCase {
         features: case
             .features
             .iter()
-            .map(|(feature, value)| feature_value((*feature, Some(*value))))
+            .map(|(feature, value)| feature_value(*feature, Some(*value)))
             .collect(),
         outcome: render_outcome(case.outcome).into(),
         limit: case.limit.map(|limit| money(Money::from_micros(currency, limit))),
@@ -214,7 +214,7 @@ pub fn render_policy(tenant: &TenantId, policy: &Policy) -> pb::Policy {
 
 /// What a case came to.
 #[must_use]
-pub fn tried_case((case, tried): (&Case, &Tried), currency: Currency) -> pb::TriedCase {
+pub fn tried_case(case: &Case, tried: &Tried, currency: Currency) -> pb::TriedCase {
     pb::TriedCase {
         title: case.title.clone(),
         passed: tried.passed,
@@ -228,7 +228,8 @@ pub fn tried_case((case, tried): (&Case, &Tried), currency: Currency) -> pb::Tri
 pub fn back_tested(
     tenant: &TenantId,
     (application, customer, advice): &(Id<Application>, Id<Customer>, Advice),
-    (would_be, currency): (&Decided, Currency),
+    would_be: &Decided,
+    currency: Currency,
 ) -> pb::BackTested {
     let amount = |micros| Some(money(Money::from_micros(currency, micros)));
     pb::BackTested {

@@ -26,7 +26,8 @@ pub(super) fn bounded<'a, T>(
     fields: &mut Fields,
     field: &str,
     messages: &'a [T],
-    (least, most): (usize, usize),
+    least: usize,
+    most: usize,
 ) -> impl Iterator<Item = (usize, &'a T)> + use<'a, T> {
     if messages.len() < least {
         fields.wrong(field, Reason::FIELD_REQUIRED, format!("Write {least} to {most}."));
@@ -56,14 +57,14 @@ fn condition(fields: &mut Fields, at: &str, message: &pb::PolicyCondition) -> Op
     let value = if bare {
         0
     } else {
-        value(fields, &format!("{at}.value"), (feature, message.value.as_ref()))
+        value(fields, &format!("{at}.value"), feature, message.value.as_ref())
     };
     Some(Condition { feature, op, value })
 }
 
 fn rules(fields: &mut Fields, messages: &[pb::PolicyRule]) -> Vec<Rule> {
     let mut rules: Vec<Rule> = Vec::new();
-    for (index, rule) in bounded(fields, "policy.terms.rules", messages, (0, MOST_RULES)) {
+    for (index, rule) in bounded(fields, "policy.terms.rules", messages, 0, MOST_RULES) {
         let at = format!("policy.terms.rules[{index}]");
         let code = fields.text(&format!("{at}.code"), &rule.code, 1, 60);
         if !code.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_') {
@@ -83,7 +84,7 @@ fn rules(fields: &mut Fields, messages: &[pb::PolicyRule]) -> Vec<Rule> {
         let explanation = fields.text(&format!("{at}.explanation"), &rule.explanation, 1, 200);
         let mut conditions = Vec::new();
         for (index, message) in
-            bounded(fields, &format!("{at}.conditions"), &rule.conditions, (1, MOST_CONDITIONS))
+            bounded(fields, &format!("{at}.conditions"), &rule.conditions, 1, MOST_CONDITIONS)
         {
             conditions.extend(condition(fields, &format!("{at}.conditions[{index}]"), message));
         }
@@ -102,7 +103,7 @@ fn rules(fields: &mut Fields, messages: &[pb::PolicyRule]) -> Vec<Rule> {
 
 fn scorecard(fields: &mut Fields, messages: &[pb::ScorecardLine]) -> Vec<Characteristic> {
     let mut lines: Vec<Characteristic> = Vec::new();
-    for (index, line) in bounded(fields, "policy.terms.scorecard", messages, (0, MOST_LINES)) {
+    for (index, line) in bounded(fields, "policy.terms.scorecard", messages, 0, MOST_LINES) {
         let at = format!("policy.terms.scorecard[{index}]");
         let explanation = fields.text(&format!("{at}.explanation"), &line.explanation, 1, 200);
         let missing = points(fields, &format!("{at}.missing_points"), line.missing_points);
@@ -117,12 +118,12 @@ fn scorecard(fields: &mut Fields, messages: &[pb::ScorecardLine]) -> Vec<Charact
             );
         }
         let mut bins: Vec<Bin> = Vec::new();
-        for (index, bin) in bounded(fields, &format!("{at}.bins"), &line.bins, (1, MOST_BINS)) {
+        for (index, bin) in bounded(fields, &format!("{at}.bins"), &line.bins, 1, MOST_BINS) {
             let at = format!("{at}.bins[{index}]");
             let at_least = bin
                 .at_least
                 .as_ref()
-                .map(|least| value(fields, &format!("{at}.at_least"), (feature, Some(least))));
+                .map(|least| value(fields, &format!("{at}.at_least"), feature, Some(least)));
             let rises = match (index, bins.last(), at_least) {
                 (0, _, least) => least.is_none(),
                 (_, Some(last), Some(least)) => last.at_least.is_none_or(|before| before < least),

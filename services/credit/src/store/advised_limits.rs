@@ -124,7 +124,9 @@ pub async fn lock_open<C: ConnectionTrait>(
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    (customer, states, before): (Option<Id<Customer>>, &[AdvisedState], Uuid),
+    customer: Option<Id<Customer>>,
+    states: &[AdvisedState],
+    before: Uuid,
     limit: u64,
 ) -> Result<Vec<AdvisedLimit>, AppError> {
     let mut query =

@@ -121,8 +121,10 @@ pub async fn lock<C: ConnectionTrait>(
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    (customer, states): (Option<Id<Customer>>, &[ApplicationState]),
-    (listing, after): (&Listing, Option<Position>),
+    customer: Option<Id<Customer>>,
+    states: &[ApplicationState],
+    listing: &Listing,
+    after: Option<Position>,
 ) -> Result<Vec<Application>, AppError> {
     let mut query = Entity::find().filter(Column::Tenant.eq(tenant.as_str()));
     if let Some(customer) = customer {

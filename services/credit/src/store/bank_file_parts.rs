@@ -7,18 +7,35 @@ use payterms_kernel::{Id, TenantId};
 use sea_orm::{ConnectionTrait, QueryResult};
 use uuid::Uuid;
 
-/// Inserts a part, counted from 0.
+/// One part of one file.
+#[derive(Debug, Clone, Copy)]
+pub struct Part<'a> {
+    /// The application that the file is attached to.
+    pub application: Id<Application>,
+    /// The file's SHA-256.
+    pub sha256: &'a str,
+    /// Its number, counted from 0.
+    pub number: i64,
+}
+
+/// Inserts a part.
 pub async fn insert<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    (id, sha256, number): (Id<Application>, &str, i64),
+    part: Part<'_>,
     sealed: Vec<u8>,
 ) -> Result<(), AppError> {
     let insert = "INSERT INTO bank_file_parts (tenant, application_id, sha256, number, sealed) VALUES ($1, $2, $3, $4, $5)";
     sql::exec(
         conn,
         insert,
-        vec![tenant.as_str().into(), id.uuid().into(), sha256.into(), number.into(), sealed.into()],
+        vec![
+            tenant.as_str().into(),
+            part.application.uuid().into(),
+            part.sha256.into(),
+            part.number.into(),
+            sealed.into(),
+        ],
     )
     .await?;
     Ok(())
@@ -28,13 +45,18 @@ pub async fn insert<C: ConnectionTrait>(
 pub async fn find<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    (id, sha256, number): (Id<Application>, &str, i64),
+    part: Part<'_>,
 ) -> Result<Option<Vec<u8>>, AppError> {
     let select = "SELECT sealed FROM bank_file_parts WHERE tenant = $1 AND application_id = $2 AND sha256 = $3 AND number = $4";
     let row = sql::one(
         conn,
         select,
-        vec![tenant.as_str().into(), id.uuid().into(), sha256.into(), number.into()],
+        vec![
+            tenant.as_str().into(),
+            part.application.uuid().into(),
+            part.sha256.into(),
+            part.number.into(),
+        ],
     )
     .await?;
     Ok(row.map(|row| row.try_get("", "sealed")).transpose()?)
@@ -44,7 +66,9 @@ pub async fn find<C: ConnectionTrait>(
 pub async fn list_heads<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    (application, sha256, number): (Uuid, &str, i64),
+    application: Uuid,
+    sha256: &str,
+    number: i64,
     limit: i64,
 ) -> Result<Vec<(Uuid, String, i64, Vec<u8>)>, AppError> {
     let select = format!(
@@ -74,14 +98,20 @@ pub async fn list_heads<C: ConnectionTrait>(
 pub async fn replace<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    (id, sha256, number): (Id<Application>, &str, i64),
+    part: Part<'_>,
     sealed: Vec<u8>,
 ) -> Result<(), AppError> {
     let update = "UPDATE bank_file_parts SET sealed = $5 WHERE tenant = $1 AND application_id = $2 AND sha256 = $3 AND number = $4";
     sql::exec(
         conn,
         update,
-        vec![tenant.as_str().into(), id.uuid().into(), sha256.into(), number.into(), sealed.into()],
+        vec![
+            tenant.as_str().into(),
+            part.application.uuid().into(),
+            part.sha256.into(),
+            part.number.into(),
+            sealed.into(),
+        ],
     )
     .await?;
     Ok(())

@@ -95,7 +95,8 @@ pub async fn list_tokens<C: ConnectionTrait>(
 pub async fn replace_token<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    (id, before): (Id<BankLink>, &[u8]),
+    id: Id<BankLink>,
+    before: &[u8],
     token: Vec<u8>,
 ) -> Result<(), AppError> {
     let update = "UPDATE bank_links SET token = $4 WHERE tenant = $1 AND id = $2 AND token = $3";

@@ -68,7 +68,9 @@ pub async fn name_key<C: ConnectionTrait>(
 pub async fn save<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    (customer, buyer, name_key): (&Customer, &Buyer, String),
+    customer: &Customer,
+    buyer: &Buyer,
+    name_key: String,
 ) -> Result<(), AppError> {
     let row = ActiveModel {
         tenant: Set(tenant.to_string()),
@@ -90,7 +92,8 @@ pub async fn save<C: ConnectionTrait>(
 pub async fn save_planned<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    (customer, invoice): (Id<Customer>, Id<Invoice>),
+    customer: Id<Customer>,
+    invoice: Id<Invoice>,
     plan: Option<&str>,
 ) -> Result<(), AppError> {
     let key = vec![tenant.as_str().into(), customer.uuid().into(), invoice.uuid().into()];

@@ -83,7 +83,8 @@ fn read(row: &Model) -> Result<Draw, AppError> {
 pub async fn find<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    (line, id): (Id<Line>, Id<Draw>),
+    line: Id<Line>,
+    id: Id<Draw>,
 ) -> Result<Option<Draw>, AppError> {
     let query =
         Entity::find_by_id((tenant.to_string(), id.uuid())).filter(Column::LineId.eq(line.uuid()));
@@ -115,8 +116,10 @@ pub async fn find_many<C: ConnectionTrait>(
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    (customer, line): (Option<Id<Customer>>, Option<Id<Line>>),
-    (listing, after): (&Listing, Option<Position>),
+    customer: Option<Id<Customer>>,
+    line: Option<Id<Line>>,
+    listing: &Listing,
+    after: Option<Position>,
 ) -> Result<Vec<(Id<Line>, Draw)>, AppError> {
     let mut query = Entity::find().filter(Column::Tenant.eq(tenant.as_str()));
     if let Some(line) = line {
@@ -168,7 +171,8 @@ pub fn position(draw: &Draw, order: Order) -> Position {
 pub async fn of_payment<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    (line, payment): (Id<Line>, Uuid),
+    line: Id<Line>,
+    payment: Uuid,
 ) -> Result<Vec<Draw>, AppError> {
     let query = Entity::find()
         .filter(Column::Tenant.eq(tenant.as_str()))

@@ -196,7 +196,8 @@ pub async fn live<C: ConnectionTrait>(
 pub async fn owed_again<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    (customer, currency): (Id<Customer>, Currency),
+    customer: Id<Customer>,
+    currency: Currency,
 ) -> Result<Option<Line>, AppError> {
     let query = Entity::find()
         .filter(Column::Tenant.eq(tenant.as_str()))
@@ -212,8 +213,10 @@ pub async fn owed_again<C: ConnectionTrait>(
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    (customer, states): (Option<Id<Customer>>, &[LineState]),
-    (listing, after): (&Listing, Option<Position>),
+    customer: Option<Id<Customer>>,
+    states: &[LineState],
+    listing: &Listing,
+    after: Option<Position>,
 ) -> Result<Vec<Line>, AppError> {
     let mut query = Entity::find().filter(Column::Tenant.eq(tenant.as_str()));
     if let Some(customer) = customer {

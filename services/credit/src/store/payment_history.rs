@@ -133,7 +133,8 @@ const PAST_DUE: &str = "(i.open > 0 OR i.written_off) AND i.due_on < $5 AND coal
 pub async fn features<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    (customer, currency): (Id<Customer>, Currency),
+    customer: Id<Customer>,
+    currency: Currency,
     today: NaiveDate,
 ) -> Result<Features, AppError> {
     let since = today.checked_sub_days(chrono::Days::new(DAYS)).unwrap_or(today);

@@ -108,7 +108,8 @@ pub async fn lock<C: ConnectionTrait>(
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    (before, open): (Uuid, bool),
+    before: Uuid,
+    open: bool,
     limit: u64,
 ) -> Result<Vec<Programme>, AppError> {
     let mut query =
@@ -165,7 +166,8 @@ pub async fn save<C: ConnectionTrait>(
 pub async fn invite<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    (programme, customer): (Id<Programme>, Id<Customer>),
+    programme: Id<Programme>,
+    customer: Id<Customer>,
     invited: bool,
 ) -> Result<(), AppError> {
     let upsert = "INSERT INTO invitations (tenant, programme_id, customer_id, invited) VALUES ($1, $2, $3, $4) \

@@ -150,8 +150,10 @@ impl Payment {
     pub fn outside(
         ids: &mut IdSource,
         invoices: &mut [Invoice],
-        (asked, amount): (ByInvoice, Option<Money>),
-        (reference, received_on): (String, NaiveDate),
+        asked: ByInvoice,
+        amount: Option<Money>,
+        reference: String,
+        received_on: NaiveDate,
         now: DateTime<Utc>,
     ) -> Result<Self, Refusal> {
         let customer =

@@ -112,12 +112,13 @@ fn what_is_announced_after_one_that_came_to_nothing_reserves_when_it_comes() {
             Reason::NOTHING_PAYABLE
         );
         if paid > 0 {
-            let till = (String::new(), "2026-01-03".parse().unwrap());
             Payment::outside(
                 &mut ids(),
                 &mut these_invoices,
-                (Vec::new(), Some(usd(paid))),
-                till,
+                Vec::new(),
+                Some(usd(paid)),
+                String::new(),
+                "2026-01-03".parse().unwrap(),
                 NOW,
             )
             .unwrap();
@@ -170,8 +171,10 @@ fn what_was_paid_elsewhere_pays_at_once_and_no_more_than_is_open() {
     let payment = Payment::outside(
         &mut ids(),
         &mut these_invoices,
-        (Vec::new(), Some(usd(4_000))),
-        ("cash".into(), day),
+        Vec::new(),
+        Some(usd(4_000)),
+        "cash".into(),
+        day,
         NOW,
     )
     .unwrap();
@@ -183,8 +186,10 @@ fn what_was_paid_elsewhere_pays_at_once_and_no_more_than_is_open() {
     let more = Payment::outside(
         &mut ids(),
         &mut these_invoices,
-        (Vec::new(), Some(usd(6_001))),
-        (String::new(), day),
+        Vec::new(),
+        Some(usd(6_001)),
+        String::new(),
+        day,
         NOW,
     )
     .unwrap_err();

@@ -67,7 +67,8 @@ impl Approval {
     pub fn decide(
         &mut self,
         by: &str,
-        (approve, explanation): (bool, String),
+        approve: bool,
+        explanation: String,
         now: DateTime<Utc>,
     ) -> Result<(), Refusal> {
         if self.state == ApprovalState::Superseded {

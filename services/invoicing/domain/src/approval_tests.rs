@@ -42,7 +42,7 @@ fn what_the_invoice_can_never_take_any_more_is_ended() {
             ),
             (is_ended, is_ended)
         );
-        is_ended.then(|| approval.decide("bob", (true, String::new()), NOW).unwrap_err().message)
+        is_ended.then(|| approval.decide("bob", true, String::new(), NOW).unwrap_err().message)
     };
     let (all, note) = (Proposal::WriteOff(usd(10_000)), Proposal::CreditNote(usd(3_000)));
     for (proposal, state, sums) in [
@@ -98,13 +98,13 @@ fn one_proposes_another_decides_once() {
     let now = NOW;
     let mut approval = proposed(Proposal::WriteOff(Money::zero(Currency::parse("USD").unwrap())));
     assert_eq!(
-        approval.decide("ann", (true, String::new()), now).unwrap_err().reason,
+        approval.decide("ann", true, String::new(), now).unwrap_err().reason,
         Reason::SEPARATION_OF_DUTIES
     );
-    approval.decide("bob", (true, "Yes".into()), now).unwrap();
+    approval.decide("bob", true, "Yes".into(), now).unwrap();
     assert_eq!((approval.state, approval.decided_by.as_str()), (ApprovalState::Approved, "bob"));
     assert_eq!(
-        approval.decide("eve", (false, String::new()), now).unwrap_err().reason,
+        approval.decide("eve", false, String::new(), now).unwrap_err().reason,
         Reason::APPROVAL_STATE
     );
 }

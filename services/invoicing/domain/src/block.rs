@@ -125,7 +125,8 @@ impl Invoice {
     pub fn fall_after_breach(
         &mut self,
         owner: &str,
-        (day, at_once): (NaiveDate, bool),
+        day: NaiveDate,
+        at_once: bool,
         now: DateTime<Utc>,
     ) -> Result<(), Refusal> {
         if self.block.is_none() {

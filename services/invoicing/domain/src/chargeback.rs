@@ -39,7 +39,8 @@ impl Payment {
         &mut self,
         taken: Taken,
         invoices: &mut [Invoice],
-        (collect_at, now): (DateTime<Utc>, DateTime<Utc>),
+        collect_at: DateTime<Utc>,
+        now: DateTime<Utc>,
     ) -> Result<Option<Reversed>, Refusal> {
         let effective_on = self.effective_day();
         let Some(tender) = self.tenders.get_mut(taken.place) else { return Ok(None) };
@@ -131,7 +132,7 @@ mod tests {
         let taken = Taken { place: 1, from_invoices: usd(8_000), from_surplus: usd(1_000) };
         assert_eq!(
             payment
-                .charged_back(taken, &mut these_invoices, (now, now))
+                .charged_back(taken, &mut these_invoices, now, now)
                 .unwrap()
                 .map(|reversed| reversed.surplus),
             Some(Some(usd(1_000)))
@@ -140,10 +141,10 @@ mod tests {
         assert_eq!(open.iter().copied().try_fold(usd(0), Money::plus), Ok(usd(8_000)));
         assert!(these_invoices.iter().all(|invoice| invoice.state == InvoiceState::Open));
         assert_eq!((payment.surplus, payment.tenders[1].charged_back), (usd(0), usd(9_000)));
-        assert_eq!(payment.charged_back(taken, &mut these_invoices, (now, now)), Ok(None), "once");
+        assert_eq!(payment.charged_back(taken, &mut these_invoices, now, now), Ok(None), "once");
         let other = Taken { place: 0, from_invoices: usd(0), ..taken };
         assert_eq!(
-            payment.charged_back(other, &mut these_invoices, (now, now)),
+            payment.charged_back(other, &mut these_invoices, now, now),
             Ok(None),
             "not a charge"
         );

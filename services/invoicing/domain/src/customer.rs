@@ -237,7 +237,7 @@ mod tests {
         german.resolve_tax(&tenant(10), DateTime::UNIX_EPOCH);
         assert_eq!(german.tax.as_ref().map(|tax| tax.rate_percent), Some(Decimal::from(19)));
         german.tax_id = "DE123456788".into();
-        german.number_set(("DE", ""));
+        german.number_set("DE", "");
         assert!(
             !german.resolve_tax(&tenant(10), DateTime::UNIX_EPOCH),
             "a number alone changes nothing"

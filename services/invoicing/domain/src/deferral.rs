@@ -117,7 +117,8 @@ pub(crate) fn must_cover(
     tenders: &[Tender],
     instructed: &[(Id<Invoice>, Money)],
     invoices: &[Invoice],
-    (wanted, today): (Money, Option<NaiveDate>),
+    wanted: Money,
+    today: Option<NaiveDate>,
 ) -> Result<(), Refusal> {
     if line_of(tenders).is_none() {
         return Ok(());

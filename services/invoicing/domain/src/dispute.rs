@@ -90,10 +90,10 @@ impl Invoice {
         self.touch(now);
         match (&mut self.block, next) {
             (Some(block), Some(next)) if block.owner == dispute => {
-                next.clone_into(&mut block.owner)
+                next.clone_into(&mut block.owner);
             }
             (Some(block), None) if block.owner == dispute => {
-                self.lift_block(dispute, today, now)?
+                self.lift_block(dispute, today, now)?;
             }
             _ => {}
         }
@@ -164,7 +164,7 @@ impl Payment {
             if beyond.is_positive() {
                 allocation.refunded = allocation.refunded.plus(beyond)?;
                 tender.refunded = tender.refunded.plus(beyond)?;
-                refunds.push(Refund::beyond(ids, invoice, (id, place), beyond, now));
+                refunds.push(Refund::beyond(ids, invoice, id, place, beyond, now));
             }
         }
         self.touch(now);

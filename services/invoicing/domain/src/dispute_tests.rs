@@ -45,7 +45,7 @@ fn taken_back() -> (Vec<Invoice>, Payment, Reversed) {
     payment.tenders.iter_mut().for_each(|tender| tender.state = TenderState::Succeeded);
     payment.close(&mut these_invoices, NOW).unwrap();
     let taken = Taken { place: 0, from_invoices: usd(11_000), from_surplus: usd(1_000) };
-    let reversed = payment.charged_back(taken, &mut these_invoices, (NOW, NOW)).unwrap().unwrap();
+    let reversed = payment.charged_back(taken, &mut these_invoices, NOW, NOW).unwrap().unwrap();
     for invoice in &mut these_invoices {
         invoice.dispute_opened(DISPUTE, today(), NOW);
     }

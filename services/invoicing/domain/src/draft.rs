@@ -48,12 +48,12 @@ pub type NameDiscount<'a> = &'a dyn Fn(&Discount, Option<Decimal>) -> String;
 impl Invoice {
     /// Computes a draft anew with the current tax rules, and stores why where it cannot be issued.
     /// An issued invoice is not changed.
-    pub fn bring_up_to_date(&mut self, sides: (&Tenant, &Customer)) {
+    pub fn bring_up_to_date(&mut self, tenant: &Tenant, customer: &Customer) {
         if self.state != InvoiceState::Draft {
             return;
         }
         let zero = Money::zero(self.currency);
-        match reckon(sides, self.currency, &self.content) {
+        match reckon(tenant, customer, self.currency, &self.content) {
             Ok(reckoned) => (self.amounts, self.problem) = (reckoned.amounts, None),
             Err(refusal) => {
                 self.amounts = Amounts { taxes: Vec::new(), net: zero, total: zero };
@@ -83,12 +83,13 @@ impl Invoice {
     /// `INVOICE_STATE`, and those of [`Invoice::draft`].
     pub fn rewrite(
         &mut self,
-        sides: (&Tenant, &Customer),
+        tenant: &Tenant,
+        customer: &Customer,
         content: Content,
         now: DateTime<Utc>,
     ) -> Result<(), Refusal> {
         self.must_be(&[InvoiceState::Draft])?;
-        self.amounts = reckon(sides, self.currency, &content)?.amounts;
+        self.amounts = reckon(tenant, customer, self.currency, &content)?.amounts;
         (self.content, self.problem) = (content, None);
         self.touch(now);
         Ok(())
@@ -109,14 +110,16 @@ impl Invoice {
     /// `INVOICE_STATE`, `PROFILE_INCOMPLETE`, and those of [`Invoice::draft`].
     pub fn finalize(
         &mut self,
-        (tenant, customer): (&Tenant, &Customer),
+        tenant: &Tenant,
+        customer: &Customer,
         name_discount: NameDiscount<'_>,
-        (series, today): (&mut Series, NaiveDate),
+        series: &mut Series,
+        today: NaiveDate,
         now: DateTime<Utc>,
     ) -> Result<(), Refusal> {
         self.must_be(&[InvoiceState::Draft])?;
         customer.must_have_billing_profile()?;
-        let reckoned = reckon((tenant, customer), self.currency, &self.content)?;
+        let reckoned = reckon(tenant, customer, self.currency, &self.content)?;
         if let Some(discount) = &self.content.discount {
             let several = reckoned.shares.len() > 1;
             let line = |share: &Share| Line {
@@ -132,7 +135,7 @@ impl Invoice {
             self.content.lines.extend(lines);
         }
         (self.amounts, self.problem) = (reckoned.amounts, None);
-        self.issue_to(tenant, customer.party(), (series, today), now);
+        self.issue_to(tenant, customer.party(), series, today, now);
         Ok(())
     }
 }
@@ -142,11 +145,12 @@ impl Invoice {
 /// # Errors
 /// `TAX_UNKNOWN`, `INVOICE_BELOW_ZERO`, `INVOICE_EMPTY`, `CURRENCY_MISMATCH`, `BALANCE_OVERFLOW`.
 pub(crate) fn reckon(
-    sides: (&Tenant, &Customer),
+    tenant: &Tenant,
+    customer: &Customer,
     currency: Currency,
     content: &Content,
 ) -> Result<Reckoned, Refusal> {
-    let (mut lines, categories) = rated(sides, content)?;
+    let (mut lines, categories) = rated(tenant, customer, content)?;
     let mut anything = false;
     for line in &content.lines {
         anything |= !line.before_discount()?.is_zero();
@@ -187,7 +191,8 @@ type Rated = Vec<(Money, Rate)>;
 
 /// The lines with their rates, and the category of each; every category without a rule is named.
 fn rated(
-    (tenant, customer): (&Tenant, &Customer),
+    tenant: &Tenant,
+    customer: &Customer,
     content: &Content,
 ) -> Result<(Rated, Vec<String>), Refusal> {
     let (mut lines, mut categories, mut missing) = (Vec::new(), Vec::new(), Vec::<&str>::new());

@@ -60,7 +60,8 @@ fn content(lines: Vec<Line>, discount: Option<Discount>, inclusive: bool) -> Con
 fn draft(content: Content) -> Result<Invoice, Refusal> {
     Invoice::draft(
         Id::from_uuid(Uuid::nil()),
-        (&seller(), &customer()),
+        &seller(),
+        &customer(),
         eur("0").currency(),
         content,
         NOW,
@@ -72,7 +73,7 @@ fn issue(invoice: &mut Invoice) -> Result<(), Refusal> {
         rate.map_or("Discount".to_owned(), |rate| format!("Discount ({rate} %)"))
     };
     let today = NaiveDate::from_ymd_opt(2026, 1, 1).unwrap();
-    invoice.finalize((&seller(), &customer()), &name, (&mut Series::new(INVOICES), today), NOW)
+    invoice.finalize(&seller(), &customer(), &name, &mut Series::new(INVOICES), today, NOW)
 }
 
 #[test]
@@ -205,17 +206,17 @@ fn a_draft_is_brought_up_to_date_and_says_why_it_cannot_be_issued() {
     let mut invoice = draft(content(vec![line("100", "")], None, false)).unwrap();
     let mut seller = seller();
     seller.tax_rules[0].rate_percent = Decimal::from(21);
-    invoice.bring_up_to_date((&seller, &customer()));
+    invoice.bring_up_to_date(&seller, &customer());
     assert_eq!((invoice.amounts.total, invoice.problem.clone()), (eur("121"), None));
     seller.tax_rules.clear();
-    invoice.bring_up_to_date((&seller, &customer()));
+    invoice.bring_up_to_date(&seller, &customer());
     assert_eq!(
         (invoice.amounts.total, invoice.problem.as_ref().map(|problem| problem.reason)),
         (eur("0"), Some(Reason::TAX_UNKNOWN))
     );
-    invoice.bring_up_to_date((&self::seller(), &customer()));
+    invoice.bring_up_to_date(&self::seller(), &customer());
     issue(&mut invoice).unwrap();
-    invoice.bring_up_to_date((&seller, &customer()));
+    invoice.bring_up_to_date(&seller, &customer());
     assert_eq!(
         (invoice.amounts.total, invoice.problem),
         (eur("120"), None),
@@ -297,7 +298,7 @@ proptest! {
     #[test]
     fn credit_notes_in_parts_sum_to_the_whole_of_each_rate(lines in random_lines(), hundredths in 1_u32..=9_900, inclusive: bool, cuts in prop::collection::vec(1_i64..40_000, 0..6)) {
         let content = drafted(&lines, off(Off::Percent(Decimal::new(hundredths.into(), 2))), inclusive);
-        let Ok(reckoned) = reckon((&seller(), &customer()), eur("0").currency(), &content) else { return Ok(()) };
+        let Ok(reckoned) = reckon(&seller(), &customer(), eur("0").currency(), &content) else { return Ok(()) };
         let mut amounts = reckoned.amounts;
         let mut left = amounts.total;
         for cut in cuts {

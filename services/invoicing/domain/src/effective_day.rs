@@ -166,7 +166,7 @@ mod tests {
         let taken = Taken { place: 0, from_invoices: usd(4_000), from_surplus: usd(0) };
         assert_eq!(
             first
-                .charged_back(taken, &mut these_invoices, (NOW, NOW))
+                .charged_back(taken, &mut these_invoices, NOW, NOW)
                 .map(|reversed| reversed.is_some()),
             Ok(true)
         );
@@ -182,7 +182,8 @@ mod tests {
             &mut IdSource::new(NOW, b"seed", "test"),
             &mut these_invoices[0],
             &mut payments,
-            (back, None),
+            back,
+            None,
             NOW,
         )
         .unwrap();

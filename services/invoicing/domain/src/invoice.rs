@@ -168,13 +168,14 @@ impl Invoice {
     /// `BALANCE_OVERFLOW`.
     pub fn draft(
         id: Id<Self>,
-        (tenant, customer): (&Tenant, &Customer),
+        tenant: &Tenant,
+        customer: &Customer,
         currency: Currency,
         content: Content,
         now: DateTime<Utc>,
     ) -> Result<Self, Refusal> {
-        let amounts = draft::reckon((tenant, customer), currency, &content)?.amounts;
-        Ok(Self::written(id, customer.id, currency, (content, amounts), now))
+        let amounts = draft::reckon(tenant, customer, currency, &content)?.amounts;
+        Ok(Self::written(id, customer.id, currency, content, amounts, now))
     }
 
     /// A draft that comes to these amounts.
@@ -182,7 +183,8 @@ impl Invoice {
         id: Id<Self>,
         customer: Id<Customer>,
         currency: Currency,
-        (content, amounts): (Content, Amounts),
+        content: Content,
+        amounts: Amounts,
         now: DateTime<Utc>,
     ) -> Self {
         let zero = Money::zero(currency);
@@ -223,7 +225,8 @@ impl Invoice {
         &mut self,
         tenant: &Tenant,
         buyer: Party,
-        (series, today): (&mut Series, NaiveDate),
+        series: &mut Series,
+        today: NaiveDate,
         now: DateTime<Utc>,
     ) {
         let (number, issue_date) = series.take(today);

@@ -90,7 +90,8 @@ pub struct Standing {
 /// `PROFILE_INCOMPLETE`, `COLLECTION_METHOD_REQUIRED`, `TAX_UNKNOWN`: the first is the reason, all
 /// are conditions.
 pub fn must_be_billable(
-    (tenant, customer): (&Tenant, &Customer),
+    tenant: &Tenant,
+    customer: &Customer,
     terms: &Terms,
     has_method: bool,
 ) -> Result<(), Refusal> {

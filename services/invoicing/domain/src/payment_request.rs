@@ -44,7 +44,7 @@ pub fn ask(
     let instructed = instructed(invoices, asked)?;
     let wanted = instructed.iter().try_fold(zero, |sum, (_, amount)| sum.plus(*amount))?;
     let tenders = tenders(&asked.tenders, wanted)?;
-    must_cover(&tenders, &instructed, invoices, (wanted, asked.deferred_on))?;
+    must_cover(&tenders, &instructed, invoices, wanted, asked.deferred_on)?;
     let paying = tenders.iter().try_fold(zero, |sum, tender| sum.plus(tender.amount))?;
     if asked.invoices.iter().any(|(_, amount)| amount.is_some()) && paying.compare(wanted)?.is_lt()
     {

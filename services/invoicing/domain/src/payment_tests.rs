@@ -100,9 +100,9 @@ pub(crate) fn invoices(cents: &[i64]) -> Vec<Invoice> {
             };
             let id = Id::from_uuid(Uuid::from_u128(place + 1));
             let mut invoice =
-                Invoice::draft(id, (&tenant, &customer), usd(0).currency(), content, NOW).unwrap();
+                Invoice::draft(id, &tenant, &customer, usd(0).currency(), content, NOW).unwrap();
             invoice
-                .finalize((&tenant, &customer), &|_, _| String::new(), (&mut series, today), NOW)
+                .finalize(&tenant, &customer, &|_, _| String::new(), &mut series, today, NOW)
                 .unwrap();
             invoice
         })

@@ -32,9 +32,11 @@ impl Invoice {
     /// # Errors
     /// `BALANCE_OVERFLOW` for a sum that no purchase can have.
     pub fn of_sale(
-        (tenant, customer): (&Tenant, &Customer),
+        tenant: &Tenant,
+        customer: &Customer,
         sale: Sale,
-        (series, today): (&mut Series, NaiveDate),
+        series: &mut Series,
+        today: NaiveDate,
         now: DateTime<Utc>,
     ) -> Result<Self, Refusal> {
         let mut lines = Vec::with_capacity(sale.rates.len());
@@ -46,10 +48,11 @@ impl Invoice {
             sale.deferred.invoice,
             customer.id,
             sale.currency,
-            (sale.content, amounts),
+            sale.content,
+            amounts,
             now,
         );
-        invoice.issue_to(tenant, customer.party(), (series, today), now);
+        invoice.issue_to(tenant, customer.party(), series, today, now);
         invoice.defer(&sale.deferred, now);
         Ok(invoice)
     }

@@ -109,9 +109,11 @@ impl Receipt {
     /// `CurrencyMismatch`.
     pub fn issue(
         id: Id<Self>,
-        (tenant, customer): (&Tenant, &Customer),
+        tenant: &Tenant,
+        customer: &Customer,
         bought: Bought,
-        (series, today): (&mut Series, NaiveDate),
+        series: &mut Series,
+        today: NaiveDate,
         now: DateTime<Utc>,
     ) -> Result<Self, MoneyError> {
         let zero = Money::zero(bought.amount.currency());

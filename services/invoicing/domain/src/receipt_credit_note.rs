@@ -91,7 +91,8 @@ impl ReceiptCreditNote {
         id: Id<Self>,
         receipt: &Receipt,
         given_back: GivenBack,
-        (series, today): (&mut Series, NaiveDate),
+        series: &mut Series,
+        today: NaiveDate,
         now: DateTime<Utc>,
     ) -> Result<Self, MoneyError> {
         let GivenBack { refund, of_dispute, credit, tax, explanation } = given_back;
@@ -154,9 +155,11 @@ mod tests {
         let today = "2026-02-03".parse().unwrap();
         Receipt::issue(
             Id::from_uuid(Uuid::from_u128(number)),
-            (&tenant(), &customer()),
+            &tenant(),
+            &customer(),
             bought,
-            (series, today),
+            series,
+            today,
             DateTime::UNIX_EPOCH,
         )
         .unwrap()
@@ -186,7 +189,8 @@ mod tests {
                 id,
                 receipt,
                 part,
-                (&mut notes_series, today),
+                &mut notes_series,
+                today,
                 DateTime::UNIX_EPOCH,
             )
             .unwrap()

@@ -141,7 +141,8 @@ impl Refund {
         ids: &mut IdSource,
         invoice: &mut Invoice,
         payments: &mut [Payment],
-        (amount, credit_note): (Money, Option<Id<CreditNote>>),
+        amount: Money,
+        credit_note: Option<Id<CreditNote>>,
         now: DateTime<Utc>,
     ) -> Result<Self, Refusal> {
         let (mut left, mut parts) = (amount, Vec::new());
@@ -176,7 +177,8 @@ impl Refund {
     pub(crate) fn beyond(
         ids: &mut IdSource,
         invoice: &Invoice,
-        (payment, place): (Id<Payment>, usize),
+        payment: Id<Payment>,
+        place: usize,
         amount: Money,
         now: DateTime<Utc>,
     ) -> Self {

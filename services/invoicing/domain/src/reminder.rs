@@ -232,7 +232,7 @@ mod tests {
             };
             invoice.block = blocked.map(block);
             let lift = |invoice: &mut crate::Invoice| {
-                invoice.lift_block("", day(lifted.unwrap()), chrono::DateTime::UNIX_EPOCH).unwrap()
+                invoice.lift_block("", day(lifted.unwrap()), chrono::DateTime::UNIX_EPOCH).unwrap();
             };
             if lifted.is_some_and(|lifted| day(lifted) <= day(open)) {
                 lift(&mut invoice);

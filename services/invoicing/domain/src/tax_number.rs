@@ -82,7 +82,7 @@ impl Customer {
 
     /// Notes that number or country may be another than before: another number has not been looked
     /// at yet. How it is written does not matter.
-    pub fn number_set(&mut self, (country, number): (&str, &str)) {
+    pub fn number_set(&mut self, country: &str, number: &str) {
         if self.tax_id.is_empty() {
             self.tax_number = None;
         } else if spell(country, number) != spell(&self.country, &self.tax_id)
@@ -109,8 +109,10 @@ impl Customer {
     /// for one that cannot be right.
     pub fn number_judged(
         &mut self,
-        (number, state): (&str, TaxNumberState),
-        (person, explanation): (&str, &str),
+        number: &str,
+        state: TaxNumberState,
+        person: &str,
+        explanation: &str,
         now: DateTime<Utc>,
     ) -> Result<(), Refusal> {
         if self.tax_id.is_empty() {

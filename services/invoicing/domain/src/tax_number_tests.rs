@@ -139,22 +139,21 @@ fn seller() -> Tenant {
 fn only_a_verified_number_changes_the_treatment_and_another_one_begins_anew() {
     let (seller, mut buyer) = (seller(), customer());
     (buyer.country, buyer.tax_id) = ("DE".into(), "DE 136695976".into());
-    buyer.number_set(("DE", ""));
+    buyer.number_set("DE", "");
     let rate = |buyer: &crate::Customer| seller.tax_rule(buyer, "").unwrap().rate_percent;
     assert_eq!(
         (buyer.tax_number.clone(), rate(&buyer)),
         (Some(TaxNumber::unverified()), Decimal::from(19))
     );
-    let other = buyer.clone().number_judged(
-        ("DE123456788", TaxNumberState::Verified),
-        ("kim", "Seen"),
-        NOW,
-    );
+    let other =
+        buyer.clone().number_judged("DE123456788", TaxNumberState::Verified, "kim", "Seen", NOW);
     assert_eq!(other.unwrap_err().reason, Reason::TAX_NUMBER_CHANGED);
     buyer
         .number_judged(
-            ("DE 136695976", TaxNumberState::Verified),
-            ("kim", "Certificate of 2 June"),
+            "DE 136695976",
+            TaxNumberState::Verified,
+            "kim",
+            "Certificate of 2 June",
             NOW,
         )
         .unwrap();
@@ -164,19 +163,19 @@ fn only_a_verified_number_changes_the_treatment_and_another_one_begins_anew() {
     );
     // Another spelling is the same number.
     buyer.tax_id = "136695976".into();
-    buyer.number_set(("DE", "DE 136695976"));
+    buyer.number_set("DE", "DE 136695976");
     assert_eq!(rate(&buyer), Decimal::ZERO);
     buyer.tax_id = "DE123456788".into();
-    buyer.number_set(("DE", "136695976"));
+    buyer.number_set("DE", "136695976");
     assert_eq!(
         (rate(&buyer), buyer.tax_number.as_ref().map(|tax_number| tax_number.state)),
         (Decimal::from(19), Some(TaxNumberState::Unverified))
     );
     buyer.tax_id.clear();
-    buyer.number_set(("DE", "DE123456788"));
+    buyer.number_set("DE", "DE123456788");
     assert_eq!(buyer.tax_number, None);
     assert_eq!(
-        buyer.number_judged(("", TaxNumberState::Verified), ("kim", "x"), NOW).unwrap_err().reason,
+        buyer.number_judged("", TaxNumberState::Verified, "kim", "x", NOW).unwrap_err().reason,
         Reason::TAX_NUMBER_REQUIRED
     );
 }

@@ -123,7 +123,7 @@ impl Invoice {
             memo: String::new(),
             collect_automatically: false,
         };
-        let mut invoice = Self::draft(id, (tenant, customer), amount.currency(), content, now)?;
+        let mut invoice = Self::draft(id, tenant, customer, amount.currency(), content, now)?;
         if !top_up.taxed {
             let untaxed = Rate { percent: Decimal::ZERO, sentence: String::new() };
             invoice.amounts = tax::amounts(amount.currency(), true, &[(amount, untaxed)])?;
@@ -141,7 +141,7 @@ impl Invoice {
             language: customer.locale.clone(),
         };
         invoice.top_up = Some(top_up);
-        invoice.issue_to(tenant, buyer, (series, today), now);
+        invoice.issue_to(tenant, buyer, series, today, now);
         Ok(invoice)
     }
 

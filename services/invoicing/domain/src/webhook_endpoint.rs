@@ -99,7 +99,8 @@ impl WebhookEndpoint {
     pub fn create(
         id: Id<Self>,
         fields: EndpointFields,
-        (sealed, made_by): (Vec<u8>, Uuid),
+        sealed: Vec<u8>,
+        made_by: Uuid,
         now: DateTime<Utc>,
     ) -> Self {
         let secrets = vec![HeldSecret { sealed, made_by, expires_at: None }];
@@ -152,7 +153,8 @@ impl WebhookEndpoint {
     /// longer than it would have; `real` is the machine's time, by which secrets expire.
     pub fn rotate(
         &mut self,
-        (sealed, made_by): (Vec<u8>, Uuid),
+        sealed: Vec<u8>,
+        made_by: Uuid,
         old_until: DateTime<Utc>,
         real: DateTime<Utc>,
         now: DateTime<Utc>,
@@ -235,7 +237,8 @@ mod tests {
         WebhookEndpoint::create(
             Id::from_uuid(Uuid::max()),
             fields,
-            (vec![1], Uuid::nil()),
+            vec![1],
+            Uuid::nil(),
             DateTime::UNIX_EPOCH,
         )
     }
@@ -262,8 +265,8 @@ mod tests {
     fn old_secrets_sign_until_they_expire_and_never_longer_than_they_would_have() {
         let (mut webhook_endpoint, start) = (endpoint(), DateTime::UNIX_EPOCH);
         let hours = |hours| start + TimeDelta::hours(hours);
-        webhook_endpoint.rotate((vec![2], Uuid::from_u128(2)), hours(24), start, start);
-        webhook_endpoint.rotate((vec![3], Uuid::from_u128(3)), hours(48), hours(1), hours(1));
+        webhook_endpoint.rotate(vec![2], Uuid::from_u128(2), hours(24), start, start);
+        webhook_endpoint.rotate(vec![3], Uuid::from_u128(3), hours(48), hours(1), hours(1));
         let held: Vec<_> = webhook_endpoint
             .secrets
             .iter()
@@ -278,12 +281,13 @@ mod tests {
             (Some(hours(48)), None)
         );
         assert_eq!(webhook_endpoint.secret_of(Uuid::from_u128(2)).unwrap().sealed, [2]);
-        webhook_endpoint.rotate((vec![4], Uuid::from_u128(4)), hours(30), hours(30), hours(30));
+        webhook_endpoint.rotate(vec![4], Uuid::from_u128(4), hours(30), hours(30), hours(30));
         assert_eq!(webhook_endpoint.secret_of(Uuid::from_u128(2)), None);
         assert_eq!(webhook_endpoint.secrets.len(), 1, "a secret that leaked signs no more");
         for number in 5..20 {
             webhook_endpoint.rotate(
-                (vec![number], Uuid::from_u128(u128::from(number))),
+                vec![number],
+                Uuid::from_u128(u128::from(number)),
                 hours(100),
                 hours(31),
                 hours(31),

@@ -27,7 +27,7 @@ impl CustomerService for Api {
         request: Request<CreateCustomerRequest>,
     ) -> Result<Response<CreateCustomerResponse>, Status> {
         let (call, new) = messages::customers::create_customer(request)?;
-        handler::create(&self.app.flows, &call, (store::customers::NAMED, &new.marks), || {
+        handler::create(&self.app.flows, &call, store::customers::NAMED, &new.marks, || {
             create_customer(&self.app, &call, &new)
         })
         .await

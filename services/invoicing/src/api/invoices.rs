@@ -48,7 +48,7 @@ impl InvoiceService for Api {
         request: Request<CreateInvoiceRequest>,
     ) -> Result<Response<CreateInvoiceResponse>, Status> {
         let (call, new) = messages::invoice_drafts::create_invoice(request)?;
-        handler::create(&self.app.flows, &call, (store::invoice_lists::NAMED, &new.marks), || {
+        handler::create(&self.app.flows, &call, store::invoice_lists::NAMED, &new.marks, || {
             create_invoice(&self.app, &call, &new)
         })
         .await

@@ -33,7 +33,7 @@ impl PaymentService for Api {
         request: Request<CreatePaymentRequest>,
     ) -> Result<Response<CreatePaymentResponse>, Status> {
         let (call, to_pay) = messages::payments::create_payment(request)?;
-        handler::create(&self.app.flows, &call, (store::payments::NAMED, &to_pay.marks), || {
+        handler::create(&self.app.flows, &call, store::payments::NAMED, &to_pay.marks, || {
             create_payment(&self.app, &call, &to_pay)
         })
         .await
@@ -44,7 +44,7 @@ impl PaymentService for Api {
         request: Request<PayLaterRequest>,
     ) -> Result<Response<PayLaterResponse>, Status> {
         let (call, to_pay) = messages::payments::pay_later(request)?;
-        handler::create(&self.app.flows, &call, (store::payments::NAMED, &to_pay.marks), || {
+        handler::create(&self.app.flows, &call, store::payments::NAMED, &to_pay.marks, || {
             create_payment(&self.app, &call, &to_pay)
         })
         .await
@@ -55,7 +55,7 @@ impl PaymentService for Api {
         request: Request<ApplyCreditRequest>,
     ) -> Result<Response<ApplyCreditResponse>, Status> {
         let (call, to_pay) = messages::payments::apply_credit(request)?;
-        handler::create(&self.app.flows, &call, (store::payments::NAMED, &to_pay.marks), || {
+        handler::create(&self.app.flows, &call, store::payments::NAMED, &to_pay.marks, || {
             create_payment(&self.app, &call, &to_pay)
         })
         .await
@@ -82,7 +82,7 @@ impl PaymentService for Api {
         request: Request<RecordOutsidePaymentRequest>,
     ) -> Result<Response<RecordOutsidePaymentResponse>, Status> {
         let (call, outside) = messages::payments::record_outside_payment(request)?;
-        handler::create(&self.app.flows, &call, (store::payments::NAMED, &outside.marks), || {
+        handler::create(&self.app.flows, &call, store::payments::NAMED, &outside.marks, || {
             record_outside_payment(&self.app, &call, &outside)
         })
         .await

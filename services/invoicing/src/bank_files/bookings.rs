@@ -15,7 +15,9 @@ const MOST_NUMBERS: usize = 100;
 /// parts.
 pub(super) fn bookings(
     statement: &Statement,
-    (account, key, currency): (&str, &str, Currency),
+    account: &str,
+    key: &str,
+    currency: Currency,
     found: &mut Found,
 ) -> Vec<ReadBooking> {
     let mut batches: BTreeMap<usize, usize> = BTreeMap::new();

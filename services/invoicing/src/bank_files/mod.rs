@@ -179,13 +179,13 @@ pub fn read_bank_file(
         let key =
             if key.is_empty() { file.preset.map_or("", Preset::name).to_owned() } else { key };
         let before = found.came_back.len();
-        let bookings = bookings(statement, (&account, &key, currency), &mut found);
+        let bookings = bookings(statement, &account, &key, currency, &mut found);
         found
             .came_back
             .iter_mut()
             .skip(before)
             .for_each(|came_back| came_back.statement = statements.len());
-        let claim = claim(&file, statement, (content, number));
+        let claim = claim(&file, statement, content, number);
         statements.push(ReadStatement { account, account_key: key, currency, claim, bookings });
     }
     let lines: usize = statements
@@ -255,7 +255,7 @@ fn is_no_booking(kind: FindingKind) -> bool {
         && (kind.sets_apart() || matches!(kind, FindingKind::NotBooked | FindingKind::NoStatus))
 }
 
-fn claim(file: &BankFile, statement: &Statement, (content, number): (&[u8], usize)) -> Claim {
+fn claim(file: &BankFile, statement: &Statement, content: &[u8], number: usize) -> Claim {
     // Balances, where there are both, know better than a stated period whether bookings are
     // missing.
     let whole = if statement.opening.is_some() && statement.closing.is_some() {

@@ -164,14 +164,14 @@ impl Pages {
         }
     }
 
-    fn text(&mut self, x: f32, (size, bold): (f32, bool), text: &str) {
+    fn text(&mut self, x: f32, size: f32, bold: bool, text: &str) {
         let y = self.y;
         self.put(Ink::Text { x, y, size, bold, text: text.to_owned() });
     }
 
     /// The same, ending at `x`.
-    fn ending_at(&mut self, x: f32, (size, bold): (f32, bool), text: &str) {
-        self.text(x - width(text, size, bold), (size, bold), text);
+    fn ending_at(&mut self, x: f32, size: f32, bold: bool, text: &str) {
+        self.text(x - width(text, size, bold), size, bold, text);
     }
 
     fn rule(&mut self) {
@@ -182,17 +182,17 @@ impl Pages {
 
 fn lay_out(sheet: &Sheet) -> Vec<Vec<Ink>> {
     let mut pages = Pages { pages: vec![Vec::new()], y: TOP };
-    pages.text(MARGIN, (20.0, true), &sheet.title);
+    pages.text(MARGIN, 20.0, true, &sheet.title);
     pages.y += 30.0;
     let top = pages.y;
-    party(&mut pages, (MARGIN, BUYER - MARGIN - 15.0), &sheet.seller);
+    party(&mut pages, MARGIN, BUYER - MARGIN - 15.0, &sheet.seller);
     let below_seller = pages.y;
     pages.y = top;
-    party(&mut pages, (BUYER, RIGHT - BUYER), &sheet.buyer);
+    party(&mut pages, BUYER, RIGHT - BUYER, &sheet.buyer);
     pages.y = pages.y.max(below_seller) + 12.0;
     for (label, value) in &sheet.facts {
-        pages.text(MARGIN, (10.0, false), label);
-        pages.text(180.0, (10.0, true), value);
+        pages.text(MARGIN, 10.0, false, label);
+        pages.text(180.0, 10.0, true, value);
         pages.y += 14.0;
     }
     pages.y += 16.0;
@@ -204,13 +204,13 @@ fn lay_out(sheet: &Sheet) -> Vec<Vec<Ink>> {
     for section in &sheet.sections {
         pages.y += 6.0;
         pages.room(60.0);
-        pages.text(MARGIN, (11.0, true), &section.title);
+        pages.text(MARGIN, 11.0, true, &section.title);
         pages.y += 18.0;
         table(&mut pages, &section.heads, &section.rows);
     }
     for line in sheet.sentences.iter().flat_map(|sentence| wrap(sentence, RIGHT - MARGIN, 9.0)) {
         pages.room(13.0);
-        pages.text(MARGIN, (9.0, false), &line);
+        pages.text(MARGIN, 9.0, false, &line);
         pages.y += 13.0;
     }
     if let Some(slip) = &sheet.slip {
@@ -221,7 +221,7 @@ fn lay_out(sheet: &Sheet) -> Vec<Vec<Ink>> {
         pages.y += 6.0;
         for line in &foot {
             pages.room(11.0);
-            pages.text(MARGIN, (8.0, false), line);
+            pages.text(MARGIN, 8.0, false, line);
             pages.y += 11.0;
         }
     }
@@ -233,11 +233,11 @@ fn foot(sheet: &Sheet) -> Vec<String> {
     wrap(&sheet.foot, 420.0, 8.0)
 }
 
-fn party(pages: &mut Pages, (x, most): (f32, f32), lines: &[String]) {
+fn party(pages: &mut Pages, x: f32, most: f32, lines: &[String]) {
     for (place, line) in lines.iter().enumerate() {
         // Bold letters are wider than those that are measured.
         for line in wrap(line, if place == 0 { most * 0.9 } else { most }, 10.0) {
-            pages.text(x, (10.0, place == 0), &line);
+            pages.text(x, 10.0, place == 0, &line);
             pages.y += 14.0;
         }
     }
@@ -255,9 +255,9 @@ fn table(pages: &mut Pages, names: &[String; 4], rows: &[[String; 4]]) {
 
 fn heads(pages: &mut Pages, names: &[String; 4]) {
     let [first, figures @ ..] = names;
-    pages.text(MARGIN, (9.0, true), first);
+    pages.text(MARGIN, 9.0, true, first);
     for (x, head) in COLUMNS.into_iter().zip(figures) {
-        pages.ending_at(x, (9.0, true), head);
+        pages.ending_at(x, 9.0, true, head);
     }
     pages.y += 6.0;
     pages.rule();
@@ -272,11 +272,11 @@ fn lines(pages: &mut Pages, names: &[String; 4], [first, figures @ ..]: &[String
         heads(pages, names);
     }
     for (x, figure) in COLUMNS.into_iter().zip(figures) {
-        pages.ending_at(x, (10.0, false), figure);
+        pages.ending_at(x, 10.0, false, figure);
     }
     for line in &wrapped {
         pages.room(15.0);
-        pages.text(MARGIN, (10.0, false), line);
+        pages.text(MARGIN, 10.0, false, line);
         pages.y += 15.0;
     }
 }
@@ -286,8 +286,8 @@ fn sums(pages: &mut Pages, sheet: &Sheet) {
     for (place, (label, amount)) in sheet.sums.iter().enumerate() {
         pages.room(16.0);
         let bold = place == last;
-        pages.ending_at(COLUMNS[1], (10.0, bold), label);
-        pages.ending_at(RIGHT, (10.0, bold), amount);
+        pages.ending_at(COLUMNS[1], 10.0, bold, label);
+        pages.ending_at(RIGHT, 10.0, bold, amount);
         pages.y += 16.0;
     }
 }
@@ -312,25 +312,22 @@ pub fn print(sheet: &Sheet) -> Result<Vec<u8>, PaperError> {
         for ink in inks {
             match ink {
                 Ink::Text { x, y, size, bold: heavy, text } => {
-                    write(&mut surface, (x, y, size), if heavy { &bold } else { &regular }, &text);
+                    write(&mut surface, x, y, size, if heavy { &bold } else { &regular }, &text);
                 }
                 Ink::Rule { y } => rule(&mut surface, y),
-                Ink::Code { x, y, code } => slip::draw(&mut surface, (x, y), &code),
+                Ink::Code { x, y, code } => slip::draw(&mut surface, x, y, &code),
             }
         }
         let foot = foot(sheet);
         for (line, text) in (0_u8..).zip(foot.iter().filter(|_| foot.len() <= FOOT_LINES)) {
-            write(
-                &mut surface,
-                (MARGIN, FLOOR + 20.0 + f32::from(line) * 11.0, 8.0),
-                &regular,
-                text,
-            );
+            write(&mut surface, MARGIN, FLOOR + 20.0 + f32::from(line) * 11.0, 8.0, &regular, text);
         }
         let counted = format!("{} {place}/{count}", sheet.page);
         write(
             &mut surface,
-            (RIGHT - width(&counted, 8.0, false), FLOOR + 20.0, 8.0),
+            RIGHT - width(&counted, 8.0, false),
+            FLOOR + 20.0,
+            8.0,
             &regular,
             &counted,
         );
@@ -340,7 +337,7 @@ pub fn print(sheet: &Sheet) -> Result<Vec<u8>, PaperError> {
     document.finish().map_err(|error| PaperError(format!("{error:?}")))
 }
 
-fn write(surface: &mut Surface<'_>, (x, y, size): (f32, f32, f32), font: &Font, text: &str) {
+fn write(surface: &mut Surface<'_>, x: f32, y: f32, size: f32, font: &Font, text: &str) {
     surface.set_stroke(None);
     surface.set_fill(Some(Fill { paint: rgb::Color::new(20, 20, 20).into(), ..Fill::default() }));
     surface.draw_text(Point::from_xy(x, y), font.clone(), size, text, false, TextDirection::Auto);

@@ -37,7 +37,9 @@ fn party(party: &Party, language: Language) -> Vec<String> {
 pub(super) fn sheet(
     language: Language,
     title: String,
-    (seller, buyer, mentions): (&Party, &Party, &str),
+    seller: &Party,
+    buyer: &Party,
+    mentions: &str,
 ) -> Sheet {
     Sheet {
         title,
@@ -57,7 +59,7 @@ pub(super) fn sheet(
 }
 
 /// Net, tax by rate, and the total; sentences of the rates once each.
-fn taxes(sheet: &mut Sheet, language: Language, (net, taxes, total): (Money, &[TaxAmount], Money)) {
+fn taxes(sheet: &mut Sheet, language: Language, net: Money, taxes: &[TaxAmount], total: Money) {
     sheet.sums.push((language.say("Net", "Total HT").to_owned(), language.money(net)));
     for tax_amount in taxes {
         let label = format!(
@@ -158,7 +160,7 @@ fn invoice_of(
     open: Money,
 ) -> Result<Sheet, AppError> {
     let title = format!("{} {}", language.say("Invoice", "Facture"), issue.number);
-    let mut sheet = sheet(language, title, (&issue.seller, &issue.buyer, &issue.mentions));
+    let mut sheet = sheet(language, title, &issue.seller, &issue.buyer, &issue.mentions);
     let supplied = invoice.content.supply_date.unwrap_or(issue.issue_date);
     let due = (
         language.say("Amount due", "Montant à payer").to_owned(),
@@ -194,11 +196,7 @@ fn invoice_of(
                 .to_owned(),
         );
     }
-    taxes(
-        &mut sheet,
-        language,
-        (invoice.amounts.net, &invoice.amounts.taxes, invoice.amounts.total),
-    );
+    taxes(&mut sheet, language, invoice.amounts.net, &invoice.amounts.taxes, invoice.amounts.total);
     if invoice.is_postpaid() {
         let sentence = language.say(
             "This invoice is paid by bank transfer only.",
@@ -219,10 +217,11 @@ fn invoice_of(
 /// None that stored amounts can cause.
 pub fn credit_note(
     language: Language,
-    (issue, note): (&Issue, &CreditNote),
+    issue: &Issue,
+    note: &CreditNote,
 ) -> Result<Sheet, AppError> {
     let title = format!("{} {}", language.say("Credit note", "Avoir"), note.number);
-    let mut sheet = sheet(language, title, (&issue.seller, &issue.buyer, &issue.mentions));
+    let mut sheet = sheet(language, title, &issue.seller, &issue.buyer, &issue.mentions);
     sheet.facts = vec![
         (language.say("Issue date", "Date d’émission").to_owned(), language.date(note.issue_date)),
         (
@@ -240,7 +239,7 @@ pub fn credit_note(
         language.money(net),
         language.money(net),
     ]];
-    taxes(&mut sheet, language, (net, &note.taxes, note.amount));
+    taxes(&mut sheet, language, net, &note.taxes, note.amount);
     Ok(sheet)
 }
 
@@ -251,7 +250,8 @@ pub fn credit_note(
 pub fn version(
     language: Language,
     invoice: &Invoice,
-    (issue, invoice_version): (&Issue, &InvoiceVersion),
+    issue: &Issue,
+    invoice_version: &InvoiceVersion,
 ) -> Result<Sheet, AppError> {
     let (seller, buyer, mentions) = (
         invoice_version.seller.clone(),

@@ -75,7 +75,7 @@ pub fn statement(language: Language, page: &StatementPage) -> Result<Sheet, AppE
         language.say("Statement for", "Relevé"),
         language.of_month(statement.month)
     );
-    let mut sheet = sheet(language, title, (&page.seller, &page.buyer, ""));
+    let mut sheet = sheet(language, title, &page.seller, &page.buyer, "");
     sheet.heads = heads(
         language,
         [("Invoice", "Facture"), ("Issued", "Émise le"), ("Due", "Échéance"), ("Total", "Total")],

@@ -50,7 +50,7 @@ pub struct Outgoing {
 /// Objects to a place where nobody gets the mails, and to a line on which others could read them,
 /// with what logs in to the mail server. A line that ends on this machine may be plain text. A
 /// place that is malformed is [`Mailer::new`]'s matter.
-pub fn check_for_production((setting, place): (&'static str, &str), objections: &mut Objections) {
+pub fn check_for_production(setting: &'static str, place: &str, objections: &mut Objections) {
     if place.starts_with("file:") {
         objections.refuse(setting, "mails go to a folder, where no customer reads them; name a mail server with --mail-file");
     }
@@ -337,7 +337,7 @@ mod tests {
     fn production_sends_mails_to_a_server_and_over_tls() {
         let objections_to = |place: &str| {
             let mut objections = Objections::new(Mode::Production);
-            check_for_production(("--mail", place), &mut objections);
+            check_for_production("--mail", place, &mut objections);
             objections.settle().err().unwrap_or_default()
         };
         assert!(objections_to("file:mail").contains("go to a folder"));

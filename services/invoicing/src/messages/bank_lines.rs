@@ -307,10 +307,7 @@ pub fn bank_line(tenant: &TenantId, line: &BankLine) -> pb::BankLine {
         transfer_refund: line
             .refund
             .map(|refund_of_customer| {
-                transfer_refund_name(
-                    tenant,
-                    (refund_of_customer.customer, refund_of_customer.refund),
-                )
+                transfer_refund_name(tenant, refund_of_customer.customer, refund_of_customer.refund)
             })
             .unwrap_or_default(),
         customer,

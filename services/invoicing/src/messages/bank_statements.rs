@@ -22,7 +22,7 @@ pub fn import_bank_statement(
     let (mut fields, message) = Fields::open(request)?;
     let tenant = fields.name("parent", &message.parent, &[]).tenant;
     let (content, reading) =
-        bank_file(&mut fields, &message.content, (message.csv.as_ref(), message.preset));
+        bank_file(&mut fields, &message.content, message.csv.as_ref(), message.preset);
     Ok((fields.write(&message.request_id, tenant)?, BankStatementFile { content, reading }))
 }
 
@@ -33,7 +33,7 @@ pub fn describe_bank_statement(
     let (mut fields, message) = Fields::open(request)?;
     let tenant = fields.name("parent", &message.parent, &[]).tenant;
     let (content, reading) =
-        bank_file(&mut fields, &message.content, (message.csv.as_ref(), message.preset));
+        bank_file(&mut fields, &message.content, message.csv.as_ref(), message.preset);
     fields.finish()?;
     Ok((tenant, BankStatementFile { content, reading }))
 }

@@ -11,7 +11,7 @@ use payterms_kernel::{Reason, TenantId};
 use payterms_proto::invoicing::v1 as pb;
 use tonic::Request;
 
-fn template_ref(fields: &mut Fields, at: &str, (kind, locale): (i32, &str)) -> TemplateRef {
+fn template_ref(fields: &mut Fields, at: &str, kind: i32, locale: &str) -> TemplateRef {
     let message = fields.choice::<pb::MailKind>(&format!("{at}kind"), kind);
     let kind = MailKind::ALL
         .into_iter()
@@ -29,7 +29,7 @@ pub fn get_mail_template(
 ) -> Result<(TenantId, TemplateRef), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let tenant = fields.name("parent", &message.parent, &[]).tenant;
-    let named = template_ref(&mut fields, "", (message.kind, &message.locale));
+    let named = template_ref(&mut fields, "", message.kind, &message.locale);
     fields.finish()?;
     Ok((tenant, named))
 }
@@ -39,7 +39,7 @@ fn template_text(fields: &mut Fields, template: Option<pb::MailTemplate>) -> Tem
         fields.wrong("mail_template", Reason::FIELD_REQUIRED, "Write the template.");
     }
     let template = template.unwrap_or_default();
-    let named = template_ref(fields, "mail_template.", (template.kind, &template.locale));
+    let named = template_ref(fields, "mail_template.", template.kind, &template.locale);
     let subject = fields.text("mail_template.subject", &template.subject, 1, 500);
     TemplateText {
         template: named,
@@ -64,7 +64,7 @@ pub fn reset_mail_template(
 ) -> Result<(Call, TemplateRef), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let tenant = fields.name("parent", &message.parent, &[]).tenant;
-    let named = template_ref(&mut fields, "", (message.kind, &message.locale));
+    let named = template_ref(&mut fields, "", message.kind, &message.locale);
     Ok((fields.write(&message.request_id, tenant)?, named))
 }
 
@@ -83,7 +83,8 @@ pub fn preview_mail_template(
 #[must_use]
 pub fn mail_template(
     named: TemplateRef,
-    (subject, text): (&str, &str),
+    subject: &str,
+    text: &str,
     customized: bool,
 ) -> pb::MailTemplate {
     pb::MailTemplate {

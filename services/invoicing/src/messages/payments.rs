@@ -30,7 +30,8 @@ type InvoicesToPay = (Vec<(Id<Invoice>, Option<Money>)>, bool);
 fn invoices(
     fields: &mut Fields,
     parent: &Name,
-    (requested, named): (&[pb::InvoiceToPay], &str),
+    requested: &[pb::InvoiceToPay],
+    named: &str,
     currency: &str,
 ) -> InvoicesToPay {
     if requested.len() > MOST_INVOICES {
@@ -127,12 +128,13 @@ fn tenders(
 
 fn to_pay(
     fields: &mut Fields,
-    (parent, currency): (&str, &str),
+    parent: &str,
+    currency: &str,
     requested: &[pb::InvoiceToPay],
     sources: &[pb::TenderToUse],
 ) -> (ToPay, bool) {
     let parent = fields.name("parent", parent, &["customers"]);
-    let (invoices, foreign) = invoices(fields, &parent, (requested, ".invoice"), currency);
+    let (invoices, foreign) = invoices(fields, &parent, requested, ".invoice", currency);
     let (tenders, alien) = tenders(fields, &parent, sources);
     let currency =
         if requested.is_empty() { Some(fields.currency("currency_code", currency)) } else { None };
@@ -155,7 +157,7 @@ fn to_pay(
     (to_pay, foreign || alien)
 }
 
-fn must_be_of_customer((to_pay, foreign): (ToPay, bool)) -> Result<ToPay, AppError> {
+fn must_be_of_customer(to_pay: ToPay, foreign: bool) -> Result<ToPay, AppError> {
     if foreign { Err(Refusal::not_found().into()) } else { Ok(to_pay) }
 }
 
@@ -164,15 +166,16 @@ pub fn create_payment(
     request: Request<pb::CreatePaymentRequest>,
 ) -> Result<(Call, ToPay), AppError> {
     let (mut fields, message) = Fields::open(request)?;
-    let mut command = to_pay(
+    let (mut command, foreign) = to_pay(
         &mut fields,
-        (&message.parent, &message.currency_code),
+        &message.parent,
+        &message.currency_code,
         &message.invoices,
         &message.tenders,
     );
-    command.0.marks = fields.marks("", &message.external_id, &message.labels);
-    let call = fields.write(&message.request_id, command.0.tenant.clone())?;
-    Ok((call, must_be_of_customer(command)?))
+    command.marks = fields.marks("", &message.external_id, &message.labels);
+    let call = fields.write(&message.request_id, command.tenant.clone())?;
+    Ok((call, must_be_of_customer(command, foreign)?))
 }
 
 /// Defers invoices on the credit line that is the purchase default.
@@ -187,7 +190,7 @@ pub fn pay_later(request: Request<pb::PayLaterRequest>) -> Result<(Call, ToPay),
         .map(|name| pb::InvoiceToPay { invoice: name.clone(), amount: None })
         .collect();
     let parent = fields.name("parent", &message.parent, &["customers"]);
-    let (invoices, foreign) = invoices(&mut fields, &parent, (&named, ""), "");
+    let (invoices, foreign) = invoices(&mut fields, &parent, &named, "", "");
     let marks = fields.marks("", &message.external_id, &message.labels);
     let as_customer = fields.scope().grant == Grant::OwnCustomer;
     let call = fields.write(&message.request_id, parent.tenant.clone())?;
@@ -201,7 +204,7 @@ pub fn pay_later(request: Request<pb::PayLaterRequest>) -> Result<(Call, ToPay),
         as_far_as_credit_goes: false,
         marks,
     };
-    Ok((call, must_be_of_customer((to_pay, foreign))?))
+    Ok((call, must_be_of_customer(to_pay, foreign)?))
 }
 
 /// Pays invoices with credit.
@@ -213,31 +216,28 @@ pub fn apply_credit(request: Request<pb::ApplyCreditRequest>) -> Result<(Call, T
         .map(|amount| fields.money("amount", Some(amount), Digits::MinorUnit));
     let credit =
         pb::TenderToUse { source: Some(pb::tender_to_use::Source::Credit(true)), amount: None };
-    let mut command = to_pay(
-        &mut fields,
-        (&message.parent, &message.currency_code),
-        &message.invoices,
-        &[credit],
-    );
-    command.0.marks = fields.marks("", &message.external_id, &message.labels);
-    command.0.tenders = vec![(Means::Credit, amount)];
-    command.0.as_far_as_credit_goes = amount.is_none()
+    let (mut command, foreign) =
+        to_pay(&mut fields, &message.parent, &message.currency_code, &message.invoices, &[credit]);
+    command.marks = fields.marks("", &message.external_id, &message.labels);
+    command.tenders = vec![(Means::Credit, amount)];
+    command.as_far_as_credit_goes = amount.is_none()
         && message.invoices.iter().all(|invoice_to_pay| invoice_to_pay.amount.is_none());
-    let call = fields.write(&message.request_id, command.0.tenant.clone())?;
-    Ok((call, must_be_of_customer(command)?))
+    let call = fields.write(&message.request_id, command.tenant.clone())?;
+    Ok((call, must_be_of_customer(command, foreign)?))
 }
 
 /// Asks what a payment would do.
 pub fn quote_payment(request: Request<pb::QuotePaymentRequest>) -> Result<ToPay, AppError> {
     let (mut fields, message) = Fields::open(request)?;
-    let command = to_pay(
+    let (command, foreign) = to_pay(
         &mut fields,
-        (&message.parent, &message.currency_code),
+        &message.parent,
+        &message.currency_code,
         &message.invoices,
         &message.tenders,
     );
     fields.finish()?;
-    must_be_of_customer(command)
+    must_be_of_customer(command, foreign)
 }
 
 /// Names a payment to read.
@@ -275,7 +275,7 @@ pub fn record_outside_payment(
     if message.invoices.is_empty() {
         fields.wrong("invoices", Reason::FIELD_REQUIRED, "Name 1 to 100 invoices.");
     }
-    let (invoices, foreign) = invoices(&mut fields, &parent, (&message.invoices, ".invoice"), "");
+    let (invoices, foreign) = invoices(&mut fields, &parent, &message.invoices, ".invoice", "");
     let amount = message
         .amount
         .as_ref()

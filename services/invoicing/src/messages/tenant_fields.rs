@@ -61,10 +61,11 @@ pub(super) fn tenant_fields(
         },
         transfer_tolerances: figures(
             fields,
-            ("transfer_tolerances", &tenant.transfer_tolerances),
+            "transfer_tolerances",
+            &tenant.transfer_tolerances,
             &used,
         ),
-        approval_limits: figures(fields, ("approval_limits", &tenant.approval_limits), &used),
+        approval_limits: figures(fields, "approval_limits", &tenant.approval_limits, &used),
         tax_rules: if used("tax_rules") {
             tax_rules(fields, &tenant.tax_rules)
         } else {
@@ -179,7 +180,8 @@ fn business(fields: &mut Fields, business_details: &pb::BusinessDetails) -> Busi
 /// Amounts, one a currency.
 fn figures(
     fields: &mut Fields,
-    (name, amounts): (&str, &[payterms_proto::google::r#type::Money]),
+    name: &str,
+    amounts: &[payterms_proto::google::r#type::Money],
     used: &impl Fn(&str) -> bool,
 ) -> Vec<Money> {
     let field = format!("tenant.{name}");

@@ -132,7 +132,8 @@ fn state(state: RefundState) -> pb::transfer_refund::State {
 #[must_use]
 pub fn transfer_refund_name(
     tenant: &TenantId,
-    (customer, refund): (Id<Customer>, Id<TransferRefund>),
+    customer: Id<Customer>,
+    refund: Id<TransferRefund>,
 ) -> String {
     format!("{}/transferRefunds/{refund}", customer_name(tenant, customer))
 }
@@ -154,10 +155,7 @@ pub fn transfer_refund(
         .note
         .map(|(note, invoice)| format!("{customer}/invoices/{invoice}/creditNotes/{note}"));
     Ok(pb::TransferRefund {
-        name: transfer_refund_name(
-            tenant,
-            (this_transfer_refund.customer, this_transfer_refund.id),
-        ),
+        name: transfer_refund_name(tenant, this_transfer_refund.customer, this_transfer_refund.id),
         state: state(this_transfer_refund.state).into(),
         payment: format!("{customer}/payments/{}", this_transfer_refund.payment),
         from: from.into(),

@@ -79,7 +79,8 @@ pub async fn page<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     aged: Aged,
-    (after, limit): (Option<Position>, u64),
+    after: Option<Position>,
+    limit: u64,
 ) -> Result<Vec<Ageing>, AppError> {
     let mut values: Vec<Value> = vec![tenant.as_str().into()];
     let sums: Vec<_> =

@@ -96,7 +96,8 @@ pub async fn lock<C: ConnectionTrait>(
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    (state, before): (Option<ApprovalState>, Uuid),
+    state: Option<ApprovalState>,
+    before: Uuid,
     limit: u64,
 ) -> Result<Vec<OfCustomer>, AppError> {
     let mut query =
@@ -135,7 +136,8 @@ pub async fn waiting_for<C: ConnectionTrait>(
 pub async fn save<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    (approval, customer): (&Approval, Id<Customer>),
+    approval: &Approval,
+    customer: Id<Customer>,
 ) -> Result<(), AppError> {
     let row = ActiveModel {
         tenant: Set(tenant.to_string()),

@@ -325,7 +325,8 @@ pub async fn suggested_for<C: ConnectionTrait>(
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    (state, before): (Option<LineState>, Uuid),
+    state: Option<LineState>,
+    before: Uuid,
     limit: u64,
 ) -> Result<Vec<BankLine>, AppError> {
     let mut query =

@@ -124,7 +124,8 @@ pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     listed: Listed,
-    (listing, after): (&Listing, Option<Position>),
+    listing: &Listing,
+    after: Option<Position>,
 ) -> Result<Vec<CreditNote>, AppError> {
     let mut query = Entity::find().filter(Column::Tenant.eq(tenant.as_str()));
     if let Some(invoice) = listed.invoice {
@@ -183,7 +184,9 @@ pub async fn issued<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     customer: Id<Customer>,
-    (from, to, after): (NaiveDate, NaiveDate, Uuid),
+    from: NaiveDate,
+    to: NaiveDate,
+    after: Uuid,
     limit: u64,
 ) -> Result<Vec<CreditNote>, AppError> {
     let select_statement = invoices_of(tenant, customer.uuid());

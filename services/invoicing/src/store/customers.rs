@@ -239,7 +239,8 @@ pub async fn find_many<C: ConnectionTrait>(
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    (listing, after): (&Listing, Option<Position>),
+    listing: &Listing,
+    after: Option<Position>,
 ) -> Result<Vec<Customer>, AppError> {
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str()));
     let backend = conn.get_database_backend();

@@ -55,7 +55,8 @@ pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     listed: &Listed,
-    (listing, after): (&Listing, Option<Position>),
+    listing: &Listing,
+    after: Option<Position>,
 ) -> Result<Vec<Invoice>, AppError> {
     let mut query = Entity::find().filter(Column::Tenant.eq(tenant.as_str()));
     if let Some(customer) = listed.customer {
@@ -172,7 +173,9 @@ pub async fn issued<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     customer: Id<Customer>,
-    (from, to, after): (NaiveDate, NaiveDate, Uuid),
+    from: NaiveDate,
+    to: NaiveDate,
+    after: Uuid,
     limit: u64,
 ) -> Result<Vec<Invoice>, AppError> {
     let query = Entity::find()
@@ -306,7 +309,8 @@ pub async fn is_any_waiting<C: ConnectionTrait>(
 pub async fn lock_waiting<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    (customer, but): (Id<Customer>, &str),
+    customer: Id<Customer>,
+    but: &str,
     limit: u64,
 ) -> Result<Vec<Invoice>, AppError> {
     let query = waiting(tenant, customer).filter(Column::BlockOwner.ne(but));

@@ -142,7 +142,8 @@ pub async fn lock<C: ConnectionTrait>(
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    (customer, before): (Option<Id<Customer>>, Uuid),
+    customer: Option<Id<Customer>>,
+    before: Uuid,
     limit: u64,
 ) -> Result<Vec<Mail>, AppError> {
     let mut query =
@@ -206,7 +207,8 @@ pub async fn save<C: ConnectionTrait>(
 pub async fn template<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    (kind, locale): (MailKind, &str),
+    kind: MailKind,
+    locale: &str,
 ) -> Result<Option<(String, String)>, AppError> {
     let key = (tenant.to_string(), kind.name().to_owned(), locale.to_owned());
     Ok(templates::Entity::find_by_id(key).one(conn).await?.map(|row| (row.subject, row.text_body)))
@@ -216,7 +218,8 @@ pub async fn template<C: ConnectionTrait>(
 pub async fn set_template<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    (kind, locale): (MailKind, &str),
+    kind: MailKind,
+    locale: &str,
     pair: Option<(&str, &str)>,
 ) -> Result<(), AppError> {
     let key = (tenant.to_string(), kind.name().to_owned(), locale.to_owned());

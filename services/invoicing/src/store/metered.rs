@@ -109,7 +109,8 @@ pub async fn lock_of_product<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     customer: Id<Customer>,
-    (currency, product): (Currency, &str),
+    currency: Currency,
+    product: &str,
 ) -> Result<Option<MeteredService>, AppError> {
     let query = Entity::find()
         .filter(Column::Tenant.eq(tenant.as_str()))

@@ -66,7 +66,8 @@ pub async fn lock(tx: &WriteTx, customer: Id<Customer>) -> Result<PaymentMethods
 pub async fn find<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    (customer, method): (Id<Customer>, Uuid),
+    customer: Id<Customer>,
+    method: Uuid,
 ) -> Result<Option<PaymentMethod>, AppError> {
     let id = method.to_string();
     let found = of_customer(conn, tenant, customer)

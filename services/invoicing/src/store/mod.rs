@@ -45,6 +45,7 @@ pub mod taken_back;
 pub mod tenants;
 pub mod test_clocks;
 pub mod top_ups;
+pub mod transfer_refund_lists;
 pub mod transfer_refunds;
 pub mod versions;
 pub mod waiting_refunds;

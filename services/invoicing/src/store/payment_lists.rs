@@ -30,7 +30,8 @@ pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     customer: Option<Id<Customer>>,
-    (listing, after): (&Listing, Option<Position>),
+    listing: &Listing,
+    after: Option<Position>,
 ) -> Result<Vec<Payment>, AppError> {
     let mut query = Entity::find().filter(Column::Tenant.eq(tenant.as_str()));
     if let Some(customer) = customer {
@@ -54,7 +55,8 @@ pub async fn list<C: ConnectionTrait>(
 pub async fn last_of_owner<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    (customer, owner): (Id<Customer>, &str),
+    customer: Id<Customer>,
+    owner: &str,
 ) -> Result<Option<Payment>, AppError> {
     let query = Entity::find()
         .filter(Column::Tenant.eq(tenant.as_str()))

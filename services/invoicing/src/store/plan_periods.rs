@@ -12,7 +12,8 @@ use uuid::Uuid;
 /// A plan over invoices is active from an instant on, unless it was before.
 pub async fn begin(
     tx: &WriteTx,
-    (plan, customer): (Uuid, Id<Customer>),
+    plan: Uuid,
+    customer: Id<Customer>,
     invoices: &[Id<Invoice>],
     at: DateTime<Utc>,
 ) -> Result<(), AppError> {
@@ -44,7 +45,8 @@ pub async fn end(tx: &WriteTx, plan: Uuid, at: DateTime<Utc>) -> Result<(), AppE
 pub async fn last_of<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    (customer, invoice): (Id<Customer>, Id<Invoice>),
+    customer: Id<Customer>,
+    invoice: Id<Invoice>,
 ) -> Result<Option<Uuid>, AppError> {
     let select = "SELECT plan_id FROM plan_periods WHERE tenant = $1 AND customer_id = $2 AND invoice_id = $3 ORDER BY begun_at DESC, plan_id DESC LIMIT 1";
     let values = vec![tenant.as_str().into(), customer.uuid().into(), invoice.uuid().into()];

@@ -108,7 +108,9 @@ pub async fn issued<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     customer: Id<Customer>,
-    (from, to, after): (NaiveDate, NaiveDate, Uuid),
+    from: NaiveDate,
+    to: NaiveDate,
+    after: Uuid,
     limit: u64,
 ) -> Result<Vec<ReceiptCreditNote>, AppError> {
     let query = Entity::find()

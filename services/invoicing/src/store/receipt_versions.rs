@@ -105,7 +105,9 @@ pub async fn issued<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     customer: Id<Customer>,
-    (from, to, after): (NaiveDate, NaiveDate, Uuid),
+    from: NaiveDate,
+    to: NaiveDate,
+    after: Uuid,
     limit: u64,
 ) -> Result<Vec<ReceiptVersion>, AppError> {
     let query = Entity::find()
@@ -120,7 +122,8 @@ pub async fn issued<C: ConnectionTrait>(
 pub async fn insert<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    (receipt_version, customer): (&ReceiptVersion, Id<Customer>),
+    receipt_version: &ReceiptVersion,
+    customer: Id<Customer>,
 ) -> Result<(), AppError> {
     let row = ActiveModel {
         tenant: Set(tenant.to_string()),

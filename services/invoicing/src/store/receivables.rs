@@ -70,8 +70,11 @@ pub async fn post<C: ConnectionTrait>(
 pub async fn customers<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    (first, next, before): (NaiveDate, NaiveDate, NaiveDate),
-    (after, limit): (Uuid, u64),
+    first: NaiveDate,
+    next: NaiveDate,
+    before: NaiveDate,
+    after: Uuid,
+    limit: u64,
 ) -> Result<Vec<Id<Customer>>, AppError> {
     let select = "SELECT customer_id FROM (SELECT customer_id FROM receivables WHERE tenant = $1 AND day >= $2 AND day < $3 AND customer_id > $5 \
                   UNION SELECT customer_id FROM statements WHERE tenant = $1 AND month = $4 AND closing <> 0 AND customer_id > $5 \
@@ -95,7 +98,8 @@ pub async fn moved<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     customer: Id<Customer>,
-    (first, next): (NaiveDate, NaiveDate),
+    first: NaiveDate,
+    next: NaiveDate,
 ) -> Result<Vec<(Currency, Moved)>, AppError> {
     let select = "SELECT currency, kind, CAST(SUM(amount) AS bigint) AS amount FROM receivables \
                   WHERE tenant = $1 AND customer_id = $2 AND day >= $3 AND day < $4 GROUP BY currency, kind ORDER BY currency, kind";
@@ -133,7 +137,8 @@ pub async fn billed<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     customer: Id<Customer>,
-    (first, next): (NaiveDate, NaiveDate),
+    first: NaiveDate,
+    next: NaiveDate,
     limit: u64,
 ) -> Result<Vec<(Id<Invoice>, i64)>, AppError> {
     let select = "SELECT invoice_id, CAST(SUM(amount) AS bigint) AS amount FROM receivables WHERE tenant = $1 AND customer_id = $2 AND day >= $3 AND day < $4 AND kind = 'ISSUED' \

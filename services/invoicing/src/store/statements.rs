@@ -99,7 +99,8 @@ pub async fn customers<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     month: NaiveDate,
-    (after, last): (Uuid, Uuid),
+    after: Uuid,
+    last: Uuid,
 ) -> Result<Vec<Id<Customer>>, AppError> {
     let query = Entity::find()
         .select_only()

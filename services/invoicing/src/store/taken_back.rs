@@ -15,7 +15,8 @@ use uuid::Uuid;
 pub async fn insert<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    (id, customer): (Uuid, Id<Customer>),
+    id: Uuid,
+    customer: Id<Customer>,
     taken_back: &TakenBack,
 ) -> Result<(), AppError> {
     let insert = "INSERT INTO taken_back (tenant, id, kind, customer_id, day, amount, currency) VALUES ($1, $2, $3, $4, $5, $6, $7) \
@@ -39,7 +40,8 @@ pub async fn of_month<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     customer: Id<Customer>,
-    (first, next): (NaiveDate, NaiveDate),
+    first: NaiveDate,
+    next: NaiveDate,
     limit: u64,
 ) -> Result<Vec<(Uuid, TakenBack)>, AppError> {
     let select = "SELECT id, kind, day, amount, currency FROM taken_back WHERE tenant = $1 AND customer_id = $2 AND day >= $3 AND day < $4 \

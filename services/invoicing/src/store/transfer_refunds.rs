@@ -2,13 +2,7 @@
 
 use super::{currency, date, unknown};
 use chrono::NaiveDate;
-use payterms_chassis::{
-    AppError,
-    filter::Comparison,
-    keyset::{self, Columns, Compared, Key, Position},
-    listing::{Listing, Order, UPDATE_TIME},
-    sql,
-};
+use payterms_chassis::{AppError, sql};
 use payterms_invoicing_domain::{
     Customer, Payment, TransferRefund,
     statement::GivenBack,
@@ -16,8 +10,7 @@ use payterms_invoicing_domain::{
 };
 use payterms_kernel::{Currency, Id, Money, TenantId};
 use sea_orm::{
-    ActiveValue::Set, IntoSimpleExpr, QueryOrder, QuerySelect, entity::prelude::*,
-    sea_query::OnConflict,
+    ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -67,7 +60,7 @@ impl ActiveModelBehavior for ActiveModel {}
 /// What is compared at once of a bank's file.
 const COMPARED_AT_ONCE: usize = 500;
 
-fn refund(row: Model) -> Result<TransferRefund, AppError> {
+pub(super) fn refund(row: Model) -> Result<TransferRefund, AppError> {
     let currency = currency(&row.currency)?;
     let from = Credit::named(&row.credit_from);
     let state = RefundState::ALL.into_iter().find(|state| state.name() == row.state);
@@ -157,7 +150,7 @@ pub async fn lock_sent<C: ConnectionTrait>(
     references: &BTreeSet<String>,
     accounts: &BTreeSet<String>,
 ) -> Result<Vec<TransferRefund>, AppError> {
-    with_reference_or_account(conn, (references, accounts), |column, some| {
+    with_reference_or_account(conn, references, accounts, |column, some| {
         of_values(tenant, column, some).order_by_asc(Column::Id).lock_exclusive()
     })
     .await
@@ -175,7 +168,7 @@ pub async fn to_return<C: ConnectionTrait>(
     let states =
         [RefundState::Pending, RefundState::Sending, RefundState::Sent, RefundState::Returned]
             .map(RefundState::name);
-    with_reference_or_account(conn, (references, accounts), |column, some| {
+    with_reference_or_account(conn, references, accounts, |column, some| {
         of_values(tenant, column, some).filter(Column::State.is_in(states))
     })
     .await
@@ -189,7 +182,8 @@ fn of_values(tenant: &TenantId, column: Column, values: &[&String]) -> Select<En
 
 async fn with_reference_or_account<C: ConnectionTrait>(
     conn: &C,
-    (references, accounts): (&BTreeSet<String>, &BTreeSet<String>),
+    references: &BTreeSet<String>,
+    accounts: &BTreeSet<String>,
     query: impl Fn(Column, &[&String]) -> Select<Entity>,
 ) -> Result<Vec<TransferRefund>, AppError> {
     let mut found: BTreeMap<Uuid, TransferRefund> = BTreeMap::new();
@@ -262,52 +256,6 @@ pub async fn save<C: ConnectionTrait>(
     Ok(())
 }
 
-/// A page of refunds after a position, of one customer or of all.
-pub async fn list<C: ConnectionTrait>(
-    conn: &C,
-    tenant: &TenantId,
-    customer: Option<Id<Customer>>,
-    (listing, after): (&Listing, Option<Position>),
-) -> Result<Vec<TransferRefund>, AppError> {
-    let mut query = Entity::find().filter(Column::Tenant.eq(tenant.as_str()));
-    if let Some(customer) = customer {
-        query = query.filter(Column::CustomerId.eq(customer.uuid()));
-    }
-    let order = |field: &str| (field == UPDATE_TIME).then(|| Column::UpdatedAt.into_simple_expr());
-    let columns = Columns { id: Column::Id.into_simple_expr(), filter: &compared, order: &order };
-    keyset::page(query, listing, after, &columns)?
-        .all(conn)
-        .await?
-        .into_iter()
-        .map(refund)
-        .collect()
-}
-
-fn compared(comparison: &Comparison) -> Option<Compared> {
-    let column = |column: Column| Some(Compared::As(column.into_simple_expr()));
-    match comparison.field {
-        "state" => column(Column::State),
-        "customer" => column(Column::CustomerId),
-        "payment" => column(Column::PaymentId),
-        "from" => column(Column::CreditFrom),
-        "reference" => column(Column::Reference),
-        "currency" => column(Column::Currency),
-        "amount" => Some(Compared::As(Expr::cust("credit + tax"))),
-        "sent_date" => column(Column::SentOn),
-        "create_time" => column(Column::CreatedAt),
-        UPDATE_TIME => column(Column::UpdatedAt),
-        _ => None,
-    }
-}
-
-/// Where a refund is in a list of this order.
-#[must_use]
-pub fn position(transfer_refund: &TransferRefund, order: Order) -> Position {
-    let key =
-        if order.field == UPDATE_TIME { Key::Instant(transfer_refund.updated_at) } else { Key::Id };
-    Position { key, id: transfer_refund.id.uuid() }
-}
-
 /// What was transferred back from one day on until before another, oldest first: what an invoice
 /// had sold by the day of its credit note, other credit by the day on which it was recorded. What
 /// the bank sent back is there once more, below zero: as much as came. Where there is no credit
@@ -316,7 +264,8 @@ pub async fn given_back<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     customer: Id<Customer>,
-    (first, next): (NaiveDate, NaiveDate),
+    first: NaiveDate,
+    next: NaiveDate,
     limit: u64,
 ) -> Result<Vec<GivenBack>, AppError> {
     let select = "SELECT * FROM (SELECT r.id, coalesce(n.number, '') AS note, coalesce(i.number, '') AS invoice, \
@@ -356,7 +305,8 @@ pub async fn sum_given_back<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     customer: Id<Customer>,
-    (first, next): (NaiveDate, NaiveDate),
+    first: NaiveDate,
+    next: NaiveDate,
 ) -> Result<Vec<Money>, AppError> {
     let select = "SELECT r.currency AS currency, CAST(SUM(r.credit + r.tax) AS bigint) AS amount FROM transfer_refunds r \
                   JOIN credit_notes n ON n.tenant = r.tenant AND n.id = r.credit_note_id WHERE r.tenant = $1 AND r.customer_id = $2 \
@@ -381,7 +331,8 @@ pub async fn currencies_given_back<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     customer: Id<Customer>,
-    (first, next): (NaiveDate, NaiveDate),
+    first: NaiveDate,
+    next: NaiveDate,
 ) -> Result<Vec<Currency>, AppError> {
     let select = "SELECT DISTINCT currency FROM transfer_refunds WHERE tenant = $1 AND customer_id = $2 \
                   AND ((recorded_on >= $3 AND recorded_on < $4) OR (returned_on >= $3 AND returned_on < $4))";

@@ -126,7 +126,9 @@ pub async fn issued<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     customer: Id<Customer>,
-    (from, to, after): (NaiveDate, NaiveDate, Uuid),
+    from: NaiveDate,
+    to: NaiveDate,
+    after: Uuid,
     limit: u64,
 ) -> Result<Vec<InvoiceVersion>, AppError> {
     let query = Entity::find()
@@ -141,7 +143,8 @@ pub async fn issued<C: ConnectionTrait>(
 pub async fn insert<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    (invoice_version, customer): (&InvoiceVersion, Id<Customer>),
+    invoice_version: &InvoiceVersion,
+    customer: Id<Customer>,
 ) -> Result<(), AppError> {
     let row = ActiveModel {
         tenant: Set(tenant.to_string()),

@@ -136,7 +136,7 @@ impl Scan {
         match (token, self.statement) {
             (Token::Ident(keyword), None) => return self.keyword(keyword),
             (Token::Ident("in"), Some(Statement::Targets)) => {
-                self.statement = Some(Statement::Loop)
+                self.statement = Some(Statement::Loop);
             }
             (Token::Ident("recursive"), Some(Statement::Loop)) => {
                 return Err("a loop calls itself (recursive)".to_owned());

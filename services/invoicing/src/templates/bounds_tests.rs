@@ -60,7 +60,7 @@ fn what_would_overflow_the_stack_is_refused_with_what_is_too_deep_and_its_line()
     let variables = samples(MailKind::Receipt, Language::English);
     for count in [200, 3_000] {
         for text in constructs(count).into_iter().filter(|text| text.len() < 100_000) {
-            let refusal = render(("Hello", &text), &variables).unwrap_err();
+            let refusal = render("Hello", &text, &variables).unwrap_err();
             let shown: String = text.chars().take(40).collect();
             assert_eq!(refusal.reason, Reason::TEMPLATE_INVALID, "{shown}");
             assert!(
@@ -69,7 +69,7 @@ fn what_would_overflow_the_stack_is_refused_with_what_is_too_deep_and_its_line()
             );
         }
     }
-    let refused = |text: &str| render(("Hello", text), &variables).unwrap_err().message;
+    let refused = |text: &str| render("Hello", text, &variables).unwrap_err().message;
     assert!(
         refused(&format!("\n{{{{ {}1 }}}}", "-".repeat(3_000)))
             .contains("more than 128 words and signs, line 2")
@@ -101,7 +101,7 @@ fn text_and_lists_that_double_are_refused() {
             .to_owned(),
     ] {
         assert_eq!(
-            render(("Hello", &text), &variables).unwrap_err().reason,
+            render("Hello", &text, &variables).unwrap_err().reason,
             Reason::TEMPLATE_INVALID,
             "{text}"
         );
@@ -111,7 +111,7 @@ fn text_and_lists_that_double_are_refused() {
 #[test]
 fn what_templates_need_is_taken() {
     let variables = samples(MailKind::Statement, Language::English);
-    let made = |text: &str| render(("Hello", text), &variables).unwrap().1;
+    let made = |text: &str| render("Hello", text, &variables).unwrap().1;
     assert_eq!(
         made("{% for row in invoices %}{{ row.number }} {{ row['total'] }}{% endfor %}"),
         "INV-2026-000001 100.00\u{a0}USD"
@@ -159,8 +159,7 @@ fn the_deepest_templates_that_pass_take_a_quarter_of_the_stack_at_most() {
         for text in [format!("{open}{inner}{close}"), format!("{elif}{inner}")] {
             // Some are rendered and some fail when they are: what counts is that they are parsed
             // and dropped.
-            if let Err(refusal) = on_stack(STACK / 4, || render_here(("Hello", &text), &variables))
-            {
+            if let Err(refusal) = on_stack(STACK / 4, || render_here("Hello", &text, &variables)) {
                 let bounds = ["words and signs", "in each other", "statements"];
                 assert!(
                     !bounds.iter().any(|bound| refusal.message.contains(bound)),

@@ -173,7 +173,7 @@ fn no_branch_of_a_template_runs_words_together() {
             let asked = asked(&format!("{} {}", template.0, template.1));
             let known = own_words(&format!("{}\n{}", template.0, template.1));
             for variables in combinations(kind, language, &asked) {
-                let (subject, text) = render(template, &variables).unwrap();
+                let (subject, text) = render(template.0, template.1, &variables).unwrap();
                 rendered += 1;
                 for fault in faults(&subject, &known).into_iter().chain(faults(&text, &known)) {
                     wrong.insert(format!("{kind:?} {}: {fault}", language.code()));

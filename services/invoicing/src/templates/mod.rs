@@ -182,7 +182,7 @@ fn payment_samples(kind: MailKind, language: Language, samples: &mut Variables) 
             add("amount", json!("100.00\u{a0}USD"));
         }
         MailKind::PrepaymentTurnedOff => {
-            add("reason", json!(language.prepayment_condition("PROVIDER_NOT_CONNECTED")))
+            add("reason", json!(language.prepayment_condition("PROVIDER_NOT_CONNECTED")));
         }
         MailKind::Reminder => {
             add("number", json!("INV-2026-000001"));
@@ -236,8 +236,12 @@ fn payment_samples(kind: MailKind, language: Language, samples: &mut Variables) 
 ///
 /// # Errors
 /// `TEMPLATE_INVALID`, with part and line; `OVERLOADED` where there is no thread to be had.
-pub fn render(words: (&str, &str), variables: &Variables) -> Result<(String, String), Refusal> {
-    on_stack(bounds::STACK, || render_here(words, variables))
+pub fn render(
+    subject: &str,
+    text: &str,
+    variables: &Variables,
+) -> Result<(String, String), Refusal> {
+    on_stack(bounds::STACK, || render_here(subject, text, variables))
 }
 
 fn on_stack<T: Send>(
@@ -261,7 +265,8 @@ fn on_stack<T: Send>(
 }
 
 fn render_here(
-    (subject, text): (&str, &str),
+    subject: &str,
+    text: &str,
     variables: &Variables,
 ) -> Result<(String, String), Refusal> {
     // Without filters and functions: some of them make much out of little.

@@ -42,7 +42,8 @@ fn every_mail_reads_well_in_both_languages_with_and_without_its_options() {
                 )
             });
             for variables in [full.clone(), bare.collect()] {
-                let (subject, text) = render(ours(kind, language), &variables).unwrap();
+                let (subject, text) = ours(kind, language);
+                let (subject, text) = render(subject, text, &variables).unwrap();
                 assert!(
                     !subject.is_empty() && !subject.contains('{') && text.len() > 40,
                     "{kind:?} {subject}"
@@ -56,7 +57,7 @@ fn every_mail_reads_well_in_both_languages_with_and_without_its_options() {
 #[test]
 fn a_template_sees_nothing_else_and_ends() {
     let variables = samples(MailKind::Receipt, Language::English);
-    let refused = |text: &str| render(("Hello", text), &variables).unwrap_err();
+    let refused = |text: &str| render("Hello", text, &variables).unwrap_err();
     assert_eq!(refused("{{ password }}").reason, Reason::TEMPLATE_INVALID);
     assert_eq!(refused("{% include \"/etc/passwd\" %}").reason, Reason::TEMPLATE_INVALID);
     assert_eq!(
@@ -76,7 +77,7 @@ fn a_template_sees_nothing_else_and_ends() {
     let long = format!("{{% for a in number %}}{}{{% endfor %}}", "x".repeat(20_000));
     assert_eq!(refused(&long).reason, Reason::TEMPLATE_INVALID);
     assert!(refused("one\n{% if %}").message.contains("line 2"));
-    assert_eq!(render(("{{ seller }}\nBcc: x", "y"), &variables).unwrap().0, "Acme Telecom Bcc: x");
+    assert_eq!(render("{{ seller }}\nBcc: x", "y", &variables).unwrap().0, "Acme Telecom Bcc: x");
 }
 
 #[test]
@@ -86,7 +87,8 @@ fn who_owes_nothing_is_not_asked_to_pay_and_recharges_are_named_where_there_are_
         (Language::French, "Payer maintenant", "recharge"),
     ] {
         let full = samples(MailKind::DisputeLost, language);
-        let text = |variables| render(ours(MailKind::DisputeLost, language), variables).unwrap().1;
+        let (subject, template) = ours(MailKind::DisputeLost, language);
+        let text = |variables| render(subject, template, variables).unwrap().1;
         assert!(text(&full).contains(pays) && text(&full).contains(recharges));
         let mut bare = full.clone();
         bare.extend(

@@ -150,7 +150,7 @@ impl Plan {
                 self.answer_by = Some(answer_by(first, self.answer_days, zone, now));
             }
             Verb::Reinstate | Verb::UndoBreach | Verb::Reopen => {
-                self.restarted(day_in(zone, now), now)?
+                self.restarted(day_in(zone, now), now)?;
             }
             _ => {
                 if let Some(counter) = self.counter.take().filter(|_| verb == Verb::AcceptCounter) {

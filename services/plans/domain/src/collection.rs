@@ -282,7 +282,7 @@ impl Plan {
             Ended::Failed(reason)
                 if *reason == Reason::NOTHING_PAYABLE || *reason == Reason::COLLECTION_WAITS =>
             {
-                self.attempt.next_at = Some(tomorrow)
+                self.attempt.next_at = Some(tomorrow);
             }
             Ended::Failed(reason) => {
                 self.attempt.reason.clone_from(reason);

@@ -183,7 +183,7 @@ fn breached_wrongly_and_taken_back(late: DateTime<Utc>) -> Plan {
     plan.evaluate(UTC, late).unwrap();
     plan.evaluate(UTC, late + TimeDelta::days(5)).unwrap();
     plan.lifted(late);
-    publish_figures_of(&mut plan, 0, (0, 4_000), day("2026-02-05"), late + TimeDelta::days(6));
+    publish_figures_of(&mut plan, 0, 0, 4_000, day("2026-02-05"), late + TimeDelta::days(6));
     plan.evaluate(UTC, late + TimeDelta::days(6)).unwrap();
     block(&mut plan, late + TimeDelta::days(6));
     publish_figures(&mut plan, 1, 0, 6_000, late + TimeDelta::days(7));

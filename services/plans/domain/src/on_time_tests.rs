@@ -63,7 +63,8 @@ fn money_counts_by_its_day_and_the_last_day_of_grace_is_in_time() {
         publish_figures_of(
             &mut plan,
             0,
-            (4_000 - cents, cents),
+            4_000 - cents,
+            cents,
             day(effective),
             at(day("2026-02-08")),
         );
@@ -80,7 +81,7 @@ fn a_payment_in_time_undoes_the_breach_whenever_it_is_known() {
         ("2026-02-06", PlanState::Breached, 1, true),
     ] {
         let (mut plan, now) = (breached(), at(day("2026-02-07")));
-        publish_figures_of(&mut plan, 0, (0, 4_000), day(effective), now);
+        publish_figures_of(&mut plan, 0, 0, 4_000, day(effective), now);
         plan.evaluate(UTC, now).unwrap();
         if matches!(plan.pending_transition, Some(PendingTransition::Block { .. })) {
             assert_eq!(
@@ -103,9 +104,9 @@ fn a_payment_in_time_undoes_the_breach_whenever_it_is_known() {
 #[test]
 fn a_breach_that_is_disproved_by_what_pays_all_ends_as_completed() {
     let (mut plan, now) = (breached(), at(day("2026-02-07")));
-    publish_figures_of(&mut plan, 0, (0, 4_000), day("2026-02-05"), now);
+    publish_figures_of(&mut plan, 0, 0, 4_000, day("2026-02-05"), now);
     plan.pending_transition = None;
-    publish_figures_of(&mut plan, 1, (0, 6_000), day("2026-02-05"), now);
+    publish_figures_of(&mut plan, 1, 0, 6_000, day("2026-02-05"), now);
     plan.evaluate(UTC, now).unwrap();
     assert_eq!(
         (plan.state, plan.breaches.count, plan.breached_on),
@@ -117,7 +118,7 @@ fn a_breach_that_is_disproved_by_what_pays_all_ends_as_completed() {
 #[test]
 fn where_the_blocks_are_refused_a_person_decides() {
     let (mut plan, now) = (breached(), at(day("2026-02-07")));
-    publish_figures_of(&mut plan, 0, (0, 4_000), day("2026-02-05"), now);
+    publish_figures_of(&mut plan, 0, 0, 4_000, day("2026-02-05"), now);
     plan.evaluate(UTC, now).unwrap();
     plan.not_blocked(now);
     for _ in 0..3 {
@@ -133,7 +134,7 @@ fn where_the_blocks_are_refused_a_person_decides() {
         (1, false, &None)
     );
     // And it is disproved again: as something has changed, the blocks are tried again.
-    publish_figures_of(&mut plan, 0, (0, 4_000), day("2026-02-05"), now + TimeDelta::days(2));
+    publish_figures_of(&mut plan, 0, 0, 4_000, day("2026-02-05"), now + TimeDelta::days(2));
     plan.evaluate(UTC, now + TimeDelta::days(2)).unwrap();
     assert!(matches!(
         plan.pending_transition,
@@ -154,7 +155,7 @@ fn without_days_of_grace_a_breach_is_undone_once_and_not_made_again() {
     // It becomes known in March only: the second instalment is late by then, and has a day of
     // grace.
     let march = at(day("2026-03-05"));
-    publish_figures_of(&mut plan, 0, (0, 4_000), day("2026-01-31"), march);
+    publish_figures_of(&mut plan, 0, 0, 4_000, day("2026-01-31"), march);
     for _ in 0..5 {
         plan.evaluate(UTC, march).unwrap();
         block(&mut plan, march);
@@ -179,7 +180,7 @@ fn without_days_of_grace_a_breach_is_undone_once_and_not_made_again() {
     let mut late = strict();
     late.evaluate(UTC, first).unwrap();
     late.lifted(first);
-    publish_figures_of(&mut late, 0, (0, 4_000), day("2026-02-01"), first);
+    publish_figures_of(&mut late, 0, 0, 4_000, day("2026-02-01"), first);
     late.evaluate(UTC, first).unwrap();
     assert_eq!((late.state, late.breaches.count), (PlanState::Breached, 1));
 }
@@ -187,14 +188,14 @@ fn without_days_of_grace_a_breach_is_undone_once_and_not_made_again() {
 #[test]
 fn what_was_paid_before_the_plan_counts_for_nothing() {
     let (mut plan, now) = (super::tests::proposed(), at(day("2026-01-02")));
-    publish_figures_of(&mut plan, 1, (2_000, 4_000), day("2026-01-01"), now);
+    publish_figures_of(&mut plan, 1, 2_000, 4_000, day("2026-01-01"), now);
     plan.accept(Verb::Approve, who(Side::Tenant), usd(10_000), now).unwrap();
     block(&mut plan, now);
     assert_eq!(plan.offer.instalments[0].amount, usd(3_334));
     assert_eq!(plan.was_missed_by(day("2026-02-05")), Ok(true));
-    publish_figures_of(&mut plan, 1, (0, 6_000), day("2026-01-20"), now);
+    publish_figures_of(&mut plan, 1, 0, 6_000, day("2026-01-20"), now);
     assert_eq!(plan.was_missed_by(day("2026-02-05")), Ok(true), "20.00 of 33.34");
-    publish_figures_of(&mut plan, 0, (0, 4_000), day("2026-02-05"), now);
+    publish_figures_of(&mut plan, 0, 0, 4_000, day("2026-02-05"), now);
     assert_eq!(plan.was_missed_by(day("2026-02-05")), Ok(false));
     // A payment from before the plan is taken back: it is owed in addition.
     publish_figures(&mut plan, 1, 6_000, 0, now + TimeDelta::days(1));
@@ -277,14 +278,14 @@ fn a_block_that_is_refused_because_more_was_taken_back_is_asked_for_again() {
 #[test]
 fn a_payment_that_is_matched_anew_disproves_another_breach() {
     let (mut plan, now) = (breached(), at(day("2026-02-07")));
-    publish_figures_of(&mut plan, 0, (0, 4_000), day("2026-02-05"), now);
+    publish_figures_of(&mut plan, 0, 0, 4_000, day("2026-02-05"), now);
     plan.evaluate(UTC, now).unwrap();
     assert!(plan.breaches.disproved);
     plan.not_blocked(now);
     publish_figures(&mut plan, 0, 4_000, 0, now + TimeDelta::seconds(1));
     plan.evaluate(UTC, now).unwrap();
     assert_eq!((plan.breaches.disproved, plan.breaches.count), (false, 1));
-    publish_figures_of(&mut plan, 0, (0, 4_000), day("2026-02-05"), now + TimeDelta::seconds(2));
+    publish_figures_of(&mut plan, 0, 0, 4_000, day("2026-02-05"), now + TimeDelta::seconds(2));
     plan.evaluate(UTC, now).unwrap();
     assert_eq!((plan.breaches.disproved, plan.breaches.count), (true, 0));
 }

@@ -66,7 +66,7 @@ impl World {
 
     fn publish_figures(&self, plan: &mut Plan, index: usize) {
         let on = (self.now - TimeDelta::days(self.ago)).date_naive();
-        publish_figures_of(plan, index, (self.open(index), self.invoices[index].0), on, self.now);
+        publish_figures_of(plan, index, self.open(index), self.invoices[index].0, on, self.now);
     }
 
     fn happens(&mut self, plan: &mut Plan, event: &Event) {
@@ -78,7 +78,7 @@ impl World {
             }
             Event::Credit(index, cents) => self.invoices[index].1 += cents.min(self.open(index)),
             Event::TakeBack(index, cents) => {
-                self.invoices[index].0 -= cents.min(self.invoices[index].0)
+                self.invoices[index].0 -= cents.min(self.invoices[index].0);
             }
             Event::Days(days) => self.now += TimeDelta::days(i64::try_from(days).unwrap()),
             Event::TryEnds(well) => {
@@ -104,7 +104,7 @@ impl World {
                 ));
             }
             Event::Accept => {
-                drop(plan.accept(Verb::AcceptCounter, who(Side::Customer), usd(10_000), now))
+                drop(plan.accept(Verb::AcceptCounter, who(Side::Customer), usd(10_000), now));
             }
             Event::Decline => drop(plan.decline_counter(who(Side::Customer), "", UTC, now)),
             Event::Refuse => drop(plan.end(Verb::Refuse, who(Side::Tenant), "", now)),

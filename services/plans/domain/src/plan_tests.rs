@@ -132,14 +132,15 @@ pub(crate) fn publish_figures(
     paid: i64,
     now: DateTime<Utc>,
 ) {
-    publish_figures_of(plan, index, (open, paid), now.date_naive(), now);
+    publish_figures_of(plan, index, open, paid, now.date_naive(), now);
 }
 
 /// The same; what is paid more is effective on a day.
 pub(crate) fn publish_figures_of(
     plan: &mut Plan,
     index: usize,
-    (open, paid): (i64, i64),
+    open: i64,
+    paid: i64,
     on: NaiveDate,
     now: DateTime<Utc>,
 ) {

@@ -44,7 +44,7 @@ impl PlanService for Api {
         request: Request<ProposePlanRequest>,
     ) -> Result<Response<ProposePlanResponse>, Status> {
         let (call, command) = parse::propose_plan(request)?;
-        handler::create(&self.app.flows, &call, (store::plans::NAMED, &command.marks), || {
+        handler::create(&self.app.flows, &call, store::plans::NAMED, &command.marks, || {
             propose_plan(&self.app, &call, &command)
         })
         .await

@@ -22,7 +22,7 @@ pub(super) fn schedule(fields: &mut Fields, message: Option<&pb::Schedule>) -> S
         fields.choice::<DayOfWeek>("schedule.day_of_week", message.day_of_week)
     };
     let mut wrong = |field: &str, description: &str| {
-        fields.wrong(&format!("schedule.{field}"), Reason::SCHEDULE_INVALID, description)
+        fields.wrong(&format!("schedule.{field}"), Reason::SCHEDULE_INVALID, description);
     };
     if kind == Some(Kind::SingleDeferral) {
         if date.is_none() && message.date.is_none() {

@@ -38,7 +38,8 @@ pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     filter: &PlanFilter<'_>,
-    (listing, after): (&Listing, Option<Position>),
+    listing: &Listing,
+    after: Option<Position>,
 ) -> Result<Vec<Plan>, AppError> {
     let mut query = Entity::find()
         .filter(Column::Tenant.eq(tenant.as_str()))

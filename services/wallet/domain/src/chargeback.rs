@@ -68,7 +68,7 @@ pub fn of_top_up(
         part(top_up.tax, amount, top_up.amount)?.min(tax_left)?
     };
     let credit = amount.minus(tax)?;
-    let mut sides = take(wallet, credit, (top_up.tax_kind, top_up.lot))?;
+    let mut sides = take(wallet, credit, top_up.tax_kind, top_up.lot)?;
     let others =
         [(Account::TaxPayable, None, tax.negated()), (Account::ProviderClearing, None, amount)];
     sides.extend(others.into_iter().filter(|(.., amount)| !amount.is_zero()));
@@ -100,7 +100,8 @@ pub(crate) type Sides = Vec<(Account, Option<Id<Lot>>, Money)>;
 fn take(
     wallet: &mut Wallet,
     amount: Money,
-    (kind, id): (TaxKind, Option<Id<Lot>>),
+    kind: TaxKind,
+    id: Option<Id<Lot>>,
 ) -> Result<Sides, MoneyError> {
     let is_affected = |lot: &&mut Lot| lot.kind == LotKind::Purchased && lot.tax_kind == Some(kind);
     let mut lots: Vec<_> = wallet.lots.iter_mut().filter(is_affected).collect();
@@ -197,7 +198,7 @@ pub fn of_charge(
     post(wallet, ids, TransferKind::Chargeback, payment, sides, now)?;
     let credited = amount.minus(from_invoices)?;
     if credited.is_positive() {
-        let mut sides = take(wallet, credited, (TaxKind::Deposit, None))?;
+        let mut sides = take(wallet, credited, TaxKind::Deposit, None)?;
         sides.push((Account::InvoiceSettlement, None, credited));
         post(wallet, ids, TransferKind::Chargeback, payment, sides, now)?;
     }
@@ -245,7 +246,7 @@ pub fn before_surplus(
     if !back.is_positive() || !beyond.is_positive() {
         return Ok(Vec::new());
     }
-    let mut sides = take(wallet, beyond, (TaxKind::Deposit, None))?;
+    let mut sides = take(wallet, beyond, TaxKind::Deposit, None)?;
     sides.push((Account::InvoiceSettlement, None, beyond));
     post(wallet, ids, TransferKind::Chargeback, Some(payment), sides, now)?;
     let (mut left, mut moved) = (beyond, Vec::new());

@@ -33,7 +33,8 @@ pub fn won_top_up(
     wallet: &mut Wallet,
     ids: &mut IdSource,
     GivenBack { taken, lots }: GivenBack<'_>,
-    (this_lot, expires_at): (Option<&Lot>, Option<DateTime<Utc>>),
+    this_lot: Option<&Lot>,
+    expires_at: Option<DateTime<Utc>>,
     now: DateTime<Utc>,
 ) -> Result<Vec<Id<Lot>>, Refusal> {
     if top_up.state != TopUpState::ChargedBack {
@@ -51,10 +52,10 @@ pub fn won_top_up(
     if to_own.is_positive() {
         let like =
             this_lot.cloned().unwrap_or_else(|| bought_lot(top_up, ids.make(), expires_at, now));
-        restored.extend(restore(wallet, ids, (&like, to_own), &mut sides, now)?);
+        restored.extend(restore(wallet, ids, &like, to_own, &mut sides, now)?);
     }
     for (lot, part) in others {
-        restored.extend(restore(wallet, ids, (lot, *part), &mut sides, now)?);
+        restored.extend(restore(wallet, ids, lot, *part, &mut sides, now)?);
     }
     sides.retain(|(.., amount)| !amount.is_zero());
     post(wallet, ids, TransferKind::DisputeWon, Some(top_up.id.uuid()), sides, now)?;
@@ -99,7 +100,8 @@ fn bought_lot(
 fn restore(
     wallet: &mut Wallet,
     ids: &mut IdSource,
-    (lot, part): (&Lot, Money),
+    lot: &Lot,
+    part: Money,
     sides: &mut Sides,
     now: DateTime<Utc>,
 ) -> Result<Vec<Id<Lot>>, Refusal> {
@@ -129,7 +131,8 @@ pub fn won_charge(
     charge: &mut Charge,
     wallet: &mut Wallet,
     ids: &mut IdSource,
-    (GivenBack { taken, lots }, unmoved): (GivenBack<'_>, Money),
+    GivenBack { taken, lots }: GivenBack<'_>,
+    unmoved: Money,
     expires_at: Option<DateTime<Utc>>,
     now: DateTime<Utc>,
 ) -> Result<Vec<Id<Lot>>, Refusal> {
@@ -145,7 +148,7 @@ pub fn won_charge(
         (Sides::new(), Money::zero(wallet.currency), Vec::new());
     for (lot, part) in lots {
         to_lots = to_lots.plus(*part)?;
-        restored.extend(restore(wallet, ids, (lot, *part), &mut sides, now)?);
+        restored.extend(restore(wallet, ids, lot, *part, &mut sides, now)?);
     }
     if to_lots.is_positive() {
         sides.push((Account::InvoiceSettlement, None, to_lots.negated()));

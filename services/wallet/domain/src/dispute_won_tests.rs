@@ -104,15 +104,9 @@ fn a_top_up_that_is_won_is_credit_with_its_tax_again() {
     let lots = taken_from(&this_wallet);
     let given = GivenBack { taken, lots: &lots };
     let later = NOW + TimeDelta::days(11);
-    let made = won_top_up(
-        &mut bought,
-        &mut this_wallet,
-        &mut ids("won"),
-        given,
-        (Some(&old), None),
-        later,
-    )
-    .unwrap();
+    let made =
+        won_top_up(&mut bought, &mut this_wallet, &mut ids("won"), given, Some(&old), None, later)
+            .unwrap();
     assert_eq!(
         (this_wallet.posted, this_wallet.owed, this_wallet.owed_undone),
         (aud("20"), aud("0"), aud("0")),
@@ -131,14 +125,8 @@ fn a_top_up_that_is_won_is_credit_with_its_tax_again() {
         ),
         (aud("55").negated(), aud("5"))
     );
-    let again = won_top_up(
-        &mut bought,
-        &mut this_wallet,
-        &mut ids("won"),
-        given,
-        (Some(&old), None),
-        later,
-    );
+    let again =
+        won_top_up(&mut bought, &mut this_wallet, &mut ids("won"), given, Some(&old), None, later);
     assert_eq!(again, Ok(Vec::new()), "once");
     assert!(this_wallet.transfers.iter().all(|transfer| transfer.is_balanced().unwrap()));
 }
@@ -181,7 +169,7 @@ fn a_charge_that_is_won_pays_again_and_its_surplus_is_credit() {
     let lots = taken_from(&this_wallet);
     let given = GivenBack { taken, lots: &lots };
     let restored =
-        won_charge(&mut charge, &mut this_wallet, &mut ids("won"), (given, aud("0")), None, NOW)
+        won_charge(&mut charge, &mut this_wallet, &mut ids("won"), given, aud("0"), None, NOW)
             .unwrap();
     assert_eq!(
         (restored, this_wallet.lots.len()),
@@ -199,7 +187,7 @@ fn a_charge_that_is_won_pays_again_and_its_surplus_is_credit() {
     );
     assert_eq!(account_balance(&this_wallet, Account::ProviderClearing), aud("0"));
     assert_eq!(
-        won_charge(&mut charge, &mut this_wallet, &mut ids("won"), (given, aud("0")), None, NOW),
+        won_charge(&mut charge, &mut this_wallet, &mut ids("won"), given, aud("0"), None, NOW),
         Ok(Vec::new()),
         "once"
     );
@@ -283,7 +271,7 @@ fn each_lot_has_back_what_was_taken_from_it() {
     let lots = taken_from(&wallet);
     let given = GivenBack { taken, lots: &lots };
     let restored =
-        won_top_up(&mut top_up, &mut wallet, &mut ids("won"), given, (Some(&lots[0].0), None), NOW)
+        won_top_up(&mut top_up, &mut wallet, &mut ids("won"), given, Some(&lots[0].0), None, NOW)
             .unwrap();
     assert_eq!((restored, top_up.lot), (vec![id, other], Some(id)));
     assert_eq!(
@@ -315,7 +303,7 @@ fn what_had_become_debt_goes_to_the_own_lot() {
     let used_up = wallet.lots.iter().find(|lot| lot.id == id).cloned();
     let given = GivenBack { taken, lots: &[] };
     let restored =
-        won_top_up(&mut top_up, &mut wallet, &mut ids("won"), given, (used_up.as_ref(), None), NOW)
+        won_top_up(&mut top_up, &mut wallet, &mut ids("won"), given, used_up.as_ref(), None, NOW)
             .unwrap();
     assert_eq!((restored, top_up.lot), (vec![id], Some(id)));
     assert_eq!(
@@ -337,7 +325,7 @@ fn what_has_no_room_in_the_own_lot_is_in_a_new_one() {
     let lots = taken_from(&wallet);
     let given = GivenBack { taken, lots: &lots };
     let restored =
-        won_top_up(&mut top_up, &mut wallet, &mut ids("won"), given, (Some(&lots[0].0), None), NOW)
+        won_top_up(&mut top_up, &mut wallet, &mut ids("won"), given, Some(&lots[0].0), None, NOW)
             .unwrap();
     assert_eq!((restored.len(), top_up.lot), (2, Some(id)));
     assert_eq!(
@@ -373,7 +361,7 @@ fn a_rounding_meanwhile_does_not_move_the_credit_of_another_purchase() {
     let lots = taken_from(&wallet);
     let given = GivenBack { taken, lots: &lots };
     let restored =
-        won_top_up(&mut top_up, &mut wallet, &mut ids("won"), given, (None, None), NOW).unwrap();
+        won_top_up(&mut top_up, &mut wallet, &mut ids("won"), given, None, None, NOW).unwrap();
     assert_eq!(
         (restored[0], free_of(&wallet, other), free_of(&wallet, restored[1])),
         (other, aud("100"), aud("0.004"))

@@ -57,7 +57,8 @@ fn is_pending(lot: &Lot, notice: Notice, this_notices: &LatestNotices) -> bool {
 pub fn due<'a>(
     lots: &'a [Lot],
     this_notices: &LatestNotices,
-    (zone, today): (Tz, NaiveDate),
+    zone: Tz,
+    today: NaiveDate,
     now: DateTime<Utc>,
 ) -> Vec<(&'a Lot, Notice)> {
     let latest = |lot: &Lot| {
@@ -139,7 +140,7 @@ mod tests {
                 days.last().is_none_or(|last| *last < next) && days.len() < 2,
                 "{days:?} and {next}"
             );
-            let found = due(&lots, &this_notices, (zone, next), start_of_day(zone, next));
+            let found = due(&lots, &this_notices, zone, next, start_of_day(zone, next));
             this_notices.extend(found.iter().map(|(lot, notice)| (lot.id, *notice)));
             days.push(next);
         }
@@ -192,20 +193,22 @@ mod tests {
             due(
                 &lots,
                 &LatestNotices::new(),
-                (Tz::UTC, day("2026-03-25")),
+                Tz::UTC,
+                day("2026-03-25"),
                 at("2026-03-25T00:00:00Z")
             )
             .is_empty()
         );
         let over = at("2026-03-31T10:00:00Z");
         let lots = [bought.clone()];
-        assert!(due(&lots, &LatestNotices::new(), (Tz::UTC, day("2026-03-31")), over).is_empty());
+        assert!(due(&lots, &LatestNotices::new(), Tz::UTC, day("2026-03-31"), over).is_empty());
         assert_eq!(next_day(&lots, &LatestNotices::new(), Tz::UTC, over), None);
         // Whoever was away for weeks tells the last notice alone.
         let found = due(
             &lots,
             &LatestNotices::new(),
-            (Tz::UTC, day("2026-03-26")),
+            Tz::UTC,
+            day("2026-03-26"),
             at("2026-03-26T00:00:00Z"),
         );
         assert_eq!(found, [(&bought, Notice::Last)]);
@@ -224,7 +227,7 @@ mod tests {
             let (lots, mut this_notices, mut notices) = ([this_lot], LatestNotices::new(), Vec::new());
             for (hours, zone) in zones.iter().enumerate() {
                 let now = made + TimeDelta::hours(i64::try_from(hours).unwrap() * 22);
-                let found = due(&lots, &this_notices, (*zone, today(*zone, now, None)), now);
+                let found = due(&lots, &this_notices, *zone, today(*zone, now, None), now);
                 notices.extend(found.iter().map(|(_, notice)| *notice));
                 this_notices.extend(found.iter().map(|(lot, notice)| (lot.id, *notice)));
             }

@@ -67,7 +67,7 @@ pub fn accrued(
         match entry.account {
             Account::InvoiceSettlement => deposit = deposit.plus(entry.amount)?,
             Account::CustomerCredit if entry.lot.is_none() && wallet.overdraft.is_some() => {
-                owed = owed.minus(entry.amount)?
+                owed = owed.minus(entry.amount)?;
             }
             _ => {}
         }

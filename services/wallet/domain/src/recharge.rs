@@ -224,11 +224,11 @@ impl AutoRecharge {
             TopUpState::Processing => return,
             TopUpState::Succeeded | TopUpState::ChargedBack => self.start_anew(),
             TopUpState::Failed if top_up.decline_code.is_empty() => {
-                self.fail("DECLINED", "DECLINED", times)
+                self.fail("DECLINED", "DECLINED", times);
             }
             TopUpState::Failed => self.fail(&top_up.decline_code, &top_up.decline_code, times),
             TopUpState::RequiresAction => {
-                self.fail("REQUIRES_ACTION", AUTHENTICATION_REQUIRED, times)
+                self.fail("REQUIRES_ACTION", AUTHENTICATION_REQUIRED, times);
             }
         }
         // The month's end did not get its credit, so its mark is set again for the retry.

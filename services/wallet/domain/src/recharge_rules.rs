@@ -214,7 +214,8 @@ impl Rules {
     /// Those of `charge`, which says what is charged for so much credit.
     pub fn figures(
         &self,
-        (month, charged): (NaiveDate, Money),
+        month: NaiveDate,
+        charged: Money,
         charge: impl Fn(Money) -> Result<Money, Refusal>,
     ) -> Result<MonthFigures, Refusal> {
         let ceiling = self.ceiling_in_force(&charge)?;

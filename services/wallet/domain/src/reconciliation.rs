@@ -63,6 +63,8 @@ impl Period {
     /// with an hour more for what was listed late. None while that is too short to be worth asking.
     #[must_use]
     pub fn of_night(last: DateTime<Utc>, now: DateTime<Utc>) -> Option<Self> {
+        // A test clock was ahead of the provider's time when the account was connected.
+        let last = if last > now { now - UNDER_WAY } else { last };
         let from = (last - UNDER_WAY).max(now - LONGEST_PERIOD);
         (now - last >= UNDER_WAY).then_some(Self { from, to: now })
     }
@@ -169,6 +171,11 @@ mod tests {
             Period::of_night(now - TimeDelta::minutes(59), now),
             None,
             "a test clock has passed a night in a moment"
+        );
+        assert_eq!(
+            Period::of_night(now + TimeDelta::days(200), now),
+            Some(Period { from: now - TimeDelta::hours(2), to: now }),
+            "a test clock was ahead when the account was connected"
         );
     }
 }

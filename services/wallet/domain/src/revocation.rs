@@ -148,7 +148,8 @@ fn must_suffice(left: Money, amount: Money) -> Result<(), Refusal> {
 pub fn propose(
     wallet: &Wallet,
     lot: Id<Lot>,
-    (id, by): (Id<Revocation>, &str),
+    id: Id<Revocation>,
+    by: &str,
     proposal: Proposal,
     now: DateTime<Utc>,
 ) -> Result<Revocation, Refusal> {
@@ -247,7 +248,8 @@ impl Revocation {
         &mut self,
         wallet: &mut Wallet,
         ids: &mut IdSource,
-        (lot, answer): (&Lot, String),
+        lot: &Lot,
+        answer: String,
         now: DateTime<Utc>,
     ) -> Result<Vec<Id<Lot>>, Refusal> {
         self.must_be(RevocationState::Revoked)?;

@@ -52,7 +52,7 @@ fn proposed(wallet: &Wallet, cents: Option<i64>) -> Result<Revocation, payterms_
         amount: cents.map(usd),
         explanation: "A stolen card bought it.".into(),
     };
-    propose(wallet, wallet.lots[0].id, (Id::from_uuid(Uuid::max()), "ann"), proposal, NOW)
+    propose(wallet, wallet.lots[0].id, Id::from_uuid(Uuid::max()), "ann", proposal, NOW)
 }
 
 fn by(who: &str, approve: bool) -> Decision {
@@ -87,13 +87,13 @@ fn two_people_withhold_it_and_one_gives_it_back() {
         Reason::REVOCATION_STATE
     );
     let lot = wallet.lots[0].clone();
-    revocation.restore(&mut wallet, &mut ids(), (&lot, "It was no fraud.".into()), NOW).unwrap();
+    revocation.restore(&mut wallet, &mut ids(), &lot, "It was no fraud.".into(), NOW).unwrap();
     assert_eq!(
         (wallet.lots[0].remaining, balance(&wallet, Account::Withheld)),
         (usd(50_00), usd(0))
     );
     assert_eq!(
-        revocation.restore(&mut wallet, &mut ids(), (&lot, String::new()), NOW).unwrap_err().reason,
+        revocation.restore(&mut wallet, &mut ids(), &lot, String::new(), NOW).unwrap_err().reason,
         Reason::REVOCATION_STATE
     );
     assert!(wallet.transfers.iter().all(|transfer| transfer.is_balanced().unwrap()));
@@ -153,7 +153,7 @@ fn what_is_restored_pays_what_is_owed_and_outlives_its_lot() {
     };
     posting::debit(&mut wallet, &mut ids, debit, NOW).unwrap();
     let (lot, later) = (wallet.lots[0].clone(), NOW + TimeDelta::days(9));
-    revocation.restore(&mut wallet, &mut ids, (&lot, String::new()), later).unwrap();
+    revocation.restore(&mut wallet, &mut ids, &lot, String::new(), later).unwrap();
     let again = wallet.lots.iter().find(|lot| Some(lot.id) == revocation.restored_to).unwrap();
     assert_eq!(
         (wallet.owed, again.remaining, again.expires_at),

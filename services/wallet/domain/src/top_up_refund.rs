@@ -117,7 +117,8 @@ pub(crate) fn refundable_lot(
 /// # Errors
 /// `CURRENCY_MISMATCH`, `TOP_UP_STATE`, `DISPUTE_NOT_CONFIRMED`, `REFUND_TOO_LARGE`.
 pub fn ask(
-    (top_up, dispute): (&mut TopUp, Option<&Dispute>),
+    top_up: &mut TopUp,
+    dispute: Option<&Dispute>,
     wallet: &mut Wallet,
     ids: &mut IdSource,
     request: RefundRequest,
@@ -254,7 +255,8 @@ fn share(tax: Money, part: Money, whole: Money) -> Result<Money, MoneyError> {
 /// Records the provider's answer: purchased credit and tax payable → provider clearing, or the
 /// credit is free again. A refund that has ended does not change; returns false then.
 pub fn answered(
-    (top_up, refund): (&mut TopUp, &mut TopUpRefund),
+    top_up: &mut TopUp,
+    refund: &mut TopUpRefund,
     hold: &mut Hold,
     wallet: &mut Wallet,
     ids: &mut IdSource,

@@ -68,7 +68,7 @@ fn refund(
     seed: u32,
     credit: Option<&str>,
 ) -> (TopUpRefund, Hold) {
-    ask((top_up, None), wallet, &mut ids(seed), request(credit), NOW).unwrap()
+    ask(top_up, None, wallet, &mut ids(seed), request(credit), NOW).unwrap()
 }
 
 fn account(wallet: &Wallet, account: Account) -> Money {
@@ -88,7 +88,8 @@ fn parts_give_back_the_tax_in_proportion_and_the_last_one_the_rest() {
     for (seed, credit) in [(1, Some("16.67")), (2, Some("16.67")), (3, None)] {
         let (mut top_up_refund, mut hold) = refund(&mut top_up, &mut wallet, seed, credit);
         answered(
-            (&mut top_up, &mut top_up_refund),
+            &mut top_up,
+            &mut top_up_refund,
             &mut hold,
             &mut wallet,
             &mut ids(seed + 10),
@@ -130,12 +131,12 @@ fn what_is_spent_held_or_owed_stays_and_only_whole_minor_units_go_back() {
     assert_eq!(refundable(&top_up, None, &wallet, NOW), Ok(aud("30.00")));
     wallet.owed = aud("5");
     assert_eq!(refundable(&top_up, None, &wallet, NOW), Ok(aud("25.00")));
-    let refused = ask((&mut top_up, None), &mut wallet, &mut ids(2), request(Some("25.01")), NOW)
-        .unwrap_err();
+    let refused =
+        ask(&mut top_up, None, &mut wallet, &mut ids(2), request(Some("25.01")), NOW).unwrap_err();
     assert_eq!(refused.reason, Reason::REFUND_TOO_LARGE);
     top_up.state = TopUpState::ChargedBack;
     assert_eq!(
-        ask((&mut top_up, None), &mut wallet, &mut ids(3), request(None), NOW).unwrap_err().reason,
+        ask(&mut top_up, None, &mut wallet, &mut ids(3), request(None), NOW).unwrap_err().reason,
         Reason::TOP_UP_STATE
     );
 }
@@ -146,14 +147,7 @@ fn a_refund_that_the_method_does_not_accept_leaves_all_as_it_was() {
     let (mut top_up_refund, mut hold) = refund(&mut top_up, &mut wallet, 1, Some("20"));
     assert_eq!((wallet.available(NOW), top_up_refund.amount()), (Ok(aud("30")), Ok(aud("22"))));
     let mut answer = |outcome| {
-        answered(
-            (&mut top_up, &mut top_up_refund),
-            &mut hold,
-            &mut wallet,
-            &mut ids(2),
-            outcome,
-            NOW,
-        )
+        answered(&mut top_up, &mut top_up_refund, &mut hold, &mut wallet, &mut ids(2), outcome, NOW)
     };
     assert_eq!(
         (answer(Refunded::Failed), answer(Refunded::Succeeded)),
@@ -198,7 +192,7 @@ fn what_the_issuer_left_of_a_lost_charge_goes_back_with_the_rest_of_the_tax() {
         let mut dispute = disputed(&mut top_up, &mut wallet, by_bank);
         let asked =
             |top_up: &mut TopUp, dispute: &Dispute, wallet: &mut Wallet, credit: Option<&str>| {
-                ask((top_up, Some(dispute)), wallet, &mut ids(1), request(credit), NOW)
+                ask(top_up, Some(dispute), wallet, &mut ids(1), request(credit), NOW)
             };
         if !by_bank {
             assert_eq!(
@@ -222,7 +216,8 @@ fn what_the_issuer_left_of_a_lost_charge_goes_back_with_the_rest_of_the_tax() {
                 asked(&mut top_up, &dispute, &mut wallet, credit).unwrap();
             assert_eq!(top_up_refund.tax, aud(tax));
             answered(
-                (&mut top_up, &mut top_up_refund),
+                &mut top_up,
+                &mut top_up_refund,
                 &mut hold,
                 &mut wallet,
                 &mut ids(2),
@@ -249,7 +244,7 @@ fn a_won_dispute_that_the_provider_has_not_decided_so_takes_no_refund_yet() {
     dispute.decide(Outcome::Won, Decider::Person("It was ours.".to_owned()), NOW).unwrap();
     top_up.state = TopUpState::Succeeded;
     let mut asked = |dispute: &Dispute| {
-        ask((&mut top_up, Some(dispute)), &mut wallet, &mut ids(1), request(Some("10")), NOW)
+        ask(&mut top_up, Some(dispute), &mut wallet, &mut ids(1), request(Some("10")), NOW)
     };
     assert_eq!(asked(&dispute).unwrap_err().reason, Reason::DISPUTE_NOT_CONFIRMED);
     let contradicted = Dispute { told: Some(Outcome::Lost), ..dispute.clone() };

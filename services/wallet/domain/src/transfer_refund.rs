@@ -132,7 +132,9 @@ pub fn book(
     wallet: &mut Wallet,
     hold: &mut Hold,
     ids: &mut IdSource,
-    (payment, tax, why): (Uuid, Money, &str),
+    payment: Uuid,
+    tax: Money,
+    why: &str,
     now: DateTime<Utc>,
 ) -> Result<bool, Refusal> {
     match hold.state {

@@ -78,7 +78,7 @@ fn what_is_reserved_is_sent_back_once_with_its_tax() {
     );
     for first in [true, false] {
         let booked =
-            book(&mut wallet, &mut hold, &mut ids("out"), (PAYMENT, aud("15"), "Closed"), NOW)
+            book(&mut wallet, &mut hold, &mut ids("out"), PAYMENT, aud("15"), "Closed", NOW)
                 .unwrap();
         assert_eq!(booked, first);
         assert_eq!(
@@ -150,7 +150,7 @@ fn what_is_not_sent_is_free_again_and_pays_what_is_owed_first() {
         "it comes too late"
     );
     let mut late = freed;
-    let booked = book(&mut wallet, &mut late, &mut ids("out"), (PAYMENT, aud("20"), ""), NOW);
+    let booked = book(&mut wallet, &mut late, &mut ids("out"), PAYMENT, aud("20"), "", NOW);
     assert_eq!(booked.map_err(|refusal| refusal.reason), Err(Reason::HOLD_STATE));
     let never = release(&mut wallet, None, PAYMENT, &mut ids("never"), NOW).unwrap();
     assert_eq!(

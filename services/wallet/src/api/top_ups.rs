@@ -22,7 +22,7 @@ impl TopUpService for Api {
         request: Request<CreateTopUpRequest>,
     ) -> Result<Response<CreateTopUpResponse>, Status> {
         let (call, command) = messages::create_top_up(request)?;
-        handler::create(&self.app.flows, &call, (store::top_ups::NAMED, &command.marks), || {
+        handler::create(&self.app.flows, &call, store::top_ups::NAMED, &command.marks, || {
             top_ups::create::create_top_up(&self.app, &call, &command)
         })
         .await

@@ -26,7 +26,7 @@ impl WalletService for Api {
         request: Request<OpenWalletRequest>,
     ) -> Result<Response<OpenWalletResponse>, Status> {
         let (call, command) = messages::open_wallet(request)?;
-        handler::create(&self.app.flows, &call, (store::wallets::NAMED, &command.marks), || {
+        handler::create(&self.app.flows, &call, store::wallets::NAMED, &command.marks, || {
             open::open_wallet(&self.app, &call, &command)
         })
         .await

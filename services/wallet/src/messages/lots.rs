@@ -116,7 +116,8 @@ pub fn expiring_credit_changed<'a>(
 pub fn grant_taken_back(
     wallet: &str,
     lot: Id<Lot>,
-    (amount, at): (Money, DateTime<Utc>),
+    amount: Money,
+    at: DateTime<Utc>,
 ) -> pb::GrantTakenBack {
     pb::GrantTakenBack {
         lot: lot_name(wallet, lot),

@@ -164,7 +164,8 @@ pub fn payment_method(
 pub fn payment_methods_changed(
     customer: &CustomerRef,
     methods: &Methods,
-    (collection_method_replaced, waits_for): (bool, Option<Id<Dispute>>),
+    collection_method_replaced: bool,
+    waits_for: Option<Id<Dispute>>,
 ) -> pb::PaymentMethodsChanged {
     let name = customer.name();
     let payment_methods =

@@ -171,7 +171,9 @@ pub fn return_transfer(
     let bought = credit_bought(
         &mut fields,
         amount,
-        (message.bought.as_ref(), message.tax.as_ref(), message.tax_kind),
+        message.bought.as_ref(),
+        message.tax.as_ref(),
+        message.tax_kind,
     );
     let call = fields.write(&message.request_id, customer.tenant.clone())?;
     same_customer(&[&customer, &payment])?;
@@ -187,7 +189,9 @@ pub fn return_transfer(
 fn credit_bought(
     fields: &mut Fields,
     arrived: Money,
-    (bought, tax, kind): (Option<&MoneyMessage>, Option<&MoneyMessage>, i32),
+    bought: Option<&MoneyMessage>,
+    tax: Option<&MoneyMessage>,
+    kind: i32,
 ) -> Option<CreditBought> {
     let amount = bought.map(|bought| fields.money("bought", Some(bought), Digits::MinorUnit));
     let taxed = tax.filter(|tax| tax.units != 0 || tax.nanos != 0);
@@ -221,7 +225,9 @@ pub fn record_transfer(
     let bought = credit_bought(
         &mut fields,
         amount,
-        (message.bought.as_ref(), message.tax.as_ref(), message.tax_kind),
+        message.bought.as_ref(),
+        message.tax.as_ref(),
+        message.tax_kind,
     );
     let call = fields.write(&message.request_id, customer.tenant.clone())?;
     same_customer(&[&customer, &payment])?;

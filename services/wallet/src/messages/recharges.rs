@@ -107,7 +107,8 @@ pub fn remove_auto_recharge(
 pub fn auto_recharge(
     wallet: &str,
     recharge: &AutoRecharge,
-    (figures, now): (Option<MonthFigures>, DateTime<Utc>),
+    figures: Option<MonthFigures>,
+    now: DateTime<Utc>,
 ) -> pb::AutoRecharge {
     let state = match (recharge.open, recharge.failure.is_empty(), recharge.rules.is_none()) {
         (Some(_), ..) => pb::auto_recharge::State::Open,

@@ -257,7 +257,8 @@ pub async fn closings_of<C: ConnectionTrait>(
 pub async fn lower<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    (wallet, key): (Id<Wallet>, &Key),
+    wallet: Id<Wallet>,
+    key: &Key,
     amount: Money,
 ) -> Result<bool, AppError> {
     let of_key = OF_KEY.replace("a.", "");

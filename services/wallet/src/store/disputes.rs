@@ -182,7 +182,8 @@ pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     customer: Option<Id<Customer>>,
-    (listing, after): (&Listing, Option<Position>),
+    listing: &Listing,
+    after: Option<Position>,
 ) -> Result<Vec<Dispute>, AppError> {
     let mut query = Entity::find().filter(Column::Tenant.eq(tenant.as_str()));
     if let Some(customer) = customer {

@@ -149,7 +149,8 @@ pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     span: &Span,
-    (listing, after): (&Listing, Option<Position>),
+    listing: &Listing,
+    after: Option<Position>,
 ) -> Result<Vec<Line>, AppError> {
     let query = lines_of(tenant, listing)?;
     let page = match span {
@@ -172,7 +173,7 @@ pub async fn list<C: ConnectionTrait>(
             history::first_of(wallets.into_iter().map(of_wallet).collect(), listing)
         }
         Span::Tenant { ids_have_the_time } => {
-            Some(of_tenant(query, *ids_have_the_time, (listing, after))?)
+            Some(of_tenant(query, *ids_have_the_time, listing, after)?)
         }
     };
     let Some(page) = page else { return Ok(Vec::new()) };
@@ -211,7 +212,8 @@ async fn link_reversals<C: ConnectionTrait>(
 fn of_tenant(
     query: Select<Entity>,
     ids_have_the_time: bool,
-    (listing, after): (&Listing, Option<Position>),
+    listing: &Listing,
+    after: Option<Position>,
 ) -> Result<SelectStatement, AppError> {
     let (transfer, line) = (Column::TransferId.into_simple_expr(), Column::Line.into_simple_expr());
     let mut query = query;

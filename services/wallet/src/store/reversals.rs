@@ -140,7 +140,8 @@ pub async fn owed_between<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     wallet: &Wallet,
-    (after, until): (i64, i64),
+    after: i64,
+    until: i64,
 ) -> Result<Money, AppError> {
     let select = format!(
         "SELECT CAST(COALESCE(SUM({LEFT}), 0) AS bigint) AS owed FROM entries e JOIN transfers t ON t.tenant = e.tenant \
@@ -158,7 +159,8 @@ pub async fn settled_of<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     wallet: Id<Wallet>,
-    (after, until): (i64, i64),
+    after: i64,
+    until: i64,
     debt: &DebtOf,
 ) -> Result<Vec<Taken>, AppError> {
     let select = format!(
@@ -310,7 +312,8 @@ pub async fn find<C: ConnectionTrait>(
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    (wallet, original): (Id<Wallet>, Option<Uuid>),
+    wallet: Id<Wallet>,
+    original: Option<Uuid>,
     before: Uuid,
     limit: u64,
 ) -> Result<Vec<Reversal>, AppError> {

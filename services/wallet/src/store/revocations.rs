@@ -102,7 +102,9 @@ pub async fn is_any_revoked<C: ConnectionTrait>(
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    (customer, wallet, state): (Option<Id<Customer>>, Option<Id<Wallet>>, Option<RevocationState>),
+    customer: Option<Id<Customer>>,
+    wallet: Option<Id<Wallet>>,
+    state: Option<RevocationState>,
     before: Uuid,
     limit: u64,
 ) -> Result<Vec<Revocation>, AppError> {

@@ -103,7 +103,8 @@ pub async fn name_intent<C: ConnectionTrait>(
 pub async fn customer<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    (customer, account): (Id<Customer>, &str),
+    customer: Id<Customer>,
+    account: &str,
 ) -> Result<Option<String>, AppError> {
     let select = "SELECT stripe_id FROM stripe_customers WHERE tenant = $1 AND customer_id = $2 AND account = $3";
     let row = sql::one(
@@ -119,7 +120,8 @@ pub async fn customer<C: ConnectionTrait>(
 pub async fn save_customer<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    (customer, account): (Id<Customer>, &str),
+    customer: Id<Customer>,
+    account: &str,
     stripe_id: &str,
 ) -> Result<(), AppError> {
     let insert = "INSERT INTO stripe_customers (tenant, customer_id, account, stripe_id) VALUES ($1, $2, $3, $4) \

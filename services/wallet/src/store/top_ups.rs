@@ -133,8 +133,10 @@ pub async fn find_many<C: ConnectionTrait>(
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    (customer, wallet): (Option<Id<Customer>>, Option<Id<Wallet>>),
-    (listing, after): (&Listing, Option<Position>),
+    customer: Option<Id<Customer>>,
+    wallet: Option<Id<Wallet>>,
+    listing: &Listing,
+    after: Option<Position>,
 ) -> Result<Vec<TopUp>, AppError> {
     let mut query = Entity::find().filter(Column::Tenant.eq(tenant.as_str()));
     if let Some(wallet) = wallet {

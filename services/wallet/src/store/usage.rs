@@ -152,7 +152,8 @@ fn read(row: Model) -> Result<UsageRecord, AppError> {
 pub async fn of_transfer<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    (wallet, product): (Id<Wallet>, &str),
+    wallet: Id<Wallet>,
+    product: &str,
     transfer: Id<Transfer>,
 ) -> Result<Option<UsageRecord>, AppError> {
     let query = Entity::find()
@@ -229,7 +230,8 @@ pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     span: &Span,
-    (listing, after): (&Listing, Option<Position>),
+    listing: &Listing,
+    after: Option<Position>,
 ) -> Result<Vec<Listed>, AppError> {
     let query = records_of(tenant, listing)?;
     let page = match span {
@@ -252,7 +254,7 @@ pub async fn list<C: ConnectionTrait>(
             history::first_of(wallets.into_iter().map(of_wallet).collect(), listing)
         }
         Span::Tenant { ids_have_the_time } => {
-            Some(of_tenant(query, *ids_have_the_time, (listing, after)))
+            Some(of_tenant(query, *ids_have_the_time, listing, after))
         }
     };
     let Some(page) = page else { return Ok(Vec::new()) };
@@ -266,7 +268,8 @@ pub async fn list<C: ConnectionTrait>(
 fn of_tenant(
     query: Select<Entity>,
     ids_have_the_time: bool,
-    (listing, after): (&Listing, Option<Position>),
+    listing: &Listing,
+    after: Option<Position>,
 ) -> SelectStatement {
     let id = Column::Id.into_simple_expr();
     let mut query = query;

@@ -53,8 +53,10 @@ pub async fn find<C: ConnectionTrait>(
 pub async fn save<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    (id, invoice): (Uuid, &UsageInvoice),
-    (billed, month): (Billed, NaiveDate),
+    id: Uuid,
+    invoice: &UsageInvoice,
+    billed: Billed,
+    month: NaiveDate,
 ) -> Result<(), AppError> {
     let (closing, funding, service) = match billed {
         Billed::Closing(closing, funding) => (Some(closing), funding.name(), None),

@@ -57,7 +57,8 @@ impl NatsBus {
     async fn pass(
         &self,
         publishing: &mut Option<Publishing>,
-        (outbox, through): (&Outbox, i64),
+        outbox: &Outbox,
+        through: i64,
         beat: Option<&Beat>,
     ) -> Result<Carried, Fault> {
         if !self.broker.is_connected() {
@@ -228,7 +229,7 @@ impl Carrier for NatsBus {
             return Carried::default();
         }
         let mut publishing = self.publishing.lock().await;
-        let fault = match self.pass(&mut publishing, (outbox, through), beat).await {
+        let fault = match self.pass(&mut publishing, outbox, through, beat).await {
             Ok(carried) => return carried,
             Err(fault) => fault,
         };

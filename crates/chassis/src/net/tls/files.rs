@@ -129,7 +129,8 @@ impl<S: Side> Followed<S> {
     /// A sentence that names the folder and the file that cannot be used now.
     pub(crate) fn open(
         part: &'static str,
-        (folder, names): (&Path, &'static [&'static str]),
+        folder: &Path,
+        names: &'static [&'static str],
         make: impl Fn(&Files) -> Result<S, String> + Send + Sync + 'static,
         stop: CancellationToken,
     ) -> Result<Self, String> {

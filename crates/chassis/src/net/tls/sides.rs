@@ -126,7 +126,7 @@ impl Part {
         folder: &Path,
         stop: CancellationToken,
     ) -> Result<Followed<Self>, String> {
-        Followed::open(name, (folder, &PART_FILES), move |files| Self::read(name, files), stop)
+        Followed::open(name, folder, &PART_FILES, move |files| Self::read(name, files), stop)
     }
 
     /// The two sides of the part `name`.
@@ -188,7 +188,7 @@ impl Door {
     /// # Errors
     /// As [`Self::read`].
     pub fn follow(folder: &Path, stop: CancellationToken) -> Result<Followed<Self>, String> {
-        Followed::open("gateway", (folder, &DOOR_FILES), Self::read, stop)
+        Followed::open("gateway", folder, &DOOR_FILES, Self::read, stop)
     }
 
     /// What the door shows.

@@ -44,7 +44,7 @@ impl Later {
     }
 
     /// Applies with a file of the bank's: it waits for a person. The application's name.
-    async fn apply(&self, file: &str, (from, to): (Date, Date)) -> Result<String, String> {
+    async fn apply(&self, file: &str, from: Date, to: Date) -> Result<String, String> {
         let name = self.start().await?.name;
         let mapping = CsvMapping {
             date_column: "Date".to_owned(),
@@ -145,7 +145,7 @@ fn outcome(credit_application: &CreditApplication) -> String {
 /// Another customer links its bank account, and the policy decides by itself.
 pub(super) async fn linked(stage: &mut Stage, later: &Later) -> Result<(), String> {
     let owner = stage.someone("OWNER")?;
-    let (larch, informed) = customer(&owner, ("Larch Bakery LLC", "books@larch.example")).await?;
+    let (larch, informed) = customer(&owner, "Larch Bakery LLC", "books@larch.example").await?;
     informed
         .programmes()
         .get_credit_options(GetCreditOptionsRequest { parent: larch.clone() })
@@ -205,7 +205,7 @@ pub(super) async fn linked(stage: &mut Stage, later: &Later) -> Result<(), Strin
 
 /// Two months that carry nothing: no, and not again before the cool-down is over.
 pub(super) async fn refused(stage: &mut Stage, later: &Later) -> Result<(), String> {
-    let name = later.apply(THIN, (date(2026, 12, 1), date(2027, 1, 31))).await?;
+    let name = later.apply(THIN, date(2026, 12, 1), date(2027, 1, 31)).await?;
     stage.print_step(
         "Juniper admin",
         "applies with two months of statements; they wait for a person.",
@@ -244,7 +244,7 @@ pub(super) async fn refused(stage: &mut Stage, later: &Later) -> Result<(), Stri
 /// A year of statements, and a person who says yes: the line is offered, and activated.
 pub(super) async fn approved(stage: &mut Stage, later: &Later) -> Result<String, String> {
     day(stage, 5, 10).await?;
-    let name = later.apply(YEAR, (date(2026, 5, 1), date(2027, 4, 30))).await?;
+    let name = later.apply(YEAR, date(2026, 5, 1), date(2027, 4, 30)).await?;
     stage.print_step("Juniper admin", "applies again with a year of statements.");
     let seen = later.claim(name).await?;
     // A CSV file does not say which payments came back: the policy leaves it to a person, and says

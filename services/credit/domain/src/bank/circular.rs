@@ -27,7 +27,7 @@ fn counterparty(item: &Item) -> Option<Counterparty> {
 
 /// The sum over all counterparties of the smaller of what came from each and what went to it in the
 /// days after; none where the statements name no counterparty of what came in.
-pub(super) fn circular_flow(counted: &Counted, (from, to): (NaiveDate, NaiveDate)) -> Option<i64> {
+pub(super) fn circular_flow(counted: &Counted, from: NaiveDate, to: NaiveDate) -> Option<i64> {
     // A booking that came back did not go anywhere.
     let came_back = |item: &Item| {
         matches!(item.returned, Some(Returned::OwnPayment | Returned::Deposit)) && !item.is_inferred

@@ -51,8 +51,8 @@ impl BankData {
         let Some(until) = self.until() else { return features };
         features.insert(Feature::StatementAge, days_between(until, today).max(0));
         if let Some(first) = recent.first() {
-            let flow = circular_flow(&self.apart, (*first, until));
-            let share = flow.and_then(|flow| ratio(flow, self.gross_inflow((*first, until))));
+            let flow = circular_flow(&self.apart, *first, until);
+            let share = flow.and_then(|flow| ratio(flow, self.gross_inflow(*first, until)));
             features.extend(share.map(|share| (Feature::CircularFlow, share)));
         }
         self.returns(&mut features, until);
@@ -82,7 +82,7 @@ impl BankData {
     }
 
     /// All that came in, before anything is set apart.
-    fn gross_inflow(&self, (from, to): (NaiveDate, NaiveDate)) -> i64 {
+    fn gross_inflow(&self, from: NaiveDate, to: NaiveDate) -> i64 {
         let within = self
             .apart
             .items
@@ -114,8 +114,11 @@ impl BankData {
         let returned = sum(deposits().map(|item| item.amount.saturating_abs()));
         let first = since.succ_opt().unwrap_or(since);
         // Where nothing came in, all of it came back or nothing did.
-        let share = ratio(returned, self.gross_inflow((first, until)))
-            .unwrap_or(if returned == 0 { 0 } else { WHOLE });
+        let share = ratio(returned, self.gross_inflow(first, until)).unwrap_or(if returned == 0 {
+            0
+        } else {
+            WHOLE
+        });
         features.insert(Feature::ReturnedDeposits, share);
     }
 

@@ -212,7 +212,7 @@ fn joined(mut times: Vec<(NaiveDate, NaiveDate)>) -> Vec<(NaiveDate, NaiveDate)>
     for (from, to) in times {
         match joined.last_mut() {
             Some(last) if from <= last.1.checked_add_days(Days::new(1)).unwrap_or(last.1) => {
-                last.1 = last.1.max(to)
+                last.1 = last.1.max(to);
             }
             _ => joined.push((from, to)),
         }

@@ -44,7 +44,7 @@ fn bookings() -> impl Strategy<Value = Vec<Booking>> {
 }
 
 /// A statement over days, with its bookings and its closing balance.
-fn over(bookings: &[Booking], (from, to): (u64, u64)) -> Statement {
+fn over(bookings: &[Booking], from: u64, to: u64) -> Statement {
     let within = bookings
         .iter()
         .filter(|booking| on(from) <= booking.day && booking.day <= on(to))
@@ -93,11 +93,11 @@ proptest! {
         let overlaps = cuts.iter().map(|(_, overlap)| *overlap).chain([0]);
         // Each goes on for some days into the next one.
         let mut parts: Vec<_> =
-            starts.zip(ends).zip(overlaps).map(|((from, to), more)| over(&bookings, (from, (to + more).min(LAST_DAY)))).collect();
+            starts.zip(ends).zip(overlaps).map(|((from, to), more)| over(&bookings, from, (to + more).min(LAST_DAY))).collect();
         if turned {
             parts.reverse();
         }
-        let (whole, cut) = (data(&[over(&bookings, (0, LAST_DAY))]), data(&parts));
+        let (whole, cut) = (data(&[over(&bookings, 0, LAST_DAY)]), data(&parts));
         let today = on(LAST_DAY);
         prop_assert_eq!(whole.features(today), cut.features(today));
         prop_assert_eq!(whole.coverage(), cut.coverage());
@@ -110,7 +110,7 @@ proptest! {
     fn files_cut_inside_a_day_drop_nothing(bookings in bookings(), at in 0..120_usize, overlap in 0..20_usize) {
         let at = at.min(bookings.len());
         let end = (at + overlap).min(bookings.len());
-        let without_period = |bookings: &[Booking]| Statement { whole: false, closing: None, bookings: bookings.to_vec(), ..over(&[], (0, LAST_DAY)) };
+        let without_period = |bookings: &[Booking]| Statement { whole: false, closing: None, bookings: bookings.to_vec(), ..over(&[], 0, LAST_DAY) };
         let parts = [without_period(&bookings[..end]), without_period(&bookings[at..])];
         let cut = data(&parts);
         let all: Vec<i64> = bookings.iter().map(|booking| booking.amount).collect();

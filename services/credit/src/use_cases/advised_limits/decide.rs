@@ -43,7 +43,7 @@ pub async fn decide_advised_limit(
         .await?
         .ok_or_else(Refusal::not_found)?;
     let (by, answer) = (actor(call, Side::Tenant), command.answer.clone());
-    this_advised_limit.decide((&mut line, &programme), by, (answer, &command.explanation), now)?;
+    this_advised_limit.decide(&mut line, &programme, by, answer, &command.explanation, now)?;
     let advised_limit = Some(publish_advised_limit(&mut tx, &this_advised_limit, &line).await?);
     let credit_line = if line.taken.is_empty() {
         credit_line(&call.tenant, &line)?

@@ -46,7 +46,9 @@ pub async fn list_advised_limits(
     let mut found = advised_limits::list(
         &conn,
         &filter.tenant,
-        (filter.customer, &filter.states, before),
+        filter.customer,
+        &filter.states,
+        before,
         page.reads(),
     )
     .await?;

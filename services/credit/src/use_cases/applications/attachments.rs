@@ -1,7 +1,7 @@
 //! The content of attachments: sealed in parts, each bound to its file and place, so that a part
 //! that is missing, doubled or of another file does not open.
 
-use crate::store::bank_file_parts;
+use crate::store::bank_file_parts::{self, Part};
 use payterms_chassis::seal::Seal;
 use payterms_chassis::{AppError, WriteTx};
 use payterms_credit_domain::Application;
@@ -30,8 +30,9 @@ impl Sealed {
         format!("{tenant}/{}/{}/{part} of {}", self.application, self.sha256, self.parts)
     }
 
-    fn key(&self, part: usize) -> (Id<Application>, &str, i64) {
-        (self.application, &self.sha256, i64::try_from(part).unwrap_or(i64::MAX))
+    fn part(&self, number: usize) -> Part<'_> {
+        let number = i64::try_from(number).unwrap_or(i64::MAX);
+        Part { application: self.application, sha256: &self.sha256, number }
     }
 
     /// Seals and inserts the parts one by one, ten at most, so that only one of them is in memory
@@ -47,7 +48,7 @@ impl Sealed {
             let sealed = seal
                 .seal_bytes(self.bound(tenant, part).as_bytes(), plain)
                 .map_err(AppError::Fault)?;
-            bank_file_parts::insert(tx.conn(), tenant, self.key(part), sealed).await?;
+            bank_file_parts::insert(tx.conn(), tenant, self.part(part), sealed).await?;
         }
         Ok(())
     }
@@ -60,12 +61,12 @@ impl Sealed {
         part: usize,
     ) -> Result<Result<(), String>, AppError> {
         let tenant = &tx.call().tenant;
-        let Some(sealed) = bank_file_parts::find(tx.conn(), tenant, self.key(part)).await? else {
+        let Some(sealed) = bank_file_parts::find(tx.conn(), tenant, self.part(part)).await? else {
             return Ok(Ok(()));
         };
         match seal.reseal(self.bound(tenant, part).as_bytes(), &sealed) {
             Ok(sealed) => {
-                bank_file_parts::replace(tx.conn(), tenant, self.key(part), sealed).await.map(Ok)
+                bank_file_parts::replace(tx.conn(), tenant, self.part(part), sealed).await.map(Ok)
             }
             Err(why) => Ok(Err(why)),
         }
@@ -75,7 +76,8 @@ impl Sealed {
     pub(super) async fn open<C: ConnectionTrait>(
         &self,
         conn: &C,
-        (tenant, seal): (&TenantId, &Seal),
+        tenant: &TenantId,
+        seal: &Seal,
         part: usize,
     ) -> Result<Vec<u8>, AppError> {
         let fault = |why: &str| {
@@ -84,7 +86,7 @@ impl Sealed {
                 self.sha256, self.application
             ))
         };
-        let sealed = bank_file_parts::find(conn, tenant, self.key(part))
+        let sealed = bank_file_parts::find(conn, tenant, self.part(part))
             .await?
             .ok_or_else(|| fault("it is missing"))?;
         seal.open_bytes(self.bound(tenant, part).as_bytes(), sealed).map_err(|why| fault(&why))

@@ -21,6 +21,6 @@ pub async fn claim_application(
     }
     application.claim(&call.caller.subject, tx.now())?;
     let credit_application =
-        Some(publish_application(&mut tx, (&application, &programme), false).await?);
+        Some(publish_application(&mut tx, &application, &programme, false).await?);
     tx.commit(ClaimApplicationResponse { credit_application }).await
 }

@@ -32,8 +32,14 @@ pub async fn decide_application(
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    let what = (command.limit, command.reasons.clone(), command.explanation.as_str());
-    let outcome = application.decide(&programme, &call.caller.subject, what, tx.now())?;
+    let outcome = application.decide(
+        &programme,
+        &call.caller.subject,
+        command.limit,
+        command.reasons.clone(),
+        &command.explanation,
+        tx.now(),
+    )?;
     if let Some(limit) = command.limit.filter(|_| outcome == Outcome::Approve) {
         // Offers of one customer wait for each other at the programme.
         let programme = programmes::lock(tx.conn(), &call.tenant, programme.id)
@@ -44,11 +50,11 @@ pub async fn decide_application(
             .ok_or_else(Refusal::not_found)?;
         let (by, explanation) = (actor(call, Side::Tenant), command.explanation.clone());
         let offer = Offer { limit, application: Some(application.id.uuid()), by, explanation };
-        let mut line = new_line(&mut tx, (&programme, &customer), offer).await?;
+        let mut line = new_line(&mut tx, &programme, &customer, offer).await?;
         application.line = Some(line.id.uuid());
         publish_line(&mut tx, &mut line, DrawChanges::default()).await?;
     }
     let credit_application =
-        Some(publish_application(&mut tx, (&application, &programme), false).await?);
+        Some(publish_application(&mut tx, &application, &programme, false).await?);
     tx.commit(DecideApplicationResponse { credit_application }).await
 }

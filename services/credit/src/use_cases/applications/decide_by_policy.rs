@@ -33,7 +33,8 @@ use sha2::{Digest, Sha256};
 /// back, and answers why.
 pub(super) async fn decide_by_policy(
     tx: &mut WriteTx,
-    (application, programme): (&mut Application, &Programme),
+    application: &mut Application,
+    programme: &Programme,
     accounts: &AccountsRead,
 ) -> Result<Option<AppError>, AppError> {
     let tenant = tx.call().tenant.clone();
@@ -65,7 +66,7 @@ pub(super) async fn decide_by_policy(
         let message = "Link an account, or upload a statement of one in the programme's currency, or a scan of it, first.";
         return Ok(Some(Refusal::precondition(Reason::BANK_DATA_REQUIRED, message).into()));
     }
-    evaluate_policy(tx, (application, programme), &data, now).await?;
+    evaluate_policy(tx, application, programme, &data, now).await?;
     Ok(None)
 }
 
@@ -119,7 +120,8 @@ async fn bank_data(
 /// The policy's answer, stored with all that led to it, and what follows.
 async fn evaluate_policy(
     tx: &mut WriteTx,
-    (application, programme): (&mut Application, &Programme),
+    application: &mut Application,
+    programme: &Programme,
     data: &BankData,
     now: DateTime<Utc>,
 ) -> Result<(), AppError> {
@@ -130,7 +132,8 @@ async fn evaluate_policy(
         payment_history::features(
             tx.conn(),
             &tenant,
-            (application.customer, programme.currency),
+            application.customer,
+            programme.currency,
             today,
         )
         .await?,
@@ -156,16 +159,16 @@ async fn evaluate_policy(
                 by: Actor::suite(),
                 explanation: String::new(),
             };
-            match new_line(tx, (programme, &customer), offer).await {
+            match new_line(tx, programme, &customer, offer).await {
                 Ok(mut line) => {
-                    application.approve((limit, line.id.uuid()), now);
+                    application.approve(limit, line.id.uuid(), now);
                     let advised = (decided.advised > 0)
                         .then(|| Money::from_micros(programme.currency, decided.advised));
                     publish_line(tx, &mut line, DrawChanges { advised, ..DrawChanges::default() })
                         .await?;
                     if let Some(advised) = advised {
                         let advised_limit =
-                            AdvisedLimit::of(tx.id(), (&line, application), advised, now);
+                            AdvisedLimit::of(tx.id(), &line, application, advised, now);
                         publish_advised_limit(tx, &advised_limit, &line).await?;
                     }
                 }

@@ -46,7 +46,7 @@ impl Parts {
                 Ok(Some(
                     sealed_parts
                         .file
-                        .open(&conn, (&sealed_parts.tenant, sealed_parts.app.sealing()?), number)
+                        .open(&conn, &sealed_parts.tenant, sealed_parts.app.sealing()?, number)
                         .await?
                         .into(),
                 ))

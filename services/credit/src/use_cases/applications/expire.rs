@@ -30,7 +30,7 @@ pub async fn expire_application(app: &App, row: &DueRow) -> Result<(), AppError>
         if application.expire(tx.now())
             && let Some(programme) = programme
         {
-            publish_application(&mut tx, (&application, &programme), false).await?;
+            publish_application(&mut tx, &application, &programme, false).await?;
         }
     }
     tx.commit_rows().await

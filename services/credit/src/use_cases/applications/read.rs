@@ -44,13 +44,9 @@ pub async fn list_applications(
 ) -> Result<ListApplicationsResponse, AppError> {
     let after = app.pages.cursor(&listing.page)?;
     let conn = app.db.read(&filter.tenant).await?;
-    let mut found = applications::list(
-        &conn,
-        &filter.tenant,
-        (filter.customer, &filter.states),
-        (listing, after),
-    )
-    .await?;
+    let mut found =
+        applications::list(&conn, &filter.tenant, filter.customer, &filter.states, listing, after)
+            .await?;
     let next_page_token = app.pages.cut(&listing.page, &mut found, |application| {
         applications::position(application, listing.order).to_string()
     });

@@ -31,7 +31,8 @@ pub(super) enum AccountsRead {
 pub(super) async fn read_accounts(
     app: &App,
     lease: &Lease,
-    (links, today): (Vec<BankLink>, NaiveDate),
+    links: Vec<BankLink>,
+    today: NaiveDate,
 ) -> Result<AccountsRead, AppError> {
     let from = first_of_month(today).checked_sub_months(Months::new(MONTHS)).unwrap_or(today);
     let mut statements = Vec::new();

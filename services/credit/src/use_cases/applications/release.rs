@@ -21,6 +21,6 @@ pub async fn release_application(
     }
     application.release(&call.caller.subject, tx.now())?;
     let credit_application =
-        Some(publish_application(&mut tx, (&application, &programme), false).await?);
+        Some(publish_application(&mut tx, &application, &programme, false).await?);
     tx.commit(ReleaseApplicationResponse { credit_application }).await
 }

@@ -21,6 +21,6 @@ pub async fn request_information(
     }
     application.ask_for_more(&call.caller.subject, &command.explanation, tx.now())?;
     let credit_application =
-        Some(publish_application(&mut tx, (&application, &programme), false).await?);
+        Some(publish_application(&mut tx, &application, &programme, false).await?);
     tx.commit(RequestInformationResponse { credit_application }).await
 }

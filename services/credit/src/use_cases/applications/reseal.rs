@@ -61,9 +61,9 @@ fn reseal_link<'a>(
         let id = Id::from_uuid(key.parse().unwrap_or_default());
         let Some(link) = bank_links::find(tx.conn(), &tenant, id).await? else { return Ok(Ok(())) };
         match seal.reseal(id.uuid().as_bytes(), &link.token) {
-            Ok(token) => bank_links::replace_token(tx.conn(), &tenant, (id, &link.token), token)
-                .await
-                .map(Ok),
+            Ok(token) => {
+                bank_links::replace_token(tx.conn(), &tenant, id, &link.token, token).await.map(Ok)
+            }
             Err(why) => Ok(Err(why)),
         }
     })
@@ -78,7 +78,7 @@ fn list_parts<'a>(
     Box::pin(async move {
         let (application, sha256, number) = parsed(after);
         let found =
-            bank_file_parts::list_heads(conn, tenant, (application, sha256, number), limit).await?;
+            bank_file_parts::list_heads(conn, tenant, application, sha256, number, limit).await?;
         let row = |(application, sha256, number, head): (Uuid, String, i64, Vec<u8>)| SealedRow {
             key: format!("{application}/{sha256}/{number}"),
             values: vec![head],

@@ -17,7 +17,8 @@ use payterms_proto::credit::v1::{ApplicationChanged, CreditApplication};
 /// links are forgotten.
 pub(crate) async fn publish_application(
     tx: &mut WriteTx,
-    (application, programme): (&Application, &Programme),
+    application: &Application,
+    programme: &Programme,
     as_customer: bool,
 ) -> Result<CreditApplication, AppError> {
     let tenant = tx.call().tenant.clone();

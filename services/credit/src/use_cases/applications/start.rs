@@ -36,7 +36,7 @@ pub async fn start_application(
     must_be_eligible(against, until)?;
     let (id, now) = (tx.id(), tx.now());
     let mut application =
-        Application::start(id, (&programme, &customer), call.caller.subject.clone(), now);
+        Application::start(id, &programme, &customer, call.caller.subject.clone(), now);
     must_be_free(
         &tx,
         applications::NAMED,
@@ -46,6 +46,6 @@ pub async fn start_application(
     .await?;
     application.marks.clone_from(&command.marks);
     let credit_application =
-        Some(publish_application(&mut tx, (&application, &programme), true).await?);
+        Some(publish_application(&mut tx, &application, &programme, true).await?);
     tx.commit(StartApplicationResponse { credit_application }).await
 }

@@ -43,7 +43,7 @@ pub async fn submit_application(
         return app.flows.answer(call, true).await;
     }
     application.submit(tx.now())?;
-    publish_application(&mut tx, (&application, &programme), named.as_customer).await?;
+    publish_application(&mut tx, &application, &programme, named.as_customer).await?;
     let lease = app.flows.open(&tx, FLOW, application.id.uuid()).await?;
     kill::point("application.before_intent");
     tx.commit_intent(application.id.uuid()).await?;
@@ -64,16 +64,17 @@ pub async fn drive_submission(app: &App, lease: &Lease) -> Result<(), AppError> 
     let today = state.map_or(application.updated_at.date_naive(), |state| {
         day_in(state.zone, application.updated_at)
     });
-    let accounts = read_accounts(app, lease, (links, today)).await?;
+    let accounts = read_accounts(app, lease, links, today).await?;
     kill::point("application.after_read");
-    retry(|| record_submission(app, lease, (&application, &accounts))).await
+    retry(|| record_submission(app, lease, &application, &accounts)).await
 }
 
 /// Closes the flow: decides, or gives the application back and says why.
 async fn record_submission(
     app: &App,
     lease: &Lease,
-    (submitted, accounts): (&Application, &AccountsRead),
+    submitted: &Application,
+    accounts: &AccountsRead,
 ) -> Result<(), AppError> {
     // It may be submitted again: each time has ids of its own.
     let cause = format!("application_read/{}", submitted.version);
@@ -93,9 +94,9 @@ async fn record_submission(
     let mut refused = None;
     // Taken back meanwhile: there is nothing to decide.
     if application.state == ApplicationState::Submitted {
-        refused = decide_by_policy(&mut tx, (&mut application, &programme), accounts).await?;
+        refused = decide_by_policy(&mut tx, &mut application, &programme, accounts).await?;
     }
-    let shown = publish_application(&mut tx, (&application, &programme), true).await?;
+    let shown = publish_application(&mut tx, &application, &programme, true).await?;
     match refused {
         Some(refusal) => tx.refuse_intent(lease.intent, &Status::from(refusal)).await?,
         None => {
@@ -103,7 +104,7 @@ async fn record_submission(
                 lease.intent,
                 &SubmitApplicationResponse { credit_application: Some(shown) },
             )
-            .await?
+            .await?;
         }
     }
     flow::close(&tx, lease).await?;

@@ -96,7 +96,7 @@ pub async fn upload_bank_statement(
         }
     }
     let credit_application = Some(
-        publish_application(&mut tx, (&application, &programme), upload.application.as_customer)
+        publish_application(&mut tx, &application, &programme, upload.application.as_customer)
             .await?,
     );
     let findings = file.findings.iter().map(finding).collect();

@@ -21,6 +21,6 @@ pub async fn withdraw_application(
     }
     application.withdraw(&programme, tx.now())?;
     let credit_application =
-        Some(publish_application(&mut tx, (&application, &programme), named.as_customer).await?);
+        Some(publish_application(&mut tx, &application, &programme, named.as_customer).await?);
     tx.commit(WithdrawApplicationResponse { credit_application }).await
 }

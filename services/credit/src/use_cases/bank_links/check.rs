@@ -37,7 +37,7 @@ pub async fn check_bank_link(app: &App, row: &DueRow) -> Result<(), AppError> {
         save_page_state(app, &tx, &mut link, page).await?;
         if link.state != LinkState::Pending {
             application.touch(tx.now());
-            publish_application(&mut tx, (&application, &programme), false).await?;
+            publish_application(&mut tx, &application, &programme, false).await?;
         }
     }
     tx.commit_rows().await

@@ -56,7 +56,7 @@ pub async fn confirm_bank_link(
         application.touch(tx.now());
     }
     let credit_application = Some(
-        publish_application(&mut tx, (&application, &programme), command.application.as_customer)
+        publish_application(&mut tx, &application, &programme, command.application.as_customer)
             .await?,
     );
     if gone {

@@ -35,7 +35,7 @@ pub async fn forget_bank_link(app: &App, row: &DueRow) -> Result<(), AppError> {
         link.remove();
         bank_links::save(tx.conn(), &row.tenant, &link).await?;
         application.touch(tx.now());
-        publish_application(&mut tx, (&application, &programme), false).await?;
+        publish_application(&mut tx, &application, &programme, false).await?;
     }
     tx.commit_rows().await
 }

@@ -44,10 +44,10 @@ pub async fn link_bank_account(
     }
     let now = tx.now();
     application.link(bank_links::of(tx.conn(), &call.tenant, application.id).await?.len(), now)?;
-    let link = BankLink::open(tx.id(), application.id, (page.id, page.url), now);
+    let link = BankLink::open(tx.id(), application.id, page.id, page.url, now);
     bank_links::save(tx.conn(), &call.tenant, &link).await?;
     schedule(&tx, check::JOB, &link.id.to_string(), now + TimeDelta::minutes(ASK_MINUTES)).await?;
-    let shown = publish_application(&mut tx, (&application, &programme), named.as_customer).await?;
+    let shown = publish_application(&mut tx, &application, &programme, named.as_customer).await?;
     let bank_link = Some(bank_link(&shown.name, &link, named.as_customer));
     tx.commit(LinkBankAccountResponse { credit_application: Some(shown), bank_link }).await
 }

@@ -59,7 +59,8 @@ impl Batch {
                 let entry = line.capture_purchase(
                     &mut draw,
                     tx.ids(),
-                    (parts, programme.plans_allowed),
+                    parts,
+                    programme.plans_allowed,
                     today,
                     now,
                 )?;

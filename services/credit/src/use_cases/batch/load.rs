@@ -73,7 +73,9 @@ impl Batch {
             batch.buyers = customers::buyers(conn, tenant, &customers).await?;
             let planned = customers::planned(conn, tenant, &customers).await?.into_iter();
             batch.planned = planned
-                .map(|(customer, pair)| (customer, in_plan(tenant, customer, pair)))
+                .map(|(customer, (invoice, plan))| {
+                    (customer, in_plan(tenant, customer, invoice, plan))
+                })
                 .collect();
             batch.rules = tax_rules::find(conn, tenant).await?;
         }

@@ -33,18 +33,13 @@ pub async fn authorize_for_payment(
     if let Some(refusal) = ended_payments::find(tx.conn(), &call.tenant, payment.payment).await? {
         return Err(refusal.into());
     }
-    if !draws::of_payment(tx.conn(), &call.tenant, (line.id, payment.payment)).await?.is_empty() {
+    if !draws::of_payment(tx.conn(), &call.tenant, line.id, payment.payment).await?.is_empty() {
         // Its stored answer is deleted after a month.
         return tx.commit(AuthorizeForPaymentResponse {}).await;
     }
     let (cap, in_plan) = draw_bounds(tx.conn(), &line, &call.tenant).await?;
     let now = tx.now();
-    match line.authorize(
-        tx.ids(),
-        (payment.payment, &command.invoices),
-        (cap, in_plan.as_ref()),
-        now,
-    ) {
+    match line.authorize(tx.ids(), payment.payment, &command.invoices, cap, in_plan.as_ref(), now) {
         Ok((draws, entries)) => {
             publish_line(&mut tx, &mut line, DrawChanges { draws, entries, advised: None }).await?;
             kill::point("draw.before_authorize");

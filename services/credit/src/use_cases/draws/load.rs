@@ -31,7 +31,10 @@ pub(super) async fn draw_bounds<C: ConnectionTrait>(
         return Ok((programme.cap, None));
     }
     let planned = customers::planned(conn, tenant, &[line.customer]).await?.remove(&line.customer);
-    Ok((programme.cap, planned.map(|planned| in_plan(tenant, line.customer, planned))))
+    Ok((
+        programme.cap,
+        planned.map(|(invoice, plan)| in_plan(tenant, line.customer, invoice, plan)),
+    ))
 }
 
 /// The draws of a payment; refuses where what it names is a purchase.
@@ -41,10 +44,10 @@ pub(super) async fn draws_of_payment(
     payment: &PaymentRef,
 ) -> Result<Vec<Draw>, AppError> {
     let tenant = &tx.call().tenant;
-    let found = draws::of_payment(tx.conn(), tenant, (line.id, payment.payment)).await?;
+    let found = draws::of_payment(tx.conn(), tenant, line.id, payment.payment).await?;
     if found.is_empty()
         && let Some(draw) =
-            draws::find(tx.conn(), tenant, (line.id, Id::from_uuid(payment.payment))).await?
+            draws::find(tx.conn(), tenant, line.id, Id::from_uuid(payment.payment)).await?
     {
         draw.must_be_of_payment()?;
     }

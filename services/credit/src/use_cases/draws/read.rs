@@ -29,7 +29,7 @@ use std::collections::HashMap;
 pub async fn get_draw(app: &App, draw_ref: &DrawRef) -> Result<GetDrawResponse, AppError> {
     let conn = app.db.read(&draw_ref.line.tenant).await?;
     let line = find_line(&conn, &draw_ref.line).await?;
-    let draw = draws::find(&conn, &draw_ref.line.tenant, (line.id, draw_ref.draw))
+    let draw = draws::find(&conn, &draw_ref.line.tenant, line.id, draw_ref.draw)
         .await?
         .ok_or_else(Refusal::not_found)?;
     Ok(GetDrawResponse { draw: Some(whole_draw(&draw_ref.line.tenant, &line, &draw)) })
@@ -46,8 +46,7 @@ pub async fn list_draws(app: &App, list: &ListDraws) -> Result<ListDrawsResponse
     if let Some((customer, line)) = list.customer.zip(list.line) {
         find_line(&conn, &LineRef { tenant: tenant.clone(), customer, line }).await?;
     }
-    let mut found =
-        draws::list(&conn, tenant, (list.customer, list.line), (listing, after)).await?;
+    let mut found = draws::list(&conn, tenant, list.customer, list.line, listing, after).await?;
     let next_page_token = app.pages.cut(&listing.page, &mut found, |(_, draw)| {
         draws::position(draw, listing.order).to_string()
     });

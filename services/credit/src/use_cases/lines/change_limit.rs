@@ -29,7 +29,8 @@ pub async fn change_limit(
         .ok_or_else(Refusal::not_found)?;
     line.change_limit(
         &programme,
-        (command.limit, command.reasons.clone()),
+        command.limit,
+        command.reasons.clone(),
         actor(call, Side::Tenant),
         tx.now(),
     )?;

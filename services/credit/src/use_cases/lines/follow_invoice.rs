@@ -15,13 +15,8 @@ use payterms_chassis::{AppError, WriteTx};
 pub async fn follow_invoice(tx: &mut WriteTx, command: &FollowInvoice) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
     let invoice = command.invoice;
-    customers::save_planned(
-        tx.conn(),
-        &tenant,
-        (command.customer, invoice),
-        command.plan.as_deref(),
-    )
-    .await?;
+    customers::save_planned(tx.conn(), &tenant, command.customer, invoice, command.plan.as_deref())
+        .await?;
     save_standing(tx, command).await?;
     // What happened before it was deferred says nothing of the draw.
     let Some(deferred_by) = &command.draw else { return Ok(()) };

@@ -38,7 +38,7 @@ pub async fn offer_line(
         by: actor(call, Side::Tenant),
         explanation: command.explanation.clone(),
     };
-    let mut line = new_line(&mut tx, (&programme, &customer), offer).await?;
+    let mut line = new_line(&mut tx, &programme, &customer, offer).await?;
     let credit_line = Some(publish_line(&mut tx, &mut line, DrawChanges::default()).await?);
     tx.commit(OfferLineResponse { credit_line }).await
 }
@@ -50,7 +50,8 @@ pub async fn offer_line(
 /// Those of [`Line::offer`], `LINE_EXISTS`, `LINE_IN_USE`.
 pub(crate) async fn new_line(
     tx: &mut WriteTx,
-    (programme, customer): (&Programme, &Customer),
+    programme: &Programme,
+    customer: &Customer,
     offer: Offer,
 ) -> Result<Line, AppError> {
     let tenant = tx.call().tenant.clone();
@@ -67,7 +68,7 @@ pub(crate) async fn new_line(
             .into());
     }
     if let Some(old) =
-        lines::owed_again(tx.conn(), &tenant, (customer.id, programme.currency)).await?
+        lines::owed_again(tx.conn(), &tenant, customer.id, programme.currency).await?
     {
         let message =
             "Something is owed again on a line of the customer that is over. Let it be paid first.";
@@ -76,5 +77,5 @@ pub(crate) async fn new_line(
             .into());
     }
     let (id, now) = (tx.id(), tx.now());
-    Ok(Line::offer(id, (programme, customer), offer, now)?)
+    Ok(Line::offer(id, programme, customer, offer, now)?)
 }

@@ -39,7 +39,7 @@ pub async fn list_credit_lines(
     let after = app.pages.cursor(&listing.page)?;
     let conn = app.db.read(&list.tenant).await?;
     let mut found =
-        lines::list(&conn, &list.tenant, (list.customer, &list.states), (listing, after)).await?;
+        lines::list(&conn, &list.tenant, list.customer, &list.states, listing, after).await?;
     let next_page_token = app
         .pages
         .cut(&listing.page, &mut found, |line| lines::position(line, listing.order).to_string());

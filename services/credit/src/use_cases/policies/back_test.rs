@@ -24,7 +24,7 @@ pub async fn back_test_policy(
     let stored = decisions::newest(&conn, &named.tenant, policy.currency, MOST_DECISIONS).await?;
     let decisions = stored.iter().map(|decision| {
         let would_be = decide(&policy.terms, &decision.2.features, decision.2.cap.micros());
-        back_tested(&named.tenant, decision, (&would_be, policy.currency))
+        back_tested(&named.tenant, decision, &would_be, policy.currency)
     });
     Ok(BackTestPolicyResponse { decisions: decisions.collect() })
 }

@@ -23,20 +23,26 @@ pub(crate) async fn standard_policy<C: ConnectionTrait>(
 ) -> Result<Policy, AppError> {
     version(
         conn,
-        (tenant, currency, now),
+        tenant,
+        currency,
+        now,
         1,
-        (standard::terms_of_version_1(), standard::cases_of_version_1()),
+        standard::terms_of_version_1(),
+        standard::cases_of_version_1(),
     )
     .await?;
-    version(conn, (tenant, currency, now), standard::NEWEST, (standard::terms(), standard::cases()))
+    version(conn, tenant, currency, now, standard::NEWEST, standard::terms(), standard::cases())
         .await
 }
 
 async fn version<C: ConnectionTrait>(
     conn: &C,
-    (tenant, currency, now): (&TenantId, Currency, DateTime<Utc>),
+    tenant: &TenantId,
+    currency: Currency,
+    now: DateTime<Utc>,
     number: i64,
-    (terms, cases): (Terms, Vec<Case>),
+    terms: Terms,
+    cases: Vec<Case>,
 ) -> Result<Policy, AppError> {
     let id = step_id(Uuid::nil(), &format!("standard policy of {tenant} in {currency}, {number}"));
     if let Some(found) = policies::find(conn, tenant, Id::from_uuid(id)).await? {

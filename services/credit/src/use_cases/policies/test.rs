@@ -18,7 +18,7 @@ pub async fn test_policy(app: &App, named: &PolicyRef) -> Result<TestPolicyRespo
             .cases
             .iter()
             .zip(&tried)
-            .map(|pair| tried_case(pair, policy.currency))
+            .map(|(case, tried)| tried_case(case, tried, policy.currency))
             .collect(),
     })
 }

@@ -32,7 +32,7 @@ pub async fn get_credit_options(
     let customer = customers::find(&conn, &named.tenant, named.customer)
         .await?
         .ok_or_else(Refusal::not_found)?;
-    let open = programmes::list(&conn, &named.tenant, (Uuid::max(), true), MOST_OPTIONS).await?;
+    let open = programmes::list(&conn, &named.tenant, Uuid::max(), true, MOST_OPTIONS).await?;
     let now = app.db.tenant_now(&named.tenant).await?;
     let standing = Standing::of(&conn, &named.tenant, customer).await?;
     let option = |programme: &Programme| {

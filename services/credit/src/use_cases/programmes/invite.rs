@@ -29,7 +29,7 @@ pub async fn invite_customer(
     customers::find(tx.conn(), &call.tenant, command.customer)
         .await?
         .ok_or_else(Refusal::not_found)?;
-    programmes::invite(tx.conn(), &call.tenant, (programme.id, command.customer), command.invited)
+    programmes::invite(tx.conn(), &call.tenant, programme.id, command.customer, command.invited)
         .await?;
     let event = CustomerInvited {
         programme: programme_name(&call.tenant, programme.id),

@@ -35,7 +35,7 @@ pub async fn list_programmes(
 ) -> Result<ListProgrammesResponse, AppError> {
     let before = app.pages.cursor(page)?.unwrap_or(Uuid::max());
     let conn = app.db.read(tenant).await?;
-    let mut found = programmes::list(&conn, tenant, (before, false), page.reads()).await?;
+    let mut found = programmes::list(&conn, tenant, before, false, page.reads()).await?;
     let next_page_token = app.pages.cut(page, &mut found, |programme| programme.id.to_string());
     Ok(ListProgrammesResponse {
         programmes: found.iter().map(|programme| render_programme(tenant, programme)).collect(),

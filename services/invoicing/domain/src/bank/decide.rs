@@ -89,7 +89,8 @@ impl BankLine {
     pub fn split(
         &mut self,
         ids: &mut IdSource,
-        (parts, sent): (&[Money], Option<Money>),
+        parts: &[Money],
+        sent: Option<Money>,
         now: DateTime<Utc>,
     ) -> Result<Vec<Self>, Refusal> {
         self.must_be_undecided()?;

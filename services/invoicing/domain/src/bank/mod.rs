@@ -286,11 +286,12 @@ impl BankLine {
         ids: &mut IdSource,
         payment: Option<&mut Payment>,
         invoices: &mut [Invoice],
-        (collect_at, now): (DateTime<Utc>, DateTime<Utc>),
+        collect_at: DateTime<Utc>,
+        now: DateTime<Utc>,
     ) -> Result<Undo, Refusal> {
         self.must_be(&[LineState::Matched])?;
         let Some(payment) = payment else { return Err(pay::pending()) };
-        let (surplus, bought, note) = payment.take_line_back(self, invoices, (collect_at, now))?;
+        let (surplus, bought, note) = payment.take_line_back(self, invoices, collect_at, now)?;
         self.decide(LineState::Unmatching);
         let taken =
             TakenBack { id: ids.make::<Self>().uuid(), payment: payment.id, surplus, bought };

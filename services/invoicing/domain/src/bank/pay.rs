@@ -116,7 +116,8 @@ impl Payment {
         &mut self,
         line: &BankLine,
         invoices: &mut [Invoice],
-        times: (DateTime<Utc>, DateTime<Utc>),
+        collect_at: DateTime<Utc>,
+        now: DateTime<Utc>,
     ) -> Result<(Money, Option<Bought>, Short), Refusal> {
         if self.state == PaymentState::Processing {
             return Err(pending());
@@ -136,7 +137,8 @@ impl Payment {
         self.charged_back(
             Taken { place: found, from_invoices, from_surplus: surplus },
             invoices,
-            times,
+            collect_at,
+            now,
         )?;
         // Nothing of it is bought any more.
         let Some(bought) = self.bought.take() else { return Ok((surplus, None, None)) };
@@ -144,7 +146,7 @@ impl Payment {
             .iter_mut()
             .find(|invoice| invoice.top_up.is_some())
             .ok_or_else(Refusal::not_found)?;
-        let taxes = order.credit(bought.amount, times.1)?.0;
+        let taxes = order.credit(bought.amount, now)?.0;
         // What the note gives back is what the books give back, to the minor unit.
         let tax = taxes
             .iter()

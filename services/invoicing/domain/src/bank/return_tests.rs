@@ -251,7 +251,7 @@ fn a_return_pays_nothing_and_a_credit_takes_nothing_back() {
         Reason::BANK_LINE_DIRECTION
     );
     assert_eq!(
-        returned().split(&mut ids(), (&[usd(-5_000), usd(-5_000)], None), NOW).unwrap_err().reason,
+        returned().split(&mut ids(), &[usd(-5_000), usd(-5_000)], None, NOW).unwrap_err().reason,
         Reason::BANK_LINE_DIRECTION
     );
     assert_eq!(

@@ -172,12 +172,9 @@ impl BankLine {
                 self.pays.clear();
                 None
             }
-            payment => Some(self.unmatch(
-                ids,
-                payment,
-                taking.invoices,
-                (taking.collect_at, taking.now),
-            )?),
+            payment => {
+                Some(self.unmatch(ids, payment, taking.invoices, taking.collect_at, taking.now)?)
+            }
         };
         self.returned_by = Some(by.id);
         Ok(taken)

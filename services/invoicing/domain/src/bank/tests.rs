@@ -75,7 +75,7 @@ fn what_a_line_paid_is_taken_back_whole_and_it_can_be_matched_anew() {
     let mut open = invoices(&[10_000, 10_000]);
     let mut line = line(21_000);
     let mut payment = payment_of(&mut line, &mut open);
-    line.unmatch(&mut ids(), Some(&mut payment), &mut open, (NOW, NOW)).unwrap();
+    line.unmatch(&mut ids(), Some(&mut payment), &mut open, NOW, NOW).unwrap();
     assert!(open.iter().all(
         |invoice| invoice.state == InvoiceState::Open && invoice.open().unwrap() == usd(10_000)
     ));
@@ -101,22 +101,22 @@ fn nothing_is_taken_back_under_way_or_after_a_refund() {
     let mut matched = line(10_000);
     matched.match_to(&[&open[0]]).unwrap();
     assert_eq!(
-        matched.unmatch(&mut ids(), None, &mut open, (NOW, NOW)).unwrap_err().reason,
+        matched.unmatch(&mut ids(), None, &mut open, NOW, NOW).unwrap_err().reason,
         Reason::PAYMENT_PENDING
     );
     let (mut payment, _) = matched.pay(&mut ids(), &mut open, usd(0), NOW).unwrap();
     assert_eq!(
-        matched.unmatch(&mut ids(), Some(&mut payment), &mut open, (NOW, NOW)).unwrap_err().reason,
+        matched.unmatch(&mut ids(), Some(&mut payment), &mut open, NOW, NOW).unwrap_err().reason,
         Reason::PAYMENT_PENDING
     );
     ended(&mut payment, &mut open);
     payment.allocations[0].refunded = usd(100);
     assert_eq!(
-        matched.unmatch(&mut ids(), Some(&mut payment), &mut open, (NOW, NOW)).unwrap_err().reason,
+        matched.unmatch(&mut ids(), Some(&mut payment), &mut open, NOW, NOW).unwrap_err().reason,
         Reason::PAYMENT_REFUNDED
     );
     assert_eq!(
-        line(1).unmatch(&mut ids(), None, &mut open, (NOW, NOW)).unwrap_err().reason,
+        line(1).unmatch(&mut ids(), None, &mut open, NOW, NOW).unwrap_err().reason,
         Reason::BANK_LINE_STATE
     );
 }
@@ -195,9 +195,9 @@ fn what_is_doubtful_is_for_a_person() {
 #[test]
 fn a_person_splits_dismisses_and_credits() {
     let mut whole = line(10_000);
-    let wrong = whole.split(&mut ids(), (&[usd(6_000), usd(3_000)], None), NOW).unwrap_err();
+    let wrong = whole.split(&mut ids(), &[usd(6_000), usd(3_000)], None, NOW).unwrap_err();
     assert_eq!(wrong.violations[0].reason, Reason::PARTS_MISMATCH);
-    let parts = whole.split(&mut ids(), (&[usd(6_000), usd(4_000)], None), NOW).unwrap();
+    let parts = whole.split(&mut ids(), &[usd(6_000), usd(4_000)], None, NOW).unwrap();
     assert!(
         parts
             .iter()
@@ -219,7 +219,7 @@ fn a_person_splits_dismisses_and_credits() {
     for (sent, expected) in [(4_000, [None, refund]), (5_000, [refund, refund])] {
         let parts = may_be_a_refund
             .clone()
-            .split(&mut ids(), (&[usd(6_000), usd(4_000)], Some(usd(sent))), NOW)
+            .split(&mut ids(), &[usd(6_000), usd(4_000)], Some(usd(sent)), NOW)
             .unwrap();
         assert_eq!(
             parts.iter().map(|part| part.refund).collect::<Vec<_>>(),

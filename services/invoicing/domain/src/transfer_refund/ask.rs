@@ -83,8 +83,11 @@ fn came(
 /// `PAYMENT_PENDING`, `BANK_LINE_STATE`, `TRANSFER_CREDIT_REQUIRED`, `PAYER_ACCOUNT_UNKNOWN`,
 /// `PAYER_ACCOUNT_DIFFERS`.
 pub fn may_go_back(
-    (payment, line): (&Payment, &BankLine),
-    (from, account, evidence): (Credit, &PayeeAccount, &str),
+    payment: &Payment,
+    line: &BankLine,
+    from: Credit,
+    account: &PayeeAccount,
+    evidence: &str,
     earlier: &[TransferRefund],
 ) -> Result<(Money, Money), Refusal> {
     if payment.state == PaymentState::Processing {
@@ -121,8 +124,7 @@ impl TransferRefund {
             explanation,
             earlier,
         } = back;
-        let (price, tax) =
-            may_go_back((payment, line), (from, &account, &account_evidence), earlier)?;
+        let (price, tax) = may_go_back(payment, line, from, &account, &account_evidence, earlier)?;
         let zero = Money::zero(payment.currency);
         let (mut so_far, mut tax_so_far) = (zero, zero);
         for transfer_refund in earlier.iter().filter(|transfer_refund| {

@@ -182,7 +182,8 @@ impl TransferRefund {
     pub fn came_back(
         &mut self,
         line: Id<BankLine>,
-        (today, now): (NaiveDate, DateTime<Utc>),
+        today: NaiveDate,
+        now: DateTime<Utc>,
     ) -> Result<(), Refusal> {
         self.go(RefundVerb::Return, now)?;
         self.returned = Some((line, today));
@@ -206,7 +207,8 @@ impl TransferRefund {
     pub fn send(
         &mut self,
         ending: Uuid,
-        (on, reference): (NaiveDate, String),
+        on: NaiveDate,
+        reference: String,
         now: DateTime<Utc>,
     ) -> Result<(), Refusal> {
         self.go(RefundVerb::Send, now)?;

@@ -106,7 +106,7 @@ fn ask(
 
 fn sent(refund: &mut TransferRefund) {
     refund.reserved(None, NOW).unwrap();
-    refund.send(Uuid::max(), ("2026-06-05".parse().unwrap(), String::new()), NOW).unwrap();
+    refund.send(Uuid::max(), "2026-06-05".parse().unwrap(), String::new(), NOW).unwrap();
     refund.ended(("2026-06-05".parse().unwrap(), NOW)).unwrap();
 }
 
@@ -123,7 +123,7 @@ fn it_goes_along_its_edges_only() {
         };
         assert_eq!(
             after(&|transfer_refund| transfer_refund
-                .send(Uuid::nil(), (day, String::new()), NOW)
+                .send(Uuid::nil(), day, String::new(), NOW)
                 .is_ok()),
             target(state, RefundVerb::Send),
             "{state:?}"
@@ -147,7 +147,7 @@ fn it_goes_along_its_edges_only() {
             target(state, RefundVerb::Confirm)
         );
         assert_eq!(
-            after(&|transfer_refund| transfer_refund.came_back(held.0.id, (day, NOW)).is_ok()),
+            after(&|transfer_refund| transfer_refund.came_back(held.0.id, day, NOW).is_ok()),
             target(state, RefundVerb::Return)
         );
         assert_eq!(
@@ -203,7 +203,7 @@ fn only_what_a_transfer_had_become_goes_back() {
     let given_up = [TransferRefund { state: RefundState::Cancelled, ..earlier[0].clone() }];
     assert!(ask(&held, Credit::Surplus, 2_000, "payer", &given_up).is_ok());
     let mut unmatching = held.clone();
-    unmatching.0.unmatch(&mut ids(9), Some(&mut unmatching.1), &mut debts, (NOW, NOW)).unwrap();
+    unmatching.0.unmatch(&mut ids(9), Some(&mut unmatching.1), &mut debts, NOW, NOW).unwrap();
     assert_eq!(
         ask(&unmatching, Credit::Surplus, 100, "payer", &[]).unwrap_err(),
         Reason::BANK_LINE_STATE
@@ -310,7 +310,7 @@ fn what_went_out_with_its_reference_is_known_in_every_state() {
         Some(day("2026-06-02")),
         "a bank may book ahead of its day"
     );
-    transfer_refund.send(Uuid::max(), (day("2026-06-05"), "B-1".into()), NOW).unwrap();
+    transfer_refund.send(Uuid::max(), day("2026-06-05"), "B-1".into(), NOW).unwrap();
     transfer_refund.ended((day("2026-06-05"), NOW)).unwrap();
     assert_eq!(of(&transfer_refund, shown), SentAs::MarkedAsSent);
     for other in [
@@ -323,7 +323,7 @@ fn what_went_out_with_its_reference_is_known_in_every_state() {
             "it may have gone out twice"
         );
     }
-    transfer_refund.came_back(held.0.id, (day("2026-06-10"), NOW)).unwrap();
+    transfer_refund.came_back(held.0.id, day("2026-06-10"), NOW).unwrap();
     assert_eq!(
         of(&transfer_refund, WentOut { booked_on: day("2026-06-12"), ..shown }),
         SentAs::SentAgain

@@ -49,11 +49,11 @@ pub(super) fn lay_out(pages: &mut Pages, slip: &Slip) {
     if let Some(code) = slip.code.clone() {
         pages.put(Ink::Code { x: RIGHT - side, y: top - RISE, code });
     }
-    pages.text(MARGIN, (10.0, true), &slip.title);
+    pages.text(MARGIN, 10.0, true, &slip.title);
     pages.y += LINE + 4.0;
     for line in &lines {
         pages.room(LINE);
-        pages.text(MARGIN, (10.0, false), line);
+        pages.text(MARGIN, 10.0, false, line);
         pages.y += LINE;
     }
     if pages.pages.len() == page {
@@ -62,7 +62,7 @@ pub(super) fn lay_out(pages: &mut Pages, slip: &Slip) {
 }
 
 /// Draws a code: one path, so that no light line shows between its modules.
-pub(super) fn draw(surface: &mut Surface<'_>, (x, y): (f32, f32), code: &Code) {
+pub(super) fn draw(surface: &mut Surface<'_>, x: f32, y: f32, code: &Code) {
     let mut path = PathBuilder::new();
     for (row, column, length) in code.bars() {
         let (left, top) = (x + f32::from(column) * MODULE, y + f32::from(row) * MODULE);

@@ -13,9 +13,9 @@ use payterms_kernel::Money;
 /// None that stored amounts can cause.
 pub fn receipt(language: Language, receipt: &Receipt) -> Result<Sheet, AppError> {
     let title = format!("{} {}", language.say("Receipt", "Reçu"), receipt.number);
-    let mut sheet = sheet(language, title, (&receipt.seller, &receipt.buyer, &receipt.mentions));
+    let mut sheet = sheet(language, title, &receipt.seller, &receipt.buyer, &receipt.mentions);
     if let Subject::Payment { paid_on, invoices, .. } = &receipt.subject {
-        paid_invoices(&mut sheet, language, (*paid_on, receipt), invoices);
+        paid_invoices(&mut sheet, language, *paid_on, receipt, invoices);
         return Ok(sheet);
     }
     sheet.facts =
@@ -56,7 +56,9 @@ pub fn receipt(language: Language, receipt: &Receipt) -> Result<Sheet, AppError>
         taxes(
             &mut sheet,
             language,
-            (receipt.tax.net, std::slice::from_ref(&receipt.tax), receipt.amount),
+            receipt.tax.net,
+            std::slice::from_ref(&receipt.tax),
+            receipt.amount,
         );
     } else {
         sheet
@@ -77,10 +79,11 @@ pub fn receipt(language: Language, receipt: &Receipt) -> Result<Sheet, AppError>
 /// None that stored amounts can cause.
 pub fn receipt_credit_note(
     language: Language,
-    (receipt, note): (&Receipt, &ReceiptCreditNote),
+    receipt: &Receipt,
+    note: &ReceiptCreditNote,
 ) -> Result<Sheet, AppError> {
     let title = format!("{} {}", language.say("Credit note", "Avoir"), note.number);
-    let mut sheet = sheet(language, title, (&receipt.seller, &receipt.buyer, &receipt.mentions));
+    let mut sheet = sheet(language, title, &receipt.seller, &receipt.buyer, &receipt.mentions);
     sheet.facts = vec![
         (language.say("Issue date", "Date d’émission").to_owned(), language.date(note.issue_date)),
         (
@@ -91,7 +94,7 @@ pub fn receipt_credit_note(
     let net = language.money(note.tax.net);
     sheet.rows = vec![[language.note_reason(&note.explanation), "1".to_owned(), net.clone(), net]];
     if receipt.taxed {
-        taxes(&mut sheet, language, (note.tax.net, std::slice::from_ref(&note.tax), note.amount));
+        taxes(&mut sheet, language, note.tax.net, std::slice::from_ref(&note.tax), note.amount);
     } else {
         sheet.sums.push((language.say("Total", "Total").to_owned(), language.money(note.amount)));
     }
@@ -102,7 +105,8 @@ pub fn receipt_credit_note(
 fn paid_invoices(
     sheet: &mut Sheet,
     language: Language,
-    (paid_on, receipt): (NaiveDate, &Receipt),
+    paid_on: NaiveDate,
+    receipt: &Receipt,
     invoices: &[(String, Money)],
 ) {
     sheet.facts = vec![
@@ -129,7 +133,8 @@ fn paid_invoices(
 /// None that stored amounts can cause.
 pub fn receipt_version(
     language: Language,
-    (first, receipt_version): (&Receipt, &ReceiptVersion),
+    first: &Receipt,
+    receipt_version: &ReceiptVersion,
 ) -> Result<Sheet, AppError> {
     let (seller, buyer, mentions) = (
         receipt_version.seller.clone(),

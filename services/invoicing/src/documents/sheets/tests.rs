@@ -107,7 +107,8 @@ fn sheet_less(language: Language, off: i64) -> Sheet {
     let (seller, buyer, now) = (seller(), buyer(), DateTime::UNIX_EPOCH);
     let mut this_invoice = Invoice::draft(
         Id::from_uuid(uuid::Uuid::nil()),
-        (&seller, &buyer),
+        &seller,
+        &buyer,
         eur("0").currency(),
         content,
         now,
@@ -116,9 +117,11 @@ fn sheet_less(language: Language, off: i64) -> Sheet {
     let name = |discount: &Discount, rate: Option<Decimal>| language.discount_line(discount, rate);
     this_invoice
         .finalize(
-            (&seller, &buyer),
+            &seller,
+            &buyer,
             &name,
-            (&mut Series::new(INVOICES), "2026-06-01".parse().unwrap()),
+            &mut Series::new(INVOICES),
+            "2026-06-01".parse().unwrap(),
             now,
         )
         .unwrap();
@@ -192,9 +195,11 @@ fn a_receipt_says_until_when_its_credit_can_be_used() {
         let today = "2026-06-01".parse().unwrap();
         let made = Receipt::issue(
             Id::from_uuid(uuid::Uuid::nil()),
-            (&seller(), &buyer()),
+            &seller(),
+            &buyer(),
             bought(expires_on, replaces),
-            (&mut series, today),
+            &mut series,
+            today,
             DateTime::UNIX_EPOCH,
         );
         receipt(language, &made.unwrap()).unwrap().facts

@@ -36,7 +36,7 @@ pub async fn decide_approval(
         return Ok(answer);
     }
     let now = tx.now();
-    approval.decide(&call.caller.subject, (decision.approve, decision.explanation.clone()), now)?;
+    approval.decide(&call.caller.subject, decision.approve, decision.explanation.clone(), now)?;
     let open = invoice.open()?;
     if decision.approve {
         approval.proposal.must_cover(open)?;
@@ -44,12 +44,12 @@ pub async fn decide_approval(
         approval.proposal = approval.proposal.of_what_is_open(open)?;
     }
     // Saved before the deed, which ends what else waits of the invoice and cannot be done any more.
-    let rendered = publish_approval(&mut tx, (&approval, customer)).await?;
+    let rendered = publish_approval(&mut tx, &approval, customer).await?;
     if decision.approve {
         match approval.proposal {
             Proposal::WriteOff(_) => give_up_invoice(&mut tx, &mut invoice).await.map(|_| ())?,
             Proposal::CreditNote(amount) => {
-                apply_credit_note(&mut tx, &mut invoice, (amount, &approval.explanation)).await?
+                apply_credit_note(&mut tx, &mut invoice, amount, &approval.explanation).await?;
             }
         }
     }

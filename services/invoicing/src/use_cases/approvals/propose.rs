@@ -91,6 +91,6 @@ pub async fn propose_approval<A: ProposalAnswer>(
         created_at: now,
         updated_at: now,
     };
-    let rendered = publish_approval(&mut tx, (&approval, invoice.customer)).await?;
+    let rendered = publish_approval(&mut tx, &approval, invoice.customer).await?;
     tx.commit(A::of(rendered)).await
 }

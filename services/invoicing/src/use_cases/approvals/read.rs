@@ -36,7 +36,7 @@ pub async fn list_approvals(
 ) -> Result<ListApprovalsResponse, AppError> {
     let before = app.pages.cursor(page)?.unwrap_or(Uuid::max());
     let conn = app.db.read(tenant).await?;
-    let mut found = approvals::list(&conn, tenant, (state, before), page.reads()).await?;
+    let mut found = approvals::list(&conn, tenant, state, before, page.reads()).await?;
     let next_page_token = app.pages.cut(page, &mut found, |(approval, _)| approval.id.to_string());
     let approvals = found
         .iter()

@@ -9,10 +9,11 @@ use payterms_proto::invoicing::v1::{Approval as ApprovalMessage, ApprovalChanged
 /// Saves an approval and emits its event.
 pub async fn publish_approval(
     tx: &mut WriteTx,
-    (this_approval, customer): (&Approval, Id<Customer>),
+    this_approval: &Approval,
+    customer: Id<Customer>,
 ) -> Result<ApprovalMessage, AppError> {
     let tenant = tx.call().tenant.clone();
-    approvals::save(tx.conn(), &tenant, (this_approval, customer)).await?;
+    approvals::save(tx.conn(), &tenant, this_approval, customer).await?;
     let rendered = messages::approvals::approval(&tenant, customer, this_approval);
     tx.emit(
         "approval",
@@ -35,7 +36,7 @@ pub async fn supersede_approvals(tx: &mut WriteTx, invoice: &Invoice) -> Result<
     let now = tx.now();
     for mut approval in approvals::waiting_for(tx.conn(), &tx.call().tenant, invoice.id).await? {
         if approval.supersede(invoice, now)? {
-            publish_approval(tx, (&approval, invoice.customer)).await?;
+            publish_approval(tx, &approval, invoice.customer).await?;
         }
     }
     Ok(())

@@ -43,7 +43,7 @@ pub fn identify(
                 Verdict::Suspected(at) => ids.get(at).copied(),
                 Verdict::New => None,
             };
-            let lines = lines(booking, (id, suspected), secret, now, make_id);
+            let lines = lines(booking, id, suspected, secret, now, make_id);
             // The parts of a batch after the first are no bookings of their own.
             taken
                 .bookings
@@ -75,7 +75,8 @@ pub fn identify(
 
 fn lines(
     booking: &ReadBooking,
-    (first, suspected): (Id<BankLine>, Option<Id<BankLine>>),
+    first: Id<BankLine>,
+    suspected: Option<Id<BankLine>>,
     secret: &str,
     now: DateTime<Utc>,
     make_id: &mut dyn FnMut() -> Id<BankLine>,

@@ -33,7 +33,7 @@ pub async fn list_bank_lines(
 ) -> Result<ListBankLinesResponse, AppError> {
     let before = app.pages.cursor(page)?.unwrap_or(Uuid::max());
     let conn = app.db.read(tenant).await?;
-    let mut found = bank_lines::list(&conn, tenant, (state, before), page.reads()).await?;
+    let mut found = bank_lines::list(&conn, tenant, state, before, page.reads()).await?;
     let next_page_token = app.pages.cut(page, &mut found, |bank_line| bank_line.id.to_string());
     Ok(ListBankLinesResponse {
         bank_lines: found

@@ -34,7 +34,7 @@ pub async fn split_bank_line(
         }
         None => None,
     };
-    let parts = line.split(tx.ids(), (&split.parts, sent), now)?;
+    let parts = line.split(tx.ids(), &split.parts, sent, now)?;
     store_line(&mut tx, &line).await?;
     bank_lines::save_many(tx.conn(), &call.tenant, &parts).await?;
     for part in &parts {

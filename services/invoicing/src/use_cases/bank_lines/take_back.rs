@@ -140,18 +140,17 @@ pub(super) async fn publish_taken_back(
     let order = held.invoices.iter().find(|invoice| invoice.top_up.is_some()).cloned();
     if let (Some(order), Some((amount, taxes))) = (&order, note) {
         let id = tx.id();
-        issue_credit_note(tx, (order, None), (id, amount, taxes), TRANSFER_TAKEN_BACK).await?;
+        issue_credit_note(tx, order, None, id, amount, taxes, TRANSFER_TAKEN_BACK).await?;
     }
     let Some(payment) = &mut held.payment else { return Ok(()) };
     publish_payment(tx, payment, &mut held.invoices).await?;
     let (customer, amount) = (payment.customer, held.line.shown.amount);
     let id = tx.id::<()>();
-    note_taken_back(tx, (id.uuid(), customer), TakenFor::Transfer, amount).await?;
+    note_taken_back(tx, id.uuid(), customer, TakenFor::Transfer, amount).await?;
     if let (Some(top_up), Some(bought)) = (order.and_then(|order| order.top_up), taken.bought) {
         let tenant = tx.call().tenant.clone();
         let sides = find_sides(tx, &tenant, customer).await?;
-        match Box::pin(raise_order(tx, (&sides.0, &sides.1), (bought.amount, top_up, valid_days)))
-            .await
+        match Box::pin(raise_order(tx, &sides.0, &sides.1, bought.amount, top_up, valid_days)).await
         {
             // What is gone is taken back whether or not the tenant may sell again: without a tax
             // rule staff raise it later. This reason alone, which is found before anything is

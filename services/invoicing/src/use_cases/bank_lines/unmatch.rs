@@ -58,7 +58,7 @@ pub async fn unmatch_bank_line(
     let (now, (_, collect_at)) = (tx.now(), consequences_from(&tx));
     let named = held.line.customer.zip(held.line.payment);
     let undo =
-        held.line.unmatch(tx.ids(), held.payment.as_mut(), &mut held.invoices, (collect_at, now));
+        held.line.unmatch(tx.ids(), held.payment.as_mut(), &mut held.invoices, collect_at, now);
     let undo = name_payment(&call.tenant, named, undo)?;
     let taken = undo.taken;
     publish_taken_back(&mut tx, &mut held, undo, valid_days).await?;
@@ -101,7 +101,8 @@ async fn undo_return(
 async fn tell_customer(
     tx: &mut WriteTx,
     customer: Id<Customer>,
-    (line, taken): (&BankLine, TakenBack),
+    line: &BankLine,
+    taken: TakenBack,
     owed: Option<Money>,
 ) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
@@ -136,7 +137,7 @@ pub async fn drive_bank_line_return(app: &App, lease: &Lease) -> Result<(), AppE
     let mut tx = app.db.begin_forward(&call).await?;
     let mut line = lock_line(&tx, line.id).await?;
     flow::hold(&tx, lease).await?;
-    tell_customer(&mut tx, customer, (&line, taken), owed).await?;
+    tell_customer(&mut tx, customer, &line, taken, owed).await?;
     line.unmatched();
     store_line(&mut tx, &line).await?;
     let bank_line = Some(messages::bank_lines::bank_line(tenant, &line));

@@ -106,7 +106,7 @@ pub async fn unblock_for_owner(
     found.retain(|invoice| invoice.block.as_ref().is_some_and(|block| block.owner == owned.owner));
     for invoice in &mut found {
         match owned.breach {
-            Some(breach) => invoice.fall_after_breach(&owned.owner, breach, now)?,
+            Some((day, at_once)) => invoice.fall_after_breach(&owned.owner, day, at_once, now)?,
             None => invoice.lift_block(&owned.owner, tx.today(), now)?,
         }
         publish_invoice(&mut tx, invoice).await?;

@@ -95,7 +95,7 @@ pub async fn collect_from_new_method(app: &App, row: &DueRow) -> Result<(), AppE
             .await?
             .unwrap_or_default();
         let because = PlannedBecause::NewMethod(collection_method(&methods).cloned());
-        mail_collection_planned(&mut tx, Id::from_uuid(id), (&stopped, day), because).await?;
+        mail_collection_planned(&mut tx, Id::from_uuid(id), &stopped, day, because).await?;
         // Those that are tried are no longer stopped, so the next batch has others.
         schedule(&tx, JOB, &row.subject, now).await?;
     }

@@ -74,7 +74,8 @@ pub async fn outlook_of<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     invoice: &Invoice,
-    (zone, today): (Tz, NaiveDate),
+    zone: Tz,
+    today: NaiveDate,
 ) -> Result<Outlook, AppError> {
     if invoice.state != InvoiceState::Open || invoice.block.is_some() {
         return Ok(Outlook::Nothing);

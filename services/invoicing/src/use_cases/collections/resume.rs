@@ -67,7 +67,8 @@ pub async fn resume_collecting(app: &App, row: &DueRow) -> Result<(), AppError> 
     let mut waiting = invoice_lists::lock_waiting(
         tx.conn(),
         &row.tenant,
-        (customer, &known.collection_waits_for),
+        customer,
+        &known.collection_waits_for,
         BATCH,
     )
     .await?;
@@ -93,7 +94,7 @@ pub async fn resume_collecting(app: &App, row: &DueRow) -> Result<(), AppError> 
         } else {
             PlannedBecause::WaitedInVain
         };
-        mail_collection_planned(&mut tx, customer, (&planned, day), because).await?;
+        mail_collection_planned(&mut tx, customer, &planned, day, because).await?;
     }
     if !waiting.is_empty() {
         // Those that go on wait no more, so the next batch has others.

@@ -40,14 +40,13 @@ pub async fn create_credit_note(
     let (taxes, back) = name_pending(&tx, from_ref(&invoice), credited).await?;
     let note = tx.id();
     if back.is_positive() {
-        let (refund, payments) = refund_of_note(&mut tx, &mut invoice, (back, note)).await?;
-        issue_credit_note(&mut tx, (&invoice, Some(&refund)), (note, amount, taxes), explanation)
+        let (refund, payments) = refund_of_note(&mut tx, &mut invoice, back, note).await?;
+        issue_credit_note(&mut tx, &invoice, Some(&refund), note, amount, taxes, explanation)
             .await?;
-        return begin_refund(app, tx, call, (&refund, &invoice, &payments)).await;
+        return begin_refund(app, tx, call, &refund, &invoice, &payments).await;
     }
-    let credit_note = Some(
-        issue_credit_note(&mut tx, (&invoice, None), (note, amount, taxes), explanation).await?,
-    );
+    let credit_note =
+        Some(issue_credit_note(&mut tx, &invoice, None, note, amount, taxes, explanation).await?);
     let rendered = publish_invoice(&mut tx, &invoice).await?;
     tx.commit(CreateCreditNoteResponse { credit_note, invoice: Some(rendered), refund: None }).await
 }
@@ -59,16 +58,17 @@ pub async fn create_credit_note(
 pub async fn apply_credit_note(
     tx: &mut WriteTx,
     invoice: &mut Invoice,
-    (amount, explanation): (Money, &str),
+    amount: Money,
+    explanation: &str,
 ) -> Result<(), AppError> {
     let credited = invoice.credit(amount, tx.now());
     let (taxes, back) = name_pending(tx, from_ref(invoice), credited).await?;
     let note = tx.id();
     if back.is_positive() {
-        let (refund, payments) = refund_of_note(tx, invoice, (back, note)).await?;
-        issue_credit_note(tx, (invoice, Some(&refund)), (note, amount, taxes), explanation).await?;
-        return enqueue_refund(tx, (&refund, invoice, &payments)).await;
+        let (refund, payments) = refund_of_note(tx, invoice, back, note).await?;
+        issue_credit_note(tx, invoice, Some(&refund), note, amount, taxes, explanation).await?;
+        return enqueue_refund(tx, &refund, invoice, &payments).await;
     }
-    issue_credit_note(tx, (invoice, None), (note, amount, taxes), explanation).await?;
+    issue_credit_note(tx, invoice, None, note, amount, taxes, explanation).await?;
     publish_invoice(tx, invoice).await.map(|_| ())
 }

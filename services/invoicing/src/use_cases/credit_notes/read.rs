@@ -34,7 +34,7 @@ pub async fn list_credit_notes(
         return Ok(pb::ListCreditNotesResponse::default());
     }
     let listed = Listed { customer: of.customer, invoice: *invoice };
-    let mut found = credit_notes::list(&conn, tenant, listed, (listing, after)).await?;
+    let mut found = credit_notes::list(&conn, tenant, listed, listing, after).await?;
     let position = |note: &CreditNote| credit_notes::position(note, listing.order).to_string();
     let next_page_token = app.pages.cut(&listing.page, &mut found, position);
     let ids: Vec<_> = found.iter().map(|note| note.invoice).collect();

@@ -16,8 +16,11 @@ use payterms_proto::invoicing::v1::{CreditNote as CreditNoteMessage, CreditNoteI
 /// what it gives back.
 pub async fn issue_credit_note(
     tx: &mut WriteTx,
-    (invoice, refund): (&Invoice, Option<&Refund>),
-    (id, amount, taxes): (Id<CreditNote>, Money, Vec<TaxAmount>),
+    invoice: &Invoice,
+    refund: Option<&Refund>,
+    id: Id<CreditNote>,
+    amount: Money,
+    taxes: Vec<TaxAmount>,
     explanation: &str,
 ) -> Result<CreditNoteMessage, AppError> {
     let (tenant, now) = (tx.call().tenant.clone(), tx.now());

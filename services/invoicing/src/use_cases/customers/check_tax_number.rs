@@ -76,12 +76,12 @@ pub async fn check_tax_number(app: &App, row: &DueRow) -> Result<(), AppError> {
             publish_customers(&mut tx, std::slice::from_ref(&customer)).await?;
         }
         None if app.tax_register.is_none() && number.is_some() => {
-            schedule(&tx, JOB, &row.subject, now + WITHOUT_REGISTER).await?
+            schedule(&tx, JOB, &row.subject, now + WITHOUT_REGISTER).await?;
         }
         // Another number, or another rule, than the one that was asked for: nothing is known of it
         // yet.
         None if is_answered => {
-            schedule_number_checks(&tx, &tenant, std::slice::from_ref(&customer)).await?
+            schedule_number_checks(&tx, &tenant, std::slice::from_ref(&customer)).await?;
         }
         None => {}
     }

@@ -44,7 +44,7 @@ pub async fn list_customers(
 ) -> Result<pb::ListCustomersResponse, AppError> {
     let after = app.pages.cursor(&listing.page)?;
     let conn = app.db.read(tenant).await?;
-    let mut found = customers::list(&conn, tenant, (listing, after)).await?;
+    let mut found = customers::list(&conn, tenant, listing, after).await?;
     let next_page_token = app.pages.cut(&listing.page, &mut found, |customer| {
         customers::position(customer, listing.order).to_string()
     });

@@ -51,7 +51,7 @@ pub async fn update_customer(
     }
     if update.paths.iter().any(|path| path == "tax_id" || path == "country") {
         must_be_formed(&customer.country, &customer.tax_id)?;
-        customer.number_set((&before.country, &before.tax_id));
+        customer.number_set(&before.country, &before.tax_id);
     }
     if update.paths.iter().any(|path| path == "external_id") {
         must_be_free(

@@ -32,8 +32,10 @@ pub async fn verify_tax_number(
     let now = tx.now();
     let before = customer.tax_number.as_ref().map(|tax_number| tax_number.state);
     customer.number_judged(
-        (&found.number, found.state),
-        (&call.caller.subject, &found.explanation),
+        &found.number,
+        found.state,
+        &call.caller.subject,
+        &found.explanation,
         now,
     )?;
     let tenant = tenants::hold(tx.conn(), &call.tenant).await?.ok_or_else(Refusal::not_found)?;

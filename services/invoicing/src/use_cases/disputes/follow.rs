@@ -176,7 +176,7 @@ async fn take_in(
             schedule(tx, JOB, &dispute.id.to_string(), tx.now() + PAUSE).await?;
         }
     }
-    note(tx, (before, dispute), dispute_event).await?;
+    note(tx, before, dispute, dispute_event).await?;
     disputes::save(tx.conn(), &tenant, dispute, dispute_event.amount.currency()).await?;
     kill::point("dispute.before_taken_in");
     Ok(())
@@ -185,19 +185,20 @@ async fn take_in(
 /// What was taken back, or is there again, stands on the statement of its month.
 async fn note(
     tx: &WriteTx,
-    (before, dispute): (Applied, &Dispute),
+    before: Applied,
+    dispute: &Dispute,
     dispute_event: &DisputeEvent,
 ) -> Result<(), AppError> {
-    let whose = (dispute.id.uuid(), dispute.customer);
+    let (id, customer) = (dispute.id.uuid(), dispute.customer);
     if before == Applied::Nothing && dispute.applied != Applied::Nothing {
         let why = if dispute_event.dispute.r#final { TakenFor::Return } else { TakenFor::Dispute };
-        note_taken_back(tx, whose, why, dispute_event.amount).await?;
+        note_taken_back(tx, id, customer, why, dispute_event.amount).await?;
     }
     if before != Applied::Ended
         && dispute.applied == Applied::Ended
         && dispute_event.dispute.state() == State::Won
     {
-        note_taken_back(tx, whose, TakenFor::DisputeWon, dispute_event.amount).await?;
+        note_taken_back(tx, id, customer, TakenFor::DisputeWon, dispute_event.amount).await?;
     }
     Ok(())
 }

@@ -62,12 +62,12 @@ pub(super) async fn take_in(
     }
     let charged = payment.tenders.get(place).ok_or_else(fault)?.amount;
     if dispute.applied == Applied::Nothing
-        && is_taken_back_by_another(tx, (dispute, dispute_event), (&payment, place)).await?
+        && is_taken_back_by_another(tx, dispute, dispute_event, &payment, place).await?
     {
         return Ok(true);
     }
     if dispute.applied == Applied::Nothing {
-        open(tx, (dispute, dispute_event), (&mut payment, place), &mut owned)?;
+        open(tx, dispute, dispute_event, &mut payment, place, &mut owned)?;
         if !dispute_event.dispute.r#final {
             mail_dispute(
                 tx,
@@ -81,8 +81,8 @@ pub(super) async fn take_in(
         }
     }
     match dispute_event.dispute.state() {
-        State::Won => win(tx, (dispute, dispute_event), (&mut payment, place), &mut owned).await?,
-        State::Lost => lose(tx, (dispute, dispute_event), charged, &mut owned).await?,
+        State::Won => win(tx, dispute, dispute_event, &mut payment, place, &mut owned).await?,
+        State::Lost => lose(tx, dispute, dispute_event, charged, &mut owned).await?,
         State::Open | State::Unspecified => {}
     }
     schedule_collections(tx, &owned).await?;
@@ -95,8 +95,10 @@ pub(super) async fn take_in(
 /// take.
 async fn is_taken_back_by_another(
     tx: &WriteTx,
-    (dispute, dispute_event): (&Dispute, &DisputeEvent),
-    (payment, place): (&Payment, usize),
+    dispute: &Dispute,
+    dispute_event: &DisputeEvent,
+    payment: &Payment,
+    place: usize,
 ) -> Result<bool, AppError> {
     if payment.tenders.get(place).is_none_or(|tender| tender.charged_back.is_zero()) {
         return Ok(false);
@@ -115,8 +117,10 @@ async fn is_taken_back_by_another(
 /// What was taken back is open again, and blocked unless nobody decides it any more.
 fn open(
     tx: &WriteTx,
-    (dispute, dispute_event): (&mut Dispute, &DisputeEvent),
-    (payment, place): (&mut Payment, usize),
+    dispute: &mut Dispute,
+    dispute_event: &DisputeEvent,
+    payment: &mut Payment,
+    place: usize,
     owned: &mut [Invoice],
 ) -> Result<(), AppError> {
     let (now, today) = (tx.now(), tx.today());
@@ -125,7 +129,7 @@ fn open(
         from_invoices: dispute_event.from_invoices,
         from_surplus: dispute_event.from_surplus,
     };
-    dispute.reversed = payment.charged_back(taken, owned, (now, now))?.unwrap_or_default();
+    dispute.reversed = payment.charged_back(taken, owned, now, now)?.unwrap_or_default();
     dispute.applied = Applied::Opened;
     for invoice in reopened(dispute, owned).filter(|_| !dispute_event.dispute.r#final) {
         invoice.dispute_opened(&dispute_event.dispute.name, today, now);
@@ -198,7 +202,8 @@ async fn items(
 /// over them.
 async fn lift_blocks(
     tx: &WriteTx,
-    (dispute, dispute_event): (&Dispute, &DisputeEvent),
+    dispute: &Dispute,
+    dispute_event: &DisputeEvent,
     owned: &mut [Invoice],
 ) -> Result<(), AppError> {
     let (now, today) = (tx.now(), tx.today());
@@ -222,8 +227,10 @@ async fn lift_blocks(
 /// The payment stands again; what was paid otherwise meanwhile becomes credit.
 async fn win(
     tx: &mut WriteTx,
-    (dispute, dispute_event): (&mut Dispute, &DisputeEvent),
-    (payment, place): (&mut Payment, usize),
+    dispute: &mut Dispute,
+    dispute_event: &DisputeEvent,
+    payment: &mut Payment,
+    place: usize,
     owned: &mut [Invoice],
 ) -> Result<(), AppError> {
     let (now, zone, charged) = (
@@ -232,7 +239,7 @@ async fn win(
         payment.tenders.get(place).map_or(dispute_event.amount, |tender| tender.amount),
     );
     let refunds = payment.stand_again(place, &dispute.reversed, owned, tx.ids(), now)?;
-    lift_blocks(tx, (dispute, dispute_event), owned).await?;
+    lift_blocks(tx, dispute, dispute_event, owned).await?;
     let from = now + chrono::TimeDelta::days(1);
     for invoice in reopened(dispute, owned) {
         invoice.collect_again(zone, from, now);
@@ -266,13 +273,14 @@ async fn win(
 /// nothing else follows before that day.
 async fn lose(
     tx: &mut WriteTx,
-    (dispute, dispute_event): (&mut Dispute, &DisputeEvent),
+    dispute: &mut Dispute,
+    dispute_event: &DisputeEvent,
     charged: Money,
     owned: &mut [Invoice],
 ) -> Result<(), AppError> {
     let (now, zone) = (tx.now(), tx.time().zone);
     let day = tx.today().checked_add_days(NOTICE).unwrap_or(NaiveDate::MAX);
-    lift_blocks(tx, (dispute, dispute_event), owned).await?;
+    lift_blocks(tx, dispute, dispute_event, owned).await?;
     for invoice in reopened(dispute, owned) {
         invoice.spare_until(day, now);
         invoice.collect_again(zone, start_of_day(zone, day), now);

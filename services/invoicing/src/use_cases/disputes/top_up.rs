@@ -21,7 +21,7 @@ pub(super) async fn take_in(
     dispute_event: &DisputeEvent,
 ) -> Result<bool, AppError> {
     let fault = || AppError::Fault(format!("the dispute of {:?}", dispute_event.dispute.top_up));
-    let part = (dispute_event.id.uuid(), dispute_event.credit, dispute_event.tax);
+    let (id, credit, tax) = (dispute_event.id.uuid(), dispute_event.credit, dispute_event.tax);
     let charged = dispute_event
         .event
         .top_up
@@ -32,7 +32,9 @@ pub(super) async fn take_in(
     if dispute.applied == Applied::Nothing {
         let top_up = dispute_event.event.top_up.as_ref().ok_or_else(fault)?;
         // The end of the dispute before is still to come: this one waits for it.
-        let Some(notes) = credit_disputed_receipt(tx, top_up, part).await? else { return Ok(true) };
+        let Some(notes) = credit_disputed_receipt(tx, top_up, id, credit, tax).await? else {
+            return Ok(true);
+        };
         documents = Documents {
             attachments: notes
                 .iter()
@@ -50,7 +52,7 @@ pub(super) async fn take_in(
     let (notice, documents) = match dispute_event.dispute.state() {
         State::Won => {
             let top_up = dispute_event.event.top_up.as_ref().ok_or_else(fault)?;
-            let receipt = issue_receipt_again(tx, top_up, part).await?;
+            let receipt = issue_receipt_again(tx, top_up, id, credit, tax).await?;
             let usable_until = if let Subject::TopUp { expires_on, .. } = receipt.subject {
                 expires_on
             } else {

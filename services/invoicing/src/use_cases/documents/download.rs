@@ -16,6 +16,7 @@ use payterms_invoicing_domain::{
     CreditNote, InvoiceVersion, Receipt, ReceiptCreditNote, ReceiptVersion,
 };
 use payterms_proto::invoicing::v1::DownloadDocumentsResponse;
+use sea_orm::ConnectionTrait;
 use uuid::Uuid;
 
 /// Documents that are read at once.
@@ -79,57 +80,20 @@ async fn read_page(
 ) -> Result<(Vec<Printable>, Cursor), AppError> {
     let DownloadDocuments { tenant, customer, from, to, .. } = download;
     let conn = app.db.read(tenant).await?;
-    let is_full = |count: usize| count as u64 == PAGE;
     Ok(match at {
         Cursor::Invoices(after) => {
             let found =
-                invoice_lists::issued(&conn, tenant, *customer, (*from, *to, after), PAGE).await?;
+                invoice_lists::issued(&conn, tenant, *customer, *from, *to, after, PAGE).await?;
             let last =
                 found.last().map(|invoice| invoice.id.uuid()).filter(|_| is_full(found.len()));
             let printable =
                 found.into_iter().map(|invoice| Printable::Invoice(Box::new(invoice))).collect();
             (printable, last.map_or(Cursor::Versions(Uuid::nil()), Cursor::Invoices))
         }
-        Cursor::Versions(after) => {
-            let found =
-                versions::issued(&conn, tenant, *customer, (*from, *to, after), PAGE).await?;
-            let last = found
-                .last()
-                .map(|invoice_version| invoice_version.id.uuid())
-                .filter(|_| is_full(found.len()));
-            let ids: Vec<_> = found.iter().map(|invoice_version| invoice_version.invoice).collect();
-            let invoices = invoices::find_many(&conn, tenant, &ids).await?;
-            let with = |version: InvoiceVersion| {
-                let invoice =
-                    invoices.iter().find(|invoice| invoice.id == version.invoice)?.clone();
-                Some(Printable::Version(Box::new((invoice, version))))
-            };
-            (
-                found.into_iter().filter_map(with).collect(),
-                last.map_or(Cursor::CreditNotes(Uuid::nil()), Cursor::Versions),
-            )
-        }
-        Cursor::CreditNotes(after) => {
-            let notes =
-                credit_notes::issued(&conn, tenant, *customer, (*from, *to, after), PAGE).await?;
-            let last = notes
-                .last()
-                .map(|credit_note| credit_note.id.uuid())
-                .filter(|_| is_full(notes.len()));
-            let ids: Vec<_> = notes.iter().map(|note| note.invoice).collect();
-            let invoices = invoices::find_many(&conn, tenant, &ids).await?;
-            let with = |note: CreditNote| {
-                let invoice = invoices.iter().find(|invoice| invoice.id == note.invoice)?.clone();
-                Some(Printable::CreditNote(Box::new(invoice), note))
-            };
-            (
-                notes.into_iter().filter_map(with).collect(),
-                last.map_or(Cursor::Receipts(Uuid::nil()), Cursor::CreditNotes),
-            )
-        }
+        Cursor::Versions(after) => version_page(&conn, download, after).await?,
+        Cursor::CreditNotes(after) => credit_note_page(&conn, download, after).await?,
         Cursor::Receipts(after) => {
-            let found =
-                receipts::issued(&conn, tenant, *customer, (*from, *to, after), PAGE).await?;
+            let found = receipts::issued(&conn, tenant, *customer, *from, *to, after, PAGE).await?;
             let last =
                 found.last().map(|receipt| receipt.id.uuid()).filter(|_| is_full(found.len()));
             let first = |receipt: Receipt| {
@@ -141,46 +105,110 @@ async fn read_page(
                 last.map_or(Cursor::ReceiptVersions(Uuid::nil()), Cursor::Receipts),
             )
         }
-        Cursor::ReceiptVersions(after) => {
-            let found =
-                receipt_versions::issued(&conn, tenant, *customer, (*from, *to, after), PAGE)
-                    .await?;
-            let last = found
-                .last()
-                .map(|receipt_version| receipt_version.id.uuid())
-                .filter(|_| is_full(found.len()));
-            let ids: Vec<_> = found.iter().map(|receipt_version| receipt_version.receipt).collect();
-            let receipts = receipts::find_many(&conn, tenant, &ids).await?;
-            let with = |version: ReceiptVersion| {
-                let receipt =
-                    receipts.iter().find(|receipt| receipt.id == version.receipt)?.clone();
-                Some(Printable::Receipt(Box::new((receipt, version))))
-            };
-            (
-                found.into_iter().filter_map(with).collect(),
-                last.map_or(Cursor::ReceiptCreditNotes(Uuid::nil()), Cursor::ReceiptVersions),
-            )
-        }
-
+        Cursor::ReceiptVersions(after) => receipt_version_page(&conn, download, after).await?,
         Cursor::ReceiptCreditNotes(after) => {
-            let notes =
-                receipt_credit_notes::issued(&conn, tenant, *customer, (*from, *to, after), PAGE)
-                    .await?;
-            let last = notes
-                .last()
-                .map(|receipt_credit_note| receipt_credit_note.id.uuid())
-                .filter(|_| is_full(notes.len()));
-            let ids: Vec<_> = notes.iter().map(|note| note.receipt).collect();
-            let receipts = receipts::find_many(&conn, tenant, &ids).await?;
-            let with = |note: ReceiptCreditNote| {
-                let receipt = receipts.iter().find(|receipt| receipt.id == note.receipt)?.clone();
-                Some(Printable::ReceiptCreditNote(Box::new((receipt, note))))
-            };
-            (
-                notes.into_iter().filter_map(with).collect(),
-                last.map_or(Cursor::End, Cursor::ReceiptCreditNotes),
-            )
+            receipt_credit_note_page(&conn, download, after).await?
         }
         Cursor::End => (Vec::new(), Cursor::End),
     })
+}
+
+/// A page of versions of invoices.
+async fn version_page<C: ConnectionTrait>(
+    conn: &C,
+    download: &DownloadDocuments,
+    after: Uuid,
+) -> Result<(Vec<Printable>, Cursor), AppError> {
+    let DownloadDocuments { tenant, customer, from, to, .. } = download;
+    let found = versions::issued(conn, tenant, *customer, *from, *to, after, PAGE).await?;
+    let last = found
+        .last()
+        .map(|invoice_version| invoice_version.id.uuid())
+        .filter(|_| is_full(found.len()));
+    let ids: Vec<_> = found.iter().map(|invoice_version| invoice_version.invoice).collect();
+    let invoices = invoices::find_many(conn, tenant, &ids).await?;
+    let with = |version: InvoiceVersion| {
+        let invoice = invoices.iter().find(|invoice| invoice.id == version.invoice)?.clone();
+        Some(Printable::Version(Box::new((invoice, version))))
+    };
+    Ok((
+        found.into_iter().filter_map(with).collect(),
+        last.map_or(Cursor::CreditNotes(Uuid::nil()), Cursor::Versions),
+    ))
+}
+
+/// A page of credit notes.
+async fn credit_note_page<C: ConnectionTrait>(
+    conn: &C,
+    download: &DownloadDocuments,
+    after: Uuid,
+) -> Result<(Vec<Printable>, Cursor), AppError> {
+    let DownloadDocuments { tenant, customer, from, to, .. } = download;
+    let notes = credit_notes::issued(conn, tenant, *customer, *from, *to, after, PAGE).await?;
+    let last =
+        notes.last().map(|credit_note| credit_note.id.uuid()).filter(|_| is_full(notes.len()));
+    let ids: Vec<_> = notes.iter().map(|note| note.invoice).collect();
+    let invoices = invoices::find_many(conn, tenant, &ids).await?;
+    let with = |note: CreditNote| {
+        let invoice = invoices.iter().find(|invoice| invoice.id == note.invoice)?.clone();
+        Some(Printable::CreditNote(Box::new(invoice), note))
+    };
+    Ok((
+        notes.into_iter().filter_map(with).collect(),
+        last.map_or(Cursor::Receipts(Uuid::nil()), Cursor::CreditNotes),
+    ))
+}
+
+/// A page of versions of receipts.
+async fn receipt_version_page<C: ConnectionTrait>(
+    conn: &C,
+    download: &DownloadDocuments,
+    after: Uuid,
+) -> Result<(Vec<Printable>, Cursor), AppError> {
+    let DownloadDocuments { tenant, customer, from, to, .. } = download;
+    let found = receipt_versions::issued(conn, tenant, *customer, *from, *to, after, PAGE).await?;
+    let last = found
+        .last()
+        .map(|receipt_version| receipt_version.id.uuid())
+        .filter(|_| is_full(found.len()));
+    let ids: Vec<_> = found.iter().map(|receipt_version| receipt_version.receipt).collect();
+    let receipts = receipts::find_many(conn, tenant, &ids).await?;
+    let with = |version: ReceiptVersion| {
+        let receipt = receipts.iter().find(|receipt| receipt.id == version.receipt)?.clone();
+        Some(Printable::Receipt(Box::new((receipt, version))))
+    };
+    Ok((
+        found.into_iter().filter_map(with).collect(),
+        last.map_or(Cursor::ReceiptCreditNotes(Uuid::nil()), Cursor::ReceiptVersions),
+    ))
+}
+
+/// A page of credit notes of receipts.
+async fn receipt_credit_note_page<C: ConnectionTrait>(
+    conn: &C,
+    download: &DownloadDocuments,
+    after: Uuid,
+) -> Result<(Vec<Printable>, Cursor), AppError> {
+    let DownloadDocuments { tenant, customer, from, to, .. } = download;
+    let notes =
+        receipt_credit_notes::issued(conn, tenant, *customer, *from, *to, after, PAGE).await?;
+    let last = notes
+        .last()
+        .map(|receipt_credit_note| receipt_credit_note.id.uuid())
+        .filter(|_| is_full(notes.len()));
+    let ids: Vec<_> = notes.iter().map(|note| note.receipt).collect();
+    let receipts = receipts::find_many(conn, tenant, &ids).await?;
+    let with = |note: ReceiptCreditNote| {
+        let receipt = receipts.iter().find(|receipt| receipt.id == note.receipt)?.clone();
+        Some(Printable::ReceiptCreditNote(Box::new((receipt, note))))
+    };
+    Ok((
+        notes.into_iter().filter_map(with).collect(),
+        last.map_or(Cursor::End, Cursor::ReceiptCreditNotes),
+    ))
+}
+
+/// Whether a page may not be the last of its kind.
+fn is_full(count: usize) -> bool {
+    count as u64 == PAGE
 }

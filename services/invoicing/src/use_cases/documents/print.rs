@@ -78,15 +78,11 @@ impl Printable {
                         format!("-v{}", version.version)
                     }
                 );
-                (name, number, sheets::version(language, invoice, (&issue(invoice)?, version))?)
+                (name, number, sheets::version(language, invoice, &issue(invoice)?, version)?)
             }
             Self::CreditNote(invoice, note) => {
                 let name = format!("{}/creditNotes/{}", invoice_name(tenant, invoice), note.id);
-                (
-                    name,
-                    note.number.clone(),
-                    sheets::credit_note(language, (&issue(invoice)?, note))?,
-                )
+                (name, note.number.clone(), sheets::credit_note(language, &issue(invoice)?, note)?)
             }
             Self::Statement(statement_page) => {
                 let statement = &statement_page.statement;
@@ -107,7 +103,7 @@ impl Printable {
                 } else {
                     version.number.clone()
                 };
-                (name, number, receipts::receipt_version(language, (receipt, version))?)
+                (name, number, receipts::receipt_version(language, receipt, version)?)
             }
             Self::ReceiptCreditNote(both) => {
                 let (receipt, note) = both.as_ref();
@@ -117,11 +113,7 @@ impl Printable {
                     note.receipt,
                     note.id
                 );
-                (
-                    name,
-                    note.number.clone(),
-                    receipts::receipt_credit_note(language, (receipt, note))?,
-                )
+                (name, note.number.clone(), receipts::receipt_credit_note(language, receipt, note)?)
             }
         };
         let content = paper::print(&sheet).map_err(|error| AppError::Fault(error.to_string()))?;

@@ -34,7 +34,7 @@ pub async fn list_ageing(app: &App, list: &ListAgeing) -> Result<pb::ListAgeingR
         return Ok(pb::ListAgeingResponse::default());
     }
     let aged = Aged { customer: list.customer, day, then: list.as_of.is_some() };
-    let mut found = ageing::page(&conn, &list.tenant, aged, (after, list.page.reads())).await?;
+    let mut found = ageing::page(&conn, &list.tenant, aged, after, list.page.reads()).await?;
     let next_page_token =
         app.pages.cut(&list.page, &mut found, |ageing| ageing::position(ageing).to_string());
     let rows = found

@@ -61,7 +61,7 @@ pub async fn bill_metered_month(
         collect_automatically: true,
     };
     let (id, now) = (tx.id(), tx.now());
-    let mut invoice = Invoice::draft(id, (&seller, &buyer), service.terms.currency, content, now)?;
+    let mut invoice = Invoice::draft(id, &seller, &buyer, service.terms.currency, content, now)?;
     invoice.bills(service.id, month);
     invoices::save_draft(tx.conn(), &tenant, &invoice).await?;
     if let Err(refusal) = buyer.must_have_billing_profile() {
@@ -71,7 +71,7 @@ pub async fn bill_metered_month(
         );
         return Ok(());
     }
-    issue_draft(tx, &mut invoice, (&seller, &buyer)).await?;
+    issue_draft(tx, &mut invoice, &seller, &buyer).await?;
     schedule_collections(tx, std::slice::from_ref(&invoice)).await?;
     publish_invoice(tx, &invoice).await?;
     announce_usage_invoice(tx, &invoice).await?;

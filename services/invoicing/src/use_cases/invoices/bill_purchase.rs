@@ -44,7 +44,7 @@ pub async fn bill_purchase(tx: &mut WriteTx, event: &PurchaseCaptured) -> Result
     let sale = sale(tx, event, id)?;
     let now = tx.now();
     let invoice = take_number(tx, |series, today| {
-        Invoice::of_sale((&seller, &buyer), sale, (series, today), now)
+        Invoice::of_sale(&seller, &buyer, sale, series, today, now)
     })
     .await?;
     invoices::save_draft(tx.conn(), &tenant, &invoice).await?;

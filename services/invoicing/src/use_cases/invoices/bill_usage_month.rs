@@ -43,13 +43,13 @@ pub async fn bill_usage_month(tx: &mut WriteTx, event: &UsageMonthClosed) -> Res
     let buyer =
         customers::find(tx.conn(), &tenant, Id::from_uuid(name.id(0))).await?.ok_or_else(fault)?;
     buyer.must_have_billing_profile()?;
-    let (sides, language) = ((&seller, &buyer), Language::of(&buyer.locale));
+    let language = Language::of(&buyer.locale);
     let rest =
         format!("{} {}", language.say("Other use,", "Autre utilisation,"), language.month(month));
     let prepaid = UsageMonth { closing, wallet: name.id(1), month, agreement: None };
     let paid = lines(&used(&event.prepaid_lines)?, &rest)?;
     if let Some(currency) = paid.first().map(|line| line.unit_price.currency()) {
-        let mut invoice = issue_usage_invoice(tx, sides, (prepaid, currency), paid).await?;
+        let mut invoice = issue_usage_invoice(tx, &seller, &buyer, prepaid, currency, paid).await?;
         let now = tx.now();
         let mut payment = Payment::by_deposits(prepaid, &mut invoice, now)?;
         let mut owned = vec![invoice];
@@ -64,7 +64,7 @@ pub async fn bill_usage_month(tx: &mut WriteTx, event: &UsageMonthClosed) -> Res
     let due = postpaid_lines(event, &rest, language)?;
     if let Some(currency) = due.first().map(|line| line.unit_price.currency()) {
         let postpaid = UsageMonth { agreement: Some(agreement.ok_or_else(fault)?), ..prepaid };
-        let invoice = issue_usage_invoice(tx, sides, (postpaid, currency), due).await?;
+        let invoice = issue_usage_invoice(tx, &seller, &buyer, postpaid, currency, due).await?;
         publish_invoice(tx, &invoice).await?;
         mail_issued_invoice(tx, &invoice).await?;
     }
@@ -73,16 +73,19 @@ pub async fn bill_usage_month(tx: &mut WriteTx, event: &UsageMonthClosed) -> Res
 
 async fn issue_usage_invoice(
     tx: &mut WriteTx,
-    sides: (&Tenant, &Customer),
-    (month, currency): (UsageMonth, Currency),
+    seller: &Tenant,
+    buyer: &Customer,
+    month: UsageMonth,
+    currency: Currency,
     lines: Vec<Line>,
 ) -> Result<Invoice, AppError> {
     let tenant = tx.call().tenant.clone();
     let (id, now) = (tx.id(), tx.now());
-    let mut invoice = Invoice::draft(id, sides, currency, month.content(lines, tx.today()), now)?;
+    let mut invoice =
+        Invoice::draft(id, seller, buyer, currency, month.content(lines, tx.today()), now)?;
     invoice.usage = Some(month);
     invoices::save_draft(tx.conn(), &tenant, &invoice).await?;
-    issue_draft(tx, &mut invoice, sides).await?;
+    issue_draft(tx, &mut invoice, seller, buyer).await?;
     announce_usage_invoice(tx, &invoice).await?;
     Ok(invoice)
 }

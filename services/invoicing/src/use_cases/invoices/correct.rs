@@ -35,7 +35,7 @@ pub async fn correct_invoice(
     let version =
         InvoiceVersion::correct(id, (&invoice, before.as_ref()), (&tenant, &customer), issue, now)?;
     series::save(tx.conn(), &call.tenant, &series).await?;
-    versions::insert(tx.conn(), &call.tenant, (&version, invoice.customer)).await?;
+    versions::insert(tx.conn(), &call.tenant, &version, invoice.customer).await?;
     let rendered = messages::invoice_versions::invoice_version(&call.tenant, &invoice, &version);
     tx.emit(
         "invoice_version",

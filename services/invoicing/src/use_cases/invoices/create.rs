@@ -27,7 +27,7 @@ pub async fn create_invoice(
     }
     let now = tx.now();
     let mut invoice =
-        Invoice::draft(tx.id(), (&tenant, &customer), new.currency, new.content.clone(), now)?;
+        Invoice::draft(tx.id(), &tenant, &customer, new.currency, new.content.clone(), now)?;
     must_be_free(&tx, invoice_lists::NAMED, invoice.id.uuid(), new.marks.external_id.as_deref())
         .await?;
     invoice.marks.clone_from(&new.marks);

@@ -32,8 +32,8 @@ pub async fn finalize_invoice(
         return Ok(answer);
     }
     let (tenant, customer) = find_sides(&tx, &call.tenant, named.customer).await?;
-    must_show(&tx, &mut invoice, (&tenant, &customer), etag)?;
-    issue_draft(&tx, &mut invoice, (&tenant, &customer)).await?;
+    must_show(&tx, &mut invoice, &tenant, &customer, etag)?;
+    issue_draft(&tx, &mut invoice, &tenant, &customer).await?;
     schedule_collections(&tx, std::slice::from_ref(&invoice)).await?;
     let rendered = publish_invoice(&mut tx, &invoice).await?;
     announce_usage_invoice(&mut tx, &invoice).await?;

@@ -60,10 +60,11 @@ pub async fn find_sides(
 pub fn must_show(
     tx: &WriteTx,
     invoice: &mut Invoice,
-    sides: (&Tenant, &Customer),
+    tenant: &Tenant,
+    customer: &Customer,
     etag: &str,
 ) -> Result<(), AppError> {
-    invoice.bring_up_to_date(sides);
+    invoice.bring_up_to_date(tenant, customer);
     let shown = messages::invoices::invoice(&tx.call().tenant, invoice, tx.today())?;
     etag::check_shown(etag, &shown.etag)
 }
@@ -88,7 +89,7 @@ pub async fn bring_up_to_date<C: ConnectionTrait>(
     let seller = tenants::find(conn, tenant).await?.ok_or_else(Refusal::not_found)?;
     for invoice in invoices {
         if let Some(buyer) = buyers.iter().find(|buyer| buyer.id == invoice.customer) {
-            invoice.bring_up_to_date((&seller, buyer));
+            invoice.bring_up_to_date(&seller, buyer);
         }
     }
     Ok(())

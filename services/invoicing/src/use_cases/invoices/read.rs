@@ -87,7 +87,7 @@ pub async fn list_invoices(
         issued_only: list.as_customer,
         today,
     };
-    let mut found = invoice_lists::list(&conn, tenant, &listed, (listing, after)).await?;
+    let mut found = invoice_lists::list(&conn, tenant, &listed, listing, after).await?;
     // Before drafts are brought up to date: the next page begins where the stored figures end.
     let position = |invoice: &Invoice| invoice_lists::position(invoice, listing.order).to_string();
     let next_page_token = app.pages.cut(&listing.page, &mut found, position);

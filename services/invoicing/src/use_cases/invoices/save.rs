@@ -24,14 +24,17 @@ use rust_decimal::Decimal;
 pub async fn issue_draft(
     tx: &WriteTx,
     invoice: &mut Invoice,
-    sides: (&Tenant, &Customer),
+    tenant: &Tenant,
+    customer: &Customer,
 ) -> Result<(), AppError> {
     let (now, zone) = (tx.now(), tx.time().zone);
-    let (written, language) = (invoice.content.lines.len(), Language::of(&sides.1.locale));
+    let (written, language) = (invoice.content.lines.len(), Language::of(&customer.locale));
     let name_discount =
         |discount: &Discount, rate: Option<Decimal>| language.discount_line(discount, rate);
-    take_number(tx, |series, today| invoice.finalize(sides, &name_discount, (series, today), now))
-        .await?;
+    take_number(tx, |series, today| {
+        invoice.finalize(tenant, customer, &name_discount, series, today, now)
+    })
+    .await?;
     invoice_parts::insert_lines(tx.conn(), &tx.call().tenant, invoice, written).await?;
     if let Some(due) = invoice.issue.as_ref().map(|issue| issue.due_date) {
         invoice.schedule_collection(start_of_day(zone, due).max(now));

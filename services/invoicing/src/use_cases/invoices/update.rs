@@ -30,7 +30,7 @@ pub async fn update_invoice(
         return Ok(answer);
     }
     let (tenant, customer) = find_sides(&tx, &call.tenant, named.customer).await?;
-    must_show(&tx, &mut invoice, (&tenant, &customer), &new.etag)?;
+    must_show(&tx, &mut invoice, &tenant, &customer, &new.etag)?;
     let (mut content, mut marks, mut rewritten) =
         (invoice.content.clone(), invoice.marks.clone(), false);
     for path in paths {
@@ -43,7 +43,7 @@ pub async fn update_invoice(
             "lines" => content.lines.clone_from(&new.content.lines),
             "discount" => content.discount.clone_from(&new.content.discount),
             "collect_automatically" => {
-                content.collect_automatically = new.content.collect_automatically
+                content.collect_automatically = new.content.collect_automatically;
             }
             "supply_date" => content.supply_date = new.content.supply_date,
             _ => content.memo.clone_from(&new.content.memo),
@@ -51,7 +51,7 @@ pub async fn update_invoice(
     }
     let now = tx.now();
     if rewritten {
-        invoice.rewrite((&tenant, &customer), content, now)?;
+        invoice.rewrite(&tenant, &customer, content, now)?;
     }
     if marks != invoice.marks {
         must_be_free(&tx, invoice_lists::NAMED, invoice.id.uuid(), marks.external_id.as_deref())

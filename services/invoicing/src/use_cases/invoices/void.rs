@@ -44,8 +44,11 @@ pub async fn void_invoice(
         Some(
             issue_credit_note(
                 &mut tx,
-                (&invoice, None),
-                (note, invoice.amounts.total, taxes),
+                &invoice,
+                None,
+                note,
+                invoice.amounts.total,
+                taxes,
                 explanation,
             )
             .await?,

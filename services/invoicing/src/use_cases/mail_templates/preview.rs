@@ -12,6 +12,6 @@ pub fn preview_mail_template(
     TemplateText { template: named, subject, text }: &TemplateText,
 ) -> Result<pb::PreviewMailTemplateResponse, AppError> {
     let (subject, text) =
-        templates::render((subject, text), &templates::samples(named.kind, named.language))?;
+        templates::render(subject, text, &templates::samples(named.kind, named.language))?;
     Ok(pb::PreviewMailTemplateResponse { subject, text })
 }

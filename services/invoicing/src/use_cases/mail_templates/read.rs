@@ -12,16 +12,12 @@ pub async fn get_mail_template(
     named: TemplateRef,
 ) -> Result<pb::GetMailTemplateResponse, AppError> {
     let conn = app.db.read(tenant).await?;
-    let of_tenant = mails::template(&conn, tenant, (named.kind, named.language.code())).await?;
-    let shown = match &of_tenant {
-        Some((subject, text)) => {
-            messages::mail_templates::mail_template(named, (subject, text), true)
-        }
-        None => messages::mail_templates::mail_template(
-            named,
-            templates::ours(named.kind, named.language),
-            false,
-        ),
+    let of_tenant = mails::template(&conn, tenant, named.kind, named.language.code()).await?;
+    let shown = if let Some((subject, text)) = &of_tenant {
+        messages::mail_templates::mail_template(named, subject, text, true)
+    } else {
+        let (subject, text) = templates::ours(named.kind, named.language);
+        messages::mail_templates::mail_template(named, subject, text, false)
     };
     Ok(pb::GetMailTemplateResponse { mail_template: Some(shown) })
 }

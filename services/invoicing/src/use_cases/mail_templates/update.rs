@@ -23,15 +23,16 @@ pub async fn update_mail_template(
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    templates::render((subject, text), &templates::samples(named.kind, named.language))?;
+    templates::render(subject, text, &templates::samples(named.kind, named.language))?;
     mails::set_template(
         tx.conn(),
         &call.tenant,
-        (named.kind, named.language.code()),
+        named.kind,
+        named.language.code(),
         Some((subject, text)),
     )
     .await?;
-    let shown = publish_mail_template(&mut tx, *named, (subject, text), true).await?;
+    let shown = publish_mail_template(&mut tx, *named, subject, text, true).await?;
     tx.commit(pb::UpdateMailTemplateResponse { mail_template: Some(shown) }).await
 }
 
@@ -45,20 +46,20 @@ pub async fn reset_mail_template(
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    mails::set_template(tx.conn(), &call.tenant, (named.kind, named.language.code()), None).await?;
-    let shown =
-        publish_mail_template(&mut tx, named, templates::ours(named.kind, named.language), false)
-            .await?;
+    mails::set_template(tx.conn(), &call.tenant, named.kind, named.language.code(), None).await?;
+    let (subject, text) = templates::ours(named.kind, named.language);
+    let shown = publish_mail_template(&mut tx, named, subject, text, false).await?;
     tx.commit(pb::ResetMailTemplateResponse { mail_template: Some(shown) }).await
 }
 
 async fn publish_mail_template(
     tx: &mut WriteTx,
     named: TemplateRef,
-    words: (&str, &str),
+    subject: &str,
+    text: &str,
     customized: bool,
 ) -> Result<pb::MailTemplate, AppError> {
-    let shown = messages::mail_templates::mail_template(named, words, customized);
+    let shown = messages::mail_templates::mail_template(named, subject, text, customized);
     let event = pb::MailTemplateChanged { mail_template: Some(shown.clone()) };
     tx.emit("mail_template", &format!("{}.{}", named.kind.name(), named.language.code()), &event)
         .await?;

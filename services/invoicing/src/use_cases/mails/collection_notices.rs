@@ -39,7 +39,7 @@ pub async fn mail_collection_ended(
     let (outlook, where_to_pay) = planned_or_to_pay(tx, invoice).await?;
     let declined = match declined {
         Some(method) => {
-            method_copies::find(tx.conn(), &tx.call().tenant, (invoice.customer, method)).await?
+            method_copies::find(tx.conn(), &tx.call().tenant, invoice.customer, method).await?
         }
         None => None,
     };
@@ -107,7 +107,8 @@ impl PlannedBecause {
 pub async fn mail_collection_planned(
     tx: &mut WriteTx,
     customer: Id<Customer>,
-    (invoices, day): (&[Invoice], NaiveDate),
+    invoices: &[Invoice],
+    day: NaiveDate,
     because: PlannedBecause,
 ) -> Result<(), AppError> {
     let mut items = Vec::with_capacity(invoices.len());

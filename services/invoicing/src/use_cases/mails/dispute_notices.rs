@@ -264,6 +264,39 @@ pub(super) async fn waits_for_a_dispute(
     }))
 }
 
+impl DisputeNotice {
+    /// What the mail of one that is won says beside the rest.
+    fn when_won(
+        &self,
+        language: Language,
+        is_disputed_otherwise: bool,
+    ) -> [(&'static str, Value); 4] {
+        let money = |amount: Option<Money>| {
+            amount.map(|amount| language.money(amount)).unwrap_or_default().into()
+        };
+        let until = self.usable_until.map(|day| language.date(day)).unwrap_or_default();
+        [
+            ("credit_until", until.into()),
+            ("paid_owed", money(self.paid_owed)),
+            ("paid_otherwise", money(self.paid_otherwise)),
+            ("charging", self.charging_when_won(is_disputed_otherwise).into()),
+        ]
+    }
+
+    /// What the mail of one that is lost says beside the rest.
+    fn when_lost(&self, bank_details: &str) -> [(&'static str, Value); 4] {
+        let is_open = self.items.iter().any(|item| item.open.is_some());
+        let is_to_pay =
+            self.items.iter().any(|item| item.is_to_pay(self.collection_method.as_ref()));
+        [
+            ("charging", self.charging_when_lost().into()),
+            ("bank_details", if is_to_pay { bank_details.into() } else { "".into() }),
+            ("by_bank", flag(self.by_bank).into()),
+            ("is_open", flag(is_open).into()),
+        ]
+    }
+}
+
 /// Tells the customer and the tenant.
 pub async fn mail_dispute(tx: &mut WriteTx, dispute_notice: DisputeNotice) -> Result<(), AppError> {
     report_to_tenant(tx, &dispute_notice).await?;
@@ -316,27 +349,6 @@ pub async fn mail_dispute(tx: &mut WriteTx, dispute_notice: DisputeNotice) -> Re
                 ("tax", language.money_or_nothing(dispute_notice.tax).into()),
                 ("documents", dispute_notice.numbers.clone().into()),
             ];
-            if dispute_notice.notice == Notice::Won {
-                let until =
-                    dispute_notice.usable_until.map(|day| language.date(day)).unwrap_or_default();
-                variables.push(("credit_until", until.into()));
-                variables.push((
-                    "paid_owed",
-                    dispute_notice
-                        .paid_owed
-                        .map(|paid| language.money(paid))
-                        .unwrap_or_default()
-                        .into(),
-                ));
-                variables.push((
-                    "paid_otherwise",
-                    dispute_notice
-                        .paid_otherwise
-                        .map(|paid| language.money(paid))
-                        .unwrap_or_default()
-                        .into(),
-                ));
-            }
             let collected_by = dispute_notice
                 .collection_method
                 .as_ref()
@@ -344,10 +356,7 @@ pub async fn mail_dispute(tx: &mut WriteTx, dispute_notice: DisputeNotice) -> Re
                 .unwrap_or_default();
             variables.push(("new_method", collected_by.into()));
             if dispute_notice.notice == Notice::Won {
-                variables.push((
-                    "charging",
-                    dispute_notice.charging_when_won(is_disputed_otherwise).into(),
-                ));
+                variables.extend(dispute_notice.when_won(language, is_disputed_otherwise));
                 return variables;
             }
             variables
@@ -360,16 +369,7 @@ pub async fn mail_dispute(tx: &mut WriteTx, dispute_notice: DisputeNotice) -> Re
                 variables.push(("reason", language.dispute_reason(&dispute_notice.reason).into()));
                 return variables;
             }
-            let is_open = dispute_notice.items.iter().any(|item| item.open.is_some());
-            let is_to_pay = dispute_notice
-                .items
-                .iter()
-                .any(|item| item.is_to_pay(dispute_notice.collection_method.as_ref()));
-            variables.push(("charging", dispute_notice.charging_when_lost().into()));
-            variables
-                .push(("bank_details", if is_to_pay { bank_details.into() } else { "".into() }));
-            variables.push(("by_bank", flag(dispute_notice.by_bank).into()));
-            variables.push(("is_open", flag(is_open).into()));
+            variables.extend(dispute_notice.when_lost(&bank_details));
             variables
         },
         attachments,

@@ -91,7 +91,8 @@ impl Now {
 pub async fn mail_statements(
     tx: &mut WriteTx,
     pages: &[StatementPage],
-    (invoices, sent_before): (&[Invoice], &[Invoice]),
+    invoices: &[Invoice],
+    sent_before: &[Invoice],
     now: &Now,
 ) -> Result<(), AppError> {
     let Some(first) = pages.first().map(|page| &page.statement) else { return Ok(()) };
@@ -129,7 +130,7 @@ pub async fn mail_statements(
                     invoices
                         .iter()
                         .chain(sent_before)
-                        .filter_map(|invoice| line(language, invoice, (pages, now)))
+                        .filter_map(|invoice| line(language, invoice, pages, now))
                         .collect::<Vec<_>>()
                         .into(),
                 ),
@@ -174,7 +175,8 @@ fn total(language: Language, page: &StatementPage, now: &Now) -> Value {
 fn line(
     language: Language,
     invoice: &Invoice,
-    (pages, now): (&[StatementPage], &Now),
+    pages: &[StatementPage],
+    now: &Now,
 ) -> Option<Value> {
     let issue = invoice.issue.as_ref()?;
     // What is open of a purchase of credit is not owed: it stands here for what came of it.

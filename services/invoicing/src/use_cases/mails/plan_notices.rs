@@ -73,7 +73,7 @@ pub async fn mail_plan(tx: &mut WriteTx, event: &PlanChanged) -> Result<(), AppE
         for notice in notices_of_verb(&edge.verb) {
             match notice {
                 Notice::Customer(kind) => {
-                    notify_customer(tx, (customer, &page), *kind, plan, None).await?
+                    notify_customer(tx, customer, &page, *kind, plan, None).await?;
                 }
                 Notice::Tenant(kind) => notify_tenant(tx, customer, *kind, plan, edge).await?,
             }
@@ -81,21 +81,13 @@ pub async fn mail_plan(tx: &mut WriteTx, event: &PlanChanged) -> Result<(), AppE
     }
     if let Some(instalment) = event.announced.clone() {
         let on = event.announced_date.as_ref().or(instalment.due_date.as_ref()).and_then(date_of);
-        notify_customer(
-            tx,
-            (customer, &page),
-            MailKind::InstalmentDue,
-            plan,
-            Some((instalment, on)),
-        )
-        .await?;
+        notify_customer(tx, customer, &page, MailKind::InstalmentDue, plan, Some((instalment, on)))
+            .await?;
     }
     let tried = names::parse(&event.collection_method, &["customers", "paymentMethods"])
         .map(|method| method.id(1));
     let tried = match tried {
-        Some(method) => {
-            method_copies::find(tx.conn(), &tx.call().tenant, (customer, method)).await?
-        }
+        Some(method) => method_copies::find(tx.conn(), &tx.call().tenant, customer, method).await?,
         None => None,
     };
     let next = plan
@@ -107,8 +99,10 @@ pub async fn mail_plan(tx: &mut WriteTx, event: &PlanChanged) -> Result<(), AppE
     {
         notify_of_collection(
             tx,
-            (customer, &page),
-            (plan, day),
+            customer,
+            &page,
+            plan,
+            day,
             PlannedBecause::NewMethod(tried.clone()),
         )
         .await?;
@@ -119,17 +113,18 @@ pub async fn mail_plan(tx: &mut WriteTx, event: &PlanChanged) -> Result<(), AppE
         } else {
             PlannedBecause::WaitedInVain
         };
-        notify_of_collection(tx, (customer, &page), (plan, day), because).await?;
+        notify_of_collection(tx, customer, &page, plan, day, because).await?;
     }
     if event.collection_failed {
-        notify_customer(tx, (customer, &page), MailKind::InstalmentFailed, plan, None).await?;
+        notify_customer(tx, customer, &page, MailKind::InstalmentFailed, plan, None).await?;
     }
     Ok(())
 }
 
 async fn notify_customer(
     tx: &mut WriteTx,
-    (customer, page): (Id<Customer>, &str),
+    customer: Id<Customer>,
+    page: &str,
     kind: MailKind,
     plan: &Plan,
     announced: Option<(Instalment, Option<NaiveDate>)>,
@@ -152,7 +147,7 @@ async fn notify_customer(
         .as_ref()
         .map(|plan_collection| plan_collection.failure_reason.clone())
         .unwrap_or_default();
-    let no_method = has_no_method(tx, customer, (kind, due), &failure).await?;
+    let no_method = has_no_method(tx, customer, kind, due, &failure).await?;
     let payment_methods_changed =
         method_copies::of_customer(tx.conn(), &tx.call().tenant, customer)
             .await?
@@ -230,8 +225,10 @@ async fn notify_customer(
 /// Instalments are collected on a day that could not be collected, or waited.
 async fn notify_of_collection(
     tx: &mut WriteTx,
-    (customer, page): (Id<Customer>, &str),
-    (plan, day): (&Plan, NaiveDate),
+    customer: Id<Customer>,
+    page: &str,
+    plan: &Plan,
+    day: NaiveDate,
     because: PlannedBecause,
 ) -> Result<(), AppError> {
     let due = plan.instalments.iter().filter(|instalment| {

@@ -17,7 +17,8 @@ use serde_json::{Value, json};
 pub(super) async fn has_no_method(
     tx: &WriteTx,
     customer: Id<Customer>,
-    (kind, due): (MailKind, Option<NaiveDate>),
+    kind: MailKind,
+    due: Option<NaiveDate>,
     failure: &str,
 ) -> Result<bool, AppError> {
     Ok(match (kind, due) {
@@ -45,13 +46,14 @@ pub(super) async fn freed_invoices(
         if invoice.block.as_ref().is_some_and(|block| block.owner == plan.name) {
             invoice.fall_after_breach(
                 &plan.name,
-                (tx.today(), plan.due_at_once_on_breach),
+                tx.today(),
+                plan.due_at_once_on_breach,
                 tx.now(),
             )?;
         }
         if invoice.open()?.is_positive() {
             let outlook =
-                outlook_of(tx.conn(), &tx.call().tenant, &invoice, (tx.time().zone, tx.today()))
+                outlook_of(tx.conn(), &tx.call().tenant, &invoice, tx.time().zone, tx.today())
                     .await?;
             freed.push((invoice, outlook));
         }
@@ -92,12 +94,12 @@ pub(super) async fn declined_method(
     plan: &Plan,
 ) -> Result<Option<PaymentMethod>, AppError> {
     let tenant = &tx.call().tenant;
-    let last = payment_lists::last_of_owner(tx.conn(), tenant, (customer, &plan.name)).await?;
+    let last = payment_lists::last_of_owner(tx.conn(), tenant, customer, &plan.name).await?;
     let Some(method) = last.and_then(|payment| payment.tenders.iter().find_map(Tender::declined))
     else {
         return Ok(None);
     };
-    method_copies::find(tx.conn(), tenant, (customer, method)).await
+    method_copies::find(tx.conn(), tenant, customer, method).await
 }
 
 /// Whether a charge that had paid one of its invoices is disputed.

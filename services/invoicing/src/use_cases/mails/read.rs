@@ -33,7 +33,7 @@ pub async fn list_mails(
 ) -> Result<pb::ListMailsResponse, AppError> {
     let before = app.pages.cursor(page)?.unwrap_or(Uuid::max());
     let conn = app.db.read(tenant).await?;
-    let mut found = mails::list(&conn, tenant, (customer, before), page.reads()).await?;
+    let mut found = mails::list(&conn, tenant, customer, before, page.reads()).await?;
     let next_page_token = app.pages.cut(page, &mut found, |mail| mail.id.to_string());
     Ok(pb::ListMailsResponse {
         mails: found.iter().map(|mail| messages::mails::listed_mail(tenant, mail)).collect(),

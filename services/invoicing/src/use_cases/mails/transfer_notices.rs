@@ -41,7 +41,7 @@ pub(super) async fn planned_or_to_pay(
     invoice: &Invoice,
 ) -> Result<(Outlook, [(&'static str, Value); 2]), AppError> {
     let outlook =
-        outlook_of(tx.conn(), &tx.call().tenant, invoice, (tx.time().zone, tx.today())).await?;
+        outlook_of(tx.conn(), &tx.call().tenant, invoice, tx.time().zone, tx.today()).await?;
     let mut where_to_pay = where_to_pay(tx, invoice).await?;
     if outlook.takes() {
         where_to_pay[0].1 = "".into();

@@ -59,7 +59,8 @@ pub async fn mail_transfer_refunded(
 pub async fn mail_transfer_refund_returned(
     tx: &mut WriteTx,
     refund: &TransferRefund,
-    (amount, day): (Money, NaiveDate),
+    amount: Money,
+    day: NaiveDate,
 ) -> Result<(), AppError> {
     let (account, reference) = (refund.account.end.clone(), grouped(&refund.reference));
     let letter = Letter {

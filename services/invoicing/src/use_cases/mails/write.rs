@@ -94,7 +94,7 @@ async fn write_about<V: FnOnce(Language) -> Vec<(&'static str, Value)>>(
     variables.extend(
         (letter.variables)(language).into_iter().map(|(name, value)| (name.to_owned(), value)),
     );
-    let words = words(tx, &tenant, (letter.kind, language), &variables).await?;
+    let words = words(tx, &tenant, letter.kind, language, &variables).await?;
     let (id, now) = (tx.id(), tx.now());
     let to = address.map_or_else(|| buyer.mail_addresses(), |address| vec![address]);
     let mail = Mail::write(id, (letter.kind, Some(customer)), to, words, letter.attachments, now);
@@ -113,7 +113,7 @@ pub async fn write_to_tenant(
         .ok_or_else(|| AppError::Fault("a mail to no tenant".to_owned()))?;
     let mut all = common(&this_tenant, "");
     all.extend(variables.into_iter().map(|(name, value)| (name.to_owned(), value)));
-    let words = words(tx, &tenant, (kind, Language::English), &all).await?;
+    let words = words(tx, &tenant, kind, Language::English, &all).await?;
     let to = Some(this_tenant.business.contact_email).filter(|address| !address.is_empty());
     let (id, now) = (tx.id(), tx.now());
     let mail = Mail::write(id, (kind, None), to.into_iter().collect(), words, Vec::new(), now);
@@ -134,19 +134,20 @@ fn common(seller: &Tenant, page: &str) -> Variables {
 async fn words(
     tx: &WriteTx,
     tenant: &TenantId,
-    (kind, language): (MailKind, Language),
+    kind: MailKind,
+    language: Language,
     variables: &Variables,
 ) -> Result<(String, String), AppError> {
-    if let Some((subject, text)) =
-        mails::template(tx.conn(), tenant, (kind, language.code())).await?
+    if let Some((subject, text)) = mails::template(tx.conn(), tenant, kind, language.code()).await?
     {
-        match templates::render((&subject, &text), variables) {
+        match templates::render(&subject, &text, variables) {
             Err(refusal) if refusal.reason == Reason::TEMPLATE_INVALID => {}
             other => return Ok(other?),
         }
         tracing::warn!(kind = kind.name(), "a tenant's template cannot be rendered; ours is used");
     }
-    Ok(templates::render(templates::ours(kind, language), variables)?)
+    let (subject, text) = templates::ours(kind, language);
+    Ok(templates::render(subject, text, variables)?)
 }
 
 async fn enqueue_mail(tx: &mut WriteTx, mail: &Mail) -> Result<(), AppError> {

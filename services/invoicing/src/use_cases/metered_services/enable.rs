@@ -28,19 +28,15 @@ pub async fn enable_metered_service(
     let mut tx = app.db.begin(call).await?;
     let found =
         customers::lock(tx.conn(), &call.tenant, customer).await?.ok_or_else(Refusal::not_found)?;
-    let known = metered::lock_of_product(
-        tx.conn(),
-        &call.tenant,
-        customer,
-        (terms.currency, &terms.product),
-    )
-    .await?;
+    let known =
+        metered::lock_of_product(tx.conn(), &call.tenant, customer, terms.currency, &terms.product)
+            .await?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
     let tenant = tenants::find(tx.conn(), &call.tenant).await?.ok_or_else(Refusal::not_found)?;
     let terms = known.as_ref().filter(|_| *as_customer).map_or(terms, |known| &known.terms).clone();
-    must_be_billable((&tenant, &found), &terms, has_method)?;
+    must_be_billable(&tenant, &found, &terms, has_method)?;
     let now = tx.now();
     let service = match known {
         Some(mut known) => {

@@ -108,7 +108,7 @@ async fn apply_charge_back(
     let mut payment = payments::find(tx.conn(), &tenant, id).await?.ok_or_else(fault)?;
     let (now, zone) = (tx.now(), tx.time().zone);
     let from = now + TimeDelta::days(1);
-    if payment.charged_back(taken, &mut owned, (from, now))?.is_some() {
+    if payment.charged_back(taken, &mut owned, from, now)?.is_some() {
         for invoice in &mut owned {
             invoice.collect_again(zone, from, now);
         }

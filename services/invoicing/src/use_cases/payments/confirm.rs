@@ -72,14 +72,14 @@ pub async fn confirm_payment(
         }
     }
     let tenant = tx.call().tenant.clone();
-    let sides = find_sides(tx, &tenant, payment.customer).await?;
-    if sides.0.invoices_hidden {
+    let (seller, buyer) = find_sides(tx, &tenant, payment.customer).await?;
+    if seller.invoices_hidden {
         paid.clear();
     }
     // Who has announced a transfer must know that it is not needed, else it is paid twice. Credit
     // is the customer's money.
     let makes_credit = credited.bought.is_some() || credited.surplus.is_some();
-    let is_wanted = sides.0.payment_notice != PaymentNotice::None
+    let is_wanted = seller.payment_notice != PaymentNotice::None
         || paid.iter().any(|paid| paid.needs_no_transfer);
     if !makes_credit && (paid.is_empty() || !is_wanted) {
         return Ok(());
@@ -89,10 +89,10 @@ pub async fn confirm_payment(
         return Ok(());
     }
     let paid_before =
-        if sides.0.invoices_hidden { Vec::new() } else { paid_before(tx, &lines, payment).await? };
-    let receipt = match sides.0.payment_notice {
+        if seller.invoices_hidden { Vec::new() } else { paid_before(tx, &lines, payment).await? };
+    let receipt = match seller.payment_notice {
         PaymentNotice::Receipt if !paid.is_empty() => {
-            Some(issue_payment_receipt(tx, (&sides.0, &sides.1), payment, &paid).await?)
+            Some(issue_payment_receipt(tx, &seller, &buyer, payment, &paid).await?)
         }
         _ => None,
     };
@@ -160,7 +160,8 @@ async fn paid_before(
 
 async fn issue_payment_receipt(
     tx: &mut WriteTx,
-    sides: (&Tenant, &Customer),
+    seller: &Tenant,
+    buyer: &Customer,
     payment: &Payment,
     paid: &[Paid],
 ) -> Result<Receipt, AppError> {
@@ -175,7 +176,8 @@ async fn issue_payment_receipt(
         invoices,
     };
     let mut series = series::lock(tx.conn(), &tenant, RECEIPTS).await?;
-    let receipt = Receipt::of_payment(tx.id(), sides, (subject, amount), (&mut series, today), now);
+    let receipt =
+        Receipt::of_payment(tx.id(), (seller, buyer), (subject, amount), (&mut series, today), now);
     series::save(tx.conn(), &tenant, &series).await?;
     receipts::insert(tx.conn(), &tenant, &receipt).await?;
     let event =

@@ -47,7 +47,7 @@ pub async fn list_payments(
     if list.as_customer && are_invoices_hidden(&conn, tenant).await? {
         return Ok(pb::ListPaymentsResponse::default());
     }
-    let mut found = payment_lists::list(&conn, tenant, list.customer, (listing, after)).await?;
+    let mut found = payment_lists::list(&conn, tenant, list.customer, listing, after).await?;
     let position = |payment: &Payment| payment_lists::position(payment, listing.order).to_string();
     let next_page_token = app.pages.cut(&listing.page, &mut found, position);
     let payments =

@@ -41,12 +41,13 @@ pub async fn record_outside_payment(
     let today = tx.today();
     let received_on = outside.received_on.unwrap_or(today);
     must_have_come(received_on, today)?;
-    let wanted = (outside.invoices.clone(), outside.amount);
     let made = Payment::outside(
         tx.ids(),
         &mut owned,
-        wanted,
-        (outside.reference.clone(), received_on),
+        outside.invoices.clone(),
+        outside.amount,
+        outside.reference.clone(),
+        received_on,
         now,
     );
     let mut payment = name_pending(&tx, &owned, made).await?;

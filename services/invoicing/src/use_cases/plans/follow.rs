@@ -27,5 +27,5 @@ pub async fn follow_plan(tx: &WriteTx, plan: &Plan) -> Result<(), AppError> {
         .iter()
         .map(|covered_invoice| invoice(&covered_invoice.invoice).ok_or_else(fault))
         .collect::<Result<Vec<_>, _>>()?;
-    plan_periods::begin(tx, (id, customer), &invoices, at).await
+    plan_periods::begin(tx, id, customer, &invoices, at).await
 }

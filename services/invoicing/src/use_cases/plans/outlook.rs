@@ -108,7 +108,7 @@ pub async fn plan_part_of<C: ConnectionTrait>(
         invoice.block.as_ref().is_some_and(|block| block.reason == BlockReason::PlanActive);
     let id = match plan_of(invoice).filter(|_| is_blocked_by_plan) {
         Some(id) => Some(id),
-        None => plan_periods::last_of(conn, tenant, (invoice.customer, invoice.id)).await?,
+        None => plan_periods::last_of(conn, tenant, invoice.customer, invoice.id).await?,
     };
     let Some(id) = id else { return Ok(None) };
     let found = plan_copies::find(conn, tenant, id).await?;

@@ -37,7 +37,7 @@ pub async fn correct_receipt(
     let version =
         ReceiptVersion::correct(id, (&receipt, &before), (&tenant, &customer), issue, now)?;
     series::save(tx.conn(), &call.tenant, &series).await?;
-    receipt_versions::insert(tx.conn(), &call.tenant, (&version, receipt.customer)).await?;
+    receipt_versions::insert(tx.conn(), &call.tenant, &version, receipt.customer).await?;
     let rendered = messages::receipt_versions::receipt_version(&call.tenant, &receipt, &version);
     tx.emit(
         "receipt_version",

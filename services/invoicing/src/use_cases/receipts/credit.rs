@@ -96,7 +96,9 @@ pub type Correction = (Receipt, ReceiptCreditNote);
 pub async fn credit_disputed_receipt(
     tx: &mut WriteTx,
     top_up: &TopUp,
-    (dispute, credit, tax): (Uuid, Money, Money),
+    dispute: Uuid,
+    credit: Money,
+    tax: Money,
 ) -> Result<Option<Vec<Correction>>, AppError> {
     let given_back = GivenBack {
         refund: dispute,
@@ -143,7 +145,7 @@ async fn publish_note(
     let tenant = tx.call().tenant.clone();
     let (now, today) = (tx.now(), tx.today());
     let mut series = series::lock(tx.conn(), &tenant, RECEIPT_CREDIT_NOTES).await?;
-    let note = ReceiptCreditNote::issue(tx.id(), receipt, given_back, (&mut series, today), now)?;
+    let note = ReceiptCreditNote::issue(tx.id(), receipt, given_back, &mut series, today, now)?;
     series::save(tx.conn(), &tenant, &series).await?;
     receipt_credit_notes::insert(tx.conn(), &tenant, &note, is_first).await?;
     let notes = receipt_credit_notes::of_receipts(tx.conn(), &tenant, &[receipt.id]).await?;

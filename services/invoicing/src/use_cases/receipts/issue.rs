@@ -52,7 +52,7 @@ pub async fn issue_receipt(tx: &mut WriteTx, top_up: &TopUp, owed: Owed) -> Resu
         tax: top_up.tax.as_ref().and_then(money_of).ok_or_else(fault)?,
         rate: Rate { percent: rate, sentence: top_up.tax_sentence.clone() },
     };
-    let receipt = publish_receipt(tx, (&seller, &buyer), bought).await?;
+    let receipt = publish_receipt(tx, &seller, &buyer, bought).await?;
     mail_receipt(tx, &receipt, owed).await
 }
 
@@ -68,13 +68,14 @@ fn last_day_of(tx: &WriteTx, top_up: &TopUp) -> Option<NaiveDate> {
 /// Gives a receipt its number, and publishes it.
 async fn publish_receipt(
     tx: &mut WriteTx,
-    sides: (&Tenant, &Customer),
+    seller: &Tenant,
+    buyer: &Customer,
     bought: Bought,
 ) -> Result<Receipt, AppError> {
     let tenant = tx.call().tenant.clone();
     let (now, today) = (tx.now(), tx.today());
     let mut series = series::lock(tx.conn(), &tenant, RECEIPTS).await?;
-    let receipt = Receipt::issue(tx.id(), sides, bought, (&mut series, today), now)?;
+    let receipt = Receipt::issue(tx.id(), seller, buyer, bought, &mut series, today, now)?;
     series::save(tx.conn(), &tenant, &series).await?;
     receipts::insert(tx.conn(), &tenant, &receipt).await?;
     let event =
@@ -92,7 +93,9 @@ async fn publish_receipt(
 pub async fn issue_receipt_again(
     tx: &mut WriteTx,
     of: &TopUp,
-    (dispute, credit, tax): (Uuid, Money, Money),
+    dispute: Uuid,
+    credit: Money,
+    tax: Money,
 ) -> Result<Receipt, AppError> {
     let tenant = tx.call().tenant.clone();
     let fault = || AppError::Fault(format!("dispute {dispute} of no purchase"));
@@ -113,5 +116,5 @@ pub async fn issue_receipt_again(
     let amount = credit.plus(tax)?;
     let (taxed, rate, expires_on) = (first.taxed, first.tax.rate.clone(), last_day_of(tx, of));
     let bought = Bought { top_up, wallet, replaces, expires_on, taxed, amount, tax, rate };
-    publish_receipt(tx, (&seller, &buyer), bought).await
+    publish_receipt(tx, &seller, &buyer, bought).await
 }

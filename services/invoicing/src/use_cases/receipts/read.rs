@@ -53,7 +53,7 @@ pub async fn list_receipts(
     let (tenant, listing) = (&list.tenant, &list.listing);
     let after = app.pages.cursor(&listing.page)?;
     let conn = app.db.read(tenant).await?;
-    let mut found = receipts::list(&conn, tenant, list.customer, (listing, after)).await?;
+    let mut found = receipts::list(&conn, tenant, list.customer, listing, after).await?;
     let position = |receipt: &Receipt| receipts::position(receipt, listing.order).to_string();
     let next_page_token = app.pages.cut(&listing.page, &mut found, position);
     let ids: Vec<_> = found.iter().map(|receipt| receipt.id).collect();

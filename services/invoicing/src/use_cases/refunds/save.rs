@@ -16,11 +16,12 @@ use payterms_proto::invoicing::v1::{PaymentChanged, RefundChanged};
 pub async fn refund_of_note(
     tx: &mut WriteTx,
     invoice: &mut Invoice,
-    (amount, note): (Money, Id<CreditNote>),
+    amount: Money,
+    note: Id<CreditNote>,
 ) -> Result<(Refund, Vec<Payment>), AppError> {
     let mut payments = payments::lock_of_invoice(tx.conn(), &tx.call().tenant, invoice.id).await?;
     let now = tx.now();
-    let refund = Refund::of(tx.ids(), invoice, &mut payments, (amount, Some(note)), now)?;
+    let refund = Refund::of(tx.ids(), invoice, &mut payments, amount, Some(note), now)?;
     Ok((refund, payments))
 }
 
@@ -29,10 +30,11 @@ pub async fn begin_refund<A: prost::Message + Default>(
     app: &App,
     mut tx: WriteTx,
     call: &Call,
-    stored: (&Refund, &Invoice, &[Payment]),
+    refund: &Refund,
+    invoice: &Invoice,
+    lowered: &[Payment],
 ) -> Result<Answer<A>, AppError> {
-    let refund = stored.0;
-    store_refund(&mut tx, stored).await?;
+    store_refund(&mut tx, refund, invoice, lowered).await?;
     let lease = app.flows.open(&tx, drive::FLOW, refund.id.uuid()).await?;
     kill::point("refund.before_intent");
     tx.commit_intent(refund.id.uuid()).await?;
@@ -44,15 +46,19 @@ pub async fn begin_refund<A: prost::Message + Default>(
 /// Stores the intent; nobody waits for its end.
 pub async fn enqueue_refund(
     tx: &mut WriteTx,
-    stored: (&Refund, &Invoice, &[Payment]),
+    refund: &Refund,
+    invoice: &Invoice,
+    lowered: &[Payment],
 ) -> Result<(), AppError> {
-    store_refund(tx, stored).await?;
-    flow::enqueue(tx, drive::FLOW, stored.0.id.uuid()).await
+    store_refund(tx, refund, invoice, lowered).await?;
+    flow::enqueue(tx, drive::FLOW, refund.id.uuid()).await
 }
 
 async fn store_refund(
     tx: &mut WriteTx,
-    (refund, invoice, lowered): (&Refund, &Invoice, &[Payment]),
+    refund: &Refund,
+    invoice: &Invoice,
+    lowered: &[Payment],
 ) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
     for payment in

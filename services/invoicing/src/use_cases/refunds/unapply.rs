@@ -53,7 +53,7 @@ pub async fn unapply_payment(
     let from = now + TimeDelta::days(1);
     invoice.reopen(amount, from, now)?;
     invoice.collect_again(zone, from, now);
-    let refund = Refund::of(tx.ids(), &mut invoice, &mut payments, (amount, None), now)?;
+    let refund = Refund::of(tx.ids(), &mut invoice, &mut payments, amount, None, now)?;
     schedule_collections(&tx, std::slice::from_ref(&invoice)).await?;
-    begin_refund(app, tx, call, (&refund, &invoice, &payments)).await
+    begin_refund(app, tx, call, &refund, &invoice, &payments).await
 }

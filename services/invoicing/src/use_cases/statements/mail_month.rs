@@ -35,7 +35,8 @@ pub async fn schedule_month_mails(
     tx: &WriteTx,
     turned_at: DateTime<Utc>,
     month: NaiveDate,
-    (after, last): (Uuid, Id<Customer>),
+    after: Uuid,
+    last: Id<Customer>,
 ) -> Result<(), AppError> {
     Ok(schedule(tx, JOB, &format!("{month}/{after}/{last}"), turned_at + WAITS_FOR_INVOICES)
         .await?)
@@ -57,7 +58,7 @@ pub async fn mail_month(app: &App, row: &DueRow) -> Result<(), AppError> {
     }
     tx.ids_from(&format!("mail/{}", row.subject));
     if !are_invoices_hidden(tx.conn(), &row.tenant).await? {
-        for customer in statements::customers(tx.conn(), &row.tenant, month, (after, last)).await? {
+        for customer in statements::customers(tx.conn(), &row.tenant, month, after, last).await? {
             mail_customer(&mut tx, customer, month).await?;
         }
     }
@@ -76,7 +77,7 @@ async fn mail_customer(
         pages.push(statement_page(tx.conn(), &tenant, statement).await?);
     }
     let billed =
-        receivables::billed(tx.conn(), &tenant, customer, (month, turn), MOST_LISTED).await?;
+        receivables::billed(tx.conn(), &tenant, customer, month, turn, MOST_LISTED).await?;
     let billed: Vec<_> = billed.into_iter().map(|(invoice, _)| invoice).collect();
     let issued = invoices::find_many(tx.conn(), &tenant, &billed).await?;
     // Those of the turn before went in the mail before, or in one of their own: they are named,
@@ -84,7 +85,7 @@ async fn mail_customer(
     let (sent_before, mut issued): (Vec<_>, Vec<_>) =
         issued.into_iter().partition(Invoice::is_of_month_turn);
     let mut of_turn =
-        invoice_lists::issued(tx.conn(), &tenant, customer, (turn, turn, Uuid::nil()), MOST_LISTED)
+        invoice_lists::issued(tx.conn(), &tenant, customer, turn, turn, Uuid::nil(), MOST_LISTED)
             .await?;
     // What was taken back within the hour was never sent.
     of_turn.retain(|invoice| invoice.is_of_month_turn() && invoice.state != InvoiceState::Void);
@@ -96,7 +97,7 @@ async fn mail_customer(
     let issued = of_turn;
     let open = open_now(tx, customer).await?;
     let sums = outstanding::of_customer(tx.conn(), &tenant, customer, tx.today()).await?;
-    mail_statements(tx, &pages, (&issued, &sent_before), &Now { open, sums }).await
+    mail_statements(tx, &pages, &issued, &sent_before, &Now { open, sums }).await
 }
 
 /// What is open of a customer at this instant, and what is done about each
@@ -114,7 +115,7 @@ async fn open_now(tx: &WriteTx, customer: Id<Customer>) -> Result<Vec<OpenNow>, 
         } else if in_plans.contains(&invoice.id) {
             Standing::InPlan
         } else {
-            Standing::Owed(outlook_of(tx.conn(), tenant, &invoice, (tx.time().zone, today)).await?)
+            Standing::Owed(outlook_of(tx.conn(), tenant, &invoice, tx.time().zone, today).await?)
         };
         let Some(due) = invoice.issue.as_ref().map(|issue| issue.due_date) else { continue };
         open.push(OpenNow { days: (today - due).num_days(), due, standing, invoice });

@@ -21,18 +21,21 @@ use uuid::Uuid;
 /// The database's.
 pub async fn note_taken_back(
     tx: &WriteTx,
-    whose: (Uuid, Id<Customer>),
+    id: Uuid,
+    customer: Id<Customer>,
     why: TakenFor,
     amount: Money,
 ) -> Result<(), AppError> {
-    note_on(tx, whose, why, (tx.today(), amount)).await
+    note_on(tx, id, customer, why, tx.today(), amount).await
 }
 
 async fn note_on(
     tx: &WriteTx,
-    whose: (Uuid, Id<Customer>),
+    id: Uuid,
+    customer: Id<Customer>,
     why: TakenFor,
-    (on, amount): (NaiveDate, Money),
+    on: NaiveDate,
+    amount: Money,
 ) -> Result<(), AppError> {
     if !amount.is_positive() {
         return Ok(());
@@ -41,7 +44,8 @@ async fn note_on(
     taken_back::insert(
         tx.conn(),
         &tx.call().tenant,
-        whose,
+        id,
+        customer,
         &TakenBack { why, on, amount, invoices: String::new() },
     )
     .await
@@ -67,7 +71,7 @@ pub async fn note_revocation(
     let name = names::parse(&revocation.name, &["customers", "wallets", "revocations"])
         .ok_or_else(fault)?;
     let amount = revocation.amount.as_ref().and_then(money_of).ok_or_else(fault)?;
-    note_taken_back(tx, (name.id(2), Id::from_uuid(name.id(0))), why, amount).await
+    note_taken_back(tx, name.id(2), Id::from_uuid(name.id(0)), why, amount).await
 }
 
 /// What was left of granted credit was taken back; a snapshot says on which day.
@@ -84,5 +88,5 @@ pub async fn note_grant(
     let amount = event.amount.as_ref().and_then(money_of).ok_or_else(fault)?;
     let at = event.take_time.as_ref().and_then(instant_of).ok_or_else(fault)?;
     let on = if snapshot { day_in(tx.time().zone, at) } else { tx.today() };
-    note_on(tx, (name.id(2), Id::from_uuid(name.id(0))), TakenFor::GrantVoid, (on, amount)).await
+    note_on(tx, name.id(2), Id::from_uuid(name.id(0)), TakenFor::GrantVoid, on, amount).await
 }

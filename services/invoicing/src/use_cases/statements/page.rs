@@ -46,7 +46,7 @@ pub async fn statement_page<C: ConnectionTrait>(
         }
     };
     let seller = statement.seller.clone().unwrap_or_else(|| this_tenant.party());
-    let billed = receivables::billed(conn, tenant, customer, (month, next), MOST_LISTED).await?;
+    let billed = receivables::billed(conn, tenant, customer, month, next, MOST_LISTED).await?;
     let ids: Vec<_> = billed.iter().map(|(invoice, _)| *invoice).collect();
     let mut invoices = invoices::find_many(conn, tenant, &ids).await?;
     invoices.retain(|invoice| invoice.currency == currency);
@@ -80,13 +80,13 @@ pub async fn statement_page<C: ConnectionTrait>(
     )
     .await?;
     given_back.extend(
-        transfer_refunds::given_back(conn, tenant, customer, (month, next), MOST_LISTED).await?,
+        transfer_refunds::given_back(conn, tenant, customer, month, next, MOST_LISTED).await?,
     );
     given_back.sort_by_key(|given_back| given_back.on);
     given_back.truncate(usize::try_from(MOST_LISTED).unwrap_or(usize::MAX));
     given_back.retain(|given_back| given_back.amount.currency() == currency);
     let mut taken_back =
-        taken_back::of_month(conn, tenant, customer, (month, next), MOST_LISTED).await?;
+        taken_back::of_month(conn, tenant, customer, month, next, MOST_LISTED).await?;
     taken_back.retain(|(_, taken_back)| taken_back.amount.currency() == currency);
     let lost = lost_before(&disputes, month_end)?;
     for (id, this_taken_back) in &mut taken_back {

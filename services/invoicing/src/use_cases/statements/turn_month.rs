@@ -92,28 +92,29 @@ pub async fn turn_month(app: &App, row: &DueRow) -> Result<(), AppError> {
         return Err(AppError::Fault(format!("page {:?}", row.subject)));
     };
     tx.ids_from(&format!("turn/{}", row.subject));
-    turn_page(&mut tx, row.due, (month, after)).await?;
+    turn_page(&mut tx, row.due, month, after).await?;
     tx.commit_rows().await
 }
 
 async fn turn_page(
     tx: &mut WriteTx,
     due: DateTime<Utc>,
-    (month, after): (NaiveDate, Uuid),
+    month: NaiveDate,
+    after: Uuid,
 ) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
     let (next, before) =
         (months_on(month, 1), month.checked_sub_months(Months::new(1)).unwrap_or(month));
     let customers =
-        receivables::customers(tx.conn(), &tenant, (month, next, before), (after, PAGE)).await?;
+        receivables::customers(tx.conn(), &tenant, month, next, before, after, PAGE).await?;
     if let Some(last) = customers.last().filter(|_| customers.len() as u64 == PAGE) {
         schedule(tx, JOB, &format!("{month}/{last}"), due).await?;
     }
     if let Some(last) = customers.last() {
-        schedule_month_mails(tx, due, month, (after, *last)).await?;
+        schedule_month_mails(tx, due, month, after, *last).await?;
     }
     for customer in customers {
-        let drawn = draw_up_statements(tx, customer, (month, next, before)).await?;
+        let drawn = draw_up_statements(tx, customer, month, next, before).await?;
         statements::insert_many(tx.conn(), &tenant, &drawn).await?;
         for statement in &drawn {
             let event = StatementIssued {
@@ -129,18 +130,20 @@ async fn turn_page(
 async fn draw_up_statements(
     tx: &mut WriteTx,
     customer: Id<Customer>,
-    (month, next, before): (NaiveDate, NaiveDate, NaiveDate),
+    month: NaiveDate,
+    next: NaiveDate,
+    before: NaiveDate,
 ) -> Result<Vec<Statement>, AppError> {
     let tenant = tx.call().tenant.clone();
     if !statements::of_month(tx.conn(), &tenant, customer, month).await?.is_empty() {
         return Ok(Vec::new());
     }
     let earlier = statements::of_month(tx.conn(), &tenant, customer, before).await?;
-    let moved = receivables::moved(tx.conn(), &tenant, customer, (month, next)).await?;
+    let moved = receivables::moved(tx.conn(), &tenant, customer, month, next).await?;
     let owed =
         earlier.iter().filter(|statement| !statement.closing.is_zero()).map(Statement::currency);
-    let back = transfer_refunds::currencies_given_back(tx.conn(), &tenant, customer, (month, next))
-        .await?;
+    let back =
+        transfer_refunds::currencies_given_back(tx.conn(), &tenant, customer, month, next).await?;
     let mut currencies: Vec<Currency> =
         moved.iter().map(|(currency, _)| *currency).chain(owed).chain(back).collect();
     currencies.sort_unstable_by_key(|currency| currency.code());
@@ -149,9 +152,8 @@ async fn draw_up_statements(
     let mut given_back =
         refunds::sum_given_back(tx.conn(), &tenant, customer, Month { days: (month, next), zone })
             .await?;
-    given_back.extend(
-        transfer_refunds::sum_given_back(tx.conn(), &tenant, customer, (month, next)).await?,
-    );
+    given_back
+        .extend(transfer_refunds::sum_given_back(tx.conn(), &tenant, customer, month, next).await?);
     let (seller, buyer) = find_sides(tx, &tenant, customer).await?;
     let mut drawn = Vec::with_capacity(currencies.len());
     for currency in currencies {

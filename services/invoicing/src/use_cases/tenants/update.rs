@@ -44,11 +44,11 @@ pub async fn update_tenant(
             "business" => tenant.business.clone_from(&new.business),
             "approval_limits" => tenant.approval_limits.clone_from(&new.approval_limits),
             "transfer_tolerances" => {
-                tenant.transfer_tolerances.clone_from(&new.transfer_tolerances)
+                tenant.transfer_tolerances.clone_from(&new.transfer_tolerances);
             }
             "payment_notice" => tenant.payment_notice = new.payment_notice.unwrap_or_default(),
             "bank_automation" => {
-                tenant.bank_automation = new.bank_automation.unwrap_or(Automation::Reference)
+                tenant.bank_automation = new.bank_automation.unwrap_or(Automation::Reference);
             }
             "overpayment_refused" => tenant.overpayment_refused = new.overpayment_refused,
             _ => tenant.tax_rules.clone_from(&new.tax_rules),

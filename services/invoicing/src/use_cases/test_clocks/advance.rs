@@ -87,7 +87,7 @@ pub async fn begin_advance(
 /// Those of a service that does not answer; the recovery goes on later.
 pub async fn drive_test_clock(app: &App, lease: &Lease) -> Result<(), AppError> {
     // A driver that takes the flow over tells the time once more, which changes nothing.
-    let mut told = None;
+    let mut shown = None;
     loop {
         let conn = app.db.read(&lease.tenant).await?;
         let clock = test_clocks::find(&conn, &lease.tenant).await?;
@@ -95,9 +95,9 @@ pub async fn drive_test_clock(app: &App, lease: &Lease) -> Result<(), AppError> 
         let Some(mut clock) = clock.filter(|clock| clock.run_id == lease.intent.to_string()) else {
             return Ok(());
         };
-        if told != Some(clock.now) {
+        if shown != Some(clock.now) {
             run_due(app, &lease.tenant, &clock, Phase::TellTime).await?;
-            told = Some(clock.now);
+            shown = Some(clock.now);
         }
         kill::point("clock.after_told");
         let round = run_due(app, &lease.tenant, &clock, Phase::RunDue).await?;

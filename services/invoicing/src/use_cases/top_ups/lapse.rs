@@ -44,8 +44,7 @@ pub async fn lapse_top_up(app: &App, row: &DueRow) -> Result<(), AppError> {
         schedule(&tx, JOB, &row.subject, now + PAUSE).await?;
     } else if let Some((amount, taxes)) = invoice.lapse(now)? {
         let note = tx.id();
-        issue_credit_note(&mut tx, (&invoice, None), (note, amount, taxes), NOT_TRANSFERRED)
-            .await?;
+        issue_credit_note(&mut tx, &invoice, None, note, amount, taxes, NOT_TRANSFERRED).await?;
         publish_invoice(&mut tx, &invoice).await?;
     }
     tx.commit_rows().await

@@ -47,7 +47,7 @@ pub async fn raise_transfer_top_up(
     }
     let top_up = TopUp { taxed: offer.taxed, ..raise.top_up.clone() };
     let rendered =
-        raise_order(&mut tx, (&tenant, &customer), (amount, top_up, offer.valid_days)).await?;
+        raise_order(&mut tx, &tenant, &customer, amount, top_up, offer.valid_days).await?;
     tx.commit(RaiseTransferTopUpResponse { invoice: Some(rendered) }).await
 }
 
@@ -58,8 +58,11 @@ pub async fn raise_transfer_top_up(
 /// Those of [`Invoice::raise`].
 pub async fn raise_order(
     tx: &mut WriteTx,
-    (tenant, customer): (&Tenant, &Customer),
-    (amount, top_up, valid_days): (Money, TopUp, u32),
+    tenant: &Tenant,
+    customer: &Customer,
+    amount: Money,
+    top_up: TopUp,
+    valid_days: u32,
 ) -> Result<InvoiceMessage, AppError> {
     let what = Language::of(&customer.locale).say("Prepaid credit", "Crédit prépayé");
     let (id, now) = (tx.id(), tx.now());

@@ -22,6 +22,6 @@ pub async fn forgive_shortfall(
 ) -> Result<(), AppError> {
     let Some((amount, taxes)) = short else { return Ok(()) };
     let note = tx.id();
-    issue_credit_note(tx, (invoice, None), (note, amount, taxes), TRANSFER_FEES).await?;
+    issue_credit_note(tx, invoice, None, note, amount, taxes, TRANSFER_FEES).await?;
     Ok(())
 }

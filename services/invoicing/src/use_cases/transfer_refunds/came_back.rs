@@ -137,9 +137,9 @@ async fn came_back(
     line: &BankLine,
 ) -> Result<(), AppError> {
     let (today, now) = (tx.today(), tx.now());
-    refund.came_back(line.id, (today, now))?;
+    refund.came_back(line.id, today, now)?;
     publish_transfer_refund(tx, refund).await?;
-    mail_transfer_refund_returned(tx, refund, (line.shown.amount, line.shown.booked_on)).await
+    mail_transfer_refund_returned(tx, refund, line.shown.amount, line.shown.booked_on).await
 }
 
 /// The match of a line is taken back: no transfer back came back by it, and whose account it came

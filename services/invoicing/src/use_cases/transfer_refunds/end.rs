@@ -50,10 +50,10 @@ pub async fn mark_refund_sent(
     let today = tx.today();
     let on = sent.sent_on.unwrap_or(today);
     let payment = payments::find(tx.conn(), &call.tenant, refund.payment).await?;
-    must_have_gone(on, (payment.and_then(|payment| payment.effective_on), today))?;
+    must_have_gone(on, payment.and_then(|payment| payment.effective_on), today)?;
     let (now, ending) = (tx.now(), tx.id::<TransferRefund>().uuid());
-    refund.send(ending, (on, sent.bank_reference.clone()), now)?;
-    begin_ending(app, tx, call, (&refund, ending)).await
+    refund.send(ending, on, sent.bank_reference.clone(), now)?;
+    begin_ending(app, tx, call, &refund, ending).await
 }
 
 /// Gives a transfer up.
@@ -73,7 +73,7 @@ pub async fn cancel_refund(
     }
     let (now, ending) = (tx.now(), tx.id::<TransferRefund>().uuid());
     refund.cancel(ending, now)?;
-    begin_ending(app, tx, call, (&refund, ending)).await
+    begin_ending(app, tx, call, &refund, ending).await
 }
 
 pub(super) async fn lock_named(
@@ -89,7 +89,8 @@ pub(super) async fn lock_named(
 /// Refuses a day that is still to come, or on which the money had not come yet.
 fn must_have_gone(
     day: NaiveDate,
-    (came_on, today): (Option<NaiveDate>, NaiveDate),
+    came_on: Option<NaiveDate>,
+    today: NaiveDate,
 ) -> Result<(), Refusal> {
     if let Some(came_on) = goes_from(came_on, today).filter(|came_on| day < *came_on) {
         let description = format!(
@@ -119,7 +120,8 @@ async fn begin_ending<A: Message + Default>(
     app: &App,
     mut tx: WriteTx,
     call: &Call,
-    (refund, ending): (&TransferRefund, Uuid),
+    refund: &TransferRefund,
+    ending: Uuid,
 ) -> Result<Answer<A>, AppError> {
     publish_transfer_refund(&mut tx, refund).await?;
     let lease = app.flows.open(&tx, FLOW, ending).await?;
@@ -195,8 +197,7 @@ async fn correct_order(
     let id: Id<CreditNote> = tx.id();
     let order = order.clone();
     let note =
-        issue_credit_note(tx, (&order, None), (id, refund.amount()?, taxes), TRANSFERRED_BACK)
-            .await?;
+        issue_credit_note(tx, &order, None, id, refund.amount()?, taxes, TRANSFERRED_BACK).await?;
     refund.note = Some((id, order.id));
     publish_payment(tx, payment, &mut held.invoices).await?;
     Ok(note.number)

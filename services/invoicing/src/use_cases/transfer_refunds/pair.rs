@@ -60,7 +60,7 @@ pub async fn confirm_what_went_out(
                 && refund.amount().is_ok_and(|amount| amount == went_out.amount)
         };
         let (kind, message) = if let Some(refund) = refunds.iter_mut().find(is_named) {
-            take_in(tx, (went_out, key), refund, &mut paired).await?
+            take_in(tx, went_out, key, refund, &mut paired).await?
         } else if let Some(refund) = refunds.iter().find(may_be) {
             let (name, reference) = (name(&tenant, refund), &refund.reference);
             (
@@ -88,7 +88,8 @@ pub async fn confirm_what_went_out(
 /// to do. Returns kind and message of the finding.
 async fn take_in(
     tx: &mut WriteTx,
-    (went_out, key): (&WentOut, &str),
+    went_out: &WentOut,
+    key: &str,
     refund: &mut TransferRefund,
     paired: &mut BTreeSet<uuid::Uuid>,
 ) -> Result<(&'static str, String), AppError> {
@@ -113,7 +114,7 @@ async fn take_in(
     }
     if sent_as == SentAs::Confirms {
         let (now, ending) = (tx.now(), tx.id::<TransferRefund>().uuid());
-        refund.send(ending, (went_out.booked_on, went_out.reference.clone()), now)?;
+        refund.send(ending, went_out.booked_on, went_out.reference.clone(), now)?;
         publish_transfer_refund(tx, refund).await?;
         flow::enqueue(tx, end::FLOW, ending).await?;
     }
@@ -122,15 +123,11 @@ async fn take_in(
     } else {
         UNEXPECTED
     };
-    Ok((kind, sentence(sent_as, went_out, (refund, &name(&tenant, refund)))))
+    Ok((kind, sentence(sent_as, went_out, refund, &name(&tenant, refund))))
 }
 
 /// What is said of money that went out with the reference of a transfer back, and what to do.
-fn sentence(
-    sent_as: SentAs,
-    went_out: &WentOut,
-    (refund, name): (&TransferRefund, &str),
-) -> String {
+fn sentence(sent_as: SentAs, went_out: &WentOut, refund: &TransferRefund, name: &str) -> String {
     let WentOut { amount, booked_on, .. } = went_out;
     match sent_as {
         SentAs::Confirms => format!("It is {name}, and confirms that it was sent."),
@@ -174,5 +171,5 @@ fn sentence(
 }
 
 fn name(tenant: &TenantId, refund: &TransferRefund) -> String {
-    transfer_refund_name(tenant, (refund.customer, refund.id))
+    transfer_refund_name(tenant, refund.customer, refund.id)
 }

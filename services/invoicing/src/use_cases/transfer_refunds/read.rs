@@ -5,7 +5,7 @@ use crate::{
     app::App,
     commands::{lists::ListOfCustomers, transfer_refunds::TransferRefundRef},
     messages::transfer_refunds as messages,
-    store::transfer_refunds,
+    store::{transfer_refund_lists, transfer_refunds},
     use_cases::invoices::load::are_invoices_hidden,
 };
 use payterms_chassis::AppError;
@@ -49,10 +49,11 @@ pub async fn list_transfer_refunds(
     if list.as_customer && are_invoices_hidden(&conn, tenant).await? {
         return Ok(pb::ListTransferRefundsResponse::default());
     }
-    let mut found = transfer_refunds::list(&conn, tenant, list.customer, (listing, after)).await?;
+    let mut found =
+        transfer_refund_lists::list(&conn, tenant, list.customer, listing, after).await?;
     let next_page_token =
         app.pages.cut(&listing.page, &mut found, |transfer_refund: &TransferRefund| {
-            transfer_refunds::position(transfer_refund, listing.order).to_string()
+            transfer_refund_lists::position(transfer_refund, listing.order).to_string()
         });
     let shown = if list.as_customer { messages::for_customer } else { messages::transfer_refund };
     let transfer_refunds = found

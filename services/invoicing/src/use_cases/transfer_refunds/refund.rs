@@ -81,8 +81,11 @@ pub async fn refund_transfer(
     let secret = bank_imports::secret(tx.conn(), tenant).await?.unwrap_or_default();
     let account = payee(&secret, &asked.account.0);
     let goes = may_go_back(
-        (payment, &held.line),
-        (asked.from, &account, &asked.account_evidence),
+        payment,
+        &held.line,
+        asked.from,
+        &account,
+        &asked.account_evidence,
         &held.refunds,
     );
     name_payment(tenant, Some((payment.customer, payment.id)), goes)?;
@@ -163,7 +166,7 @@ pub async fn drive_transfer_refund(app: &App, lease: &Lease) -> Result<(), AppEr
                 lease.intent,
                 &RefundTransferResponse { transfer_refund: Some(rendered) },
             )
-            .await?
+            .await?;
         }
         StepOutcome::Refused(status) => tx.refuse_intent(lease.intent, status).await?,
     }

@@ -37,7 +37,7 @@ pub async fn create_webhook_endpoint(
     let (id, now, real) = (tx.id(), tx.now(), tx.time().real);
     let sealed = make(seal, id)?;
     let this_webhook_endpoint =
-        WebhookEndpoint::create(id, fields.clone(), (sealed, call.request_id), now);
+        WebhookEndpoint::create(id, fields.clone(), sealed, call.request_id, now);
     publish_webhook_endpoint(&mut tx, &this_webhook_endpoint).await?;
     let webhook_endpoint = Some(messages::webhook_endpoints::webhook_endpoint(
         &call.tenant,

@@ -32,7 +32,8 @@ pub async fn rotate_webhook_secret(
     // By the machine's time, which receivers and deliveries have too.
     let real = tx.time().real;
     this_webhook_endpoint.rotate(
-        (sealed, call.request_id),
+        sealed,
+        call.request_id,
         real + TimeDelta::hours(i64::from(*old_valid_hours)),
         real,
         tx.now(),

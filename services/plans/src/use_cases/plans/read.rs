@@ -38,7 +38,7 @@ pub async fn list_plans(app: &App, list: &ListPlans) -> Result<ListPlansResponse
         invoice: list.invoice,
         next_due: list.next_due,
     };
-    let mut listed = plan_lists::list(&conn, &list.tenant, &rows, (listing, after)).await?;
+    let mut listed = plan_lists::list(&conn, &list.tenant, &rows, listing, after).await?;
     let position = |plan: &Plan| plan_lists::position(plan, listing.order).to_string();
     let next_page_token = app.pages.cut(&listing.page, &mut listed, position);
     let plans =

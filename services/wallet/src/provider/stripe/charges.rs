@@ -93,7 +93,7 @@ impl Stripe {
         };
         let row = self.begin(&order.tenant, &new).await?;
         let intent = if row.stripe_id.is_empty() {
-            match self.make(&access, &order.tenant, (&row, kind)).await? {
+            match self.make(&access, &order.tenant, &row, kind).await? {
                 Ok(intent) => intent,
                 Err(outcome) => return nothing(outcome),
             }
@@ -143,10 +143,11 @@ impl Stripe {
         &self,
         access: &Access,
         tenant: &TenantId,
-        (row, kind): (&StripeIntent, &str),
+        row: &StripeIntent,
+        kind: &str,
     ) -> Result<Made, Unknown> {
         let intent = if self.db.clock().now() - row.first_asked_at < REPEATS_FOR {
-            match self.create(access, tenant, (row, kind)).await {
+            match self.create(access, tenant, row, kind).await {
                 Ok(Ok(intent)) => intent,
                 Ok(Err(failure)) => return Ok(Err(refused(&failure))),
                 // Stripe repeats a fault as it repeats an answer, though the intent may be made.
@@ -175,7 +176,8 @@ impl Stripe {
         &self,
         access: &Access,
         tenant: &TenantId,
-        (row, kind): (&StripeIntent, &str),
+        row: &StripeIntent,
+        kind: &str,
     ) -> Result<Result<IntentMessage, Failure>, Unknown> {
         let amount = minor_units::of_money(row.amount)
             .ok_or_else(|| Unknown("an amount that Stripe has no units for".to_owned()))?;

@@ -88,9 +88,10 @@ impl Stripe {
         connection: &StripeConnection,
         order: &SetupOrder,
     ) -> Result<String, Unknown> {
-        let (tenant, place) = (&order.tenant, (order.customer, connection.account.as_str()));
+        let (tenant, customer, account) =
+            (&order.tenant, order.customer, connection.account.as_str());
         let conn = self.db.read(tenant).await.map_err(stored)?;
-        let known = store::customer(&conn, tenant, place).await.map_err(stored)?;
+        let known = store::customer(&conn, tenant, customer, account).await.map_err(stored)?;
         drop(conn);
         if let Some(known) = known {
             return Ok(known);
@@ -105,8 +106,10 @@ impl Stripe {
         let made: Named = self.client.post(access, "/v1/customers", &key, &form).await?.must()?;
         let call = Call::internal("wallet", tenant, "stripe_customer_made", order.key, None);
         let tx = self.db.begin_apart(&call).await.map_err(stored)?;
-        store::save_customer(tx.conn(), tenant, place, &made.id).await.map_err(stored)?;
-        let known = store::customer(tx.conn(), tenant, place).await.map_err(stored)?;
+        store::save_customer(tx.conn(), tenant, customer, account, &made.id)
+            .await
+            .map_err(stored)?;
+        let known = store::customer(tx.conn(), tenant, customer, account).await.map_err(stored)?;
         tx.commit_rows().await.map_err(stored)?;
         known.ok_or_else(|| Unknown("a customer that was stored is gone".to_owned()))
     }

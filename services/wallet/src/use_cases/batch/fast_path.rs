@@ -54,7 +54,7 @@ pub async fn try_single_call(
     let event = PostingsMade { wallets: posted_wallet(tenant, &locked).into_iter().collect() };
     let requests = RequestsByTransfer::from([(transfer, RequestStamp::of(call))]);
     let changed = std::slice::from_mut(&mut locked);
-    let accrued = accrue((zone, None), changed)?;
+    let accrued = accrue(zone, None, changed)?;
     let changes = Changes::of(tenant, changed, &accrued.sums, &requests)?;
     // The first debit of a month schedules the closing of the month, which the procedure cannot do.
     if !accrued.closings.is_empty() {
@@ -64,10 +64,8 @@ pub async fn try_single_call(
     let writer = item.key().event_stream(db.writer_id()).to_string();
     input.insert("request_id".to_owned(), json!(call.request_id));
     input.insert("time_zone".to_owned(), json!(zone.name()));
-    input.insert(
-        "event".to_owned(),
-        single_call::event(&mut ids, ("postings", &writer), &event, now),
-    );
+    input
+        .insert("event".to_owned(), single_call::event(&mut ids, "postings", &writer, &event, now));
     if !db.post_single_call(call, "post_single_call", input.into()).await? {
         return Ok(None);
     }

@@ -152,7 +152,7 @@ pub async fn run_batch(
             // The debit may have been posted although the answer was lost. If so, the batch finds
             // its request id and replays it.
             Err(error) => {
-                tracing::debug!(%error, "the fast path failed; the debit runs as a batch")
+                tracing::debug!(%error, "the fast path failed; the debit runs as a batch");
             }
         }
     }

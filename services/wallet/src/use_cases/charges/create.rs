@@ -76,7 +76,7 @@ pub async fn charge_for_payment(
         updated_at: now,
     };
     let settings = settings::hold(tx.conn(), &call.tenant).await?;
-    if let Err(reason) = usable(app, (chosen.as_ref(), &settings), today) {
+    if let Err(reason) = usable(app, chosen.as_ref(), &settings, today) {
         charge.fail(reason.into());
     }
     let rendered = publish_charge(&mut tx, &named.customer, &charge).await?;
@@ -93,13 +93,13 @@ pub async fn charge_for_payment(
 /// Whether the method can be charged, or the reason why not.
 fn usable(
     app: &App,
-    (method, settings): (Option<&PaymentMethod>, &WalletSettings),
+    method: Option<&PaymentMethod>,
+    settings: &WalletSettings,
     today: NaiveDate,
 ) -> Result<(), Reason> {
     let method = method.ok_or(Reason::COLLECTION_METHOD_REQUIRED)?;
     method.must_be_chargeable(today).map_err(|refusal| refusal.reason)?;
-    let is_connected = app.provider(&method.provider).is_ok()
-        && settings.must_be_connected_to(&method.provider).is_ok();
+    let is_connected = app.must_reach(settings, &method.provider).is_ok();
     if is_connected { Ok(()) } else { Err(Reason::METHOD_NOT_OFFERED) }
 }
 

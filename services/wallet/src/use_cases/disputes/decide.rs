@@ -36,12 +36,9 @@ pub async fn win_dispute(
     call: &Call,
     command: &DecideDispute,
 ) -> Result<Answer<pb::WinDisputeResponse>, AppError> {
-    Box::pin(decide_by_person(
-        app,
-        call,
-        command,
-        (Outcome::Won, |dispute| pb::WinDisputeResponse { dispute: Some(dispute) }),
-    ))
+    Box::pin(decide_by_person(app, call, command, Outcome::Won, |dispute| pb::WinDisputeResponse {
+        dispute: Some(dispute),
+    }))
     .await
 }
 
@@ -54,12 +51,9 @@ pub async fn lose_dispute(
     call: &Call,
     command: &DecideDispute,
 ) -> Result<Answer<pb::LoseDisputeResponse>, AppError> {
-    Box::pin(decide_by_person(
-        app,
-        call,
-        command,
-        (Outcome::Lost, |dispute| pb::LoseDisputeResponse { dispute: Some(dispute) }),
-    ))
+    Box::pin(decide_by_person(app, call, command, Outcome::Lost, |dispute| {
+        pb::LoseDisputeResponse { dispute: Some(dispute) }
+    }))
     .await
 }
 
@@ -67,7 +61,8 @@ async fn decide_by_person<M: Message + Default>(
     app: &App,
     call: &Call,
     command: &DecideDispute,
-    (outcome, respond): (Outcome, fn(pb::Dispute) -> M),
+    outcome: Outcome,
+    respond: fn(pb::Dispute) -> M,
 ) -> Result<Answer<M>, AppError> {
     let named = &command.dispute;
     let mut tx = app.db.begin(call).await?;
@@ -84,7 +79,7 @@ async fn decide_by_person<M: Message + Default>(
         disputes::find(tx.conn(), &call.tenant, found.id).await?.ok_or_else(Refusal::not_found)?;
     let now = tx.now();
     let rendered = if dispute.decide(outcome, Decider::Person(command.explanation.clone()), now)? {
-        publish_decision(&mut tx, (&mut locked, &others), &mut dispute).await?
+        publish_decision(&mut tx, &mut locked, &others, &mut dispute).await?
     } else {
         messages::disputes::dispute(&call.tenant, &dispute)
     };
@@ -110,7 +105,7 @@ pub(super) async fn decide_by_provider(
     let (now, told_before) = (tx.now(), dispute.told);
     if dispute.decide(outcome, Decider::Provider, now)? {
         kill::point("dispute.before_decision");
-        publish_decision(&mut tx, (&mut locked, &others), &mut dispute).await?;
+        publish_decision(&mut tx, &mut locked, &others, &mut dispute).await?;
     } else if dispute.told == told_before {
         return Ok(());
     } else {
@@ -166,7 +161,8 @@ async fn lock_wallets(
 /// Books a decision, and publishes all that it changes.
 async fn publish_decision(
     tx: &mut WriteTx,
-    (locked, others): (&mut Locked, &[Locked]),
+    locked: &mut Locked,
+    others: &[Locked],
     dispute: &mut Dispute,
 ) -> Result<pb::Dispute, AppError> {
     let tenant = tx.call().tenant.clone();
@@ -177,9 +173,9 @@ async fn publish_decision(
     if won {
         let lots = taken_from(tx, locked, dispute).await?;
         let restored = match dispute.disputed {
-            Disputed::TopUp(id) => give_top_up_back(tx, locked, (&*dispute, &lots), id).await?,
+            Disputed::TopUp(id) => give_top_up_back(tx, locked, &*dispute, &lots, id).await?,
             Disputed::Charge { charge, .. } => {
-                give_charge_back(tx, locked, (&mut *dispute, &lots), charge).await?
+                give_charge_back(tx, locked, &mut *dispute, &lots, charge).await?
             }
         };
         for lot in locked.wallet.lots.iter().filter(|lot| restored.contains(&lot.id)) {
@@ -192,8 +188,7 @@ async fn publish_decision(
             publish_recharge(tx, &locked.wallet, &rules).await?;
         }
         is_restored =
-            clear_method(tx, (&mut saved, [std::slice::from_ref(&*locked), others]), dispute)
-                .await?;
+            clear_method(tx, &mut saved, [std::slice::from_ref(&*locked), others], dispute).await?;
         let customer = CustomerRef { tenant: tenant.clone(), customer: dispute.customer };
         let event = pb::DisputeWon {
             wallet: Some(messages::wallets::wallet(&tenant, &locked.wallet, tx.now())?),
@@ -254,7 +249,8 @@ async fn taken_from(
 async fn give_top_up_back(
     tx: &mut WriteTx,
     locked: &mut Locked,
-    (dispute, lots): (&Dispute, &[(Lot, Money)]),
+    dispute: &Dispute,
+    lots: &[(Lot, Money)],
     id: Id<TopUp>,
 ) -> Result<Vec<Id<Lot>>, AppError> {
     let tenant = tx.call().tenant.clone();
@@ -274,7 +270,8 @@ async fn give_top_up_back(
         &mut locked.wallet,
         tx.ids(),
         given,
-        (this_lot.as_ref(), expires_at),
+        this_lot.as_ref(),
+        expires_at,
         now,
     )?;
     top_ups::save(tx, &top_up).await?;
@@ -285,7 +282,8 @@ async fn give_top_up_back(
 async fn give_charge_back(
     tx: &mut WriteTx,
     locked: &mut Locked,
-    (dispute, lots): (&mut Dispute, &[(Lot, Money)]),
+    dispute: &mut Dispute,
+    lots: &[(Lot, Money)],
     id: Id<Charge>,
 ) -> Result<Vec<Id<Lot>>, AppError> {
     let tenant = tx.call().tenant.clone();
@@ -301,7 +299,8 @@ async fn give_charge_back(
         &mut charge,
         &mut locked.wallet,
         tx.ids(),
-        (given, unmoved),
+        given,
+        unmoved,
         expires_at,
         now,
     )?;
@@ -316,7 +315,8 @@ async fn give_charge_back(
 /// begins anew. Returns whether it is.
 async fn clear_method(
     tx: &mut WriteTx,
-    (saved, wallets): (&mut Methods, [&[Locked]; 2]),
+    saved: &mut Methods,
+    wallets: [&[Locked]; 2],
     dispute: &Dispute,
 ) -> Result<bool, AppError> {
     let tenant = tx.call().tenant.clone();

@@ -72,7 +72,7 @@ pub async fn follow_dispute(
         (None, None) => return Err(unrecorded()),
     };
     if followed == Followed::TakenIn {
-        decide(app, tenant, (charge_id, provider_answer.dispute)).await?;
+        decide(app, tenant, charge_id, provider_answer.dispute).await?;
     }
     Ok(followed)
 }
@@ -90,7 +90,8 @@ async fn known(
 async fn decide(
     app: &App,
     tenant: &TenantId,
-    (charge_id, provider_dispute): (&str, &ProviderDispute),
+    charge_id: &str,
+    provider_dispute: &ProviderDispute,
 ) -> Result<(), AppError> {
     let known = known(app, tenant, charge_id).await?;
     let Some(this_dispute) = known.find(provider_dispute) else {

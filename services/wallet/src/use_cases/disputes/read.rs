@@ -39,7 +39,7 @@ pub async fn list_disputes(
     let (tenant, listing) = (&list.tenant, &list.listing);
     let after = app.pages.cursor(&listing.page)?;
     let conn = app.db.read(tenant).await?;
-    let mut listed = disputes::list(&conn, tenant, list.customer, (listing, after)).await?;
+    let mut listed = disputes::list(&conn, tenant, list.customer, listing, after).await?;
     let next_page_token = app.pages.cut(&listing.page, &mut listed, |dispute| {
         disputes::position(dispute, listing.order).to_string()
     });

@@ -47,7 +47,7 @@ pub async fn announce_expiry(app: &App, row: &DueRow) -> Result<(), AppError> {
     }
     let (zone, today, now) = (tx.time().zone, tx.today(), tx.now());
     let mut this_notices = expiry_notices::of_lots(tx.conn(), &row.tenant, &wallet.lots).await?;
-    let mut notices = due(&wallet.lots, &this_notices, (zone, today), now);
+    let mut notices = due(&wallet.lots, &this_notices, zone, today, now);
     if !notices.is_empty() {
         notices.sort_by_key(|(lot, _)| (lot.expires_at, lot.sequence));
         expiry_notices::insert(tx.conn(), &row.tenant, &notices, now).await?;

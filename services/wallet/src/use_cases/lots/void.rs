@@ -59,7 +59,7 @@ pub async fn void_grant(
     tx.emit(
         "grant_void",
         &id.to_string(),
-        &messages::lots::grant_taken_back(&named.name(), *id, (taken, now)),
+        &messages::lots::grant_taken_back(&named.name(), *id, taken, now),
     )
     .await?;
     tx.commit(VoidGrantResponse { lot }).await

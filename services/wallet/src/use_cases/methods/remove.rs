@@ -32,7 +32,7 @@ pub async fn remove_payment_method(
     methods::save_pointers(&tx, customer, &saved).await?;
     methods::save(&tx, customer, &method).await?;
     let change = saved.is_replaced(before).then_some(Change::MethodReplaced);
-    publish_change(&mut tx, &named.customer, &saved, (&wallets, change)).await?;
+    publish_change(&mut tx, &named.customer, &saved, &wallets, change).await?;
     let payment_method = Some(payment_method(&named.customer.name(), &method, &saved));
     tx.commit(RemovePaymentMethodResponse { payment_method }).await
 }

@@ -16,7 +16,7 @@ pub async fn publish_methods(
     is_replaced: bool,
 ) -> Result<(), AppError> {
     let waits_for = load::collection_waits_for(tx.conn(), customer, saved, tx.today()).await?;
-    let event = messages::payment_methods_changed(customer, saved, (is_replaced, waits_for));
+    let event = messages::payment_methods_changed(customer, saved, is_replaced, waits_for);
     tx.emit("payment_methods", &customer.customer.to_string(), &event).await
 }
 
@@ -26,7 +26,8 @@ pub async fn publish_change(
     tx: &mut WriteTx,
     customer: &CustomerRef,
     saved: &Methods,
-    (wallets, change): (&[Locked], Option<Change>),
+    wallets: &[Locked],
+    change: Option<Change>,
 ) -> Result<(), AppError> {
     publish_methods(tx, customer, saved, change == Some(Change::MethodReplaced)).await?;
     match change {

@@ -29,11 +29,11 @@ pub async fn set_collection_method(
     }
     let method = active_method(&tx, named, &saved).await?;
     method.must_be_collectable(tx.today())?;
-    settings::hold(tx.conn(), &call.tenant).await?.must_be_connected_to(&method.provider)?;
+    app.must_reach(&settings::hold(tx.conn(), &call.tenant).await?, &method.provider)?;
     let before = saved.collection.replace(named.method);
     methods::save_pointers(&tx, customer, &saved).await?;
     let change = saved.is_replaced(before).then_some(Change::MethodReplaced);
-    publish_change(&mut tx, &named.customer, &saved, (&wallets, change)).await?;
+    publish_change(&mut tx, &named.customer, &saved, &wallets, change).await?;
     let payment_method = Some(payment_method(&named.customer.name(), &method, &saved));
     tx.commit(SetCollectionMethodResponse { payment_method }).await
 }

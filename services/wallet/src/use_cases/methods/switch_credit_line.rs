@@ -8,11 +8,12 @@ use crate::{
     commands::methods::{LineState, SwitchCreditLine},
     messages::methods as messages,
     store::{
+        customers,
         line_switches::{self, Switch},
         methods,
     },
 };
-use payterms_chassis::{Answer, AppError, Call, kill};
+use payterms_chassis::{Answer, AppError, Call, error::not_yet, kill};
 use payterms_kernel::{Reason, Refusal};
 use payterms_proto::wallet::peers::v1::SwitchCreditLineResponse;
 use payterms_wallet_domain::{MethodKind, PaymentMethod};
@@ -20,7 +21,7 @@ use payterms_wallet_domain::{MethodKind, PaymentMethod};
 /// Switches a credit line as a method.
 ///
 /// # Errors
-/// `OTHER_METHOD_REQUIRED`.
+/// `OTHER_METHOD_REQUIRED`; `COPY_BEHIND` where credit has heard of the customer first.
 pub async fn switch_credit_line(
     app: &App,
     call: &Call,
@@ -40,6 +41,11 @@ pub async fn switch_credit_line(
     {
         let message = "This switch of the line was refused, or a later one came. Begin anew.";
         return Err(Refusal::precondition(Reason::OTHER_METHOD_REQUIRED, message).into());
+    }
+    if customers::find(tx.conn(), &named.tenant, named.customer).await?.is_none() {
+        let message =
+            "The customer of the line is not known here yet. Retry with the same request id.";
+        return Err(not_yet(Reason::COPY_BEHIND, message));
     }
     let now = tx.now();
     let today = tx.today();

@@ -29,7 +29,8 @@ pub struct Accrued {
 /// # Errors
 /// `Fault` for an amount that no column could hold.
 pub fn accrue(
-    (zone, reached): (Tz, Option<NaiveDate>),
+    zone: Tz,
+    reached: Option<NaiveDate>,
     changed: &mut [Locked],
 ) -> Result<Accrued, AppError> {
     let (mut sums, mut closings) = (Sums::new(), Closings::new());

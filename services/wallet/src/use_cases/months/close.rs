@@ -54,7 +54,7 @@ pub async fn close_month(app: &App, row: &DueRow) -> Result<(), AppError> {
         .await?
         .filter(|_| locked.wallet.overdraft.is_some());
     // A move to a zone where the month is over already ends it at the move.
-    end_month(&mut tx, &mut locked, agreement.as_mut(), (month, ends.max(row.due))).await?;
+    end_month(&mut tx, &mut locked, agreement.as_mut(), month, ends.max(row.due)).await?;
     kill::point("month.before_close");
     tx.commit_rows().await?;
     kill::point("month.after_close");
@@ -79,7 +79,8 @@ async fn end_month(
     tx: &mut WriteTx,
     locked: &mut Locked,
     mut agreement: Option<&mut Agreement>,
-    (month, ended_at): (NaiveDate, DateTime<Utc>),
+    month: NaiveDate,
+    ended_at: DateTime<Utc>,
 ) -> Result<(), AppError> {
     let now = tx.now();
     let zero = Money::zero(locked.wallet.currency);
@@ -91,7 +92,7 @@ async fn end_month(
         None => zero,
     };
     let unused = UnusedCommitment { shortfall, rest: RestOfCommitment { amount: zero, months: 0 } };
-    save_closing(tx, locked, agreement, (month, ended_at), unused).await
+    save_closing(tx, locked, agreement, month, ended_at, unused).await
 }
 
 /// Ends an agreement early. Past months that are not closed yet are closed first, then the current
@@ -112,8 +113,7 @@ pub async fn close_for_termination(
         .closes
         .filter(|month| *month < current && agreement.state == AgreementState::Active)
     {
-        end_month(tx, locked, Some(&mut *agreement), (past_month, end_of(zone, past_month)))
-            .await?;
+        end_month(tx, locked, Some(&mut *agreement), past_month, end_of(zone, past_month)).await?;
         *locked = wallets::lock_many(tx, &[locked.wallet.id])
             .await?
             .pop()
@@ -127,5 +127,5 @@ pub async fn close_for_termination(
         now,
     )?;
     let unused = UnusedCommitment { shortfall, rest: RestOfCommitment { amount, months } };
-    save_closing(tx, locked, Some(agreement), (current, end_of(zone, current)), unused).await
+    save_closing(tx, locked, Some(agreement), current, end_of(zone, current), unused).await
 }

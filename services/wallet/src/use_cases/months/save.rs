@@ -43,7 +43,8 @@ pub(super) async fn save_closing(
     tx: &mut WriteTx,
     locked: &mut Locked,
     agreement: Option<&mut Agreement>,
-    (month, ended_at): (NaiveDate, DateTime<Utc>),
+    month: NaiveDate,
+    ended_at: DateTime<Utc>,
     unused: UnusedCommitment,
 ) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();

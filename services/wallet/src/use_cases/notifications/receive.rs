@@ -39,7 +39,7 @@ pub async fn receive_notification(
     match news {
         Some(News::Setup(id)) => {
             Box::pin(settle_notified_setup(app, &notification.tenant, &notification.provider, &id))
-                .await?
+                .await?;
         }
         Some(News::Charge(charge)) => ask_for_charge(app, &notification.tenant, &charge).await?,
         Some(News::Dispute(charge)) => {

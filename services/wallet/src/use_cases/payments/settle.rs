@@ -81,7 +81,7 @@ pub async fn settle_payment(
     for (place, part) in moved {
         let Some(charge) = taken_back.get(place) else { continue };
         let from = chargeback::split_off(&mut lots, part)?;
-        tell_of_surplus(&mut tx, &locked.wallet, charge, (part, from)).await?;
+        tell_of_surplus(&mut tx, &locked.wallet, charge, part, from).await?;
     }
     tx.commit(SettlePaymentResponse { surplus }).await
 }
@@ -92,7 +92,8 @@ async fn tell_of_surplus(
     tx: &mut WriteTx,
     wallet: &Wallet,
     charge: &Charge,
-    (part, lots): (Money, LotParts),
+    part: Money,
+    lots: LotParts,
 ) -> Result<(), AppError> {
     let (tenant, customer) = (tx.call().tenant.clone(), wallet.customer);
     publish_charge(tx, &CustomerRef { tenant: tenant.clone(), customer }, charge).await?;

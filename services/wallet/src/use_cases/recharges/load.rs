@@ -81,7 +81,8 @@ impl RechargeTerms {
         conn: &C,
         tenant: &TenantId,
         wallet: &Wallet,
-        (zone, now): (Tz, DateTime<Utc>),
+        zone: Tz,
+        now: DateTime<Utc>,
     ) -> Result<Self, AppError> {
         let month = first_of_month(day_in(zone, now));
         let saved = methods::of_customer(conn, tenant, wallet.customer).await?;
@@ -114,6 +115,6 @@ impl RechargeTerms {
 
     /// What bounds the month's charges.
     pub(super) fn figures(&self, rules: &Rules) -> Result<MonthFigures, Refusal> {
-        rules.figures((self.month, self.charged), |credit| self.charge(credit))
+        rules.figures(self.month, self.charged, |credit| self.charge(credit))
     }
 }

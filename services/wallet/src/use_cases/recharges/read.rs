@@ -19,14 +19,12 @@ pub async fn get_auto_recharge(
     let conn = app.db.read(&named.tenant).await?;
     let wallet = find_wallet(&conn, named).await?;
     let recharge = recharges::find(&conn, &named.tenant, named.wallet).await?;
-    let time = (app.db.tenant_zone(&named.tenant).await?, app.db.tenant_now(&named.tenant).await?);
-    let figures =
-        RechargeTerms::load(&conn, &named.tenant, &wallet, time).await?.figures(&recharge.rules)?;
+    let zone = app.db.tenant_zone(&named.tenant).await?;
+    let now = app.db.tenant_now(&named.tenant).await?;
+    let figures = RechargeTerms::load(&conn, &named.tenant, &wallet, zone, now)
+        .await?
+        .figures(&recharge.rules)?;
     Ok(GetAutoRechargeResponse {
-        auto_recharge: Some(messages::auto_recharge(
-            &named.name(),
-            &recharge,
-            (Some(figures), time.1),
-        )),
+        auto_recharge: Some(messages::auto_recharge(&named.name(), &recharge, Some(figures), now)),
     })
 }

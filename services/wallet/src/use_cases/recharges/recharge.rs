@@ -47,7 +47,7 @@ async fn begin_recharge(
     recharge: &mut AutoRecharge,
     wanted: Wanted,
 ) -> Result<Option<Lease>, AppError> {
-    match evaluate_rules(tx, wallet, &recharge.rules, wanted).await? {
+    match evaluate_rules(app, tx, wallet, &recharge.rules, wanted).await? {
         Ok(top_up) => {
             recharge.begin(top_up.id, wallet, tx.now())?;
             let lease = begin_top_up(app, tx, &name_of(&tx.call().tenant, wallet), &top_up).await?;
@@ -65,6 +65,7 @@ async fn begin_recharge(
 /// The top-up of a recharge: the least amount that gives the required credit, or what the ceiling
 /// leaves of it, and at least the minimum.
 async fn evaluate_rules(
+    app: &App,
     tx: &mut WriteTx,
     wallet: &Wallet,
     rules: &Rules,
@@ -73,7 +74,7 @@ async fn evaluate_rules(
     let (now, zone) = (tx.now(), tx.time().zone);
     // What is read of them below stays so until the charge is stored.
     settings::hold(tx.conn(), &tx.call().tenant).await?;
-    let loaded = RechargeTerms::load(tx.conn(), &tx.call().tenant, wallet, (zone, now)).await?;
+    let loaded = RechargeTerms::load(tx.conn(), &tx.call().tenant, wallet, zone, now).await?;
     let Some(method) = &loaded.method else { return Ok(Err(no_collection_method().into())) };
     let terms = Terms {
         settings: &loaded.settings,
@@ -83,6 +84,7 @@ async fn evaluate_rules(
     };
     let top_up = (|| {
         loaded.customer.must_have_tax()?;
+        app.must_reach(&loaded.settings, &method.provider)?;
         loaded.settings.minimum(method.kind, wallet.currency)?;
         let amount = rules.fit(loaded.charged, wanted, |credit| loaded.charge(credit))?;
         Ok(top_up::ask(wallet, tx.ids(), &terms, amount, Source::AutoRecharge, now)?)

@@ -133,11 +133,12 @@ async fn publish(
         Some(at) => schedule(tx, retry::JOB, &wallet.id.to_string(), at).await?,
         None => cancel(tx, retry::JOB, &wallet.id.to_string()).await?,
     }
-    let terms = RechargeTerms::load(tx.conn(), &tenant, wallet, (tx.time().zone, tx.now())).await?;
+    let terms = RechargeTerms::load(tx.conn(), &tenant, wallet, tx.time().zone, tx.now()).await?;
     let rendered = messages::auto_recharge(
         &name_of(&tenant, wallet),
         recharge,
-        (Some(terms.figures(&recharge.rules)?), tx.now()),
+        Some(terms.figures(&recharge.rules)?),
+        tx.now(),
     );
     let customer = CustomerRef { tenant: tenant.clone(), customer: wallet.customer }.name();
     let event = pb::AutoRechargeChanged {

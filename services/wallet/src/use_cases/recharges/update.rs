@@ -45,8 +45,7 @@ pub async fn update_auto_recharge(
     if !new.rules.is_none() {
         must_not_be_postpaid(&wallet)?;
         let loaded =
-            RechargeTerms::load(tx.conn(), &call.tenant, &wallet, (tx.time().zone, tx.now()))
-                .await?;
+            RechargeTerms::load(tx.conn(), &call.tenant, &wallet, tx.time().zone, tx.now()).await?;
         loaded.settings.must_sell_by_saved()?;
         let Some(method) = &loaded.method else {
             new.rules.must_aim_above_threshold()?;
@@ -55,7 +54,7 @@ pub async fn update_auto_recharge(
         let least = loaded.settings.minimum(method.kind, wallet.currency)?;
         new.rules.must_work(least, |credit| loaded.charge(credit))?;
     }
-    let auto_recharge = Some(set_rules(&mut tx, (&wallet, recharge), new.rules, "").await?);
+    let auto_recharge = Some(set_rules(&mut tx, &wallet, recharge, new.rules, "").await?);
     tx.commit(UpdateAutoRechargeResponse { auto_recharge }).await
 }
 
@@ -76,7 +75,7 @@ pub async fn remove_auto_recharge(
     let recharge = recharges::find(tx.conn(), &call.tenant, wallet.id).await?;
     recharge.must_have_rules()?;
     let auto_recharge =
-        Some(set_rules(&mut tx, (&wallet, recharge), Rules::default(), explanation).await?);
+        Some(set_rules(&mut tx, &wallet, recharge, Rules::default(), explanation).await?);
     tx.commit(RemoveAutoRechargeResponse { auto_recharge }).await
 }
 
@@ -84,7 +83,8 @@ pub async fn remove_auto_recharge(
 /// person of the tenant took them away.
 async fn set_rules(
     tx: &mut WriteTx,
-    (wallet, mut recharge): (&Wallet, AutoRecharge),
+    wallet: &Wallet,
+    mut recharge: AutoRecharge,
     rules: Rules,
     removed_because: &str,
 ) -> Result<AutoRechargeMessage, AppError> {
@@ -101,7 +101,7 @@ async fn set_rules(
                 &subject,
                 next_month_end_after(tx.time().zone, tx.now()),
             )
-            .await?
+            .await?;
         }
         None => cancel(tx, mark_month_end::JOB, &subject).await?,
     }

@@ -20,6 +20,5 @@ pub async fn follow_usage_invoice(tx: &WriteTx, event: &UsageInvoiced) -> Result
         .or_else(|| names::uuid(&event.closing_id).map(|closing| Billed::Closing(closing, funding)))
         .ok_or_else(fault)?;
     let invoice = UsageInvoice { name: event.invoice.clone(), number: event.number.clone() };
-    usage_invoices::save(tx.conn(), &tx.call().tenant, (name.id(1), &invoice), (billed, month))
-        .await
+    usage_invoices::save(tx.conn(), &tx.call().tenant, name.id(1), &invoice, billed, month).await
 }

@@ -36,7 +36,8 @@ pub(super) async fn closing_refusal(
         usage_invoices::find(tx.conn(), tenant, Billed::Closing(closing, key.funding)).await?;
     let lots = key.funding == Funding::Deposit;
     let refusal = usage_invoiced(
-        (closed.month, line),
+        closed.month,
+        line,
         invoice,
         if lots { " Credit that had paid it is given back with the note." } else { "" },
     );
@@ -56,18 +57,20 @@ pub(super) async fn closing_refusal(
 pub(super) async fn metered_refusal(
     tx: &WriteTx,
     service: &MeteredService,
-    (month, price): (NaiveDate, Money),
+    month: NaiveDate,
+    price: Money,
 ) -> Result<AppError, AppError> {
     let tenant = &tx.call().tenant;
     let used = metered::used(tx.conn(), tenant, service, month).await?;
     let place = used.iter().position(|(unit_price, _)| *unit_price == price).unwrap_or(used.len());
     let invoice =
         usage_invoices::find(tx.conn(), tenant, Billed::Service(service.id, month)).await?;
-    Ok(usage_invoiced((month, place.min(MOST_PRICES).saturating_add(1)), invoice, "").into())
+    Ok(usage_invoiced(month, place.min(MOST_PRICES).saturating_add(1), invoice, "").into())
 }
 
 fn usage_invoiced(
-    (month, line): (NaiveDate, usize),
+    month: NaiveDate,
+    line: usize,
     invoice: Option<UsageInvoice>,
     credit: &str,
 ) -> Refusal {

@@ -59,7 +59,7 @@ pub(super) async fn load_original(
     };
     must_be_reversible(head.kind)?;
     let used = if head.kind == TransferKind::Usage {
-        use_of(tx, locked, (&head.description, id)).await?
+        use_of(tx, locked, &head.description, id).await?
     } else {
         None
     };
@@ -115,13 +115,13 @@ async fn load_debt(tx: &WriteTx, wallet: &Wallet, taken: &[Taken]) -> Result<Deb
     };
     // An agreement begins without a debt, so all that was owed before the next one is paid.
     let stands = if next.is_some() { zero } else { wallet.owed_for_use()? };
-    let span = (owed.sequence, next.unwrap_or(wallet.sequence));
-    let newer = reversals::owed_between(conn, tenant, wallet, span).await?;
+    let (after, until) = (owed.sequence, next.unwrap_or(wallet.sequence));
+    let newer = reversals::owed_between(conn, tenant, wallet, after, until).await?;
     let debt = DebtOf::new(owed.left, newer, stands)?;
     Ok(Debt {
         postpaid: false,
         unpaid: debt.unpaid,
-        settled: reversals::settled_of(conn, tenant, wallet.id, span, &debt).await?,
+        settled: reversals::settled_of(conn, tenant, wallet.id, after, until, &debt).await?,
     })
 }
 
@@ -184,11 +184,12 @@ async fn not_a_transfer(
 async fn use_of(
     tx: &WriteTx,
     locked: &Locked,
-    (product, transfer): (&str, Id<Transfer>),
+    product: &str,
+    transfer: Id<Transfer>,
 ) -> Result<Option<UseOf>, AppError> {
     let (conn, tenant) = (tx.conn(), &tx.call().tenant);
     let Some(record) =
-        usage::of_transfer(conn, tenant, (locked.wallet.id, product), transfer).await?
+        usage::of_transfer(conn, tenant, locked.wallet.id, product, transfer).await?
     else {
         return Ok(None);
     };

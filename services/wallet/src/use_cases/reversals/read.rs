@@ -43,7 +43,7 @@ pub async fn list_reversals(
     let conn = app.db.read(&named.tenant).await?;
     find_wallet(&conn, named).await?;
     let mut listed =
-        reversals::list(&conn, &named.tenant, (named.wallet, list.reversed), before, page.reads())
+        reversals::list(&conn, &named.tenant, named.wallet, list.reversed, before, page.reads())
             .await?;
     let next_page_token = app.pages.cut(page, &mut listed, |reversal| reversal.id.to_string());
     let name = named.name();

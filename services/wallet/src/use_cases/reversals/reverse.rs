@@ -125,7 +125,7 @@ async fn lower_month(
     amount: Money,
 ) -> Result<(), AppError> {
     for key in &keys {
-        if accruals::lower(tx.conn(), &tx.call().tenant, (wallet, key), amount).await? {
+        if accruals::lower(tx.conn(), &tx.call().tenant, wallet, key, amount).await? {
             return Ok(());
         }
     }

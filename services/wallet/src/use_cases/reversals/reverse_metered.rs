@@ -40,7 +40,7 @@ pub async fn reverse_metered_use(
     let metered = record.metered.ok_or_else(|| reversed_otherwise(&record))?;
     let service = metered::lock(&tx, metered.service).await?.ok_or_else(Refusal::not_found)?;
     if metered.month < service.open_month {
-        return Err(metered_refusal(&tx, &service, (metered.month, record.unit_price)).await?);
+        return Err(metered_refusal(&tx, &service, metered.month, record.unit_price).await?);
     }
     let sum = reversals::sums(tx.conn(), tenant, &[], &[record.id.uuid()])
         .await?

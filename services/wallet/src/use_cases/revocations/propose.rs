@@ -32,7 +32,8 @@ pub async fn propose_revocation(
     let this_revocation = revocation::propose(
         &locked.wallet,
         command.lot.lot,
-        (id, &call.caller.subject),
+        id,
+        &call.caller.subject,
         command.proposal.clone(),
         now,
     )?;

@@ -51,7 +51,9 @@ pub async fn list_revocations(
     let mut listed = revocations::list(
         &conn,
         tenant,
-        (list.customer, list.wallet, list.state),
+        list.customer,
+        list.wallet,
+        list.state,
         before,
         page.reads(),
     )

@@ -38,12 +38,8 @@ pub async fn restore_credit(
         .ok_or_else(Refusal::not_found)?;
     locked.recall([lot.clone()]);
     let (now, owed) = (tx.now(), locked.wallet.owed);
-    let restored = this_revocation.restore(
-        &mut locked.wallet,
-        tx.ids(),
-        (&lot, command.answer.clone()),
-        now,
-    )?;
+    let restored =
+        this_revocation.restore(&mut locked.wallet, tx.ids(), &lot, command.answer.clone(), now)?;
     let paid_owed = owed.minus(locked.wallet.owed)?;
     for lot in locked.wallet.lots.iter().filter(|lot| restored.contains(&lot.id)) {
         if let Some(expiry) = lot.expires_at {

@@ -63,7 +63,7 @@ pub(super) async fn settle_method_setup(
         methods::save_pointers(&tx, setup.customer, &saved).await?;
         let change =
             if saved.is_replaced(before) { Change::MethodReplaced } else { Change::MethodAdded };
-        publish_change(&mut tx, &customer, &saved, (&wallets, Some(change))).await?;
+        publish_change(&mut tx, &customer, &saved, &wallets, Some(change)).await?;
     }
     setups::save(&tx, &setup).await?;
     cancel(&tx, expire::JOB, &setup.id.to_string()).await?;

@@ -50,7 +50,7 @@ pub async fn list_top_ups(
         find_wallet(&conn, &wallet).await?;
     }
     let mut listed =
-        top_ups::list(&conn, tenant, (list.customer, list.wallet), (listing, after)).await?;
+        top_ups::list(&conn, tenant, list.customer, list.wallet, listing, after).await?;
     let next_page_token = app.pages.cut(&listing.page, &mut listed, |top_up| {
         top_ups::position(top_up, listing.order).to_string()
     });

@@ -34,7 +34,8 @@ pub const FLOW: &str = "top_up_refund";
 /// Refunds a top-up.
 ///
 /// # Errors
-/// `RESOURCE_NOT_FOUND`, `SECOND_PERSON_REQUIRED`, `RECHARGE_WOULD_FOLLOW`, `STRIPE_NOT_CONNECTED`;
+/// `RESOURCE_NOT_FOUND`, `SECOND_PERSON_REQUIRED`, `RECHARGE_WOULD_FOLLOW`, `METHOD_NOT_OFFERED`,
+/// `STRIPE_NOT_CONNECTED`;
 /// those of [`top_up_refund::ask`].
 pub async fn refund_top_up(
     app: &App,
@@ -52,7 +53,7 @@ pub async fn refund_top_up(
         .await?
         .filter(|top_up| top_up.wallet == named.wallet.wallet);
     let mut top_up = found.ok_or_else(Refusal::not_found)?;
-    must_reach_provider(&tx, &top_up).await?;
+    must_reach_provider(app, &tx, &top_up).await?;
     let known = disputes::of_charge(tx.conn(), &call.tenant, &top_up.provider_charge_id).await?;
     // A top-up that is not charged yet has no charge.
     let dispute = known.0.last().filter(|dispute| dispute.disputed == Disputed::TopUp(top_up.id));
@@ -60,7 +61,8 @@ pub async fn refund_top_up(
     let now = tx.now();
     let before = locked.wallet.clone();
     let (refund, hold) = top_up_refund::ask(
-        (&mut top_up, dispute),
+        &mut top_up,
+        dispute,
         &mut locked.wallet,
         tx.ids(),
         command.request.clone(),
@@ -71,7 +73,7 @@ pub async fn refund_top_up(
     let what = "all that is refunded of one top-up";
     must_be_within_limit(&tx, Together { what, so_far: sum.minus(amount)?, amount }).await?;
     recharge.must_not_follow(&before, &locked.wallet, now)?;
-    save_refund(&mut tx, &mut locked, (&top_up, &refund), &hold).await?;
+    save_refund(&mut tx, &mut locked, &top_up, &refund, &hold).await?;
     let lease = app.flows.open(&tx, FLOW, refund.id.uuid()).await?;
     tx.commit_intent(refund.id.uuid()).await?;
     kill::point("top_up_refund.after_intent");
@@ -79,11 +81,11 @@ pub async fn refund_top_up(
     app.flows.answer(call, false).await
 }
 
-/// Refuses while the account at which the top-up was charged is not connected.
-async fn must_reach_provider(tx: &WriteTx, top_up: &TopUp) -> Result<(), AppError> {
+/// Refuses while the provider that charged the top-up cannot be asked to give it back.
+async fn must_reach_provider(app: &App, tx: &WriteTx, top_up: &TopUp) -> Result<(), AppError> {
     let tenant = &tx.call().tenant;
     let Some(method) = methods::get(tx.conn(), tenant, top_up.method).await? else { return Ok(()) };
-    Ok(settings::hold(tx.conn(), tenant).await?.must_be_connected_to(&method.provider)?)
+    Ok(app.must_reach(&settings::hold(tx.conn(), tenant).await?, &method.provider)?)
 }
 
 /// Drives the flow to its close.
@@ -115,14 +117,15 @@ pub async fn drive_top_up_refund(app: &App, lease: &Lease) -> Result<(), AppErro
     refund.provider_refund_id = answer.id;
     let now = tx.now();
     if top_up_refund::answered(
-        (&mut top_up, &mut refund),
+        &mut top_up,
+        &mut refund,
         &mut hold,
         &mut locked.wallet,
         tx.ids(),
         answer.outcome,
         now,
     )? {
-        save_refund(&mut tx, &mut locked, (&top_up, &refund), &hold).await?;
+        save_refund(&mut tx, &mut locked, &top_up, &refund, &hold).await?;
     }
     let name = name_of(&lease.tenant, &locked.wallet);
     let top_up_refund = Some(messages::top_up_refunds::top_up_refund(&name, &refund)?);
@@ -164,7 +167,8 @@ async fn refund_at_provider(app: &App, lease: &Lease) -> Result<ProviderRefund, 
 async fn save_refund(
     tx: &mut WriteTx,
     locked: &mut Locked,
-    (top_up, refund): (&TopUp, &TopUpRefund),
+    top_up: &TopUp,
+    refund: &TopUpRefund,
     hold: &Hold,
 ) -> Result<(), AppError> {
     let now = tx.now();

@@ -35,7 +35,9 @@ pub async fn book_transfer_refund(
         &mut locked.wallet,
         &mut hold,
         tx.ids(),
-        (named.payment, *tax, description),
+        named.payment,
+        *tax,
+        description,
         now,
     )? {
         let (wallet, rendered) = save_payment_hold(&mut tx, &mut locked, &hold).await?;

@@ -14,7 +14,8 @@ use sea_orm::ConnectionTrait;
 pub async fn lot_and_rules<C: ConnectionTrait>(
     conn: &C,
     of: &TransferCredit,
-    (wallet, today): (&Wallet, NaiveDate),
+    wallet: &Wallet,
+    today: NaiveDate,
 ) -> Result<(Option<Id<Lot>>, AutoRecharge), AppError> {
     let tenant = &of.payment.customer.tenant;
     let lot = transfers::bought_lot(conn, tenant, of.payment.payment, of.became).await?;

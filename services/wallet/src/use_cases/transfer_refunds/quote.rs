@@ -26,7 +26,7 @@ pub async fn quote_transfer_refund(
     let found = wallets::find(&conn, &customer.tenant, customer.customer, found.id).await?;
     let mut wallet = found.ok_or_else(Refusal::not_found)?;
     let mut ids = IdSource::new(now, b"quote", "transfer_refund");
-    let (lot, recharge) = lot_and_rules(&conn, &quote.of, (&wallet, today)).await?;
+    let (lot, recharge) = lot_and_rules(&conn, &quote.of, &wallet, today).await?;
     let order = TransferBack { refund: Uuid::nil(), lot, credit: quote.credit };
     let hold = reserve(&mut wallet, &recharge, &mut ids, order, now)?;
     Ok(QuoteTransferRefundResponse { credit: Some(money(hold.amount)) })

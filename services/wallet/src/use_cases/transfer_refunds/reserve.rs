@@ -35,7 +35,7 @@ pub async fn reserve_transfer_refund(
         return tx.commit(ReserveTransferRefundResponse {}).await;
     }
     let now = tx.now();
-    let (lot, recharge) = lot_and_rules(tx.conn(), &order.of, (&locked.wallet, tx.today())).await?;
+    let (lot, recharge) = lot_and_rules(tx.conn(), &order.of, &locked.wallet, tx.today()).await?;
     let back = TransferBack { refund: order.refund, lot, credit: Some(order.credit) };
     let hold = match reserve(&mut locked.wallet, &recharge, tx.ids(), back, now) {
         Err(refusal) if stays_refused(&refusal) => {

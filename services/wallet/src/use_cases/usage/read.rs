@@ -24,7 +24,7 @@ pub async fn list_usage_records(
     let timed = app.db.ids_have_the_time(tenant).await?;
     let conn = app.db.read(tenant).await?;
     let span = span_of(&conn, list, timed).await?;
-    let mut listed = usage::list(&conn, tenant, &span, (&list.listing, after)).await?;
+    let mut listed = usage::list(&conn, tenant, &span, &list.listing, after).await?;
     let next_page_token =
         app.pages.cut(page, &mut listed, |listed| listed.position(&span).to_string());
     usage_ids::fill(&conn, tenant, listed.iter_mut().map(|listed| &mut listed.record)).await?;

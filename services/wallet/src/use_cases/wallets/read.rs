@@ -34,7 +34,7 @@ pub async fn list_wallets(
     let (tenant, page) = (&list.tenant, &list.listing.page);
     let after = app.pages.cursor(page)?;
     let conn = app.db.read(tenant).await?;
-    let mut listed = wallets::list(&conn, tenant, list.customer, (&list.listing, after)).await?;
+    let mut listed = wallets::list(&conn, tenant, list.customer, &list.listing, after).await?;
     drop(conn);
     let now = app.db.tenant_now(tenant).await?;
     let next_page_token = app
@@ -90,7 +90,7 @@ pub async fn list_entries(
     let timed = app.db.ids_have_the_time(tenant).await?;
     let conn = app.db.read(tenant).await?;
     let span = span_of(&conn, list, timed).await?;
-    let mut lines = entry_lists::list(&conn, tenant, &span, (&list.listing, after)).await?;
+    let mut lines = entry_lists::list(&conn, tenant, &span, &list.listing, after).await?;
     let next_page_token = app.pages.cut(page, &mut lines, |line| line.position(&span).to_string());
     let names = names_of(&conn, tenant, lines.iter().map(|line| line.wallet)).await?;
     let entries = lines

@@ -28,7 +28,7 @@ pub async fn save_wallets(
     changed: &mut [Locked],
     requests: &RequestsByTransfer,
 ) -> Result<(), AppError> {
-    let accrued = accrue((tx.time().zone, tx.time().reached), changed)?;
+    let accrued = accrue(tx.time().zone, tx.time().reached, changed)?;
     let changes = Changes::of(&tx.call().tenant, changed, &accrued.sums, requests)?;
     schedule_many(tx, close::JOB, &accrued.closings).await?;
     schedule_notices(tx, changed).await?;
